@@ -1,0 +1,27 @@
+//! The control socket of a keeper: one JSON line in, one JSON line out.
+
+use serde::{Deserialize, Serialize};
+
+/// What a keeper can be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ctl", rename_all = "snake_case")]
+pub enum Control {
+    /// End the agent: TERM, the grace, KILL; by force at once KILL.
+    Stop { epoch: u64, force: bool },
+    /// Give the agent a text as its next message. `id` counts once.
+    Send { epoch: u64, id: String, text: String },
+    /// Say how things stand.
+    Status {},
+}
+
+/// What it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// Done, or under way.
+    Accepted {},
+    /// Not done, and why: `slug` is one of `docs/errors.md`.
+    Refused { slug: String, text: String },
+    /// How things stand.
+    Status { run: String, attempt: u32, agent: Option<u32>, journal_lines: u64, quiet_ms: u64 },
+}

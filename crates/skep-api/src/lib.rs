@@ -1,0 +1,8 @@
+//! What skep's processes say to each other: files, sockets, views.
+//!
+//! **Invariant:** knows formats only; nothing here decides, and nothing here needs a runtime.
+
+pub mod ctl;
+pub mod journal;
+pub mod role;
+pub mod spec;

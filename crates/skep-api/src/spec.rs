@@ -1,0 +1,73 @@
+//! `spec.json`: everything a gatekeeper needs to know of its attempt, frozen before it starts.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use skep_core::id::RunId;
+
+/// The format's version; a keeper refuses another.
+pub const VERSION: u32 = 1;
+
+/// One attempt of a run, as its keeper carries it out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    pub version: u32,
+    pub run: RunId,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// The daemon's epoch when the attempt was decided; controls with an older one are refused.
+    pub epoch: u64,
+    /// The harness protocol by name: `scripted plain codex_json json_lines`.
+    pub protocol: String,
+    /// The agent's argv, whole; the first is the program.
+    pub argv: Vec<String>,
+    /// The agent's environment, whole: nothing is inherited.
+    pub env: BTreeMap<String, String>,
+    /// Where the agent starts: the worktree, or a folder in it.
+    pub cwd: PathBuf,
+    /// The root of the worktree, for git facts; none where the run has no repository.
+    pub worktree: Option<PathBuf>,
+    /// The env's lock file; the keeper takes it, the warden shares it.
+    pub lock: PathBuf,
+    /// The commit that the run's work is counted from.
+    pub base_oid: Option<String>,
+    /// The prompt, as bytes in a file of its own.
+    pub prompt_file: PathBuf,
+    pub prompt: PromptBy,
+    /// The control socket to serve on.
+    pub socket: PathBuf,
+    /// Where `start.json reports.jsonl journal.jsonl exit.json` go.
+    pub dir: PathBuf,
+    pub limits: Limits,
+    /// Program names (as in `/proc/PID/comm`) that may outlive the run.
+    pub spare: Vec<String>,
+}
+
+/// How the prompt reaches the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptBy {
+    /// Written to its standard input, which is then closed.
+    Stdin,
+    /// `{prompt_file}` stands in its argv, already filled in.
+    File,
+    /// `{prompt}` stands in its argv, already filled in; at most 100 KiB.
+    Arg,
+    /// It gets none.
+    None,
+}
+
+/// The keeper's own budgets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// From TERM to KILL.
+    pub grace_ms: u64,
+    /// Silence with no tool in flight that is worth a `silence` report.
+    pub idle_ms: u64,
+    /// Silence while a tool is in flight.
+    pub tool_idle_ms: u64,
+    /// The journal's size; what is beyond it is dropped and counted. Bytes.
+    pub journal_bytes: u64,
+}

@@ -1,0 +1,11 @@
+//! The pure heart of skep: what a run is, and what happens next.
+//!
+//! **Invariant:** nothing here does IO, reads a clock, draws a random number or awaits.
+//! Time and ids arrive inside inputs; the outside world leaves as effects.
+
+pub mod facts;
+pub mod id;
+pub mod refs;
+pub mod said;
+pub mod text;
+pub mod time;

@@ -1,0 +1,76 @@
+//! What an agent says, in words that no vendor owns.
+//!
+//! Owns: the neutral form of everything that comes from an agent's protocol.
+//! Never: knows how any agent spells it; that is `skep-harness`.
+
+use serde::{Deserialize, Serialize};
+
+/// One thing an agent said, did or needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Said {
+    /// The agent named its conversation, so that it can be resumed.
+    Session { id: String },
+    /// Words for the reader.
+    Said { text: String },
+    /// Words the agent said to itself.
+    Thought { text: String },
+    /// A tool was called; `id` is the agent's own and pairs it with its result.
+    Tool { id: String, name: String, input: String },
+    /// A tool came back.
+    ToolResult { id: String, ok: bool, text: String },
+    /// The agent asks a person something and waits.
+    Ask { id: String, text: String, options: Vec<String> },
+    /// The agent wants leave to do something and waits.
+    Permission { id: String, tool: String, text: String },
+    /// What has been used so far in this attempt: absolute totals, never differences.
+    Usage { usage: Usage },
+    /// The model's provider has closed the door for a while.
+    Limit { text: String, reset_ms: Option<u64> },
+    /// The agent is trying a model call again by itself.
+    Retry { attempt: u32, text: String },
+    /// A turn is over, with the agent's own verdict on it.
+    TurnEnded { result: TurnResult, text: String },
+    /// The protocol reported an error that is not, by itself, the end of the turn.
+    Error { class: ErrorClass, text: String },
+}
+
+/// What a protocol says of a finished turn. A claim, not a proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnResult {
+    /// The protocol has an explicit success and gave it.
+    Success,
+    /// The turn ended, and the protocol has no word for success.
+    Ended,
+    /// The protocol reported failure.
+    Failed,
+    /// The turn was cancelled.
+    Cancelled,
+}
+
+/// What kind of trouble an error text is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// The model's service: 5xx, overload, a dropped stream.
+    Model,
+    /// Key or login refused.
+    Auth,
+    /// A usage limit, with or without a time of reset.
+    Limit,
+    /// The agent refused or could not go on.
+    Agent,
+    /// A notice that changes nothing.
+    Notice,
+}
+
+/// Tokens and money of one attempt so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    /// Only where the agent itself names a price.
+    pub cost_usd: Option<f64>,
+}
