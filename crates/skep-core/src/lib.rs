@@ -4,8 +4,12 @@
 //! Time and ids arrive inside inputs; the outside world leaves as effects.
 
 pub mod facts;
+pub mod fleet;
 pub mod id;
+pub mod project;
 pub mod refs;
+pub mod run;
 pub mod said;
+pub mod task;
 pub mod text;
 pub mod time;

@@ -5,3 +5,128 @@
 
 #[cfg(test)]
 mod tests;
+
+/// How long a slug may be.
+///
+/// Unit: bytes, which are characters here.
+pub const SLUG: usize = 64;
+
+/// How long a sanitised name may be.
+///
+/// Unit: bytes, which are characters here.
+pub const NAME: usize = 30;
+
+/// What titles carry in front of what they are about.
+const PREFIXES: [&str; 6] = ["feat", "fix", "worker", "chore", "refactor", "docs"];
+
+/// Turns a title into a slug of `a-z`, `0-9` and single dashes, at most [`SLUG`] long; empty where nothing is left.
+///
+/// A leading `feat/`, `fix:`, `docs(…):` and the like says how, not what, and is dropped.
+pub fn slug(title: &str) -> String {
+    let lower = title.to_lowercase();
+    let mut rest = lower.trim();
+    while let Some(shorter) = without_prefix(rest) {
+        rest = shorter.trim_start();
+    }
+    if let Some((_, after)) = rest.split_once("):") {
+        rest = after;
+    }
+    cut_at_dash(dashed(rest), SLUG)
+}
+
+fn without_prefix(text: &str) -> Option<&str> {
+    PREFIXES.iter().find_map(|prefix| {
+        let rest = text.strip_prefix(prefix)?;
+        // A scope stays for the caller, who drops everything up to its `):`.
+        rest.strip_prefix(['/', ':', '(']).or_else(|| rest.strip_prefix("!:"))
+    })
+}
+
+/// Turns a name into `a-z`, `0-9` and single dashes, at most [`NAME`] long; `agent` where nothing is left.
+pub fn sanitise_name(name: &str) -> String {
+    let mut clean = dashed(&name.to_lowercase());
+    clean.truncate(NAME);
+    clean.truncate(clean.trim_end_matches('-').len());
+    if clean.is_empty() { "agent".to_owned() } else { clean }
+}
+
+/// Returns the short form of an id: the first eight letters and digits of what follows its prefix.
+pub fn short(id: &str) -> String {
+    let tail = id.rsplit_once('_').map_or(id, |(_, tail)| tail);
+    tail.chars().filter(char::is_ascii_alphanumeric).take(8).collect()
+}
+
+/// Replaces every run of characters outside `a-z` and `0-9` by one dash; none at the ends.
+pub(crate) fn dashed(text: &str) -> String {
+    let mut out = String::new();
+    for piece in text
+        .split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit())
+        .filter(|piece| !piece.is_empty())
+    {
+        if !out.is_empty() {
+            out.push('-');
+        }
+        out.push_str(piece);
+    }
+    out
+}
+
+/// Cuts ASCII text to `most`, at its last dash where that keeps more than half.
+fn cut_at_dash(mut text: String, most: usize) -> String {
+    if text.len() <= most {
+        return text;
+    }
+    let whole = text.as_bytes().get(most) == Some(&b'-');
+    text.truncate(most);
+    if let Some(at) = text.rfind('-').filter(|at| !whole && *at > most / 2) {
+        text.truncate(at);
+    }
+    text.truncate(text.trim_end_matches('-').len());
+    text
+}
+
+/// Makes text harmless for a terminal and keeps its lines and tabs.
+///
+/// Shape: control characters become their pictures (`␛`), and what would reorder, hide or break text becomes `<U+202E>`.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\n' | '\t' => out.push(c),
+            '\r' if chars.peek() == Some(&'\n') => {}
+            '\0'..='\u{1f}' => {
+                out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'));
+            }
+            '\u{7f}' => out.push('\u{2421}'),
+            c if misleads(c) => out.push_str(&format!("<U+{:04X}>", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Whether a terminal or a reader would be misled: C1 controls, direction marks, invisible letters, odd line ends, tags.
+fn misleads(c: char) -> bool {
+    matches!(c,
+        '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Puts text on one harmless line: every run of white space becomes one space, none at the ends.
+pub fn one_line(text: &str) -> String {
+    let flat: Vec<&str> = text.split_whitespace().collect();
+    visible(&flat.join(" "))
+}
+
+/// Returns at most `most` characters of `text`, the last of them `…` where some were cut.
+pub fn words(text: &str, most: usize) -> String {
+    if text.chars().nth(most).is_none() {
+        return text.to_owned();
+    }
+    let mut kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    if most > 0 {
+        kept.push('…');
+    }
+    kept
+}

@@ -1,1 +1,17 @@
-//! skep-daemon
+//! The daemon: what joins core, ledger, hands and windows.
+//!
+//! **Invariant:** `perform` is the only place that matches on an effect; `engine` is the only one that commits;
+//! `reconcile` reports differences and edits nothing.
+
+pub mod board;
+pub mod config;
+pub mod hands;
+pub mod launch;
+pub mod engine;
+pub mod ingest;
+pub mod perform;
+pub mod reconcile;
+pub mod resolve;
+pub mod why;
+pub mod door;
+pub mod daemon;

@@ -1,1 +1,26 @@
-//! skep-harness
+//! How to speak to coding agents: a few protocols as code, every vendor as data.
+//!
+//! **Invariant:** knows neither ledger nor forge, and what an agent claims stays a claim: no protocol room turns
+//! silence, an exit code or a broken line into a success.
+
+pub mod codex_json;
+pub mod json_lines;
+pub mod plain;
+pub mod port;
+pub mod profile;
+pub mod scripted;
+
+pub use port::{HarnessError, Heard, Session};
+
+/// Begins a conversation in `protocol`.
+///
+/// Errors: a protocol that is not one of [`port::PROTOCOLS`].
+pub fn open(protocol: &str) -> Result<Box<dyn Session>, HarnessError> {
+    match protocol {
+        "scripted" => Ok(Box::new(scripted::Scripted::default())),
+        "plain" => Ok(Box::new(plain::Plain::default())),
+        "codex_json" => Ok(Box::new(codex_json::CodexJson::default())),
+        "json_lines" => Ok(Box::new(json_lines::JsonLines::default())),
+        _ => Err(HarnessError::UnknownProtocol { protocol: protocol.to_owned() }),
+    }
+}

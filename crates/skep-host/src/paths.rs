@@ -1,1 +1,120 @@
-//! paths
+//! Files and folders that must be whole, private and still there after a power cut.
+//!
+//! Owns: writing by rename, syncing, folders that only their owner may enter.
+//! Never: decides where things go.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use thiserror::Error;
+
+#[cfg(test)]
+mod tests;
+
+/// Why a file or folder is not as it must be.
+#[derive(Debug, Error)]
+pub enum PathError {
+    /// The disk, or whoever guards it, said no.
+    #[error("{doing} `{}`", .path.display())]
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// The folder is there, and others may enter it or own it.
+    #[error("`{}` {why}", .path.display())]
+    NotPrivate { path: PathBuf, why: String },
+}
+
+impl PathError {
+    /// Returns the slug under which `docs/errors.md` explains it.
+    pub fn slug(&self) -> &'static str {
+        match self {
+            PathError::Io { .. } => "disk",
+            PathError::NotPrivate { .. } => "not-private",
+        }
+    }
+}
+
+/// Writes `bytes` as the whole of `path`: readers see the old file or the new one, and after a power cut too.
+///
+/// Shape: mode 0600.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let fail = |doing| move |source| PathError::Io { doing, path: path.to_owned(), source };
+    let name = path.file_name().ok_or_else(|| fail("write")(io::ErrorKind::InvalidInput.into()))?;
+    let mut draft = std::ffi::OsString::from(".");
+    draft.push(name);
+    draft.push(format!(".{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+    let draft = path.with_file_name(draft);
+    let written = draft_of(&draft, bytes).and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        // The first failure is the one to tell; a draft that stays harms nobody.
+        let _left = fs::remove_file(&draft);
+    }
+    written.map_err(fail("write"))?;
+    sync_parent(path)
+}
+
+fn draft_of(draft: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft) {
+        // Left by a process of the same pid that was killed half-way.
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(draft)?;
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?
+        }
+        other => other?,
+    };
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Makes the entries of the folder that holds `path` survive a power cut.
+pub fn sync_parent(path: &Path) -> Result<(), PathError> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    File::open(parent)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|source| PathError::Io { doing: "sync", path: parent.to_owned(), source })
+}
+
+/// Makes the folder `path`, and those above it that are missing, so that only its owner may enter.
+///
+/// Errors: what stands there is no folder, belongs to another user, or lets others in.
+pub fn create_private_dir(path: &Path) -> Result<(), PathError> {
+    let fail = |doing| move |source| PathError::Io { doing, path: path.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fail("create"))?;
+    let found = fs::symlink_metadata(path).map_err(fail("look at"))?;
+    let refuse = |why: String| Err(PathError::NotPrivate { path: path.to_owned(), why });
+    let me = rustix::process::geteuid().as_raw();
+    if !found.is_dir() {
+        refuse("is a link, not a folder".to_owned())
+    } else if found.uid() != me {
+        refuse(format!("belongs to user {}, not to {me}", found.uid()))
+    } else if found.permissions().mode() & 0o077 != 0 {
+        refuse(format!("lets other users in (mode {:o})", found.permissions().mode() & 0o777))
+    } else {
+        Ok(())
+    }
+}
+
+/// Dies on the spot, as by kill -9, when `SKEP_CRASH` names this point; only in builds with debug assertions.
+pub fn crash_point(name: &str) {
+    if cfg!(debug_assertions) && crash_wanted().is_some_and(|wanted| wanted == name) {
+        // Nothing may run after this, no handler and no destructor.
+        let _dead = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a kill point is chosen from outside the process")]
+fn crash_wanted() -> Option<std::ffi::OsString> {
+    std::env::var_os("SKEP_CRASH")
+}

@@ -6,17 +6,35 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    io::{Read, Write},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    fs::OpenOptions,
+    io::{self, Read, Write},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::{
+            fs::OpenOptionsExt,
+            net::UnixStream,
+            process::{CommandExt, ExitStatusExt},
+        },
+    },
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, Signal, kill_process_group},
+};
+use signal_hook::iterator::{backend::SignalDelivery, exfiltrator::SignalOnly};
 use thiserror::Error;
+
+#[cfg(test)]
+mod tests;
+
+/// The stack of a thread that only waits and hands on. Bytes.
+pub const SMALL_STACK: usize = 64 * 1024;
 
 /// Why a program gave no answer.
 #[derive(Debug, Error)]
@@ -128,8 +146,12 @@ impl Program {
     ///
     /// Errors: not startable; out of time (its group is then killed); pipes broken.
     pub fn output(self) -> Result<Output, ProcError> {
+        self.start()?.output()
+    }
+
+    /// Starts it in a process group of its own; its output is collected from now on.
+    pub fn start(self) -> Result<Running, ProcError> {
         let name = self.argv[0].to_string_lossy().into_owned();
-        let pipe = |source| ProcError::Pipe { program: name.clone(), source };
         let mut child = command(&self.argv[0])
             .args(&self.argv[1..])
             .env_clear()
@@ -141,41 +163,70 @@ impl Program {
             .process_group(0)
             .spawn()
             .map_err(|source| ProcError::Start { program: name.clone(), source })?;
-        let group = Pid::from_child(&child);
-        let (done, end) = mpsc::channel();
-        let reader = |mut from: Box<dyn Read + Send>| {
-            let done = done.clone();
-            thread::spawn(move || {
-                let mut bytes = Vec::new();
-                let result = from.read_to_end(&mut bytes).map(|_| bytes);
-                // Nobody waits any more after a timeout; then nobody needs the bytes.
-                let _sent = done.send(());
-                result
-            })
-        };
-        let stdout = child.stdout.take().map(|out| reader(Box::new(out)));
-        let stderr = child.stderr.take().map(|err| reader(Box::new(err)));
+        let (done, ends) = mpsc::channel();
+        let stdout = child.stdout.take().map(|out| collect(out, done.clone()));
+        let stderr = child.stderr.take().map(|err| collect(err, done));
         if let Some(mut to) = child.stdin.take() {
             let bytes = self.stdin;
             // A program may leave its input unread; its exit code says what came of it.
             thread::spawn(move || drop(to.write_all(&bytes)));
         }
-        let deadline = std::time::Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.timeout;
+        Ok(Running { name, child, ends, stdout, stderr, deadline, timeout: self.timeout })
+    }
+}
+
+type Collecting = thread::JoinHandle<std::io::Result<Vec<u8>>>;
+
+fn collect(mut from: impl Read + Send + 'static, done: mpsc::Sender<()>) -> Collecting {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let result = from.read_to_end(&mut bytes).map(|_| bytes);
+        // Nobody waits any more after a timeout; then nobody needs the bytes.
+        let _late = done.send(());
+        result
+    })
+}
+
+/// A program at work.
+#[derive(Debug)]
+pub struct Running {
+    name: String,
+    child: Child,
+    ends: mpsc::Receiver<()>,
+    stdout: Option<Collecting>,
+    stderr: Option<Collecting>,
+    deadline: Instant,
+    timeout: Duration,
+}
+
+impl Running {
+    /// The program's process, which leads its group.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for its end and returns what it left, whatever its exit code.
+    ///
+    /// Errors: out of time (its group is then killed); pipes broken.
+    pub fn output(mut self) -> Result<Output, ProcError> {
+        let name = self.name.clone();
+        let pipe = |source| ProcError::Pipe { program: name.clone(), source };
         for _ in 0..2 {
-            let left = deadline.saturating_duration_since(std::time::Instant::now());
-            if end.recv_timeout(left).is_err() {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if self.ends.recv_timeout(left).is_err() {
                 // The group may be gone by itself in this very moment; the wait below tells.
-                let _gone = kill_process_group(group, Signal::KILL);
-                child.wait().map_err(pipe)?;
+                let _gone = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+                self.child.wait().map_err(pipe)?;
                 return Err(ProcError::Timeout { program: name, after: self.timeout });
             }
         }
-        let status = child.wait().map_err(pipe)?;
-        let collect = |handle: Option<thread::JoinHandle<std::io::Result<Vec<u8>>>>| match handle {
+        let status = self.child.wait().map_err(pipe)?;
+        let bytes = |handle: Option<Collecting>| match handle {
             Some(handle) => handle.join().unwrap_or_else(|_| Err(std::io::Error::other("reader panicked"))),
             None => Ok(Vec::new()),
         };
-        Ok(Output { status, stdout: collect(stdout).map_err(pipe)?, stderr: collect(stderr).map_err(pipe)? })
+        Ok(Output { status, stdout: bytes(self.stdout).map_err(pipe)?, stderr: bytes(self.stderr).map_err(pipe)? })
     }
 }
 
@@ -183,4 +234,89 @@ impl Program {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     Command::new(program)
+}
+
+/// Starts `program` to outlive its starter: no input, output to the end of the file `log`, the root as its folder, an
+/// empty environment, a process group of its own. Returns its pid.
+///
+/// Shape: it is reaped when it ends before its starter; a session of its own it must make itself.
+pub fn spawn_detached(program: &Path, args: &[&OsStr], log: &Path) -> Result<u32, ProcError> {
+    spawn_detached_with(program, args, log, std::iter::empty::<(OsString, OsString)>())
+}
+
+/// Like [`spawn_detached`], with an environment.
+pub fn spawn_detached_with<N: AsRef<OsStr>, V: AsRef<OsStr>>(
+    program: &Path,
+    args: &[&OsStr],
+    log: &Path,
+    env: impl IntoIterator<Item = (N, V)>,
+) -> Result<u32, ProcError> {
+    let start = |source| ProcError::Start { program: program.display().to_string(), source };
+    let out = OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(start)?;
+    let err = out.try_clone().map_err(start)?;
+    let mut child = command(program)
+        .args(args)
+        .env_clear()
+        .envs(env)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(err)
+        .process_group(0)
+        .spawn()
+        .map_err(start)?;
+    let pid = child.id();
+    // Only so that no zombie stays; what its code was, its own records say.
+    let reaper = thread::Builder::new().stack_size(SMALL_STACK).spawn(move || drop(child.wait()));
+    reaper.map_err(start)?;
+    Ok(pid)
+}
+
+/// Asks the process group that `leader` leads to end.
+pub fn terminate_group(leader: u32) -> io::Result<()> {
+    let group = i32::try_from(leader).ok().and_then(Pid::from_raw);
+    let group = group.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a process group"))?;
+    Ok(kill_process_group(group, Signal::TERM)?)
+}
+
+/// The signals that arrive, in order of number, for a loop that waits for other things too.
+pub struct Signals {
+    delivery: SignalDelivery<UnixStream, SignalOnly>,
+}
+
+impl Signals {
+    /// Takes over these signals: from now on they do nothing but arrive here.
+    pub fn take(signals: &[Signal]) -> io::Result<Signals> {
+        let (read, write) = UnixStream::pair()?;
+        let numbers: Vec<i32> = signals.iter().map(|signal| signal.as_raw()).collect();
+        Ok(Signals { delivery: SignalDelivery::with_pipe(read, write, SignalOnly::default(), numbers)? })
+    }
+
+    /// Returns the signals that have arrived since the last look, without waiting.
+    pub fn arrived(&mut self) -> Vec<Signal> {
+        self.delivery.pending().filter_map(Signal::from_named_raw).collect()
+    }
+}
+
+impl AsFd for Signals {
+    /// Becomes readable when a signal arrives.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.delivery.get_read().as_fd()
+    }
+}
+
+/// Waits until one of the descriptors is readable (or its other end is gone), at most `wait`; none waits for ever.
+/// Returns which are.
+pub fn wait_readable(fds: &[BorrowedFd<'_>], wait: Option<Duration>) -> io::Result<Vec<bool>> {
+    let mut polled: Vec<PollFd<'_>> = fds.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+    let wait = wait.map(|wait| Timespec {
+        tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(wait.subsec_nanos()),
+    });
+    match poll(&mut polled, wait.as_ref()) {
+        Ok(_) => Ok(polled.iter().map(|fd| !fd.revents().is_empty()).collect()),
+        // A signal; its own descriptor is readable at the next wait.
+        Err(rustix::io::Errno::INTR) => Ok(vec![false; fds.len()]),
+        Err(err) => Err(err.into()),
+    }
 }

@@ -1,1 +1,392 @@
-//! worktree
+//! Worktrees and branches: made, listed, taken away, and a branch moved forward where it is checked out.
+//!
+//! Owns: every change to a repository's refs and worktree list, each under the repository's writer lock; the checkout itself runs outside it.
+//! Never: moves or deletes a ref that does not stand where it was recorded; writes over a file nobody has committed.
+//! See docs/design/env.md.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::git::{self, Git, GitError, Repository, fields, key, path_of, ref_exists, require_oid, status, unwatched, wait_for};
+use crate::lock::Lock;
+
+#[cfg(test)]
+mod tests;
+
+/// A worktree as git lists it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    pub path: PathBuf,
+    pub bare: bool,
+    /// None where nothing is checked out.
+    pub head: Option<String>,
+    /// None when HEAD is detached.
+    pub branch: Option<String>,
+    /// Why it is locked, where it is.
+    pub locked: Option<String>,
+}
+
+/// Lists the worktrees of a repository, the main one first.
+pub fn list(git: &Git, repo: &Repository) -> Result<Vec<Listed>, GitError> {
+    let out = git.call(&repo.common_dir).args(["worktree", "list", "--porcelain", "-z"]).bytes()?;
+    let mut all: Vec<Listed> = Vec::new();
+    for field in fields(&out) {
+        let (word, rest) = match field.iter().position(|byte| *byte == b' ') {
+            Some(at) => (&field[..at], &field[at + 1..]),
+            None => (field, &field[..0]),
+        };
+        let words = || String::from_utf8_lossy(rest).into_owned();
+        match (word, all.last_mut()) {
+            (b"worktree", _) => all.push(Listed { path: path_of(rest), ..Listed::default() }),
+            (b"bare", Some(last)) => last.bare = true,
+            (b"HEAD", Some(last)) => last.head = Some(words()).filter(|oid| git::is_oid(oid)),
+            (b"branch", Some(last)) => last.branch = words().strip_prefix("refs/heads/").map(str::to_owned),
+            (b"locked", Some(last)) => last.locked = Some(words()),
+            _ => {}
+        }
+    }
+    Ok(all)
+}
+
+/// Takes the repository's writer lock, waiting for it.
+fn write_lock(repo: &Repository, locks: &Path) -> Result<Lock, GitError> {
+    fs::create_dir_all(locks).map_err(|source| GitError::Io { what: "make", path: locks.to_owned(), source })?;
+    wait_for(&locks.join(format!("{}.writer", key(&repo.common_dir))))
+}
+
+/// A branch that was made here, and where it stood then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branch {
+    pub name: String,
+    pub oid: String,
+    /// What its first reflog line says, so that it can be told from one that somebody else made.
+    pub mark: String,
+}
+
+/// Makes a branch at a commit, tracking nothing; a no when one of that name is there.
+///
+/// Errors: git refuses the name, or a branch stands where this one needs a folder.
+pub(crate) fn create_branch(git: &Git, repo: &Repository, locks: &Path, branch: &Branch) -> Result<bool, GitError> {
+    require_oid(&branch.oid)?;
+    let name = format!("refs/heads/{}", branch.name);
+    let _writer = write_lock(repo, locks)?;
+    if ref_exists(git, repo, &name)? {
+        return Ok(false);
+    }
+    let absent = "0".repeat(branch.oid.len());
+    git.call(repo.seat()).args(["update-ref", "--create-reflog", "-m", &branch.mark, "--end-of-options", &name, &branch.oid, &absent]).bytes()?;
+    Ok(true)
+}
+
+/// What became of a branch that was to be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deleted {
+    Yes,
+    Absent,
+    /// It has moved, or was made by somebody else: it stays.
+    NotOurs,
+}
+
+/// Deletes a branch where it still stands at the recorded commit and was made by us.
+pub(crate) fn delete_branch(git: &Git, repo: &Repository, locks: &Path, branch: &Branch) -> Result<Deleted, GitError> {
+    require_oid(&branch.oid)?;
+    let name = format!("refs/heads/{}", branch.name);
+    let _writer = write_lock(repo, locks)?;
+    let Some(at) = git::commit(git, repo, &name)? else { return Ok(Deleted::Absent) };
+    let reflog = git.call(repo.seat()).args(["log", "--walk-reflogs", "--format=%gs", "--end-of-options", &name, "--"]).bytes()?;
+    let ours = String::from_utf8_lossy(&reflog).lines().last() == Some(branch.mark.as_str());
+    if at != branch.oid || !ours {
+        return Ok(Deleted::NotOurs);
+    }
+    // Compare and swap: a commit that lands on it in this moment keeps it.
+    git.call(repo.seat()).args(["update-ref", "-d", "--end-of-options", &name, &branch.oid]).bytes()?;
+    Ok(Deleted::Yes)
+}
+
+/// Registers a worktree at `path`, on a branch, without files in it yet; a registration whose folder is gone gives way.
+///
+/// It is registered as locked, so that nobody's `prune` drops it while its folder is moved, and a plain `remove` does not take it.
+pub(crate) fn register(git: &Git, repo: &Repository, locks: &Path, path: &Path, branch: &str, reason: &str) -> Result<(), GitError> {
+    let _writer = write_lock(repo, locks)?;
+    drop_missing(git, repo, path)?;
+    let plain = ["worktree", "add", "--quiet", "--no-checkout", "--lock", "--reason", reason, "--"];
+    git.call(repo.seat()).args(plain).args([path.as_os_str(), branch.as_ref()]).bytes().map(drop)
+}
+
+/// Fills a fresh worktree with the files of its HEAD.
+pub(crate) fn checkout(git: &Git, path: &Path) -> Result<(), GitError> {
+    git.call(path).args(["reset", "--quiet", "--hard", "--no-recurse-submodules"]).bytes().map(drop)
+}
+
+/// Takes a worktree's folder and registration away; either may be gone already.
+///
+/// The files go first and the registration last: killed in between, the same call goes on.
+pub(crate) fn remove(git: &Git, repo: &Repository, locks: &Path, path: &Path) -> Result<(), GitError> {
+    match fs::remove_dir_all(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            return Err(GitError::Io { what: "remove", path: path.to_owned(), source });
+        }
+        _ => {}
+    }
+    unregister(git, repo, locks, path)
+}
+
+/// Drops the registration of a worktree whose folder is gone.
+pub(crate) fn unregister(git: &Git, repo: &Repository, locks: &Path, path: &Path) -> Result<(), GitError> {
+    let _writer = write_lock(repo, locks)?;
+    drop_missing(git, repo, path)
+}
+
+/// Only this registration: a general prune would drop those of worktrees on a disk that is not mounted.
+fn drop_missing(git: &Git, repo: &Repository, path: &Path) -> Result<(), GitError> {
+    if fs::symlink_metadata(path).is_ok() || !list(git, repo)?.iter().any(|known| known.path == path) {
+        return Ok(());
+    }
+    // Twice forced, because ours are locked.
+    git.call(&repo.common_dir).args(["worktree", "remove", "--force", "--force", "--"]).args([path]).bytes().map(drop)
+}
+
+/// A wish to bring a commit in: which branch, where it is believed to stand, and what it shall become.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Land {
+    pub target: String,
+    pub expected: String,
+    pub new: String,
+}
+
+/// What came of a landing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "land", rename_all = "snake_case")]
+pub enum Landing {
+    Landed {
+        from: String,
+        to: String,
+        /// The checkout that moved along; none where the target is checked out nowhere.
+        checkout: Option<PathBuf>,
+    },
+    /// The target has it already.
+    Already {
+        at: String,
+    },
+    Refused(Refusal),
+}
+
+/// Why a landing was refused; nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+pub enum Refusal {
+    /// These files in the target's checkout would be written over.
+    TargetDirty { checkout: PathBuf, files: Vec<PathBuf> },
+    /// The target has commits that the work lacks: rebase the work onto it.
+    NotFastForward { at: String },
+    /// The target no longer stands where the decision was made.
+    TargetMoved { at: String },
+    TargetMissing,
+    /// A rebase, merge or the like is under way there, it is checked out twice, or its folder cannot be reached.
+    TargetBusy { checkout: PathBuf, why: String },
+    /// These submodules would move, which the checkout does not follow by itself.
+    Submodules { checkout: PathBuf, files: Vec<PathBuf> },
+}
+
+impl Refusal {
+    /// The stable word for this refusal.
+    pub fn slug(&self) -> &'static str {
+        match self {
+            Refusal::TargetDirty { .. } => "target-dirty",
+            Refusal::NotFastForward { .. } => "not-fast-forward",
+            Refusal::TargetMoved { .. } => "target-moved",
+            Refusal::TargetMissing => "target-missing",
+            Refusal::TargetBusy { .. } => "target-busy",
+            Refusal::Submodules { .. } => "target-submodules",
+        }
+    }
+}
+
+/// Moves the target forward to a commit, in its checkout where it has one.
+///
+/// Errors: git could not be asked, or failed; whether the target moved is then seen by asking again.
+pub fn land(git: &Git, repo: &Repository, locks: &Path, land: &Land) -> Result<Landing, GitError> {
+    let (expected, new) = (require_oid(&land.expected)?, require_oid(&land.new)?);
+    let name = format!("refs/heads/{}", land.target);
+    let _writer = write_lock(repo, locks)?;
+    let Some(at) = (if ref_exists(git, repo, &name)? { git::commit(git, repo, &name)? } else { None }) else {
+        return Ok(Landing::Refused(Refusal::TargetMissing));
+    };
+    if git::commit(git, repo, new)?.is_none() {
+        return Err(GitError::NoSuchRef { wanted: new.to_owned() });
+    }
+    if is_ancestor(git, repo, new, &at)? {
+        return Ok(Landing::Already { at });
+    }
+    if at != expected {
+        return Ok(Landing::Refused(Refusal::TargetMoved { at }));
+    }
+    if !is_ancestor(git, repo, &at, new)? {
+        return Ok(Landing::Refused(Refusal::NotFastForward { at }));
+    }
+    let checkout = match the_checkout(git, repo, &land.target)? {
+        Ok(checkout) => checkout,
+        Err(refusal) => return Ok(Landing::Refused(refusal)),
+    };
+    let landed = |checkout| Landing::Landed { from: at.clone(), to: new.to_owned(), checkout };
+    let Some(checkout) = checkout else {
+        let moved = git.call(repo.seat()).args(["update-ref", "-m", "skep: land", "--end-of-options", &name, new, &at]).output()?;
+        if moved.status.success() {
+            return Ok(landed(None));
+        }
+        return match git::commit(git, repo, &name)? {
+            Some(now) if now != at => Ok(Landing::Refused(Refusal::TargetMoved { at: now })),
+            _ => Err(GitError::Failed { args: vec!["update-ref".to_owned(), name], code: moved.code(), stderr: moved.complaint() }),
+        };
+    };
+    if let Some(refusal) = in_the_way(git, &checkout, &at, new)? {
+        return Ok(Landing::Refused(refusal));
+    }
+    fast_forward(git, &checkout, new)?;
+    Ok(landed(Some(checkout)))
+}
+
+/// Whether `old` is `new` or lies behind it.
+pub fn is_ancestor(git: &Git, repo: &Repository, old: &str, new: &str) -> Result<bool, GitError> {
+    git.call(repo.seat()).args(["merge-base", "--is-ancestor", require_oid(old)?, require_oid(new)?]).yes()
+}
+
+/// The one folder in which the branch is checked out, if any; or why that cannot be used.
+fn the_checkout(git: &Git, repo: &Repository, branch: &str) -> Result<Result<Option<PathBuf>, Refusal>, GitError> {
+    let busy = |checkout: &Path, why: &str| Ok(Err(Refusal::TargetBusy { checkout: checkout.to_owned(), why: why.to_owned() }));
+    let all = list(git, repo)?;
+    let mut on_it = all.iter().filter(|known| !known.bare && known.branch.as_deref() == Some(branch));
+    let first = on_it.next();
+    if let Some(second) = on_it.next() {
+        return busy(&second.path, "the branch is checked out twice");
+    }
+    if let Some(checkout) = first {
+        if !checkout.path.is_dir() {
+            return busy(&checkout.path, "its folder is gone; if for good, run `git worktree prune`");
+        }
+        let git_dir = git_dir(git, &checkout.path)?;
+        return match under_way(&git_dir).first() {
+            Some(what) => busy(&checkout.path, &format!("a {what} is under way")),
+            None => Ok(Ok(Some(checkout.path.clone()))),
+        };
+    }
+    // While a branch is being rebased, git lists its worktree as detached.
+    for (git_dir, path) in git_dirs(repo, &all) {
+        let rebased = ["rebase-merge/head-name", "rebase-apply/head-name"].map(|file| fs::read_to_string(git_dir.join(file)));
+        if rebased.into_iter().flatten().any(|name| name.trim().strip_prefix("refs/heads/") == Some(branch)) {
+            return busy(&path, "the branch is being rebased");
+        }
+    }
+    Ok(Ok(None))
+}
+
+fn git_dirs(repo: &Repository, all: &[Listed]) -> Vec<(PathBuf, PathBuf)> {
+    let main = all.first().map(|main| main.path.clone()).unwrap_or_default();
+    let linked = fs::read_dir(repo.common_dir.join("worktrees"));
+    // No folder, no linked worktrees.
+    let linked = linked.into_iter().flatten().flatten().map(|entry| {
+        let path = fs::read_to_string(entry.path().join("gitdir")).map(|text| PathBuf::from(text.trim())).unwrap_or_default();
+        (entry.path(), path.parent().map(Path::to_owned).unwrap_or_default())
+    });
+    std::iter::once((repo.common_dir.clone(), main)).chain(linked).collect()
+}
+
+/// Returns the private git folder of a worktree.
+pub(crate) fn git_dir(git: &Git, worktree: &Path) -> Result<PathBuf, GitError> {
+    let line = git.call(worktree).args(["rev-parse", "--path-format=absolute", "--git-dir"]).line()?;
+    Ok(PathBuf::from(line))
+}
+
+/// Names what is begun and not ended in a worktree.
+pub(crate) fn under_way(git_dir: &Path) -> Vec<&'static str> {
+    [
+        ("rebase-merge", "rebase"),
+        ("rebase-apply", "rebase"),
+        ("MERGE_HEAD", "merge"),
+        ("CHERRY_PICK_HEAD", "cherry-pick"),
+        ("REVERT_HEAD", "revert"),
+        ("BISECT_LOG", "bisect"),
+        ("sequencer", "sequence of picks"),
+    ]
+    .into_iter()
+    .filter(|(file, _)| fs::symlink_metadata(git_dir.join(file)).is_ok())
+    .map(|(_, what)| what)
+    .collect()
+}
+
+/// What in the checkout keeps these commits out, if anything.
+fn in_the_way(git: &Git, checkout: &Path, from: &str, to: &str) -> Result<Option<Refusal>, GitError> {
+    let mut added = BTreeSet::new();
+    let mut touched = BTreeSet::new();
+    let mut submodules = Vec::new();
+    let out = git.call(checkout).args(["diff-tree", "-r", "-z", "--raw", "--no-renames", from, to, "--"]).bytes()?;
+    let mut rows = fields(&out);
+    // `:mode mode oid oid status`, then the path.
+    while let (Some(row), Some(path)) = (rows.next(), rows.next()) {
+        let path = path_of(path);
+        if row.starts_with(b":160000 ") || row.get(8..14) == Some(b"160000") {
+            submodules.push(path.clone());
+        }
+        if row.last() == Some(&b'A') {
+            added.insert(path.clone());
+        }
+        touched.insert(path);
+    }
+    submodules.retain(|path| fs::symlink_metadata(checkout.join(path).join(".git")).is_ok());
+    if !submodules.is_empty() {
+        return Ok(Some(Refusal::Submodules { checkout: checkout.to_owned(), files: submodules }));
+    }
+    let mut dirty = dirty_among(git, checkout, &touched)?;
+    dirty.extend(added.iter().filter(|path| stands(checkout, path, &touched)).cloned());
+    dirty.extend(unwatched(git.call(checkout), checkout)?.into_iter().filter(|path| touched.contains(path)));
+    if !dirty.is_empty() {
+        // A landing that was killed half-way leaves files that are as they shall become.
+        let other = differing(git, checkout, to)?;
+        dirty.retain(|path| !touched.contains(path) || other.contains(path));
+    }
+    let files: Vec<PathBuf> = dirty.into_iter().collect();
+    Ok((!files.is_empty()).then(|| Refusal::TargetDirty { checkout: checkout.to_owned(), files }))
+}
+
+/// Which paths with a change meet one that the landing touches.
+fn dirty_among(git: &Git, checkout: &Path, touched: &BTreeSet<PathBuf>) -> Result<BTreeSet<PathBuf>, GitError> {
+    let status = status(git.call(checkout))?;
+    let meets = |path: &Path| {
+        // A file may also stand where a folder is needed, or the other way round.
+        let below = touched.range(path.to_owned()..).next().is_some_and(|next| next.starts_with(path));
+        below || path.ancestors().any(|up| touched.contains(up))
+    };
+    Ok(status.changed.into_iter().chain(status.untracked).filter(|path| meets(path)).collect())
+}
+
+/// Whether a new file would meet something that no status shows: an ignored file in its place, or one where its folder would be.
+///
+/// A merge writes over ignored files without a word.
+fn stands(root: &Path, path: &Path, touched: &BTreeSet<PathBuf>) -> bool {
+    let is_file = |path: &Path| fs::symlink_metadata(root.join(path)).is_ok_and(|meta| !meta.is_dir());
+    is_file(path) || path.ancestors().skip(1).any(|up| !up.as_os_str().is_empty() && !touched.contains(up) && is_file(up))
+}
+
+/// Every path that differs from a commit, in the index or in the folder.
+fn differing(git: &Git, checkout: &Path, to: &str) -> Result<BTreeSet<PathBuf>, GitError> {
+    let names = |more: &[&str]| {
+        let plain = ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-relative", "--ignore-submodules=none"];
+        git.call(checkout).args(plain).args(more).args([to, "--"]).bytes()
+    };
+    let (index, folder) = (names(&["--cached"])?, names(&[])?);
+    Ok(fields(&index).chain(fields(&folder)).map(path_of).collect())
+}
+
+fn fast_forward(git: &Git, checkout: &Path, to: &str) -> Result<(), GitError> {
+    let plain = ["merge", "--quiet", "--ff-only", "--no-overwrite-ignore", "--no-autostash", "--no-verify-signatures", "--no-stat", to];
+    let lock = git_dir(git, checkout)?.join("index.lock");
+    match git.call(checkout).args(plain).bytes() {
+        Err(GitError::Failed { .. }) if fs::symlink_metadata(&lock).is_ok() => Err(GitError::Locked { lock }),
+        other => other.map(drop),
+    }
+}

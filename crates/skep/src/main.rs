@@ -1,11 +1,93 @@
-//! skep: the one binary. Guards and effects enter before anything else is built.
+//! skep: the one binary. Guards, deeds and the scripted agent enter before the command line is read.
 
-use std::{env, ffi::OsString, process::ExitCode};
+mod args;
+mod commands;
+mod connect;
+mod exit;
+mod output;
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{BufReader, Read},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use skep_api::{role, wire::Refusal};
+use skep_harness::scripted::agent::{Setting, agent as play};
+
+use crate::{args::Cli, connect::Skep, exit::CliError, output::Output};
 
 fn main() -> ExitCode {
     let argv: Vec<OsString> = env::args_os().collect();
     if let Some(code) = skep_gatekeeper::enter(&argv) {
         return code;
     }
+    match argv.get(1).and_then(|first| first.to_str()) {
+        Some(role::EFFECT) => effect(),
+        Some(role::AGENT) => agent(&argv),
+        _ => command_line(argv),
+    }
+}
+
+/// Carries out one deed: JSON in, JSON out.
+fn effect() -> ExitCode {
+    let mut input = Vec::new();
+    let deed = std::io::stdin().read_to_end(&mut input).map_err(|err| err.to_string());
+    let deed = deed.and_then(|_| serde_json::from_slice(&input).map_err(|err| err.to_string()));
+    let vars = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let out = Output::new(true, true, true);
+    match deed {
+        Ok(deed) => {
+            let done = skep_daemon::hands::carry_out(deed, &vars.collect());
+            out.json(&done).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+        }
+        Err(text) => {
+            out.error(&Refusal::error("effect-unreadable", text));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The scripted agent, as its profile starts it: `__agent scripted …`.
+fn agent(argv: &[OsString]) -> ExitCode {
+    let here = std::path::absolute(".").unwrap_or_default();
+    let code = match Setting::parse(argv.get(3..).unwrap_or_default(), &here, env::vars_os().collect()) {
+        Ok(setting) => play(&setting, BufReader::new(std::io::stdin()), &mut std::io::stdout()),
+        Err(text) => {
+            Output::new(false, true, true).error(&Refusal::error("usage", text));
+            2
+        }
+    };
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+fn command_line(argv: Vec<OsString>) -> ExitCode {
+    let json = argv.iter().any(|arg| arg == "--json");
+    let no_colour = env::vars_os().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
+    let killed = argv.iter().skip(1).any(|arg| arg == "kill") && argv.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|verb| verb == "kill");
+    let cli = match Cli::try_parse_from(&argv) {
+        Ok(cli) => cli,
+        Err(err) => return usage(&err, json),
+    };
+    let out = Output::new(cli.global.json, cli.global.quiet, no_colour);
+    let done = Skep::find(&cli.global, out).and_then(|skep| commands::perform(cli, &skep, killed));
+    done.unwrap_or_else(|err: CliError| {
+        out.error(&err.refusal);
+        ExitCode::from(err.refusal.exit)
+    })
+}
+
+/// Help and version are results; anything else is wrong usage.
+fn usage(err: &clap::Error, json: bool) -> ExitCode {
+    if !err.use_stderr() || !json {
+        // Without a terminal to say it to, the exit code has to do.
+        let _unread = err.print();
+        return ExitCode::from(if err.use_stderr() { 2 } else { 0 });
+    }
+    let text = err.to_string();
+    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    Output::new(true, true, true).error(&Refusal::error("usage", line));
     ExitCode::from(2)
 }

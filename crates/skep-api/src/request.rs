@@ -1,0 +1,89 @@
+//! What can be asked of the daemon.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One request: a line of JSON on the daemon's socket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Chosen by the asker; a repeat with the same id gets the first one's answer and does nothing.
+    pub id: String,
+    #[serde(flatten)]
+    pub ask: Ask,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Ask {
+    Health {},
+    /// Begins runs, one per title. Answer: a list of `RunView`.
+    Run(Box<RunAsk>),
+    /// Answer: a list of `RunView`.
+    Ls { all: bool, project: Option<String> },
+    /// Answer: a `RunView`, its git facts fresh.
+    Show { run: String },
+    /// Answer: a list of `WhyView`.
+    Why { run: String },
+    /// Answer: the list of stopped runs' `RunView`, as they are once the stop is decided.
+    Stop { runs: Vec<String>, all: bool, now: bool },
+    /// Answer: the list of `RunView` once they are as awaited.
+    Wait { runs: Vec<String>, until: String, any: bool, timeout_ms: Option<u64> },
+    /// Answer: a list of `CloseView`.
+    Close { runs: Vec<String>, keep_branch: bool, dry_run: bool },
+    /// Answer: a `RunView`; what landed is in `landed`.
+    Land { run: String, dry_run: bool },
+    /// Answer: `EventView`s, one a line; with `follow` without end.
+    Events { from: u64, follow: bool },
+    ProjectAdd { path: String, name: Option<String>, base: Option<String> },
+    ProjectLs {},
+    ProjectShow { name: String },
+    ProjectRm { name: String, dry_run: bool },
+    TaskAdd(Box<TaskAsk>),
+    TaskLs {},
+    TaskShow { task: String },
+    /// Ends the daemon; runs go on. Answer: its `Health`.
+    Shutdown {},
+}
+
+/// What a run is asked to be.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunAsk {
+    /// One run per title; a title that is a task's id takes up that task.
+    pub titles: Vec<String>,
+    pub project: Option<String>,
+    /// The asker's folder, absolute.
+    pub cwd: String,
+    pub agent: Option<String>,
+    pub model: Option<String>,
+    pub surface: Option<String>,
+    pub permissions: Option<String>,
+    pub base: Option<String>,
+    pub branch: Option<String>,
+    pub env_type: Option<String>,
+    pub name: Option<String>,
+    /// Instead of the title alone: the prompt's whole text.
+    pub prompt: Option<String>,
+    pub count: Option<u32>,
+    /// Approves the project's own scripts as they are.
+    pub yes: bool,
+    pub dry_run: bool,
+    /// Answer at once, without waiting for the health window.
+    pub detach: bool,
+    /// The asker's environment: the base names, and what profile and project may list.
+    pub env: BTreeMap<String, String>,
+}
+
+/// What a task is asked to be.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskAsk {
+    pub title: String,
+    pub body: String,
+    pub project: Option<String>,
+    pub reference: Option<String>,
+    pub priority: i64,
+    pub needs: Vec<String>,
+}

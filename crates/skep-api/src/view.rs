@@ -1,0 +1,346 @@
+//! Views: what `--json` prints, made from what is held.
+//!
+//! Owns: the shapes of contract.md section 3. A fact that could not be had is null, never false or zero.
+//! Never: asks anything; a view is made from the state alone, so a list starts no process.
+
+use serde::{Deserialize, Serialize};
+use skep_core::{
+    facts::{Exit, GitFacts},
+    project::Project,
+    run::{EnvState, EnvType, Kind, OpResult, Permissions, Run, State, Surface, WaitingFor},
+    said::Usage,
+    task::Task,
+    time::Timestamp,
+};
+
+
+/// A run, as `run` prints it and `ls` and `show` list it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    pub id: String,
+    pub name: String,
+    pub kind: Kind,
+    pub task: Option<String>,
+    pub title: String,
+    pub project: Option<String>,
+    pub by: String,
+    pub agent: String,
+    pub model: Option<String>,
+    pub account: Option<String>,
+    pub surface: Surface,
+    pub permissions: Permissions,
+    pub state: String,
+    pub waiting_for: Option<String>,
+    pub outcome: Option<String>,
+    pub reason: Option<String>,
+    pub since: Timestamp,
+    pub attempt: u32,
+    pub env_type: EnvType,
+    pub env_state: String,
+    pub env: Option<String>,
+    pub worktree: Option<String>,
+    pub cwd: Option<String>,
+    pub branch: Option<String>,
+    pub target: Option<String>,
+    pub base: Option<BaseView>,
+    pub git: Option<GitFacts>,
+    pub session: SessionView,
+    pub pid: Option<u32>,
+    pub gatekeeper: Option<u32>,
+    pub exit: Option<ExitView>,
+    pub last: Option<LastView>,
+    pub change: Option<String>,
+    pub questions: u32,
+    pub usage: Usage,
+    pub host: String,
+    /// What could not be found out, or what was left undone, in words.
+    pub notes: Vec<String>,
+    pub created: Timestamp,
+    pub landed: Option<LandedView>,
+    /// How the last close or land went, with the id of the wish.
+    pub op: Option<OpView>,
+}
+
+/// The commit that a run started from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseView {
+    pub branch: String,
+    pub oid: String,
+}
+
+/// The agent's own conversation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionView {
+    pub agent: Option<String>,
+    pub tmux: Option<String>,
+}
+
+/// How the agent's process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitView {
+    pub code: i32,
+    pub signal: Option<i32>,
+    pub started: Timestamp,
+    pub ended: Timestamp,
+}
+
+/// Last words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastView {
+    pub text: String,
+    pub at: Timestamp,
+}
+
+/// Where the work landed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LandedView {
+    pub target: String,
+    pub oid: String,
+}
+
+/// How a close or land went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpView {
+    pub id: String,
+    pub result: OpResult,
+}
+
+impl RunView {
+    /// Makes the view of `run`.
+    pub fn of(run: &Run) -> RunView {
+        let brief = &run.brief;
+        let env = run.env();
+        let (waiting_for, outcome, reason, exit) = state_fields(run);
+        let mut notes: Vec<String> = env.map(|env| env.notes.clone()).unwrap_or_default();
+        notes.extend(run.unknown.clone());
+        RunView {
+            id: brief.id.to_string(),
+            name: brief.name.clone(),
+            kind: brief.kind,
+            task: brief.task.as_ref().map(ToString::to_string),
+            title: brief.title.clone(),
+            project: brief.project.clone(),
+            by: brief.by.clone(),
+            agent: brief.agent.clone(),
+            model: brief.model.clone(),
+            account: None,
+            surface: brief.surface,
+            permissions: brief.permissions,
+            state: run.state_name().to_owned(),
+            waiting_for,
+            outcome,
+            reason,
+            since: run.since,
+            attempt: run.attempt,
+            env_type: brief.place.env_type,
+            env_state: env_state(&run.env).to_owned(),
+            env: env.map(|env| env.root.clone()),
+            worktree: env.map(|env| env.worktree.clone()),
+            cwd: env.map(|env| env.cwd.clone()),
+            branch: env.and_then(|env| env.branch.clone()),
+            target: env.and_then(|env| env.target.clone()).or_else(|| brief.place.target.clone()),
+            base: env
+                .and_then(|env| env.base.as_ref())
+                .map(|base| BaseView { branch: base.branch.clone(), oid: base.oid.clone() }),
+            git: run.git.clone(),
+            session: SessionView { agent: run.session.clone(), tmux: None },
+            pid: run.pid(),
+            gatekeeper: run.gatekeeper(),
+            exit,
+            last: run.last.as_ref().map(|(text, at)| LastView { text: text.clone(), at: *at }),
+            change: None,
+            questions: u32::from(matches!(run.state, State::Waiting { on: WaitingFor::Answer, .. })),
+            usage: run.usage,
+            host: "local".to_owned(),
+            notes,
+            created: run.created,
+            landed: run.landed.as_ref().map(|(target, oid)| LandedView { target: target.clone(), oid: oid.clone() }),
+            op: run.op.as_ref().map(|(id, result)| OpView { id: id.to_string(), result: result.clone() }),
+        }
+    }
+}
+
+type StateFields = (Option<String>, Option<String>, Option<String>, Option<ExitView>);
+
+fn state_fields(run: &Run) -> StateFields {
+    match &run.state {
+        State::Queued { .. } => (Some("slot".to_owned()), None, None, None),
+        State::Waiting { on, .. } => {
+            let on = match on {
+                WaitingFor::Answer => "answer",
+                WaitingFor::Permission => "permission",
+                WaitingFor::Limit => "limit",
+                WaitingFor::Input => "input",
+                WaitingFor::Paused => "paused",
+            };
+            (Some(on.to_owned()), None, None, None)
+        }
+        State::Ended { outcome, reason, exit, .. } => (
+            None,
+            Some(outcome.as_str().to_owned()),
+            reason.map(|reason| reason.as_str().to_owned()),
+            exit.as_ref().map(exit_view),
+        ),
+        State::Preparing { .. }
+        | State::Starting { .. }
+        | State::Running { .. }
+        | State::Stalled { .. }
+        | State::Stopping { .. } => (None, None, None, None),
+    }
+}
+
+fn exit_view(exit: &Exit) -> ExitView {
+    ExitView { code: exit.code, signal: exit.signal, started: exit.started, ended: exit.ended }
+}
+
+fn env_state(state: &EnvState) -> &'static str {
+    match state {
+        EnvState::None => "none",
+        EnvState::Preparing => "preparing",
+        EnvState::Held(_) => "held",
+        EnvState::Closing { .. } => "closing",
+        EnvState::Closed(_) => "closed",
+    }
+}
+
+/// What `close --json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloseView {
+    pub id: String,
+    pub cleaned: bool,
+    pub forced: bool,
+    pub merged: String,
+    /// Null where it could not be found out.
+    pub clean: Option<bool>,
+    pub status: String,
+    pub snapshot: Option<String>,
+    pub reasons: Vec<String>,
+    /// The branch that stays, and the trash that holds ignored files.
+    pub branch: Option<String>,
+    pub trash: Option<String>,
+}
+
+/// A project in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectView {
+    pub name: String,
+    pub path: String,
+    pub sub_dir: String,
+    pub base: Option<String>,
+    pub added: Timestamp,
+    pub approved: bool,
+}
+
+impl ProjectView {
+    /// Makes the view of `project`.
+    pub fn of(project: &Project) -> ProjectView {
+        ProjectView {
+            name: project.name.clone(),
+            path: project.path.clone(),
+            sub_dir: project.sub_dir.clone(),
+            base: project.base.clone(),
+            added: project.added,
+            approved: project.approved.is_some(),
+        }
+    }
+}
+
+/// A task in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskView {
+    pub id: String,
+    pub title: String,
+    pub body: String,
+    pub project: Option<String>,
+    #[serde(rename = "ref")]
+    pub reference: Option<String>,
+    pub priority: i64,
+    pub needs: Vec<String>,
+    pub state: String,
+    pub run: Option<String>,
+    pub added: Timestamp,
+}
+
+impl TaskView {
+    /// Makes the view of `task`.
+    pub fn of(task: &Task) -> TaskView {
+        TaskView {
+            id: task.id.to_string(),
+            title: task.title.clone(),
+            body: task.body.clone(),
+            project: task.project.clone(),
+            reference: task.reference.clone(),
+            priority: task.priority,
+            needs: task.needs.iter().map(ToString::to_string).collect(),
+            state: task.state.as_str().to_owned(),
+            run: task.run.as_ref().map(ToString::to_string),
+            added: task.added,
+        }
+    }
+}
+
+/// What `daemon status` and `GET /health` answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// `starting`, `running` or `stopping`.
+    pub status: String,
+    pub pid: u32,
+    pub uptime_ms: u64,
+    pub version: String,
+    pub home: String,
+    pub agents: Vec<String>,
+    pub projects: Vec<String>,
+    pub runs: Counts,
+    pub seq: u64,
+}
+
+/// Runs by what they do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub running: u64,
+    pub waiting: u64,
+    pub queued: u64,
+}
+
+impl Counts {
+    /// Counts `runs`; those that ended are in none.
+    pub fn of<'a>(runs: impl Iterator<Item = &'a Run>) -> Counts {
+        let mut counts = Counts::default();
+        for run in runs {
+            match run.state {
+                State::Queued { .. } => counts.queued += 1,
+                State::Waiting { .. } => counts.waiting += 1,
+                State::Preparing { .. }
+                | State::Starting { .. }
+                | State::Running { .. }
+                | State::Stalled { .. }
+                | State::Stopping { .. } => counts.running += 1,
+                State::Ended { .. } => {}
+            }
+        }
+        counts
+    }
+}
+
+/// One fact behind a state, and the rule that it met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhyView {
+    pub fact: String,
+    pub value: String,
+    pub source: String,
+    /// Null where the fact has no moment.
+    pub age_ms: Option<u64>,
+    pub rule: String,
+}
+
+/// A record of the ledger, as `events` prints it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventView {
+    pub seq: u64,
+    pub epoch: u64,
+    pub at: String,
+    pub subject: String,
+    pub cause: Option<u64>,
+    pub source: String,
+    pub event: serde_json::Value,
+}

@@ -1,0 +1,787 @@
+//! The life of one run: an agent conversation with a purpose, over one or more attempts.
+//!
+//! Owns: the states, what each input means in each, retries and the breaker, what close and land may do.
+//! Never: touches a process, a file or a clock. The table is in `docs/design/run.md`, its outcome in
+//! `docs/design/outcome.md`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    facts::{Exit, GitFacts},
+    id::{OpId, RunId, TaskId},
+    said::{ErrorClass, Said, TurnResult, Usage},
+    time::Timestamp,
+};
+
+mod apply;
+pub mod outcome;
+mod step;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use outcome::{Outcome, Reason};
+
+/// What a run is for, frozen when it was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Brief {
+    pub id: RunId,
+    /// The worker's name, unique among runs whose env is not closed.
+    pub name: String,
+    pub kind: Kind,
+    pub task: Option<TaskId>,
+    pub title: String,
+    pub project: Option<String>,
+    /// `person`, or the run, dispatch, tracker or schedule that asked.
+    pub by: String,
+    pub agent: String,
+    /// Whether its protocol has a word for a turn's result.
+    pub speaks: bool,
+    pub model: Option<String>,
+    pub surface: Surface,
+    pub permissions: Permissions,
+    pub place: Place,
+    pub policy: Policy,
+}
+
+/// A run's purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Code,
+}
+
+/// How skep speaks to the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Surface {
+    /// A protocol over pipes.
+    Headless,
+}
+
+/// How freely the agent may act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permissions {
+    Ask,
+    Auto,
+    Bypass,
+}
+
+/// What kind of place a run works in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnvType {
+    Worktree,
+    InPlace,
+    Directory,
+}
+
+/// Where a run is to work and how that place is made, as settings said when it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub env_type: EnvType,
+    /// The folder that holds all envs.
+    pub envs: String,
+    /// The random key of the env's folder.
+    pub key: String,
+    /// A folder of the repository, absolute; none for a plain directory.
+    pub repository: Option<String>,
+    /// The folder below the worktree's root in which the agent starts; empty for the root.
+    pub sub_dir: String,
+    /// The base asked for; none: decided from the repository.
+    pub base: Option<String>,
+    /// The branch that the work is to land on; none: the base's own.
+    pub target: Option<String>,
+    /// Names for the branch, the first that is free is taken.
+    pub branches: Vec<String>,
+    /// Whether the first of `branches` was asked for by name, so that another will not do.
+    pub exact_branch: bool,
+    pub copy: Vec<String>,
+    pub link: Vec<String>,
+    pub set_up: Option<SetUp>,
+    /// How long a fetch before the start may take; 0 for none.
+    pub fetch_ms: u64,
+    /// Whether commits are signed as the user's own settings say.
+    pub sign: bool,
+}
+
+/// A project's own script that makes a worktree ready, as a person approved it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetUp {
+    /// A shell command; none: the `.worktree-setup` file nearest to the sub-directory.
+    pub run: Option<String>,
+    /// Whether its failure ends the run.
+    pub strict: bool,
+    pub timeout_ms: u64,
+    /// What was approved: SHA-256 over the command, or the file's bytes.
+    pub digest: String,
+}
+
+/// The budgets of a run, frozen into it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    pub health_ms: u64,
+    pub grace_ms: u64,
+    pub idle_ms: u64,
+    pub tool_idle_ms: u64,
+    pub journal_bytes: u64,
+    /// How often the environment's faults, and deaths by our or the host's hand, are tried again.
+    pub tries: u32,
+    pub first_ms: u64,
+    pub factor: u32,
+    pub jitter: f64,
+    /// Deaths within `window_ms`, without a finished turn or a new commit, that end the run.
+    pub deaths: u32,
+    pub window_ms: u64,
+    pub spare: Vec<String>,
+    pub env: Vec<String>,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy {
+            health_ms: 4_000,
+            grace_ms: 2_000,
+            idle_ms: 30 * 60_000,
+            tool_idle_ms: 120 * 60_000,
+            journal_bytes: 256 << 20,
+            tries: 2,
+            first_ms: 5_000,
+            factor: 6,
+            jitter: 0.2,
+            deaths: 3,
+            window_ms: 30 * 60_000,
+            spare: Vec::new(),
+            env: Vec::new(),
+        }
+    }
+}
+
+/// A place that stands and is lent to a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Env {
+    /// The env's root: worktree, `output/`, `logs/`, lock and owner record.
+    pub root: String,
+    /// What its gatekeeper holds while anything of it may live.
+    pub lock: String,
+    pub worktree: String,
+    pub cwd: String,
+    pub branch: Option<String>,
+    pub base: Option<Base>,
+    pub target: Option<String>,
+    /// What was left out or went wrong without stopping the preparation.
+    pub notes: Vec<String>,
+}
+
+/// The commit that a run's work starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    pub branch: String,
+    pub oid: String,
+}
+
+/// Where an attempt stands. Each state carries exactly what is held in it.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one per run, and most runs of a fleet have ended")]
+pub enum State {
+    /// Waiting for a slot, and not before `not_before`.
+    Queued { not_before: Option<Timestamp> },
+    /// The env is being made; `unwanted` if a stop came meanwhile.
+    Preparing { unwanted: bool },
+    /// A gatekeeper is asked for (none yet) or began; the agent has not been seen.
+    Starting { gatekeeper: Option<u32> },
+    /// The agent is at work.
+    Running { gatekeeper: Option<u32>, pid: u32, started: Timestamp },
+    /// The agent waits for something that skep or a person must give.
+    Waiting { gatekeeper: Option<u32>, pid: u32, on: WaitingFor },
+    /// The agent was not heard for longer than its budget.
+    Stalled { gatekeeper: Option<u32>, pid: u32 },
+    /// The agent was told to end, or its gatekeeper is gone, and something of it may still live.
+    Stopping { gatekeeper: Option<u32>, force: bool, because: Because, gone: bool },
+    /// The attempt is over.
+    Ended { outcome: Outcome, reason: Option<Reason>, exit: Option<Exit>, text: String },
+}
+
+/// What a waiting run waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitingFor {
+    Answer,
+    Permission,
+    Limit,
+    Input,
+    Paused,
+}
+
+/// Why a run is being stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Because {
+    Person,
+    Stalled,
+    /// The gatekeeper never reported its start.
+    NeverStarted,
+    /// The gatekeeper is gone and left no word.
+    SupervisorLost,
+    /// The machine was started again.
+    HostRestart,
+}
+
+/// Where a run's env stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EnvState {
+    None,
+    Preparing,
+    Held(Env),
+    Closing { env: Env, op: OpId, keep_branch: bool },
+    Closed(Env),
+}
+
+/// Words for an agent that waits; they go out when the run has a slot again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Counts once.
+    pub id: String,
+    pub text: String,
+}
+
+/// How the last close or land of a run went; the one who asked waits for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum OpResult {
+    Closed {
+        kept_branch: Option<String>,
+        trash: Option<String>,
+        text: String,
+    },
+    Landed {
+        target: String,
+        old: String,
+        new: String,
+        commits: u64,
+    },
+    /// Nothing was changed; a person decides.
+    Refused {
+        slug: String,
+        text: String,
+        hints: Vec<String>,
+    },
+    /// The deed failed; nothing was destroyed.
+    Failed {
+        slug: String,
+        text: String,
+    },
+}
+
+/// What the agent was heard to say that its outcome depends on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Verdict {
+    pub turn: Option<TurnResult>,
+    /// Whether the last turn's text was empty.
+    pub empty: bool,
+    /// The last error since the last turn began, and its words.
+    pub error: Option<(ErrorClass, String)>,
+}
+
+/// A run with all that is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    pub brief: Brief,
+    /// The place in the order of creation.
+    pub order: u64,
+    pub created: Timestamp,
+    pub state: State,
+    /// When the state was entered.
+    pub since: Timestamp,
+    pub env: EnvState,
+    /// Whether the env that is held is being taken back, because nothing ever ran in it.
+    pub undoing: bool,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// Faults of the environment in a row.
+    pub faults: u32,
+    /// Deaths by our or the host's hand, since the last progress.
+    pub deaths: Vec<Timestamp>,
+    /// When the agent of this attempt was first seen.
+    pub begun: Option<Timestamp>,
+    /// What was given while it waits for a slot.
+    pub given: Vec<Given>,
+    pub session: Option<String>,
+    pub verdict: Verdict,
+    /// Over all attempts.
+    pub usage: Usage,
+    /// Of the attempts before this one.
+    pub usage_before: Usage,
+    /// Last words, for a line in a list.
+    pub last: Option<(String, Timestamp)>,
+    pub git: Option<GitFacts>,
+    pub op: Option<(OpId, OpResult)>,
+    pub landed: Option<(String, String)>,
+    /// What a sweep could not find out.
+    pub unknown: Option<String>,
+}
+
+/// What can happen to a run: wishes, reports and the clock.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A slot is free, limits and breaker allow: for a queued run, or for one that waits and was given something.
+    Admit,
+    Stop {
+        force: bool,
+    },
+    /// Resume or retry: the next attempt on the same run.
+    Again,
+    Pause,
+    /// Answered, allowed or refused, reset, sent, resumed: with what is to be delivered.
+    Give {
+        id: String,
+        text: String,
+    },
+    Close {
+        op: OpId,
+        keep_branch: bool,
+    },
+    Land {
+        op: OpId,
+    },
+    Prepared(Env),
+    PrepareFailed {
+        fault: Fault,
+        slug: String,
+        text: String,
+    },
+    /// A gatekeeper was started for this attempt.
+    Began {
+        attempt: u32,
+        gatekeeper: u32,
+    },
+    StartFailed {
+        attempt: u32,
+        text: String,
+    },
+    Started {
+        attempt: u32,
+        pid: u32,
+        gatekeeper: u32,
+    },
+    Said {
+        attempt: u32,
+        said: Said,
+    },
+    Silent {
+        attempt: u32,
+        quiet_ms: u64,
+        tool: bool,
+    },
+    Heard {
+        attempt: u32,
+    },
+    Exited {
+        attempt: u32,
+        exit: Exit,
+    },
+    /// Its gatekeeper is gone and there is no word of an end.
+    Gone {
+        attempt: u32,
+        host_restarted: bool,
+    },
+    /// A probe looked for what is left of the run; none: nothing; some: why it cannot tell.
+    Swept {
+        attempt: u32,
+        unknown: Option<String>,
+    },
+    Undone {
+        text: Option<String>,
+    },
+    OpDone {
+        op: OpId,
+        result: OpResult,
+    },
+    GitSeen(GitFacts),
+    /// An effect is done that has no report of its own.
+    Done,
+    Tick,
+}
+
+/// Whose fault a failure was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    User,
+    Agent,
+    Environment,
+    Bug,
+}
+
+/// A fact about a run, as the ledger keeps it. A new variant or field is a format change: `docs/format.md`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    Created {
+        brief: Box<Brief>,
+    },
+    Admitted {},
+    Prepared {
+        env: Env,
+    },
+    Began {
+        gatekeeper: u32,
+    },
+    Started {
+        pid: u32,
+        gatekeeper: u32,
+    },
+    SessionNamed {
+        session: String,
+    },
+    TurnEnded {
+        result: TurnResult,
+        text: String,
+    },
+    Used {
+        usage: Usage,
+    },
+    Erred {
+        class: ErrorClass,
+        text: String,
+    },
+    Waits {
+        on: WaitingFor,
+        text: String,
+    },
+    /// Something is there for the agent; it is delivered when the run has a slot.
+    Given {
+        id: String,
+        text: String,
+    },
+    /// At work again.
+    Goes {},
+    Stalled {
+        quiet_ms: u64,
+        tool: bool,
+    },
+    StopAsked {
+        force: bool,
+        because: Because,
+    },
+    /// The gatekeeper is gone; what it held may live on.
+    Lost {
+        because: Because,
+    },
+    SweptUnknown {
+        text: String,
+    },
+    Ended {
+        outcome: Outcome,
+        reason: Option<Reason>,
+        exit: Option<Exit>,
+        text: String,
+    },
+    /// Back to the queue: after a fault of the environment, a death by our or the host's hand, or a wish.
+    Requeued {
+        attempt: u32,
+        not_before: Option<Timestamp>,
+        why: Requeue,
+        text: String,
+    },
+    /// Nothing ever ran in the env that is held; it is being taken back.
+    Undoing {},
+    Undone {
+        text: Option<String>,
+    },
+    Closing {
+        op: OpId,
+        keep_branch: bool,
+    },
+    Landing {
+        op: OpId,
+    },
+    OpDone {
+        op: OpId,
+        result: OpResult,
+    },
+    GitSeen {
+        facts: GitFacts,
+    },
+    /// An effect is done that changed nothing else.
+    Done {},
+}
+
+/// Why a run went back to the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Requeue {
+    Fault,
+    Death,
+    Wish,
+}
+
+/// Work for the daemon. It may be done twice (after a crash), so doing it twice is harmless: `docs/design/effects.md`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    Prepare {
+        run: RunId,
+        attempt: u32,
+    },
+    /// Cancels the preparation under way, if it still is.
+    CancelPrepare {
+        run: RunId,
+        attempt: u32,
+    },
+    /// Takes back what a preparation recorded, if there is no work in it.
+    Undo {
+        run: RunId,
+        attempt: u32,
+    },
+    Start {
+        run: RunId,
+        attempt: u32,
+    },
+    Stop {
+        run: RunId,
+        attempt: u32,
+        force: bool,
+    },
+    /// Asks the agent to give up the turn that it is silent in.
+    CancelTurn {
+        run: RunId,
+        attempt: u32,
+    },
+    Deliver {
+        run: RunId,
+        attempt: u32,
+        id: String,
+        text: String,
+    },
+    /// Ends what is left of a run whose guards are gone, and says whether anything lives.
+    Sweep {
+        run: RunId,
+        attempt: u32,
+    },
+    Close {
+        run: RunId,
+        op: OpId,
+        keep_branch: bool,
+    },
+    Land {
+        run: RunId,
+        op: OpId,
+    },
+}
+
+impl Effect {
+    /// The run that it belongs to.
+    pub fn run(&self) -> &RunId {
+        match self {
+            Effect::Prepare { run, .. }
+            | Effect::CancelPrepare { run, .. }
+            | Effect::Undo { run, .. }
+            | Effect::Start { run, .. }
+            | Effect::Stop { run, .. }
+            | Effect::CancelTurn { run, .. }
+            | Effect::Deliver { run, .. }
+            | Effect::Sweep { run, .. }
+            | Effect::Close { run, .. }
+            | Effect::Land { run, .. } => run,
+        }
+    }
+
+    /// Its kind, in one word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Effect::Prepare { .. } => "prepare",
+            Effect::CancelPrepare { .. } => "cancel_prepare",
+            Effect::Undo { .. } => "undo",
+            Effect::Start { .. } => "start",
+            Effect::Stop { .. } => "stop",
+            Effect::CancelTurn { .. } => "cancel_turn",
+            Effect::Deliver { .. } => "deliver",
+            Effect::Sweep { .. } => "sweep",
+            Effect::Close { .. } => "close",
+            Effect::Land { .. } => "land",
+        }
+    }
+}
+
+/// What one input leads to. The facts are durable before the first effect begins.
+#[derive(Debug, Default, PartialEq)]
+pub struct Step {
+    pub events: Vec<Event>,
+    pub effects: Vec<Effect>,
+}
+
+/// An input that makes no sense in this state: answered to a person, counted when it is a report; never an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct Rejected {
+    pub slug: &'static str,
+    pub text: String,
+    pub hints: Vec<String>,
+}
+
+/// An event of the ledger that does not fit the state it is applied to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{event} does not fit a run that is {state}")]
+pub struct Misfit {
+    pub event: String,
+    pub state: &'static str,
+}
+
+/// How long a run may go without its gatekeeper's first report.
+pub const START_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a stalled run may stay silent after its turn was cancelled.
+pub const STALL_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a stop may take, beyond the grace, before it is repeated by force.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+impl Run {
+    /// Begins a run; it waits for a slot.
+    pub fn new(brief: Brief, order: u64, at: Timestamp) -> Run {
+        Run {
+            brief,
+            order,
+            created: at,
+            state: State::Queued { not_before: None },
+            since: at,
+            env: EnvState::None,
+            undoing: false,
+            attempt: 1,
+            faults: 0,
+            deaths: Vec::new(),
+            begun: None,
+            given: Vec::new(),
+            session: None,
+            verdict: Verdict::default(),
+            usage: Usage::default(),
+            usage_before: Usage::default(),
+            last: None,
+            git: None,
+            op: None,
+            landed: None,
+            unknown: None,
+        }
+    }
+
+    /// The id.
+    pub fn id(&self) -> &RunId {
+        &self.brief.id
+    }
+
+    /// The env, while it stands or stood.
+    pub fn env(&self) -> Option<&Env> {
+        match &self.env {
+            EnvState::None | EnvState::Preparing => None,
+            EnvState::Held(env) | EnvState::Closing { env, .. } | EnvState::Closed(env) => {
+                Some(env)
+            }
+        }
+    }
+
+    /// Whether it takes one of the slots.
+    pub fn holds_slot(&self) -> bool {
+        match self.state {
+            State::Queued { .. } | State::Waiting { .. } | State::Ended { .. } => false,
+            State::Preparing { .. }
+            | State::Starting { .. }
+            | State::Running { .. }
+            | State::Stalled { .. }
+            | State::Stopping { .. } => true,
+        }
+    }
+
+    /// Whether a process of it may live.
+    pub fn is_living(&self) -> bool {
+        self.holds_slot() || matches!(self.state, State::Waiting { .. })
+    }
+
+    /// Whether the run is over for good: its env is gone, or it never had one and was closed.
+    pub fn is_closed(&self) -> bool {
+        match self.env {
+            EnvState::Closed(_) => true,
+            EnvState::None => {
+                self.is_ended() && matches!(self.op, Some((_, OpResult::Closed { .. })))
+            }
+            EnvState::Preparing | EnvState::Held(_) | EnvState::Closing { .. } => false,
+        }
+    }
+
+    /// Whether the attempt is over.
+    pub fn is_ended(&self) -> bool {
+        matches!(self.state, State::Ended { .. })
+    }
+
+    /// The agent's process, while one is known to live.
+    pub fn pid(&self) -> Option<u32> {
+        match self.state {
+            State::Running { pid, .. }
+            | State::Waiting { pid, .. }
+            | State::Stalled { pid, .. } => Some(pid),
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Starting { .. }
+            | State::Stopping { .. }
+            | State::Ended { .. } => None,
+        }
+    }
+
+    /// The gatekeeper's process, while one is known to live.
+    pub fn gatekeeper(&self) -> Option<u32> {
+        match self.state {
+            State::Starting { gatekeeper }
+            | State::Running { gatekeeper, .. }
+            | State::Waiting { gatekeeper, .. }
+            | State::Stalled { gatekeeper, .. }
+            | State::Stopping { gatekeeper, .. } => gatekeeper,
+            State::Queued { .. } | State::Preparing { .. } | State::Ended { .. } => None,
+        }
+    }
+
+    /// The state's name, as views spell it.
+    pub fn state_name(&self) -> &'static str {
+        match self.state {
+            State::Queued { .. } => "queued",
+            State::Preparing { .. } => "preparing",
+            State::Starting { .. } => "starting",
+            State::Running { .. } => "running",
+            State::Waiting { .. } => "waiting",
+            State::Stalled { .. } => "stalled",
+            State::Stopping { .. } => "stopping",
+            State::Ended { .. } => "ended",
+        }
+    }
+
+    /// When the clock means something to this run next.
+    ///
+    /// A preparation and a start that was only asked for are owned by their effects, which always report.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Queued { not_before } => not_before,
+            State::Starting { gatekeeper: Some(_) } => Some(self.since.plus(START_DEADLINE)),
+            State::Stalled { .. } => Some(self.since.plus(STALL_DEADLINE)),
+            State::Stopping { .. } => Some(
+                self.since.plus(STOP_DEADLINE + Duration::from_millis(self.brief.policy.grace_ms)),
+            ),
+            State::Preparing { .. }
+            | State::Starting { gatekeeper: None }
+            | State::Running { .. }
+            | State::Waiting { .. }
+            | State::Ended { .. } => None,
+        }
+    }
+
+    /// How long the next try waits: `first * factor^faults`, give or take the jitter, which comes from the id.
+    pub fn back_off(&self, faults: u32) -> Duration {
+        let policy = &self.brief.policy;
+        let base =
+            policy.first_ms.saturating_mul(u64::from(policy.factor).saturating_pow(faults.min(12)));
+        let base = base.min(60 * 60_000);
+        let seed = self.id().as_str().bytes().fold(u64::from(faults), |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(u64::from(byte))
+        });
+        let span = (base as f64 * policy.jitter.clamp(0.0, 1.0)) as u64;
+        Duration::from_millis((base - span) + if span == 0 { 0 } else { seed % (2 * span) })
+    }
+}

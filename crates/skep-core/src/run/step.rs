@@ -1,0 +1,630 @@
+//! The run's table: what each input means in each state.
+//!
+//! Owns: the decisions. Never: changes anything; `apply` makes of a run what was decided here.
+
+use super::{
+    Because, Effect, Env, EnvState, Event, Fault, Given, Input, OpResult, Outcome, Reason,
+    Rejected, Requeue, Run, State, Step, WaitingFor,
+    outcome::{Ending, judge},
+};
+use crate::{
+    facts::{Exit, GitFacts},
+    id::OpId,
+    said::{ErrorClass, Said},
+    text,
+    time::Timestamp,
+};
+
+/// The longest text that an event keeps of an agent's words. Characters.
+const WORDS: usize = 2_000;
+
+impl Run {
+    /// Decides what `input` at `now` leads to; [`Run::apply`] then makes it so.
+    ///
+    /// Errors: [`Rejected`] when the input does not fit the state. A stop always fits, and so does the report of an
+    /// effect that came too late to matter: its effect is done all the same.
+    pub fn step(&self, input: Input, now: Timestamp) -> Result<Step, Rejected> {
+        if let Some(attempt) = input.attempt()
+            && attempt != self.attempt
+        {
+            if input.settles() {
+                return Ok(Step::default());
+            }
+            return Err(late(format!(
+                "a report of attempt {attempt} while attempt {} runs",
+                self.attempt
+            )));
+        }
+        match input {
+            Input::Admit => self.admit(now),
+            Input::Stop { force } => Ok(self.stop(force)),
+            Input::Again => self.again(),
+            Input::Pause => self.pause(),
+            Input::Give { id, text } => self.give(id, &text),
+            Input::Close { op, keep_branch } => self.close(op, keep_branch),
+            Input::Land { op } => self.land(op),
+            Input::Prepared(env) => self.prepared(env),
+            Input::PrepareFailed { fault, slug, text } => {
+                self.prepare_failed(fault, &slug, &text, now)
+            }
+            Input::Began { gatekeeper, .. } => Ok(self.began(gatekeeper)),
+            Input::StartFailed { text, .. } => Ok(self.start_failed(&text)),
+            Input::Started { pid, gatekeeper, .. } => self.started(pid, gatekeeper),
+            Input::Said { said, .. } => self.said(said),
+            Input::Silent { quiet_ms, tool, .. } => self.silent(quiet_ms, tool),
+            Input::Heard { .. } => self.heard(),
+            Input::Exited { exit, .. } => self.exited(exit, now),
+            Input::Gone { host_restarted, .. } => self.gone(host_restarted),
+            Input::Swept { unknown, .. } => Ok(self.swept(unknown, now)),
+            Input::Undone { text } => Ok(Step::of(
+                [Event::Undone { text: text.map(|text| text::words(&text, WORDS)) }],
+                [],
+            )),
+            Input::OpDone { op, result } => Ok(Step::of([Event::OpDone { op, result }], [])),
+            Input::GitSeen(facts) => {
+                let new = self.git.as_ref() != Some(&facts);
+                Ok(if new { Step::of([Event::GitSeen { facts }], []) } else { Step::default() })
+            }
+            Input::Done => Ok(Step::of([Event::Done {}], [])),
+            Input::Tick => Ok(self.tick(now)),
+        }
+    }
+
+    fn admit(&self, now: Timestamp) -> Result<Step, Rejected> {
+        let (run, attempt) = (self.id().clone(), self.attempt);
+        match (&self.state, &self.env) {
+            (State::Queued { not_before }, env)
+                if not_before.is_none_or(|at| at <= now) && !self.undoing =>
+            {
+                let next = match env {
+                    EnvState::Held(_) => Effect::Start { run, attempt },
+                    EnvState::None => Effect::Prepare { run, attempt },
+                    EnvState::Preparing | EnvState::Closing { .. } | EnvState::Closed(_) => {
+                        return Err(self.misplaced("admit"));
+                    }
+                };
+                Ok(Step::of([Event::Admitted {}], [next]))
+            }
+            (State::Waiting { .. }, _) if !self.given.is_empty() => {
+                let deliver = |given: &Given| Effect::Deliver {
+                    run: run.clone(),
+                    attempt,
+                    id: given.id.clone(),
+                    text: given.text.clone(),
+                };
+                Ok(Step {
+                    events: vec![Event::Goes {}],
+                    effects: self.given.iter().map(deliver).collect(),
+                })
+            }
+            _ => Err(self.misplaced("admit")),
+        }
+    }
+
+    fn stop(&self, force: bool) -> Step {
+        let (run, attempt) = (self.id().clone(), self.attempt);
+        let ask = |force| Event::StopAsked { force, because: Because::Person };
+        match &self.state {
+            State::Queued { .. } => Step::of([self.stopped()], []),
+            State::Preparing { unwanted: false } => {
+                Step::of([ask(force)], [Effect::CancelPrepare { run, attempt }])
+            }
+            State::Starting { .. }
+            | State::Running { .. }
+            | State::Waiting { .. }
+            | State::Stalled { .. } => {
+                Step::of([ask(force)], [Effect::Stop { run, attempt, force }])
+            }
+            State::Stopping { force, gone: false, because, .. }
+                if !force || *because != Because::Person =>
+            {
+                Step::of([ask(true)], [Effect::Stop { run, attempt, force: true }])
+            }
+            // A sweep is under way; a person's word decides what comes after it.
+            State::Stopping { gone: true, because, .. } if *because != Because::Person => {
+                Step::of([ask(true)], [])
+            }
+            // Wishes repeat: the third stop, or one after the end, is harmless.
+            State::Preparing { unwanted: true } | State::Stopping { .. } | State::Ended { .. } => {
+                Step::default()
+            }
+        }
+    }
+
+    fn stopped(&self) -> Event {
+        ended(Outcome::Stopped, Some(Reason::StoppedByPerson), None, String::new())
+    }
+
+    fn again(&self) -> Result<Step, Rejected> {
+        let id = self.id();
+        if !self.is_ended() {
+            return Err(self.still_living("start it again"));
+        }
+        if matches!(self.env, EnvState::Closing { .. }) {
+            return Err(self.closing());
+        }
+        if self.is_closed() {
+            return Err(Rejected {
+                slug: "run-closed",
+                text: format!("{id} is closed; its env is gone"),
+                hints: vec![format!("skep show {id}")],
+            });
+        }
+        let (attempt, text) = (self.attempt + 1, String::new());
+        Ok(Step::of([Event::Requeued { attempt, not_before: None, why: Requeue::Wish, text }], []))
+    }
+
+    fn pause(&self) -> Result<Step, Rejected> {
+        let State::Running { .. } = self.state else { return Err(self.misplaced("pause")) };
+        Ok(Step::of([Event::Waits { on: WaitingFor::Paused, text: String::new() }], []))
+    }
+
+    fn give(&self, id: String, words: &str) -> Result<Step, Rejected> {
+        let State::Waiting { .. } = self.state else { return Err(self.misplaced("an answer")) };
+        Ok(Step::of([Event::Given { id, text: words.to_owned() }], []))
+    }
+
+    fn close(&self, op: OpId, keep_branch: bool) -> Result<Step, Rejected> {
+        if !self.is_ended() {
+            return Err(self.still_living("close it"));
+        }
+        let run = self.id().clone();
+        match &self.env {
+            EnvState::Held(_) => Ok(Step::of(
+                [Event::Closing { op: op.clone(), keep_branch }],
+                [Effect::Close { run, op, keep_branch }],
+            )),
+            EnvState::None | EnvState::Preparing | EnvState::Closed(_) => {
+                let result = OpResult::Closed {
+                    kept_branch: self.env().and_then(|env| env.branch.clone()),
+                    trash: None,
+                    text: "nothing was left to close".to_owned(),
+                };
+                Ok(Step::of([Event::OpDone { op, result }], []))
+            }
+            EnvState::Closing { .. } => Err(self.closing()),
+        }
+    }
+
+    fn land(&self, op: OpId) -> Result<Step, Rejected> {
+        let run = self.id().clone();
+        if !self.is_ended() {
+            return Err(self.still_living("land it"));
+        }
+        if let (Some((target, _)), EnvState::Closed(_)) = (&self.landed, &self.env) {
+            return Err(Rejected {
+                slug: "already-landed",
+                text: format!("{run} landed on {target} already"),
+                hints: vec![format!("skep show {run}")],
+            });
+        }
+        match &self.env {
+            EnvState::Closing { .. } => Err(self.closing()),
+            EnvState::Held(env) | EnvState::Closed(env)
+                if env.branch.is_some() && !self.undoing =>
+            {
+                Ok(Step::of([Event::Landing { op: op.clone() }], [Effect::Land { run, op }]))
+            }
+            EnvState::None | EnvState::Preparing | EnvState::Held(_) | EnvState::Closed(_) => {
+                Err(Rejected {
+                    slug: "nothing-to-land",
+                    text: format!("{run} has no branch of its own"),
+                    hints: vec![format!("skep show {run}")],
+                })
+            }
+        }
+    }
+
+    fn prepared(&self, env: Env) -> Result<Step, Rejected> {
+        let State::Preparing { unwanted } = self.state else {
+            return Err(self.misplaced("prepared"));
+        };
+        let (run, attempt) = (self.id().clone(), self.attempt);
+        Ok(if unwanted {
+            let events = [Event::Prepared { env }, self.stopped(), Event::Undoing {}];
+            Step::of(events, [Effect::Undo { run, attempt }])
+        } else {
+            Step::of([Event::Prepared { env }], [Effect::Start { run, attempt }])
+        })
+    }
+
+    fn prepare_failed(
+        &self,
+        fault: Fault,
+        slug: &str,
+        words: &str,
+        now: Timestamp,
+    ) -> Result<Step, Rejected> {
+        let State::Preparing { unwanted } = self.state else {
+            return Err(self.misplaced("prepare-failed"));
+        };
+        let undo = Effect::Undo { run: self.id().clone(), attempt: self.attempt };
+        let event = if unwanted {
+            self.stopped()
+        } else if fault == Fault::Environment && self.faults < self.brief.policy.tries {
+            Event::Requeued {
+                attempt: self.attempt,
+                not_before: Some(now.plus(self.back_off(self.faults))),
+                why: Requeue::Fault,
+                text: text::words(words, WORDS),
+            }
+        } else {
+            let reason = if slug.starts_with("set-up") { Reason::SetUp } else { Reason::Prepare };
+            ended(Outcome::Failed, Some(reason), None, text::words(words, WORDS))
+        };
+        Ok(Step::of([event], [undo]))
+    }
+
+    fn began(&self, gatekeeper: u32) -> Step {
+        match self.state {
+            State::Starting { .. } | State::Stopping { gatekeeper: None, .. } => {
+                Step::of([Event::Began { gatekeeper }], [])
+            }
+            // Its own reports were quicker.
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Running { .. }
+            | State::Waiting { .. }
+            | State::Stalled { .. }
+            | State::Stopping { .. }
+            | State::Ended { .. } => Step::default(),
+        }
+    }
+
+    fn start_failed(&self, words: &str) -> Step {
+        // A gatekeeper that was heard of tells its own end: then this is the echo of a start that was asked for twice.
+        let heard_of = self.gatekeeper().is_some() || self.begun.is_some();
+        let event = match self.state {
+            State::Stopping { gone: false, because: Because::Person, .. } if !heard_of => {
+                self.stopped()
+            }
+            State::Starting { .. } | State::Stopping { gone: false, .. } if !heard_of => {
+                ended(Outcome::Failed, Some(Reason::Start), None, text::words(words, WORDS))
+            }
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Starting { .. }
+            | State::Running { .. }
+            | State::Waiting { .. }
+            | State::Stalled { .. }
+            | State::Stopping { .. }
+            | State::Ended { .. } => return Step::default(),
+        };
+        self.never_ran(event)
+    }
+
+    /// The end of an attempt whose agent could not be started: a place in which nothing ever ran is taken back.
+    fn never_ran(&self, event: Event) -> Step {
+        let (run, attempt) = (self.id().clone(), self.attempt);
+        if matches!(self.env, EnvState::Held(_)) && attempt == 1 && self.begun.is_none() {
+            Step::of([event, Event::Undoing {}], [Effect::Undo { run, attempt }])
+        } else {
+            Step::of([event], [])
+        }
+    }
+
+    fn started(&self, pid: u32, gatekeeper: u32) -> Result<Step, Rejected> {
+        match self.state {
+            State::Starting { .. } => Ok(Step::of([Event::Started { pid, gatekeeper }], [])),
+            // A stop overtook the start; the gatekeeper has it or gets it now.
+            State::Stopping { force, .. } => Ok(Step::of(
+                [Event::Began { gatekeeper }],
+                [Effect::Stop { run: self.id().clone(), attempt: self.attempt, force }],
+            )),
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Running { .. }
+            | State::Waiting { .. }
+            | State::Stalled { .. }
+            | State::Ended { .. } => Err(self.misplaced("started")),
+        }
+    }
+
+    fn said(&self, said: Said) -> Result<Step, Rejected> {
+        if !self.is_at_work() {
+            return Err(self.misplaced("words"));
+        }
+        let event = match said {
+            Said::Session { id } => Some(Event::SessionNamed { session: text::words(&id, 200) }),
+            Said::TurnEnded { result, text } => {
+                Some(Event::TurnEnded { result, text: text::words(&text, WORDS) })
+            }
+            Said::Usage { usage } => Some(Event::Used { usage }),
+            Said::Error { class, text } => {
+                Some(Event::Erred { class, text: text::words(&text, WORDS) })
+            }
+            Said::Limit { text, .. } => {
+                Some(Event::Erred { class: ErrorClass::Limit, text: text::words(&text, WORDS) })
+            }
+            Said::Ask { text, .. } => self.asks(WaitingFor::Answer, &text),
+            Said::Permission { text, .. } => self.asks(WaitingFor::Permission, &text),
+            Said::Said { .. }
+            | Said::Thought { .. }
+            | Said::Tool { .. }
+            | Said::ToolResult { .. }
+            | Said::Retry { .. } => None,
+        };
+        // Whoever speaks is not silent.
+        let goes = matches!(self.state, State::Stalled { .. }).then_some(Event::Goes {});
+        Ok(Step { events: goes.into_iter().chain(event).collect(), effects: Vec::new() })
+    }
+
+    fn asks(&self, on: WaitingFor, words: &str) -> Option<Event> {
+        self.pid().map(|_| Event::Waits { on, text: text::words(words, WORDS) })
+    }
+
+    fn silent(&self, quiet_ms: u64, tool: bool) -> Result<Step, Rejected> {
+        match self.state {
+            State::Running { .. } => Ok(Step::of(
+                [Event::Stalled { quiet_ms, tool }],
+                [Effect::CancelTurn { run: self.id().clone(), attempt: self.attempt }],
+            )),
+            State::Waiting { .. } | State::Stalled { .. } | State::Stopping { .. } => {
+                Ok(Step::default())
+            }
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Starting { .. }
+            | State::Ended { .. } => Err(self.misplaced("silence")),
+        }
+    }
+
+    fn heard(&self) -> Result<Step, Rejected> {
+        match self.state {
+            State::Stalled { .. } => Ok(Step::of([Event::Goes {}], [])),
+            State::Running { .. } | State::Waiting { .. } | State::Stopping { .. } => {
+                Ok(Step::default())
+            }
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Starting { .. }
+            | State::Ended { .. } => Err(self.misplaced("heard")),
+        }
+    }
+
+    fn exited(&self, exit: Exit, now: Timestamp) -> Result<Step, Rejected> {
+        let stopping = match self.state {
+            State::Queued { .. } | State::Preparing { .. } => return Err(self.misplaced("an exit")),
+            // An exit may be told twice: by its line, and by whoever found its record.
+            State::Ended { .. } => return Ok(Step::default()),
+            State::Stopping { because, .. } => Some(because),
+            State::Starting { .. }
+            | State::Running { .. }
+            | State::Waiting { .. }
+            | State::Stalled { .. } => None,
+        };
+        let ours = matches!(stopping, None | Some(Because::SupervisorLost | Because::HostRestart));
+        if ours && exit.forced && exit.error.is_none() {
+            return Ok(self.died(Some(exit), stopping.unwrap_or(Because::SupervisorLost), now));
+        }
+        let health = u128::from(self.brief.policy.health_ms);
+        let (outcome, reason) = judge(&Ending {
+            stopping,
+            verdict: &self.verdict,
+            exit: &exit,
+            speaks: self.brief.speaks,
+            young: self.begun.is_none() || exit.ended.since(exit.started).as_millis() < health,
+            work_asked: self.brief.asks_for_work(),
+        });
+        let words = exit
+            .error
+            .as_ref()
+            .or_else(|| self.verdict.error.as_ref().map(|(_, text)| text))
+            .or_else(|| self.last.as_ref().map(|(text, _)| text))
+            .map_or_else(String::new, |words| text::words(words, WORDS));
+        let ran = exit.error.is_none();
+        let event = ended(outcome, reason, Some(exit), words);
+        Ok(if ran { Step::of([event], []) } else { self.never_ran(event) })
+    }
+
+    /// A death by our own or the host's hand: tried again while tries are left and the breaker holds.
+    fn died(&self, exit: Option<Exit>, because: Because, now: Timestamp) -> Step {
+        let policy = &self.brief.policy;
+        let seen = exit
+            .as_ref()
+            .and_then(|exit| exit.git.clone())
+            .filter(|facts| self.git.as_ref() != Some(facts));
+        let progress = seen.as_ref().is_some_and(|facts| self.has_new_commit(facts));
+        let before: &[Timestamp] = if progress { &[] } else { &self.deaths };
+        let in_window =
+            |at: &&Timestamp| now.since(**at).as_millis() < u128::from(policy.window_ms);
+        let recent = count(before.iter().filter(in_window).count()) + 1;
+        let deaths = count(before.len()) + 1;
+        if recent >= policy.deaths {
+            let words = format!("it died {recent} times without a new commit or a finished turn");
+            return Step::of([ended(Outcome::Failed, Some(Reason::Breaker), exit, words)], []);
+        }
+        let (outcome, reason, words) = match because {
+            Because::HostRestart => {
+                (Outcome::Interrupted, Reason::HostRestart, "the machine was started again")
+            }
+            Because::Person
+            | Because::Stalled
+            | Because::NeverStarted
+            | Because::SupervisorLost => {
+                (Outcome::Lost, Reason::SupervisorLost, "its gatekeeper was killed")
+            }
+        };
+        if deaths > policy.tries {
+            return Step::of([ended(outcome, Some(reason), exit, words.to_owned())], []);
+        }
+        let requeued = Event::Requeued {
+            attempt: self.attempt + 1,
+            not_before: Some(now.plus(self.back_off(deaths - 1))),
+            why: Requeue::Death,
+            text: words.to_owned(),
+        };
+        let seen = seen.map(|facts| Event::GitSeen { facts });
+        Step { events: seen.into_iter().chain([requeued]).collect(), effects: Vec::new() }
+    }
+
+    /// Whether `facts` show a commit that was not there when git was last asked.
+    pub(super) fn has_new_commit(&self, facts: &GitFacts) -> bool {
+        self.git.as_ref().map_or(facts.ahead > 0, |git| git.head != facts.head)
+    }
+
+    fn gone(&self, host_restarted: bool) -> Result<Step, Rejected> {
+        let because = if host_restarted { Because::HostRestart } else { Because::SupervisorLost };
+        match self.state {
+            State::Starting { .. }
+            | State::Running { .. }
+            | State::Waiting { .. }
+            | State::Stalled { .. }
+            | State::Stopping { gone: false, .. } => Ok(Step::of(
+                [Event::Lost { because }],
+                [Effect::Sweep { run: self.id().clone(), attempt: self.attempt }],
+            )),
+            State::Stopping { gone: true, .. } => Ok(Step::default()),
+            State::Queued { .. } | State::Preparing { .. } | State::Ended { .. } => {
+                Err(self.misplaced("a lost gatekeeper"))
+            }
+        }
+    }
+
+    fn swept(&self, unknown: Option<String>, now: Timestamp) -> Step {
+        let State::Stopping { gone: true, because, .. } = self.state else {
+            return Step::default();
+        };
+        if let Some(text) = unknown {
+            return Step::of([Event::SweptUnknown { text: text::words(&text, WORDS) }], []);
+        }
+        let failed =
+            |reason, words: &str| ended(Outcome::Failed, Some(reason), None, words.to_owned());
+        match because {
+            Because::Person => Step::of([self.stopped()], []),
+            Because::Stalled => Step::of([failed(Reason::Stalled, "")], []),
+            Because::NeverStarted => {
+                Step::of([failed(Reason::Start, "its gatekeeper never reported a start")], [])
+            }
+            Because::SupervisorLost | Because::HostRestart => self.died(None, because, now),
+        }
+    }
+
+    fn tick(&self, now: Timestamp) -> Step {
+        if self.next_wake().is_none_or(|at| at > now) {
+            return Step::default();
+        }
+        let (run, attempt) = (self.id().clone(), self.attempt);
+        match self.state {
+            State::Starting { .. } => Step::of(
+                [Event::StopAsked { force: true, because: Because::NeverStarted }],
+                [Effect::Stop { run, attempt, force: true }],
+            ),
+            State::Stalled { .. } => Step::of(
+                [Event::StopAsked { force: true, because: Because::Stalled }],
+                [Effect::Stop { run, attempt, force: true }],
+            ),
+            State::Stopping { gone: false, because, .. } => Step::of(
+                [Event::StopAsked { force: true, because }],
+                [Effect::Stop { run, attempt, force: true }],
+            ),
+            // What a sweep could not tell is asked again.
+            State::Stopping { gone: true, because, .. } => {
+                Step::of([Event::Lost { because }], [Effect::Sweep { run, attempt }])
+            }
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Running { .. }
+            | State::Waiting { .. }
+            | State::Ended { .. } => Step::default(),
+        }
+    }
+
+    /// Whether its agent was asked for and has not ended.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.is_living() && !matches!(self.state, State::Preparing { .. })
+    }
+
+    fn closing(&self) -> Rejected {
+        let id = self.id();
+        Rejected {
+            slug: "close-under-way",
+            text: format!("{id} is being closed already"),
+            hints: vec![format!("skep show {id}")],
+        }
+    }
+
+    fn misplaced(&self, what: &str) -> Rejected {
+        late(format!("{what} makes no sense while {} is {}", self.id(), self.state_name()))
+    }
+
+    fn still_living(&self, wish: &str) -> Rejected {
+        let id = self.id();
+        Rejected {
+            slug: "run-living",
+            text: format!("{id} is {}; it must end before you can {wish}", self.state_name()),
+            hints: vec![format!("skep wait {id}"), format!("skep stop {id}")],
+        }
+    }
+}
+
+impl super::Brief {
+    /// Whether the run is to leave something in a tree of its own.
+    fn asks_for_work(&self) -> bool {
+        match self.kind {
+            super::Kind::Code => self.place.repository.is_some(),
+        }
+    }
+}
+
+impl Input {
+    /// The attempt that a report is about.
+    fn attempt(&self) -> Option<u32> {
+        match self {
+            Input::Began { attempt, .. }
+            | Input::StartFailed { attempt, .. }
+            | Input::Started { attempt, .. }
+            | Input::Said { attempt, .. }
+            | Input::Silent { attempt, .. }
+            | Input::Heard { attempt }
+            | Input::Exited { attempt, .. }
+            | Input::Gone { attempt, .. }
+            | Input::Swept { attempt, .. } => Some(*attempt),
+            Input::Admit
+            | Input::Stop { .. }
+            | Input::Again
+            | Input::Pause
+            | Input::Give { .. }
+            | Input::Close { .. }
+            | Input::Land { .. }
+            | Input::Prepared(_)
+            | Input::PrepareFailed { .. }
+            | Input::Undone { .. }
+            | Input::OpDone { .. }
+            | Input::GitSeen(_)
+            | Input::Done
+            | Input::Tick => None,
+        }
+    }
+}
+
+impl Input {
+    /// Whether it may be all that an effect has to report.
+    fn settles(&self) -> bool {
+        matches!(
+            self,
+            Input::Began { .. }
+                | Input::StartFailed { .. }
+                | Input::Swept { .. }
+                | Input::Exited { .. }
+        )
+    }
+}
+
+impl Step {
+    fn of<const E: usize, const F: usize>(events: [Event; E], effects: [Effect; F]) -> Step {
+        Step { events: events.into(), effects: effects.into() }
+    }
+}
+
+fn ended(outcome: Outcome, reason: Option<Reason>, exit: Option<Exit>, text: String) -> Event {
+    Event::Ended { outcome, reason, exit, text }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn late(text: String) -> Rejected {
+    Rejected { slug: "misplaced", text, hints: Vec::new() }
+}

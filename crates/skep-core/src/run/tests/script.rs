@@ -1,0 +1,334 @@
+//! The words of scenes: `<seconds> <input>`, parted by commas, and what is shown of a run afterwards.
+
+use super::super::*;
+
+/// A run's brief, called `name`, that works in a tree of a repository and gives up at once where chance would come in.
+pub(crate) fn brief(name: &str) -> Brief {
+    let mut id = [0; crate::id::LENGTH];
+    for (byte, letter) in id.iter_mut().zip(name.bytes()) {
+        *byte = letter;
+    }
+    Brief {
+        id: RunId::new(id),
+        name: name.to_owned(),
+        kind: Kind::Code,
+        task: None,
+        title: "Mend the roof".to_owned(),
+        project: None,
+        by: "person".to_owned(),
+        agent: "scripted".to_owned(),
+        speaks: true,
+        model: None,
+        surface: Surface::Headless,
+        permissions: Permissions::Auto,
+        place: Place {
+            env_type: EnvType::Worktree,
+            envs: "/env".to_owned(),
+            key: name.to_owned(),
+            repository: Some("/src/web".to_owned()),
+            sub_dir: String::new(),
+            base: None,
+            target: None,
+            branches: vec![format!("skep/{name}")],
+            exact_branch: false,
+            copy: Vec::new(),
+            link: Vec::new(),
+            sign: false,
+            fetch_ms: 0,
+            set_up: None,
+        },
+        policy: Policy { jitter: 0.0, ..Policy::default() },
+    }
+}
+
+/// The place that is prepared for the run called `name`.
+pub(crate) fn env(name: &str) -> Env {
+    Env {
+        root: format!("/env/{name}"),
+        lock: format!("/env/{name}/lock"),
+        worktree: format!("/env/{name}/web"),
+        cwd: format!("/env/{name}/web"),
+        branch: Some(format!("skep/{name}")),
+        base: Some(Base { branch: "main".to_owned(), oid: "b0".to_owned() }),
+        target: Some("main".to_owned()),
+        notes: Vec::new(),
+    }
+}
+
+/// The wish number `n` that changes something.
+pub(crate) fn op(n: u8) -> OpId {
+    OpId::new([n; crate::id::LENGTH])
+}
+
+/// What git says: `ahead` commits since the base, the last of them `head`.
+pub(crate) fn git(head: &str, ahead: u64, dirty: bool) -> GitFacts {
+    GitFacts {
+        head: head.to_owned(),
+        branch: Some("skep/amber".to_owned()),
+        dirty,
+        ahead,
+        behind: Some(0),
+        unpushed: None,
+        files: ahead,
+        insertions: ahead,
+        deletions: 0,
+        at: Timestamp(0),
+    }
+}
+
+pub(crate) fn seconds(text: &str) -> Timestamp {
+    Timestamp(text.parse::<u64>().unwrap() * 1000)
+}
+
+/// Reads an input for `run` as it stands. A report is of the current attempt, or of the one after `of`.
+pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
+    let (text, attempt) = match text.rsplit_once(" of ") {
+        Some((text, attempt)) => (text, attempt.parse().unwrap()),
+        None => (text, run.attempt),
+    };
+    let words: Vec<&str> = text.split(' ').collect();
+    let text = "all day".to_owned();
+    match words.as_slice() {
+        ["admit"] => Input::Admit,
+        ["stop"] => Input::Stop { force: false },
+        ["kill"] => Input::Stop { force: true },
+        ["again"] => Input::Again,
+        ["pause"] => Input::Pause,
+        ["give", id] => Input::Give { id: (*id).to_owned(), text: "yes".to_owned() },
+        ["close", n] => Input::Close { op: op(n.parse().unwrap()), keep_branch: true },
+        ["land", n] => Input::Land { op: op(n.parse().unwrap()) },
+        ["prepared"] => Input::Prepared(env(&run.brief.name)),
+        ["prepare-failed", fault, slug] => {
+            Input::PrepareFailed { fault: fault_of(fault), slug: (*slug).to_owned(), text }
+        }
+        ["began"] => Input::Began { attempt, gatekeeper: 7 },
+        ["start-failed"] => Input::StartFailed { attempt, text },
+        ["started"] => Input::Started { attempt, pid: 8, gatekeeper: 7 },
+        ["silent"] => Input::Silent { attempt, quiet_ms: 1_800_000, tool: false },
+        ["heard"] => Input::Heard { attempt },
+        ["gone"] => Input::Gone { attempt, host_restarted: false },
+        ["gone", "restarted"] => Input::Gone { attempt, host_restarted: true },
+        ["swept"] => Input::Swept { attempt, unknown: None },
+        ["swept", "unknown"] => Input::Swept { attempt, unknown: Some(text) },
+        ["undone"] => Input::Undone { text: None },
+        ["undone", "not"] => Input::Undone { text: Some(text) },
+        ["op", n, result] => {
+            Input::OpDone { op: op(n.parse().unwrap()), result: op_result(result) }
+        }
+        ["git", head, ahead] => Input::GitSeen(git(head, ahead.parse().unwrap(), false)),
+        ["done"] => Input::Done,
+        ["tick"] => Input::Tick,
+        ["exit" | "signal", ..] => Input::Exited { attempt, exit: exit(&words, run, now) },
+        said => Input::Said { attempt, said: said_of(said) },
+    }
+}
+
+fn fault_of(text: &str) -> Fault {
+    match text {
+        "environment" => Fault::Environment,
+        "user" => Fault::User,
+        "agent" => Fault::Agent,
+        "bug" => Fault::Bug,
+        other => panic!("no such fault: {other}"),
+    }
+}
+
+fn op_result(text: &str) -> OpResult {
+    let words = || "all day".to_owned();
+    match text {
+        "closed" => OpResult::Closed { kept_branch: None, trash: None, text: words() },
+        "landed" => OpResult::Landed {
+            target: "main".to_owned(),
+            old: "b0".to_owned(),
+            new: "c1".to_owned(),
+            commits: 1,
+        },
+        "refused" => {
+            OpResult::Refused { slug: "target-dirty".to_owned(), text: words(), hints: Vec::new() }
+        }
+        "failed" => OpResult::Failed { slug: "close-failed".to_owned(), text: words() },
+        other => panic!("no such result: {other}"),
+    }
+}
+
+/// `exit CODE` or `signal N`, and then: `forced`, `unstarted`, `after SECONDS`, and what git saw: `untouched`, `dirty`,
+/// `unseen`; without a word of it, a commit.
+fn exit(words: &[&str], run: &Run, now: Timestamp) -> Exit {
+    let number: i32 = words[1].parse().unwrap();
+    let signal = (words[0] == "signal").then_some(number);
+    let mut exit = Exit {
+        code: signal.map_or(number, |signal| 128 + signal),
+        signal,
+        started: run.begun.unwrap_or(now),
+        ended: now,
+        forced: false,
+        error: None,
+        spared: Vec::new(),
+        git: Some(git("c1", 1, false)),
+    };
+    let mut rest = words[2..].iter();
+    while let Some(word) = rest.next() {
+        match *word {
+            "forced" => exit.forced = true,
+            "unstarted" => exit.error = Some("no such program".to_owned()),
+            "after" => {
+                exit.ended =
+                    exit.started.plus(Duration::from_secs(rest.next().unwrap().parse().unwrap()))
+            }
+            "untouched" => exit.git = Some(git("b0", 0, false)),
+            "dirty" => exit.git = Some(git("b0", 0, true)),
+            "unseen" => exit.git = None,
+            "committed" => exit.git = Some(git(rest.next().unwrap(), 1, false)),
+            other => panic!("no such exit: {other}"),
+        }
+    }
+    exit
+}
+
+fn said_of(words: &[&str]) -> Said {
+    let text = "all day".to_owned();
+    match words {
+        ["turn", result] => Said::TurnEnded { result: turn(result), text },
+        ["turn", result, "empty"] => {
+            Said::TurnEnded { result: turn(result), text: " \n".to_owned() }
+        }
+        ["error", class] => Said::Error { class: class_of(class), text },
+        ["limit"] => Said::Limit { text, reset_ms: Some(60_000) },
+        ["ask"] => Said::Ask { id: "q".to_owned(), text, options: Vec::new() },
+        ["permission"] => Said::Permission { id: "p".to_owned(), tool: "rm".to_owned(), text },
+        ["words"] => Said::Said { text },
+        ["thought"] => Said::Thought { text },
+        ["tool"] => Said::Tool { id: "t".to_owned(), name: "sh".to_owned(), input: text },
+        ["result"] => Said::ToolResult { id: "t".to_owned(), ok: true, text },
+        ["retry"] => Said::Retry { attempt: 1, text },
+        ["session"] => Said::Session { id: "conversation-1".to_owned() },
+        ["usage", tokens] => Said::Usage {
+            usage: Usage {
+                input_tokens: tokens.parse().unwrap(),
+                output_tokens: 1,
+                cost_usd: None,
+            },
+        },
+        other => panic!("no such input: {other:?}"),
+    }
+}
+
+fn turn(text: &str) -> TurnResult {
+    match text {
+        "success" => TurnResult::Success,
+        "ended" => TurnResult::Ended,
+        "failed" => TurnResult::Failed,
+        "cancelled" => TurnResult::Cancelled,
+        other => panic!("no such result: {other}"),
+    }
+}
+
+fn class_of(text: &str) -> ErrorClass {
+    match text {
+        "model" => ErrorClass::Model,
+        "auth" => ErrorClass::Auth,
+        "limit" => ErrorClass::Limit,
+        "agent" => ErrorClass::Agent,
+        "notice" => ErrorClass::Notice,
+        other => panic!("no such class: {other}"),
+    }
+}
+
+/// Where `run` stands, in a few words.
+pub(crate) fn shown(run: &Run) -> String {
+    let name = run.state_name();
+    let more = match &run.state {
+        State::Queued { not_before: Some(at) } => format!(" until {}", at.0 / 1000),
+        State::Preparing { unwanted: true } => ", unwanted".to_owned(),
+        State::Waiting { on, .. } => format!(" ({})", format!("{on:?}").to_lowercase()),
+        State::Stopping { force, because, gone, .. } => {
+            let (force, gone) =
+                (if *force { ", force" } else { "" }, if *gone { ", gone" } else { "" });
+            format!(" ({because:?}{force}{gone})")
+        }
+        State::Ended { outcome, reason, .. } => {
+            let reason = reason.map_or_else(String::new, |reason| format!(": {}", reason.as_str()));
+            format!(" ({}{reason})", outcome.as_str())
+        }
+        State::Queued { .. }
+        | State::Preparing { .. }
+        | State::Starting { .. }
+        | State::Running { .. }
+        | State::Stalled { .. } => String::new(),
+    };
+    format!("{name}{more}")
+}
+
+/// The env's state, in a word.
+pub(crate) fn env_shown(run: &Run) -> &'static str {
+    match run.env {
+        EnvState::None => "none",
+        EnvState::Preparing => "preparing",
+        EnvState::Held(_) if run.undoing => "undoing",
+        EnvState::Held(_) => "held",
+        EnvState::Closing { .. } => "closing",
+        EnvState::Closed(_) => "closed",
+    }
+}
+
+/// An effect, in a word; with `!` where it is by force.
+pub(crate) fn verb(effect: &Effect) -> String {
+    match effect {
+        Effect::Stop { force: true, .. } => "Stop!".to_owned(),
+        Effect::Deliver { id, .. } => format!("Deliver {id}"),
+        other => format!("{other:?}").split([' ', '{']).next().unwrap().to_owned(),
+    }
+}
+
+/// What a step shows: where the run stands after it, what changed beside the state, the effects.
+pub(crate) fn told(before: &Run, after: &Run, effects: &[Effect]) -> String {
+    let mut line = shown(after);
+    if after.attempt != before.attempt {
+        line += &format!(", attempt {}", after.attempt);
+    }
+    if env_shown(after) != env_shown(before) {
+        line += &format!(", env {}", env_shown(after));
+    }
+    for effect in effects {
+        line += &format!("; {}", verb(effect));
+    }
+    line
+}
+
+/// Takes `run` through one input and says what came of it.
+pub(crate) fn play(run: &mut Run, text: &str, now: Timestamp) -> String {
+    let before = run.clone();
+    match run.step(input(text, run, now), now) {
+        Ok(step) => {
+            for event in &step.events {
+                run.apply(event, now).unwrap();
+            }
+            told(&before, run, &step.effects)
+        }
+        Err(rejected) => format!("rejected: {}", rejected.text.replace(run.id().as_str(), "it")),
+    }
+}
+
+/// Takes a new run through `script`, which must fit; an empty one leaves it new.
+pub(crate) fn after(brief: Brief, script: &str) -> Run {
+    let mut run = Run::new(brief, 1, Timestamp(0));
+    for line in script.split(", ").filter(|line| !line.is_empty()) {
+        let (secs, text) = line.split_once(' ').unwrap();
+        let told = play(&mut run, text, seconds(secs));
+        assert!(!told.starts_with("rejected"), "{line}: {told}");
+    }
+    run
+}
+
+/// Plays `script` on a new run that has been through `before`, and compares the transcript.
+#[track_caller]
+pub(crate) fn check_of(brief: Brief, before: &str, script: &str, want: &str) {
+    let mut run = after(brief, before);
+    let width = script.split(", ").map(str::len).max().unwrap_or_default();
+    let mut got = String::new();
+    for line in script.split(", ") {
+        let (secs, text) = line.split_once(' ').unwrap();
+        got += &format!("\n{line:<width$}  {}", play(&mut run, text, seconds(secs)));
+    }
+    assert!(got == want, "got:\n{got}\nwant:\n{want}");
+}

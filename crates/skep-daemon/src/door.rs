@@ -1,0 +1,588 @@
+//! The daemon's socket: who speaks, what they may ask, and the answers.
+//!
+//! Owns: one thread per connection; wishes go to the engine, views come from the board.
+//! Never: decides anything about a run; a wish is granted or rejected by the core.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    os::unix::net::{UnixListener, UnixStream},
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+        mpsc::{self, Sender},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use skep_api::{
+    place::Home,
+    request::{Ask, Request, RunAsk, TaskAsk},
+    view::{CloseView, Counts, EventView, Health, ProjectView, RunView, TaskView},
+    wire::{self, Answer, Refusal},
+};
+use skep_core::{
+    fleet::{Fleet, Input},
+    id::{OpId, RunId, TaskId},
+    run::{self, OpResult, Rejected, Run, State},
+    task::{Task, TaskState},
+    time::Timestamp,
+};
+use skep_host::tree;
+use skep_ledger::Reader;
+
+use crate::{
+    board::{Board, Posted},
+    engine::{Inbox, Refused, chain},
+    hands, resolve, why,
+};
+
+/// How far a stopping daemon has come; the door answers `starting` before it can answer anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Starting,
+    Running,
+    Stopping,
+}
+
+/// What every connection shares.
+pub struct Door {
+    pub home: Home,
+    pub config: std::path::PathBuf,
+    pub board: Arc<Board>,
+    pub inbox: Sender<Inbox>,
+    pub clock: fn() -> Timestamp,
+    pub started: Instant,
+    pub phase: Mutex<Phase>,
+    pub phased: Condvar,
+    pub clients: AtomicU32,
+}
+
+impl Door {
+    /// Serves `listener` until the process ends.
+    pub fn serve(self: &Arc<Door>, listener: &UnixListener) {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { continue };
+            let door = Arc::clone(self);
+            // Without a thread there is nobody to answer; the asker sees the connection close.
+            let _refused = thread::Builder::new().name("connection".to_owned()).spawn(move || {
+                door.clients.fetch_add(1, Ordering::SeqCst);
+                // A connection that breaks is the asker's affair.
+                let _broken = door.connection(&stream);
+                door.clients.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    }
+
+    /// Moves on to `phase` and tells those who wait for it.
+    pub fn enter(&self, phase: Phase) {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+        self.phased.notify_all();
+    }
+
+    fn phase(&self) -> Phase {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn started(&self) -> bool {
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        while *phase == Phase::Starting {
+            phase = self.phased.wait(phase).unwrap_or_else(PoisonError::into_inner);
+        }
+        *phase == Phase::Running
+    }
+
+    fn connection(&self, stream: &UnixStream) -> io::Result<()> {
+        let peer = rustix::net::sockopt::socket_peercred(stream)?;
+        let mut out = stream.try_clone()?;
+        if peer.uid != rustix::process::getuid() {
+            return wire::send(&mut out, &Answer::Error(Refusal::error("not-yours", "this skep is another user's")));
+        }
+        let pid = u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or(0);
+        let mut reader = BufReader::new(stream);
+        if reader.fill_buf()?.first() == Some(&b'G') {
+            return self.http(&mut reader, &mut out);
+        }
+        while let Some(request) = wire::receive::<Request>(&mut reader)? {
+            let answered = self.answer(&request, pid, &mut out);
+            match answered {
+                Ok(Some(value)) => wire::send(&mut out, &Answer::Ok(value))?,
+                Ok(None) => {}
+                Err(Trouble::Refused(refusal)) => wire::send(&mut out, &Answer::Error(refusal))?,
+                Err(Trouble::Broken(err)) => return Err(err),
+            }
+        }
+        Ok(())
+    }
+
+    /// `GET /health`, for whoever has no JSON lines.
+    fn http(&self, reader: &mut impl BufRead, out: &mut impl Write) -> io::Result<()> {
+        let mut line = String::new();
+        reader.take(4096).read_line(&mut line)?;
+        let (status, body) = match line.split_whitespace().nth(1) {
+            Some("/health") => ("200 OK", serde_json::to_string(&self.health())?),
+            _ => ("404 Not Found", json!({"error": {"slug": "not-found"}}).to_string()),
+        };
+        write!(
+            out,
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    fn health(&self) -> Health {
+        let posted = self.board.read();
+        Health {
+            status: match self.phase() {
+                Phase::Starting => "starting",
+                Phase::Running => "running",
+                Phase::Stopping => "stopping",
+            }
+            .to_owned(),
+            pid: std::process::id(),
+            uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            home: self.home.root().to_string_lossy().into_owned(),
+            agents: resolve::agents(&self.config),
+            projects: posted.fleet.projects.keys().cloned().collect(),
+            runs: Counts::of(posted.fleet.runs.values().map(AsRef::as_ref)),
+            seq: posted.seq,
+        }
+    }
+
+    fn answer(&self, request: &Request, peer: u32, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
+        if let Ask::Health {} = request.ask {
+            return value(&self.health());
+        }
+        if !self.started() {
+            return Err(Refusal::error("daemon-stopping", "the daemon is stopping; ask again").into());
+        }
+        let fleet = self.board.read().fleet;
+        if let Some(run) = speaker(&fleet, peer)
+            && !may_be_asked_by_a_run(&request.ask)
+        {
+            return Err(Refusal::error(
+                "not-for-runs",
+                format!("this comes from {run}; a run may look, but not start, stop, close or land"),
+            )
+            .into());
+        }
+        match &request.ask {
+            Ask::Health {} => value(&self.health()),
+            Ask::Run(ask) => self.run(&request.id, ask, out),
+            Ask::Ls { all, project } => value(&list(&fleet, *all, project.as_deref())),
+            Ask::Show { run } => self.show(&request.id, run),
+            Ask::Why { run } => value(&why::why(fleet.find_run(run)?, &fleet, (self.clock)())),
+            Ask::Stop { runs, all, now } => self.stop(&request.id, runs, *all, *now),
+            Ask::Wait { runs, until, any, timeout_ms } => self.wait(runs, until, *any, *timeout_ms),
+            Ask::Close { runs, keep_branch, dry_run } => self.close(&request.id, runs, *keep_branch, *dry_run, out),
+            Ask::Land { run, dry_run } => self.land(&request.id, run, *dry_run, out),
+            Ask::Events { from, follow } => self.events(*from, *follow, out),
+            Ask::ProjectAdd { path, name, base } => {
+                let project = resolve::project(path, name.as_deref(), base.as_deref(), &fleet, (self.clock)())?;
+                let name = project.name.clone();
+                self.wish(&request.id, Input::AddProject(project))?;
+                value(&self.board.read().fleet.projects.get(&name).map(|project| ProjectView::of(project)))
+            }
+            Ask::ProjectLs {} => {
+                value(&fleet.projects.values().map(|project| ProjectView::of(project)).collect::<Vec<_>>())
+            }
+            Ask::ProjectShow { name } => match fleet.projects.get(name) {
+                Some(project) => value(&ProjectView::of(project)),
+                None => Err(resolve::unknown_project(name, &fleet).into()),
+            },
+            Ask::ProjectRm { name, dry_run } => {
+                if !fleet.projects.contains_key(name) {
+                    return Err(resolve::unknown_project(name, &fleet).into());
+                }
+                if !dry_run {
+                    self.wish(&request.id, Input::RemoveProject { name: name.clone() })?;
+                }
+                value(&json!({"name": name, "removed": !dry_run}))
+            }
+            Ask::TaskAdd(ask) => self.add_task(&request.id, ask),
+            Ask::TaskLs {} => value(&fleet.tasks.values().map(|task| TaskView::of(task)).collect::<Vec<_>>()),
+            Ask::TaskShow { task } => value(&TaskView::of(fleet.find_task(task)?)),
+            Ask::Shutdown {} => {
+                self.enter(Phase::Stopping);
+                let health = value(&self.health());
+                // Its answer is the last thing this connection hears.
+                let _closed = self.inbox.send(Inbox::Close);
+                health
+            }
+        }
+    }
+
+    /// Gives a wish to the engine and waits until it is durable.
+    fn wish(&self, key: &str, input: Input) -> Result<u64, Trouble> {
+        let (reply, answer) = mpsc::channel();
+        let wish = Inbox::Wish { key: format!("wish/{key}"), source: "person".to_owned(), input: Box::new(input), reply };
+        let stopping = || Trouble::from(Refusal::error("daemon-stopping", "the daemon is stopping; ask again"));
+        self.inbox.send(wish).map_err(|_| stopping())?;
+        match answer.recv() {
+            Ok(Ok(seq)) => Ok(seq),
+            Ok(Err(Refused::Rejected(rejected))) => Err(rejected.into()),
+            Ok(Err(Refused::Ledger { slug, text })) => Err(Refusal::error(slug, text).into()),
+            Err(_) => Err(stopping()),
+        }
+    }
+
+    fn run(&self, id: &str, ask: &RunAsk, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
+        let fleet = self.board.read().fleet;
+        let resolved = resolve::runs(id, ask, &fleet, &self.home, &self.config, (self.clock)())?;
+        if ask.dry_run {
+            return value(&resolved.briefs.iter().map(|asked| &asked.brief).collect::<Vec<_>>());
+        }
+        if let Some(project) = resolved.project {
+            progress(out, &format!("project `{}` registered: {}", project.name, project.path))?;
+            self.wish(&format!("{id}/project"), Input::AddProject(project))?;
+        }
+        if let Some((project, digest)) = resolved.approve {
+            self.wish(&format!("{id}/approve"), Input::Approve { project, digest })?;
+        }
+        self.wish(&format!("{id}/limits"), Input::Limits(resolved.limits))?;
+        let mut ids = Vec::new();
+        for (nth, asked) in resolved.briefs.into_iter().enumerate() {
+            ids.push(asked.brief.id.clone());
+            resolve::keep(&asked, &self.home)?;
+            self.wish(&format!("{id}/{nth}"), Input::Create(Box::new(asked.brief)))?;
+        }
+        if !ask.detach {
+            for id in &ids {
+                self.await_health(id, out)?;
+            }
+        }
+        let fleet = self.board.read().fleet;
+        value(&ids.iter().filter_map(|id| fleet.runs.get(id)).map(|run| RunView::of(run)).collect::<Vec<_>>())
+    }
+
+    /// Waits until the agent has lived through its health window, is queued for want of a slot, or has ended.
+    fn await_health(&self, id: &RunId, out: &mut UnixStream) -> Result<(), Trouble> {
+        let mut posted = self.board.read();
+        let mut said = "";
+        loop {
+            let Some(run) = posted.fleet.runs.get(id) else { return Ok(()) };
+            let now = (self.clock)();
+            let until = match &run.state {
+                State::Ended { .. } | State::Waiting { .. } | State::Stalled { .. } | State::Stopping { .. } => return Ok(()),
+                State::Queued { .. } if posted.fleet.held_back(run, now).is_some() => return Ok(()),
+                State::Running { started, .. } => {
+                    let left = Duration::from_millis(run.brief.policy.health_ms).saturating_sub(now.since(*started));
+                    if left.is_zero() {
+                        return Ok(());
+                    }
+                    Some(Instant::now() + left)
+                }
+                State::Queued { .. } | State::Preparing { .. } | State::Starting { .. } => None,
+            };
+            if run.state_name() != said {
+                said = run.state_name();
+                progress(out, &format!("{}: {said}", run.brief.name))?;
+            }
+            let seq = posted.seq;
+            posted = self.board.wait_beyond(seq, until);
+            if posted.closing {
+                return Ok(());
+            }
+        }
+    }
+
+    fn show(&self, key: &str, text: &str) -> Result<Option<Value>, Trouble> {
+        let fleet = self.board.read().fleet;
+        let run = fleet.find_run(text)?;
+        let mut view = RunView::of(run);
+        if let Some(facts) = hands::git_facts(run, &self.home, (self.clock)()) {
+            let input = run::Input::GitSeen(facts.clone());
+            self.wish(&format!("{key}/git"), Input::Run { run: run.id().clone(), input })?;
+            view.git = Some(facts);
+        }
+        value(&view)
+    }
+
+    fn stop(&self, id: &str, runs: &[String], all: bool, force: bool) -> Result<Option<Value>, Trouble> {
+        let fleet = self.board.read().fleet;
+        let chosen: Vec<RunId> = if all {
+            fleet.runs.values().filter(|run| !run.is_ended()).map(|run| run.id().clone()).collect()
+        } else {
+            runs.iter().map(|text| fleet.find_run(text).map(|run| run.id().clone())).collect::<Result<_, _>>()?
+        };
+        for (nth, run) in chosen.iter().enumerate() {
+            let input = run::Input::Stop { force };
+            self.wish(&format!("{id}/{nth}"), Input::Run { run: run.clone(), input })?;
+        }
+        let fleet = self.board.read().fleet;
+        value(&chosen.iter().filter_map(|id| fleet.runs.get(id)).map(|run| RunView::of(run)).collect::<Vec<_>>())
+    }
+
+    fn wait(&self, runs: &[String], until: &str, any: bool, timeout_ms: Option<u64>) -> Result<Option<Value>, Trouble> {
+        const STATES: [&str; 8] =
+            ["queued", "preparing", "starting", "running", "waiting", "stalled", "stopping", "ended"];
+        if !STATES.contains(&until) {
+            return Err(Refusal::error("state-unknown", format!("`{until}` is no state of a run: {}", STATES.join(" "))).into());
+        }
+        let mut posted = self.board.read();
+        let ids: Vec<RunId> = runs
+            .iter()
+            .map(|text| posted.fleet.find_run(text).map(|run| run.id().clone()))
+            .collect::<Result<_, _>>()?;
+        let deadline = timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
+        loop {
+            let there = |id: &RunId| {
+                posted.fleet.runs.get(id).is_none_or(|run| run.state_name() == until || run.is_ended())
+            };
+            if if any { ids.iter().any(there) } else { ids.iter().all(there) } {
+                let views: Vec<RunView> =
+                    ids.iter().filter_map(|id| posted.fleet.runs.get(id)).map(|run| RunView::of(run)).collect();
+                return value(&views);
+            }
+            if posted.closing {
+                return Err(Refusal::error("daemon-stopping", "the daemon is stopping; wait again").into());
+            }
+            if deadline.is_some_and(|at| at <= Instant::now()) {
+                let left: Vec<&str> = ids.iter().filter(|id| !there(id)).map(RunId::as_str).collect();
+                let mut refusal = Refusal::error("wait-timeout", format!("not {until} in time: {}", left.join(", ")));
+                refusal.exit = 3;
+                return Err(refusal.into());
+            }
+            posted = self.board.wait_beyond(posted.seq, deadline);
+        }
+    }
+
+    fn close(&self, key: &str, runs: &[String], keep_branch: bool, dry_run: bool, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
+        let fleet = self.board.read().fleet;
+        let mut views = Vec::new();
+        for (nth, text) in runs.iter().enumerate() {
+            let run = fleet.find_run(text)?;
+            let key = format!("{key}/{nth}");
+            if dry_run {
+                views.push(close_view(run, hands::close_preview(run, &self.home, keep_branch)));
+                continue;
+            }
+            progress(out, &format!("{}: closing", run.brief.name))?;
+            let op = OpId::new(resolve::spell(&key));
+            let input = run::Input::Close { op: op.clone(), keep_branch };
+            self.wish(&key, Input::Run { run: run.id().clone(), input })?;
+            let (run, result) = self.await_op(run.id(), &op)?;
+            views.push(close_view(&run, result));
+        }
+        value(&views)
+    }
+
+    fn land(&self, key: &str, text: &str, dry_run: bool, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
+        let fleet = self.board.read().fleet;
+        let run = fleet.find_run(text)?;
+        if dry_run {
+            return value(&hands::land_preview(run, &self.home, (self.clock)()));
+        }
+        progress(out, &format!("{}: landing", run.brief.name))?;
+        let op = OpId::new(resolve::spell(key));
+        let input = run::Input::Land { op: op.clone() };
+        self.wish(key, Input::Run { run: run.id().clone(), input })?;
+        let (run, result) = self.await_op(run.id(), &op)?;
+        match result {
+            OpResult::Landed { .. } => value(&RunView::of(&run)),
+            OpResult::Refused { slug, text, hints } => Err(Refusal { slug, message: text, hints, exit: 1 }.into()),
+            OpResult::Failed { slug, text } => Err(Refusal::error(slug, text).into()),
+            OpResult::Closed { .. } => Err(Refusal::error("land-failed", "it was closed meanwhile").into()),
+        }
+    }
+
+    fn await_op(&self, id: &RunId, op: &OpId) -> Result<(Run, OpResult), Trouble> {
+        let mut posted: Posted = self.board.read();
+        loop {
+            let run = posted.fleet.runs.get(id);
+            if let Some(run) = run
+                && let Some((done, result)) = &run.op
+                && done == op
+            {
+                return Ok((run.as_ref().clone(), result.clone()));
+            }
+            if posted.closing {
+                return Err(Refusal::error("daemon-stopping", "the daemon is stopping; it goes on at its next start").into());
+            }
+            posted = self.board.wait_beyond(posted.seq, None);
+        }
+    }
+
+    fn events(&self, from: u64, follow: bool, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
+        let reader = Reader::open(&self.home.ledger()).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+        let mut next = from.max(1);
+        loop {
+            let records = reader.read(next, 500).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+            for record in &records {
+                next = record.seq + 1;
+                let event = serde_json::from_str(&record.body).unwrap_or(Value::String(record.body.clone()));
+                let view = EventView {
+                    seq: record.seq,
+                    epoch: record.epoch,
+                    at: record.at.clone(),
+                    subject: record.subject.clone(),
+                    cause: record.cause,
+                    source: record.source.clone(),
+                    event,
+                };
+                wire::send(out, &Answer::Item(json!(view)))?;
+            }
+            if records.is_empty() {
+                let posted = if follow { self.board.wait_beyond(next - 1, None) } else { self.board.read() };
+                if !follow || posted.closing {
+                    wire::send(out, &Answer::End(()))?;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn add_task(&self, key: &str, ask: &TaskAsk) -> Result<Option<Value>, Trouble> {
+        let fleet = self.board.read().fleet;
+        if ask.title.trim().is_empty() {
+            return Err(Refusal::error("title-empty", "a task needs a title").into());
+        }
+        if let Some(name) = ask.project.as_ref().filter(|name| !fleet.projects.contains_key(*name)) {
+            return Err(resolve::unknown_project(name, &fleet).into());
+        }
+        let needs: Vec<TaskId> = ask
+            .needs
+            .iter()
+            .map(|text| fleet.find_task(text).map(|task| task.id.clone()))
+            .collect::<Result<_, _>>()?;
+        let id = TaskId::new(resolve::spell(key));
+        let task = Task {
+            id: id.clone(),
+            title: ask.title.clone(),
+            body: ask.body.clone(),
+            project: ask.project.clone(),
+            reference: ask.reference.clone(),
+            priority: ask.priority,
+            needs,
+            added: (self.clock)(),
+            state: TaskState::Ingested,
+            run: None,
+        };
+        self.wish(key, Input::AddTask(task))?;
+        value(&self.board.read().fleet.tasks.get(&id).map(|task| TaskView::of(task)))
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Trouble {
+    Refused(Refusal),
+    Broken(io::Error),
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Trouble {
+        Trouble::Refused(refusal)
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(err: io::Error) -> Trouble {
+        Trouble::Broken(err)
+    }
+}
+
+impl From<Rejected> for Trouble {
+    fn from(rejected: Rejected) -> Trouble {
+        // What a person can decide is a decision; the rest was a wrong question.
+        let decisions = ["run-living", "project-held", "close-under-way", "already-landed", "nothing-to-land", "task-held"];
+        let exit = if decisions.contains(&rejected.slug) { 1 } else { 2 };
+        Trouble::Refused(Refusal { slug: rejected.slug.to_owned(), message: rejected.text, hints: rejected.hints, exit })
+    }
+}
+
+fn value(view: &impl serde::Serialize) -> Result<Option<Value>, Trouble> {
+    Ok(Some(serde_json::to_value(view).map_err(io::Error::from)?))
+}
+
+fn progress(out: &mut UnixStream, text: &str) -> Result<(), Trouble> {
+    Ok(wire::send(out, &Answer::Progress(text.to_owned()))?)
+}
+
+/// The run that the process `peer` descends from; detaching and scrubbing change nothing of that.
+fn speaker(fleet: &Fleet, peer: u32) -> Option<RunId> {
+    let line = tree::ancestors(peer);
+    fleet
+        .runs
+        .values()
+        .find(|run| run.gatekeeper().is_some_and(|keeper| line.contains(&keeper)))
+        .map(|run| run.id().clone())
+}
+
+fn may_be_asked_by_a_run(ask: &Ask) -> bool {
+    match ask {
+        Ask::Health {}
+        | Ask::Ls { .. }
+        | Ask::Show { .. }
+        | Ask::Why { .. }
+        | Ask::Wait { .. }
+        | Ask::Events { .. }
+        | Ask::ProjectLs {}
+        | Ask::ProjectShow { .. }
+        | Ask::TaskLs {}
+        | Ask::TaskShow { .. } => true,
+        Ask::Run(_)
+        | Ask::Stop { .. }
+        | Ask::Close { .. }
+        | Ask::Land { .. }
+        | Ask::ProjectAdd { .. }
+        | Ask::ProjectRm { .. }
+        | Ask::TaskAdd(_)
+        | Ask::Shutdown {} => false,
+    }
+}
+
+/// The runs of a list: attention first, then the living, then the rest; the newest first within each.
+fn list(fleet: &Fleet, all: bool, project: Option<&str>) -> Vec<RunView> {
+    let mut runs: Vec<&Arc<Run>> = fleet
+        .runs
+        .values()
+        .filter(|run| all || !matches!(run.env, run::EnvState::Closed(_)) && !is_forgotten(run))
+        .filter(|run| project.is_none_or(|name| run.brief.project.as_deref() == Some(name)))
+        .collect();
+    runs.sort_by_key(|run| (rank(run), std::cmp::Reverse(run.order)));
+    runs.into_iter().map(|run| RunView::of(run)).collect()
+}
+
+/// Whether a run ended without ever having had an env, and by a person's word: there is nothing left to look at.
+fn is_forgotten(run: &Run) -> bool {
+    matches!(run.env, run::EnvState::None)
+        && matches!(run.state, State::Ended { outcome: run::Outcome::Stopped, .. })
+}
+
+fn rank(run: &Run) -> u8 {
+    match run.state {
+        State::Waiting { .. } | State::Stalled { .. } => 0,
+        State::Running { .. } | State::Starting { .. } | State::Preparing { .. } | State::Stopping { .. } => 1,
+        State::Queued { .. } => 2,
+        State::Ended { .. } => 3,
+    }
+}
+
+fn close_view(run: &Run, result: OpResult) -> CloseView {
+    let landed = if run.landed.is_some() { "true" } else { "unknown" };
+    let base = CloseView {
+        id: run.id().to_string(),
+        cleaned: false,
+        forced: false,
+        merged: landed.to_owned(),
+        clean: None,
+        status: String::new(),
+        snapshot: None,
+        reasons: Vec::new(),
+        branch: run.env().and_then(|env| env.branch.clone()),
+        trash: None,
+    };
+    match result {
+        OpResult::Closed { kept_branch, trash, text } => {
+            CloseView { cleaned: true, clean: Some(true), status: text, branch: kept_branch, trash, ..base }
+        }
+        OpResult::Refused { slug, text, hints } => {
+            CloseView { clean: Some(false), status: format!("{slug}: {text}"), reasons: hints, ..base }
+        }
+        OpResult::Failed { slug, text } => CloseView { status: format!("error {slug}: {text}"), ..base },
+        OpResult::Landed { .. } => base,
+    }
+}

@@ -1,0 +1,150 @@
+//! What an attempt is started with: its argv, its environment, its `spec.json`.
+//!
+//! Owns: the environment of a run, built from empty; the agent's argv from its profile.
+//! Never: starts anything, or passes on a name that nobody listed.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use skep_api::{
+    place::Home,
+    spec::{Limits, PromptBy, Spec, VERSION},
+};
+use skep_core::run::Run;
+use skep_harness::profile::{self, Profile};
+use skep_host::paths;
+
+use crate::{engine::chain, hands};
+
+/// Names that every process of a run gets where the asker had them.
+const BASE: &[&str] = &[
+    "HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TZ", "TMPDIR", "TERM", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+    "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+];
+
+/// Whether `name` belongs to the base that every run gets.
+pub fn is_base(name: &str) -> bool {
+    BASE.contains(&name) || name.starts_with("LC_") || name.starts_with("XDG_")
+}
+
+/// The asker's environment, as it was kept with the run: the base names and what profile and project list.
+pub fn asker_env(home: &Home, run: &Run) -> Result<BTreeMap<String, String>, String> {
+    let path = home.asker_env(run.id());
+    let bytes = fs::read(&path).map_err(|err| format!("{}: {err}", path.display()))?;
+    serde_json::from_slice(&bytes).map_err(|err| format!("{}: {err}", path.display()))
+}
+
+/// Writes the attempt's folder with its `spec.json`.
+pub fn write_spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Result<(), String> {
+    let spec = spec(run, attempt, epoch, home, agents)?;
+    paths::create_private_dir(&spec.dir).map_err(|err| chain(&err))?;
+    let bytes = serde_json::to_vec_pretty(&spec).map_err(|err| err.to_string())?;
+    paths::write_atomically(&spec.dir.join("spec.json"), &bytes).map_err(|err| chain(&err))
+}
+
+fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Result<Spec, String> {
+    let env = run.env().ok_or("it has no env")?;
+    let profile = Profile::load(&run.brief.agent, Some(agents)).map_err(|err| chain(&err))?;
+    let prompt_file = home.prompt(run.id());
+    let launch = profile
+        .launch(&profile::Brief {
+            prompt_file: prompt_file.clone(),
+            session: None,
+            model: run.brief.model.clone(),
+            permissions: permissions(run.brief.permissions),
+            git_roots: git_roots(Path::new(&env.worktree)),
+            skep: std::env::current_exe().map_err(|err| err.to_string())?,
+        })
+        .map_err(|err| chain(&err))?;
+    let policy = &run.brief.policy;
+    let asker = asker_env(home, run)?;
+    let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
+    Ok(Spec {
+        version: VERSION,
+        run: run.id().clone(),
+        attempt,
+        epoch,
+        protocol: profile.protocol.clone(),
+        argv: launch.argv,
+        env: run_vars(run, &env.cwd, &asker, &listed, home),
+        cwd: PathBuf::from(&env.cwd),
+        worktree: run.brief.place.repository.as_ref().map(|_| PathBuf::from(&env.worktree)),
+        lock: hands::lock_file(env),
+        base_oid: env.base.as_ref().map(|base| base.oid.clone()),
+        prompt_file,
+        prompt: match launch.prompt {
+            profile::PromptBy::Stdin => PromptBy::Stdin,
+            profile::PromptBy::File => PromptBy::File,
+            profile::PromptBy::Arg => PromptBy::Arg,
+            profile::PromptBy::None => PromptBy::None,
+        },
+        socket: home.control_socket(run.id(), attempt),
+        dir: home.attempt(run.id(), attempt),
+        limits: Limits {
+            grace_ms: policy.grace_ms,
+            idle_ms: policy.idle_ms,
+            tool_idle_ms: policy.tool_idle_ms,
+            journal_bytes: policy.journal_bytes,
+        },
+        spare: policy.spare.clone(),
+    })
+}
+
+/// The environment of a run's agent: base, then the run's identity, then what is listed by name.
+pub fn run_vars(
+    run: &Run,
+    cwd: &str,
+    asker: &BTreeMap<String, String>,
+    listed: &[String],
+    home: &Home,
+) -> BTreeMap<String, String> {
+    let mut vars: BTreeMap<String, String> = asker
+        .iter()
+        .filter(|(name, _)| is_base(name) || listed.contains(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let mut set = |name: &str, value: &str| vars.insert(name.to_owned(), value.to_owned());
+    set("SKEP_RUN", run.id().as_str());
+    set("SKEP_NAME", &run.brief.name);
+    set("SKEP_AGENT", &run.brief.agent);
+    set("SKEP_SOCKET", &home.daemon_socket().to_string_lossy());
+    if let Some(task) = &run.brief.task {
+        set("SKEP_TASK", task.as_str());
+    }
+    if let Some(project) = &run.brief.project {
+        set("SKEP_PROJECT", project);
+    }
+    set("GIT_TERMINAL_PROMPT", "0");
+    if !run.brief.place.sign {
+        set("GIT_CONFIG_COUNT", "1");
+        set("GIT_CONFIG_KEY_0", "commit.gpgsign");
+        set("GIT_CONFIG_VALUE_0", "false");
+    }
+    // PWD of the asker would be a lie, and some shells believe it.
+    set("PWD", cwd);
+    vars
+}
+
+fn permissions(permissions: skep_core::run::Permissions) -> profile::Permissions {
+    match permissions {
+        skep_core::run::Permissions::Ask => profile::Permissions::Ask,
+        skep_core::run::Permissions::Auto => profile::Permissions::Auto,
+        skep_core::run::Permissions::Bypass => profile::Permissions::Bypass,
+    }
+}
+
+/// The folders that git writes when it commits in `worktree`: a sandbox must let the agent write there.
+fn git_roots(worktree: &Path) -> Vec<PathBuf> {
+    let dot = worktree.join(".git");
+    if dot.is_dir() {
+        return vec![dot];
+    }
+    let Ok(text) = fs::read_to_string(&dot) else { return Vec::new() };
+    let Some(private) = text.trim().strip_prefix("gitdir: ").map(PathBuf::from) else { return Vec::new() };
+    let common = private.parent().and_then(Path::parent).map(Path::to_owned);
+    common.into_iter().chain([private]).collect()
+}

@@ -1,0 +1,399 @@
+//! Effects, carried out. The only place that matches on [`Effect`].
+//!
+//! Owns: the order of one run's effects (one at a time; a stop overtakes), and for each why doing it twice is harmless:
+//!
+//! | effect | again |
+//! |---|---|
+//! | prepare | the owner record in the env says what stands; it is continued or taken back first |
+//! | undo | only what the record names and what holds no work goes; what is gone is gone |
+//! | start | a keeper refuses where `start.json` stands or the env's lock is held |
+//! | stop, cancel | a stopping keeper stays stopping; one that is gone is left to the ingest |
+//! | deliver | the keeper counts each id once |
+//! | sweep | it looks first; what is dead stays dead |
+//! | close | the proof is made anew; what is moved is found in the trash |
+//! | land | a target that contains the work already has landed |
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io::{self, BufReader},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::Sender,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use skep_api::{ctl, place::Home, role, wire};
+use skep_core::{
+    fleet,
+    id::RunId,
+    run::{Effect, EnvType, Fault, Input, OpResult, Run},
+};
+use skep_host::{
+    lock, proc,
+    proc::Program,
+    tree::{self, Marks, Probe, Process},
+};
+
+use crate::{
+    board::Board,
+    engine::{Due, Inbox, chain},
+    hands::{self, Deed, Done},
+    ingest::{Ingest, Watch, read_exit},
+    launch,
+};
+
+/// How long a whole deed may take: checkout, set-up and all.
+const DEED: Duration = Duration::from_secs(60 * 60);
+/// How long a stop waits for a keeper that is only just starting.
+const KEEPER_STARTS: Duration = Duration::from_secs(5);
+
+/// What the performing threads share.
+pub struct Performer {
+    pub home: Home,
+    /// The folder of agent profiles.
+    pub agents: PathBuf,
+    pub epoch: u64,
+    pub board: Arc<Board>,
+    pub inbox: Sender<Inbox>,
+    pub ingest: Ingest,
+    queues: Mutex<BTreeMap<RunId, Queue>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Due>,
+    busy: bool,
+    /// The group of the deed under way, for whoever cancels it.
+    under_way: Option<u32>,
+    cancelled: bool,
+}
+
+impl Performer {
+    /// Makes a performer that has nothing to do yet.
+    pub fn new(home: Home, agents: PathBuf, epoch: u64, board: Arc<Board>, inbox: Sender<Inbox>, ingest: Ingest) -> Performer {
+        Performer { home, agents, epoch, board, inbox, ingest, queues: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Takes effects that are committed; returns at once.
+    pub fn take(self: &Arc<Performer>, due: Vec<Due>) {
+        for due in due {
+            match &due.effect {
+                Effect::Stop { .. } => self.overtake(due),
+                Effect::CancelPrepare { run, .. } => {
+                    self.cancel(run);
+                    self.report(&due, Input::Done);
+                }
+                Effect::Prepare { .. }
+                | Effect::Undo { .. }
+                | Effect::Start { .. }
+                | Effect::CancelTurn { .. }
+                | Effect::Deliver { .. }
+                | Effect::Sweep { .. }
+                | Effect::Close { .. }
+                | Effect::Land { .. } => self.enqueue(due),
+            }
+        }
+    }
+
+    fn overtake(self: &Arc<Performer>, due: Due) {
+        let me = Arc::clone(self);
+        self.spawn(due, move |due| me.perform(due));
+    }
+
+    fn enqueue(self: &Arc<Performer>, due: Due) {
+        let run = due.effect.run().clone();
+        let mut queues = self.queues();
+        let queue = queues.entry(run.clone()).or_default();
+        queue.waiting.push_back(due.clone());
+        if queue.busy {
+            return;
+        }
+        queue.busy = true;
+        drop(queues);
+        let me = Arc::clone(self);
+        self.spawn(due, move |_| {
+            while let Some(next) = me.next(&run) {
+                me.perform(&next);
+            }
+        });
+    }
+
+    /// Starts a thread; where none can be had, the effect stays in the outbox for the next daemon and is told failed.
+    fn spawn(&self, due: Due, work: impl FnOnce(&Due) + Send + 'static) {
+        let kept = due.clone();
+        let started = thread::Builder::new().name(format!("perform {}", due.id)).spawn(move || work(&kept));
+        if let Err(err) = started {
+            self.report(&due, failed(&due.effect, &format!("no thread could be started: {err}")));
+        }
+    }
+
+    fn next(&self, run: &RunId) -> Option<Due> {
+        let mut queues = self.queues();
+        let queue = queues.get_mut(run)?;
+        let next = queue.waiting.pop_front();
+        if next.is_none() {
+            queues.remove(run);
+        }
+        next
+    }
+
+    fn cancel(&self, run: &RunId) {
+        let mut queues = self.queues();
+        let Some(queue) = queues.get_mut(run) else { return };
+        queue.cancelled = true;
+        if let Some(group) = queue.under_way {
+            // Gone by itself in this moment is as good.
+            let _gone = proc::terminate_group(group);
+        }
+    }
+
+    fn queues(&self) -> MutexGuard<'_, BTreeMap<RunId, Queue>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn perform(self: &Arc<Performer>, due: &Due) {
+        let fleet = self.board.read().fleet;
+        let Some(run) = fleet.runs.get(due.effect.run()) else {
+            return self.report(due, Input::Done);
+        };
+        skep_host::paths::crash_point("effect.before");
+        let input = match &due.effect {
+            Effect::Prepare { .. } => self.prepare(run),
+            Effect::Undo { .. } => self.undo(run),
+            Effect::Start { attempt, .. } => self.start(run, *attempt),
+            Effect::Stop { attempt, force, .. } => self.stop(run, *attempt, *force),
+            Effect::Deliver { attempt, id, text, .. } => {
+                let send = ctl::Control::Send { epoch: self.epoch, id: id.clone(), text: text.clone() };
+                // What cannot be delivered is seen in the run's journal, and the run goes on or ends by itself.
+                let _told = self.control(run, *attempt, &send);
+                Input::Done
+            }
+            Effect::Sweep { attempt, .. } => self.sweep(run, *attempt),
+            Effect::Close { op, keep_branch, .. } => {
+                let result = self.close(run, *keep_branch);
+                Input::OpDone { op: op.clone(), result }
+            }
+            Effect::Land { op, .. } => Input::OpDone { op: op.clone(), result: self.land(run) },
+            // A one-shot protocol has no cancel of its own; the deadline of the stalled state follows.
+            Effect::CancelTurn { .. } | Effect::CancelPrepare { .. } => Input::Done,
+        };
+        skep_host::paths::crash_point("effect.after");
+        self.report(due, input);
+    }
+
+    fn report(&self, due: &Due, input: Input) {
+        let input = Box::new(fleet::Input::Run { run: due.effect.run().clone(), input });
+        let key = format!("{}{}", skep_ledger::outbox::REPORT, due.id);
+        // The engine closes last; the effect then stays in the outbox and is done again.
+        let _closed = self.inbox.send(Inbox::Report { key, source: due.effect.run().to_string(), input });
+    }
+
+    fn prepare(&self, run: &Run) -> Input {
+        let deed = match hands::prepare_deed(run, &self.home) {
+            Ok(deed) => deed,
+            Err(text) => {
+                return Input::PrepareFailed { fault: Fault::Environment, slug: "prepare-failed".to_owned(), text };
+            }
+        };
+        match self.by_hand(run, &deed) {
+            Ok(Done::Prepared { env }) => Input::Prepared(env),
+            Ok(Done::PrepareFailed { fault, slug, text }) => Input::PrepareFailed { fault, slug, text },
+            Ok(other) => wrong_prepare(&format!("{other:?}")),
+            Err(text) => {
+                Input::PrepareFailed { fault: Fault::Environment, slug: "prepare-failed".to_owned(), text }
+            }
+        }
+    }
+
+    fn undo(&self, run: &Run) -> Input {
+        match self.by_hand(run, &hands::undo_deed(run, &self.home)) {
+            Ok(Done::Undone { text }) => Input::Undone { text },
+            Ok(other) => Input::Undone { text: Some(format!("{other:?}")) },
+            Err(text) => Input::Undone { text: Some(text) },
+        }
+    }
+
+    fn close(&self, run: &Run, keep_branch: bool) -> OpResult {
+        let result = hands::close_deed(run, &self.home, keep_branch).and_then(|deed| self.by_hand(run, &deed));
+        op_result(result, "close-failed")
+    }
+
+    fn land(&self, run: &Run) -> OpResult {
+        let result = hands::land_deed(run, &self.home).and_then(|deed| self.by_hand(run, &deed));
+        op_result(result, "land-failed")
+    }
+
+    /// Carries out a deed in a process of its own under a warden: it ends when this daemon dies, and the next one
+    /// takes its lock before it does it again.
+    fn by_hand(&self, run: &Run, deed: &Deed) -> Result<Done, String> {
+        let input = serde_json::to_vec(deed).map_err(|err| err.to_string())?;
+        let lock = self.home.effect_lock(run.id());
+        let program = Program::new("/proc/self/exe")
+            .arg(role::WARDEN)
+            .arg("--lock")
+            .arg(&lock)
+            .arg("--parent")
+            .arg(std::process::id().to_string())
+            .arg("--")
+            .arg("/proc/self/exe")
+            .arg(role::EFFECT)
+            .envs(launch::asker_env(&self.home, run)?)
+            .stdin(input)
+            .timeout(DEED);
+        let running = program.start().map_err(|err| chain(&err))?;
+        {
+            let mut queues = self.queues();
+            let queue = queues.entry(run.id().clone()).or_default();
+            queue.under_way = Some(running.pid());
+            if std::mem::take(&mut queue.cancelled) {
+                let _gone = proc::terminate_group(running.pid());
+            }
+        }
+        let output = running.output().map_err(|err| chain(&err));
+        let cancelled = {
+            let mut queues = self.queues();
+            let queue = queues.entry(run.id().clone()).or_default();
+            queue.under_way = None;
+            std::mem::take(&mut queue.cancelled)
+        };
+        let output = output?;
+        match serde_json::from_slice(&output.stdout) {
+            Ok(done) => Ok(done),
+            Err(_) if cancelled => Err("it was cancelled".to_owned()),
+            Err(_) => Err(format!("the deed broke off with code {}: {}", output.code(), output.complaint())),
+        }
+    }
+
+    fn start(&self, run: &Run, attempt: u32) -> Input {
+        match self.begin(run, attempt) {
+            Ok(keeper) => Input::Began { attempt, gatekeeper: keeper.pid },
+            Err(text) => Input::StartFailed { attempt, text },
+        }
+    }
+
+    fn begin(&self, run: &Run, attempt: u32) -> Result<Process, String> {
+        let dir = self.home.attempt(run.id(), attempt);
+        let standing = skep_api::start::read(&dir).map(|start| start.gatekeeper);
+        let keeper = match standing {
+            Some(keeper) => Process { pid: keeper.pid, started: keeper.started },
+            None => {
+                launch::write_spec(run, attempt, self.epoch, &self.home, &self.agents)?;
+                let pid = proc::spawn_detached(
+                    Path::new("/proc/self/exe"),
+                    &[role::KEEPER.as_ref(), dir.as_os_str()],
+                    &self.home.daemon_log(),
+                )
+                .map_err(|err| chain(&err))?;
+                tree::identity(pid).unwrap_or(Process { pid, started: 0 })
+            }
+        };
+        self.ingest.watch(Watch { run: run.id().clone(), attempt, dir, keeper: Some(keeper), after: 0 });
+        Ok(keeper)
+    }
+
+    fn stop(&self, run: &Run, attempt: u32, force: bool) -> Input {
+        let stop = ctl::Control::Stop { epoch: self.epoch, force };
+        if self.control(run, attempt, &stop).is_err()
+            && let Some(start) = skep_api::start::read(&self.home.attempt(run.id(), attempt))
+        {
+            let keeper = Process { pid: start.gatekeeper.pid, started: start.gatekeeper.started };
+            // A keeper without ears still hears signals: the first ends gracefully, the second by force.
+            for _ in 0..=u8::from(force) {
+                let _gone = tree::terminate(keeper);
+            }
+        }
+        Input::Done
+    }
+
+    fn control(&self, run: &Run, attempt: u32, control: &ctl::Control) -> io::Result<ctl::Answer> {
+        let socket = self.home.control_socket(run.id(), attempt);
+        let until = Instant::now() + KEEPER_STARTS;
+        let mut stream = loop {
+            match UnixStream::connect(&socket) {
+                Ok(stream) => break stream,
+                Err(err) => {
+                    let dead = skep_api::start::read(&self.home.attempt(run.id(), attempt)).is_some_and(|start| {
+                        let keeper = Process { pid: start.gatekeeper.pid, started: start.gatekeeper.started };
+                        tree::probe(keeper) == Probe::Dead
+                    });
+                    if dead || Instant::now() > until {
+                        return Err(err);
+                    }
+                    // The socket of a keeper that is starting: there is no event for a name that is not there yet.
+                    thread::sleep(Duration::from_millis(20));
+                }
+            }
+        };
+        stream.set_read_timeout(Some(KEEPER_STARTS))?;
+        wire::send(&mut stream, control)?;
+        wire::receive(&mut BufReader::new(stream))?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Both guards are gone, or the keeper left no word: ends what is left and says whether anything lives.
+    fn sweep(&self, run: &Run, attempt: u32) -> Input {
+        let Some(env) = run.env() else { return Input::Swept { attempt, unknown: None } };
+        let grace = Duration::from_millis(run.brief.policy.grace_ms);
+        let held = lock::hold_within(&hands::lock_file(env), grace + Duration::from_secs(8));
+        if let Some(exit) = read_exit(&self.home.attempt(run.id(), attempt)) {
+            return Input::Exited { attempt, exit };
+        }
+        if let Err(err) = held {
+            return Input::Swept { attempt, unknown: Some(format!("its env's lock: {}", chain(&err))) };
+        }
+        let guard = skep_api::start::read(&self.home.attempt(run.id(), attempt))
+            .map(|start| Process { pid: start.gatekeeper.pid, started: start.gatekeeper.started });
+        let marks = Marks {
+            variable: &format!("SKEP_RUN={}", run.id()),
+            inside: (run.brief.place.env_type == EnvType::Worktree).then(|| Path::new(&env.root)),
+            guard,
+        };
+        let unknown = match tree::sweep(&marks, grace) {
+            Ok(left) if left.is_empty() => None,
+            Ok(left) => Some(format!("still alive: {left:?}")),
+            Err(err) => Some(chain(&err)),
+        };
+        Input::Swept { attempt, unknown }
+    }
+}
+
+fn wrong_prepare(text: &str) -> Input {
+    Input::PrepareFailed { fault: Fault::Bug, slug: "prepare-failed".to_owned(), text: text.to_owned() }
+}
+
+fn op_result(result: Result<Done, String>, slug: &str) -> OpResult {
+    match result {
+        Ok(Done::Op { result }) => result,
+        Ok(other) => OpResult::Failed { slug: slug.to_owned(), text: format!("{other:?}") },
+        Err(text) => OpResult::Failed { slug: slug.to_owned(), text },
+    }
+}
+
+/// What a run hears when its effect could not even begin.
+fn failed(effect: &Effect, text: &str) -> Input {
+    match effect {
+        Effect::Prepare { .. } => Input::PrepareFailed {
+            fault: Fault::Environment,
+            slug: "prepare-failed".to_owned(),
+            text: text.to_owned(),
+        },
+        Effect::Undo { .. } => Input::Undone { text: Some(text.to_owned()) },
+        Effect::Start { attempt, .. } => Input::StartFailed { attempt: *attempt, text: text.to_owned() },
+        Effect::Sweep { attempt, .. } => Input::Swept { attempt: *attempt, unknown: Some(text.to_owned()) },
+        Effect::Close { op, .. } => Input::OpDone {
+            op: op.clone(),
+            result: OpResult::Failed { slug: "close-failed".to_owned(), text: text.to_owned() },
+        },
+        Effect::Land { op, .. } => Input::OpDone {
+            op: op.clone(),
+            result: OpResult::Failed { slug: "land-failed".to_owned(), text: text.to_owned() },
+        },
+        Effect::Stop { .. }
+        | Effect::CancelTurn { .. }
+        | Effect::CancelPrepare { .. }
+        | Effect::Deliver { .. } => Input::Done,
+    }
+}

@@ -1,0 +1,70 @@
+//! What the outside is, against what the ledger says it should be; once, at the start.
+//!
+//! Owns: which attempts must be listened to again, and from which line. Reports; never edits.
+
+use std::fs;
+
+use skep_api::{journal::Line, place::Home};
+use skep_core::{
+    fleet::Fleet,
+    run::{Run, State},
+};
+use skep_host::tree::{self, Process};
+
+use crate::ingest::Watch;
+
+/// The attempts whose keepers may live or have left word, each from its first line that was not taken.
+///
+/// `seen` answers whether a line's key was taken; an attempt whose start is still to be performed is left out.
+pub fn attempts<E>(
+    fleet: &Fleet,
+    home: &Home,
+    starting: &dyn Fn(&Run) -> bool,
+    seen: &dyn Fn(&str) -> Result<bool, E>,
+) -> Result<Vec<Watch>, E> {
+    let mut watches = Vec::new();
+    for run in fleet.runs.values().filter(|run| may_live(run) && !starting(run)) {
+        let dir = home.attempt(run.id(), run.attempt);
+        let started = skep_api::start::read(&dir).map(|start| start.gatekeeper);
+        let keeper = match (started, run.gatekeeper()) {
+            (Some(keeper), _) => Process { pid: keeper.pid, started: keeper.started },
+            // It was begun and has not written its start yet, or died before it could.
+            (None, Some(pid)) => tree::identity(pid).unwrap_or(Process { pid, started: 0 }),
+            (None, None) => Process { pid: 0, started: 0 },
+        };
+        let after = last_taken(run, home, seen)?;
+        watches.push(Watch { run: run.id().clone(), attempt: run.attempt, dir, keeper: Some(keeper), after });
+    }
+    Ok(watches)
+}
+
+fn may_live(run: &Run) -> bool {
+    match run.state {
+        State::Starting { .. }
+        | State::Running { .. }
+        | State::Waiting { .. }
+        | State::Stalled { .. }
+        | State::Stopping { gone: false, .. } => true,
+        State::Stopping { gone: true, .. }
+        | State::Queued { .. }
+        | State::Preparing { .. }
+        | State::Ended { .. } => false,
+    }
+}
+
+fn last_taken<E>(run: &Run, home: &Home, seen: &dyn Fn(&str) -> Result<bool, E>) -> Result<u64, E> {
+    let path = home.attempt(run.id(), run.attempt).join("reports.jsonl");
+    // No file yet: nothing was taken.
+    let text = fs::read(&path).unwrap_or_default();
+    let lines: Vec<u64> = text
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<Line>(line).ok())
+        .map(|line| line.line)
+        .collect();
+    for line in lines.into_iter().rev() {
+        if seen(&format!("{}/{}/line/{line}", run.id(), run.attempt))? {
+            return Ok(line);
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,516 @@
+//! From what a person typed to what a run is: project, agent, place, budgets.
+//!
+//! Owns: defaults, settings, registration by use, the approval of a project's scripts. Answers before anything is made.
+//! Never: changes anything outside the home; the engine decides whether the run comes to be.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+use skep_api::{place::Home, request::RunAsk, wire::Refusal};
+use skep_core::{
+    fleet::{Fleet, Limits},
+    id::{LENGTH, OpId, RunId},
+    project::Project,
+    refs::{self, Parts},
+    run::{Brief, EnvType, Kind, Permissions, Place, Policy, SetUp, Surface},
+    task::Task,
+    text,
+    time::Timestamp,
+};
+use skep_harness::profile::{self, Profile};
+use skep_host::{
+    git::{self, Git, Repository},
+    paths,
+};
+
+use crate::{
+    config::{self, ProjectSettings, Settings},
+    engine::chain,
+    hands, launch,
+};
+
+/// Agents by preference, where settings name none.
+const PREFERRED: [&str; 5] = ["claude", "codex", "opencode", "gemini", "pi"];
+
+/// A run that is asked for, with what is kept beside the ledger.
+#[derive(Debug)]
+pub struct Asked {
+    pub brief: Brief,
+    pub prompt: String,
+    /// The asker's environment, as far as it is listed.
+    pub env: BTreeMap<String, String>,
+}
+
+/// What a request for runs amounts to.
+#[derive(Debug)]
+pub struct Resolved {
+    pub briefs: Vec<Asked>,
+    /// A project that is registered by this use.
+    pub project: Option<Project>,
+    /// A project whose scripts are approved by this use, with their digest.
+    pub approve: Option<(String, String)>,
+    pub limits: Limits,
+}
+
+/// Resolves a request for runs.
+///
+/// Errors: everything that can be known to be wrong before anything is made.
+pub fn runs(
+    id: &str,
+    ask: &RunAsk,
+    fleet: &Fleet,
+    home: &Home,
+    config: &Path,
+    now: Timestamp,
+) -> Result<Resolved, Refusal> {
+    let settings = config::user(config).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+    let env_type = hands::env_type(ask.env_type.as_deref())
+        .ok_or_else(|| Refusal::error("usage", "env_type is worktree, in_place or directory"))?;
+    let place = if env_type == EnvType::Directory && ask.project.is_none() {
+        None
+    } else {
+        Some(find_place(ask, fleet, now)?)
+    };
+    let project = match &place {
+        Some(place) => project_settings(place, ask, config)?,
+        None => config::project_defaults().map_err(|err| Refusal::error(err.slug(), chain(&err)))?,
+    };
+    let set_up = place.as_ref().map(|place| set_up(place, &project, &settings)).transpose()?.flatten();
+    let approve = approval(ask, place.as_ref(), set_up.as_ref())?;
+    let profile = agent(ask, &project, &settings, config)?;
+    let common = Common { ask, settings: &settings, project: &project, place: place.as_ref(), profile: &profile, env_type, set_up, home };
+    let mut briefs = Vec::new();
+    let count = ask.count.unwrap_or(1).max(1);
+    if count > 1 && ask.name.is_some() || ask.titles.len() > 1 && (ask.name.is_some() || ask.branch.is_some()) {
+        return Err(Refusal::error("usage", "one name or branch is for one run").hint("leave out --name, --branch"));
+    }
+    if ask.titles.is_empty() {
+        return Err(Refusal::error("title-empty", "what is to be done?").hint("skep run \"fix the flaky test\""));
+    }
+    for title in &ask.titles {
+        for _ in 0..count {
+            briefs.push(brief(&common, title, &format!("{id}/{}", briefs.len()), fleet)?);
+        }
+    }
+    Ok(Resolved {
+        briefs,
+        project: place.filter(|place| place.new).map(|place| place.project),
+        approve,
+        limits: Limits {
+            runs: settings.limits.runs,
+            per_project: settings.limits.per_project,
+            prepare: settings.limits.prepare,
+        },
+    })
+}
+
+/// Keeps what does not go to the ledger: the prompt, and the asker's environment, 0600.
+pub fn keep(asked: &Asked, home: &Home) -> Result<(), Refusal> {
+    let failed = |err: &dyn std::error::Error| Refusal::error("home-unusable", chain(err));
+    let id = &asked.brief.id;
+    paths::create_private_dir(&home.run(id)).map_err(|err| failed(&err))?;
+    paths::write_atomically(&home.prompt(id), asked.prompt.as_bytes()).map_err(|err| failed(&err))?;
+    let env = serde_json::to_vec(&asked.env).map_err(|err| failed(&err))?;
+    paths::write_atomically(&home.asker_env(id), &env).map_err(|err| failed(&err))
+}
+
+/// The agents that are there to be used, by name.
+pub fn agents(config: &Path) -> Vec<String> {
+    let profiles = Profile::all(Some(&config.join("agents"))).unwrap_or_default();
+    let mut names: Vec<String> = profiles.into_iter().map(|profile| profile.name).collect();
+    names.sort();
+    names
+}
+
+/// Ten characters' worth of bytes from `key`: the same key gives the same id, so that a repeat is a repeat.
+pub fn spell(key: &str) -> [u8; LENGTH] {
+    let digest = hands::digest(key.as_bytes());
+    let bytes = digest.as_bytes();
+    std::array::from_fn(|nth| {
+        let pair = std::str::from_utf8(&bytes[nth * 2..nth * 2 + 2]).unwrap_or("00");
+        u8::from_str_radix(pair, 16).unwrap_or(0)
+    })
+}
+
+/// The answer to a name that is no project's.
+pub fn unknown_project(name: &str, fleet: &Fleet) -> Refusal {
+    let nearest = fleet.projects.keys().max_by(|a, b| {
+        strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
+    });
+    let refusal = Refusal::error("project-unknown", format!("no project is called `{name}`"));
+    match nearest {
+        Some(near) => refusal.hint(format!("did you mean `{near}`?")).hint("skep project ls"),
+        None => refusal.hint("skep project add PATH"),
+    }
+}
+
+/// Makes a project of the repository that `path` lies in.
+pub fn project(path: &str, name: Option<&str>, base: Option<&str>, fleet: &Fleet, now: Timestamp) -> Result<Project, Refusal> {
+    let vars = own_vars();
+    let (git, repo) = repository(&vars, Path::new(path))?;
+    if let Some(base) = base {
+        git::base(&git, &repo, Some(base)).map_err(|err| git_refusal(&err))?;
+    }
+    let mut project = new_project(&repo, name, fleet, now)?;
+    project.base = base.map(str::to_owned);
+    Ok(project)
+}
+
+struct FoundPlace {
+    git: Git,
+    repo: Repository,
+    project: Project,
+    new: bool,
+    /// The commit that settings and set-up are read from.
+    base: git::Base,
+}
+
+fn find_place(ask: &RunAsk, fleet: &Fleet, now: Timestamp) -> Result<FoundPlace, Refusal> {
+    let vars: BTreeMap<String, String> =
+        ask.env.iter().filter(|(name, _)| launch::is_base(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
+    let (git, repo, project, new) = match &ask.project {
+        Some(name) => {
+            let project = fleet.projects.get(name).ok_or_else(|| unknown_project(name, fleet))?.as_ref().clone();
+            let (git, repo) = repository(&vars, Path::new(&project.path))?;
+            (git, repo, project, false)
+        }
+        None => {
+            let (git, repo) = repository(&vars, Path::new(&ask.cwd))?;
+            let (project, new) = match registered(&repo, fleet) {
+                Some(project) => (project, false),
+                None => (new_project(&at_top(&repo), None, fleet, now)?, true),
+            };
+            (git, repo, project, new)
+        }
+    };
+    let wanted = ask.base.as_deref().or(project.base.as_deref());
+    let base = git::base(&git, &repo, wanted).map_err(|err| git_refusal(&err))?;
+    Ok(FoundPlace { git, repo, project, new, base })
+}
+
+/// A repository that is used from a folder in it is registered whole.
+fn at_top(repo: &Repository) -> Repository {
+    Repository { sub_dir: PathBuf::new(), ..repo.clone() }
+}
+
+fn repository(vars: &BTreeMap<String, String>, dir: &Path) -> Result<(Git, Repository), Refusal> {
+    if !hands::is_dir(dir) {
+        return Err(Refusal::error("no-such-folder", format!("`{}` is no folder", dir.display())));
+    }
+    hands::repository(vars, dir).map_err(|err| git_refusal(&err))
+}
+
+fn git_refusal(err: &git::GitError) -> Refusal {
+    let refusal = Refusal::error(err.slug(), chain(err));
+    match err {
+        git::GitError::NotARepository { .. } => {
+            refusal.hint("go to a repository, or name one: --project P").hint("skep run --directory … works without one")
+        }
+        _ => refusal,
+    }
+}
+
+/// The project of a repository: the one whose sub-directory the asker stands in, else the one for the whole of it.
+fn registered(repo: &Repository, fleet: &Fleet) -> Option<Project> {
+    let common = repo.common_dir.to_str()?;
+    fleet
+        .projects
+        .values()
+        .filter(|project| project.common_dir == common && repo.sub_dir.starts_with(&project.sub_dir))
+        .max_by_key(|project| project.sub_dir.len())
+        .map(|project| project.as_ref().clone())
+}
+
+fn new_project(repo: &Repository, name: Option<&str>, fleet: &Fleet, now: Timestamp) -> Result<Project, Refusal> {
+    let not_text = || Refusal::error("path-not-text", "the repository's path is not UTF-8");
+    let common_dir = repo.common_dir.to_str().ok_or_else(not_text)?.to_owned();
+    let path = repo.seat().to_str().ok_or_else(not_text)?.to_owned();
+    let sub_dir = repo.sub_dir.to_str().ok_or_else(not_text)?.to_owned();
+    let standing = fleet.projects.values().find(|project| project.common_dir == common_dir && project.sub_dir == sub_dir);
+    if let (None, Some(project)) = (name, standing) {
+        return Ok(project.as_ref().clone());
+    }
+    let name = match name {
+        Some(name) if !name.is_empty() && text::sanitise_name(name) == name => name.to_owned(),
+        Some(name) => {
+            return Err(Refusal::error("project-name", format!("`{name}` cannot be a project's name"))
+                .hint(format!("--name {}", text::sanitise_name(name))));
+        }
+        None => free_name(repo, &common_dir, fleet),
+    };
+    Ok(Project { name, path, common_dir, sub_dir, base: None, added: now, approved: None })
+}
+
+fn free_name(repo: &Repository, common_dir: &str, fleet: &Fleet) -> String {
+    let mut folder = repo.seat().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(last) = repo.sub_dir.file_name() {
+        folder = format!("{folder}-{}", last.to_string_lossy());
+    }
+    let name = text::sanitise_name(folder.trim_end_matches(".git"));
+    if !fleet.projects.contains_key(&name) {
+        return name;
+    }
+    format!("{name}-{}", hands::digest(common_dir.as_bytes()).chars().take(6).collect::<String>())
+}
+
+fn project_settings(place: &FoundPlace, ask: &RunAsk, config: &Path) -> Result<ProjectSettings, Refusal> {
+    let shared = git::file_at(&place.git, &place.repo, &place.base.oid, config::SHARED).map_err(|err| git_refusal(&err))?;
+    let shared = shared
+        .map(String::from_utf8)
+        .transpose()
+        .map_err(|_| Refusal::error("config-syntax", format!("{} at the base commit is not UTF-8", config::SHARED)))?;
+    let settings = config::project(config, &place.project.name, shared.as_deref())
+        .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+    // Base given on the command line or at registration wins over what the settings say.
+    let base = ask.base.clone().or_else(|| place.project.base.clone()).or(settings.base.clone());
+    Ok(ProjectSettings { base, ..settings })
+}
+
+/// The set-up that a run of this project needs, as it stands at the base commit.
+fn set_up(place: &FoundPlace, project: &ProjectSettings, settings: &Settings) -> Result<Option<SetUp>, Refusal> {
+    let strict = project.setup.mode == config::Mode::Strict;
+    let timeout_ms = millis(settings.time.setup);
+    if let Some(command) = &project.setup.run {
+        let digest = hands::digest(command.as_bytes());
+        return Ok(Some(SetUp { run: Some(command.clone()), strict, timeout_ms, digest }));
+    }
+    let below = sub_dir(place, project);
+    for dir in Path::new(&below).ancestors() {
+        let file = dir.join(".worktree-setup");
+        let Some(file) = file.to_str() else { continue };
+        let found = git::file_at(&place.git, &place.repo, &place.base.oid, file).map_err(|err| git_refusal(&err))?;
+        if let Some(bytes) = found {
+            return Ok(Some(SetUp { run: None, strict, timeout_ms, digest: hands::digest(&bytes) }));
+        }
+    }
+    Ok(None)
+}
+
+fn sub_dir(place: &FoundPlace, project: &ProjectSettings) -> String {
+    if project.sub_dir.is_empty() { place.project.sub_dir.clone() } else { project.sub_dir.clone() }
+}
+
+/// Whether the project's own script may run: approved as it is, approved by this very request, or refused.
+fn approval(ask: &RunAsk, place: Option<&FoundPlace>, set_up: Option<&SetUp>) -> Result<Option<(String, String)>, Refusal> {
+    let (Some(place), Some(set_up)) = (place, set_up) else { return Ok(None) };
+    let name = &place.project.name;
+    if place.project.approved.as_ref() == Some(&set_up.digest) {
+        return Ok(None);
+    }
+    if ask.yes {
+        return Ok(Some((name.clone(), set_up.digest.clone())));
+    }
+    let what = set_up.run.clone().unwrap_or_else(|| ".worktree-setup".to_owned());
+    let (slug, text) = match &place.project.approved {
+        None => ("scripts-unapproved", format!("`{name}` wants to run its own set-up, and nobody approved it: {what}")),
+        Some(_) => ("scripts-changed", format!("the set-up of `{name}` is not the one that was approved: {what}")),
+    };
+    let look = match &set_up.run {
+        Some(_) => format!("git show {}:{}", place.base.oid, config::SHARED),
+        None => format!("git show {}:.worktree-setup", place.base.oid),
+    };
+    Err(Refusal::error(slug, text).decision().hint(format!("read it: {look}")).hint("approve it: skep run --yes …"))
+}
+
+fn agent(ask: &RunAsk, project: &ProjectSettings, settings: &Settings, config: &Path) -> Result<Profile, Refusal> {
+    let agents = config.join("agents");
+    let load = |name: &str| {
+        Profile::load(name, Some(&agents)).map_err(|err| Refusal::error(err.slug(), chain(&err)).hint("skep agent ls"))
+    };
+    let path = ask.env.get("PATH").cloned().unwrap_or_default();
+    let there = |profile: &Profile| {
+        profile.program == "{skep}" || profile::find_program(&profile.program, OsStr::new(&path)).is_some()
+    };
+    let named = ask.agent.as_ref().or(project.agent.as_ref()).or(settings.agent.as_ref());
+    if let Some(name) = named {
+        let profile = load(name)?;
+        if !there(&profile) {
+            let text = format!("agent `{name}`: `{}` is not on your PATH", profile.program);
+            return Err(Refusal::error("agent-missing", text)
+                .hint(format!("install it, or name its program in {}", agents.join(format!("{name}.toml")).display()))
+                .hint("skep run --agent scripted \"try it\"   works without any agent"));
+        }
+        return Ok(profile);
+    }
+    let found = PREFERRED.iter().filter_map(|name| load(name).ok()).find(|profile| there(profile));
+    found.ok_or_else(|| {
+        Refusal::error("agent-none", format!("no agent was found on your PATH (looked for {})", PREFERRED.join(", ")))
+            .hint("install one of them")
+            .hint("skep run --agent scripted \"try it\"   works without any agent")
+    })
+}
+
+struct Common<'a> {
+    ask: &'a RunAsk,
+    settings: &'a Settings,
+    project: &'a ProjectSettings,
+    place: Option<&'a FoundPlace>,
+    profile: &'a Profile,
+    env_type: EnvType,
+    set_up: Option<SetUp>,
+    home: &'a Home,
+}
+
+fn brief(common: &Common<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<Asked, Refusal> {
+    let Common { ask, settings, project, place, profile, .. } = common;
+    let task = task(title, fleet)?;
+    let title = task.map_or(title, |task| task.title.as_str()).trim();
+    if title.is_empty() {
+        return Err(Refusal::error("title-empty", "what is to be done?").hint("skep run \"fix the flaky test\""));
+    }
+    let id = RunId::new(spell(key));
+    let mut listed: Vec<String> = profile.env.clone();
+    listed.extend(project.env.iter().cloned());
+    let env = ask
+        .env
+        .iter()
+        .filter(|(name, _)| launch::is_base(name) || listed.contains(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let brief = Brief {
+        name: match &ask.name {
+            Some(name) if !name.is_empty() && text::sanitise_name(name) == *name => name.clone(),
+            Some(name) => {
+                return Err(Refusal::error("worker-name", format!("`{name}` cannot be a worker's name"))
+                    .hint(format!("--name {}", text::sanitise_name(name))));
+            }
+            None => String::new(),
+        },
+        kind: Kind::Code,
+        task: task.map(|task| task.id.clone()),
+        title: text::words(title, 500),
+        project: place.map(|place| place.project.name.clone()),
+        by: "person".to_owned(),
+        agent: profile.name.clone(),
+        speaks: profile.protocol != "plain",
+        model: ask.model.clone(),
+        surface: surface(ask)?,
+        permissions: permissions(ask, settings)?,
+        place: the_place(common, title, task, &id, key)?,
+        policy: policy(settings, project),
+        id,
+    };
+    Ok(Asked { brief, prompt: prompt(ask, title, task), env })
+}
+
+/// The task that a title is the id of. Only what starts with `task_` is an id.
+fn task<'a>(title: &str, fleet: &'a Fleet) -> Result<Option<&'a Task>, Refusal> {
+    if title.starts_with("task_") {
+        let found = fleet.find_task(title);
+        let task = found.map_err(|err| Refusal { hints: err.hints, ..Refusal::error(err.slug, err.text) })?;
+        return Ok(Some(task));
+    }
+    let number = title.trim().trim_start_matches('#');
+    if !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) {
+        return Err(Refusal::error("title-number", format!("`{title}` is a number, and numbers of tasks are not stable"))
+            .hint("give a task's id: skep run task_7k2m9qx4ab   (skep task ls)")
+            .hint("or say what is to be done: skep run \"fix the flaky test\""));
+    }
+    Ok(None)
+}
+
+fn prompt(ask: &RunAsk, title: &str, task: Option<&Task>) -> String {
+    match (&ask.prompt, task) {
+        (Some(prompt), _) => prompt.clone(),
+        (None, Some(task)) if !task.body.trim().is_empty() => format!("{title}\n\n{}", task.body),
+        (None, _) => title.to_owned(),
+    }
+}
+
+fn the_place(common: &Common<'_>, title: &str, task: Option<&Task>, id: &RunId, key: &str) -> Result<Place, Refusal> {
+    let Common { ask, settings, project, place, env_type, set_up, home, .. } = common;
+    let user = ask.env.get("USER").or_else(|| ask.env.get("LOGNAME")).cloned().unwrap_or_default();
+    let short: String = id.tail().chars().take(6).collect();
+    let branch = match &ask.branch {
+        Some(branch) if refs::is_valid_branch(branch) => branch.clone(),
+        Some(branch) => {
+            return Err(Refusal::error("branch-name", format!("`{branch}` cannot be a branch's name"))
+                .hint(format!("--branch {}", text::slug(branch))));
+        }
+        None => refs::branch_name(
+            &settings.branch,
+            &Parts {
+                slug: &text::slug(title),
+                name: common.ask.name.as_deref().unwrap_or_default(),
+                short: &short,
+                task: task.map(|task| task.id.tail()).unwrap_or_default(),
+                user: &user,
+            },
+        ),
+    };
+    let repository = place.map(|place| match env_type {
+        // In place means the asker's own checkout, not the one that was registered.
+        EnvType::InPlace if ask.project.is_none() => place.repo.seat().to_owned(),
+        EnvType::InPlace | EnvType::Worktree | EnvType::Directory => PathBuf::from(&place.project.path),
+    });
+    let text_of = |path: &Path| {
+        path.to_str().map(str::to_owned).ok_or_else(|| Refusal::error("path-not-text", "the path is not UTF-8"))
+    };
+    let envs = settings.env.root.clone().unwrap_or_else(|| home.envs());
+    Ok(Place {
+        env_type: *env_type,
+        envs: text_of(&envs)?,
+        key: format!("{}{}", id.tail(), OpId::new(spell(&format!("{key}/env"))).tail()),
+        repository: repository.as_deref().filter(|_| *env_type != EnvType::Directory).map(text_of).transpose()?,
+        sub_dir: place.map(|place| sub_dir(place, project)).unwrap_or_default(),
+        base: project.base.clone(),
+        target: project.target.clone(),
+        branches: if ask.branch.is_some() { vec![branch] } else { refs::candidates(&branch, &short) },
+        exact_branch: ask.branch.is_some(),
+        copy: project.files.copy.clone(),
+        link: project.files.link.clone(),
+        set_up: if *env_type == EnvType::Worktree { set_up.clone() } else { None },
+        fetch_ms: millis(settings.time.fetch),
+        sign: project.sign,
+    })
+}
+
+fn surface(ask: &RunAsk) -> Result<Surface, Refusal> {
+    match ask.surface.as_deref() {
+        None | Some("headless" | "auto") => Ok(Surface::Headless),
+        Some("terminal") => Err(Refusal::error("surface-to-come", "the terminal surface is not there yet")
+            .hint("leave out --surface: the agent runs headless")),
+        Some(other) => Err(Refusal::error("usage", format!("`{other}` is no surface: headless or terminal"))),
+    }
+}
+
+fn permissions(ask: &RunAsk, settings: &Settings) -> Result<Permissions, Refusal> {
+    match ask.permissions.as_deref() {
+        None => Ok(settings.permissions),
+        Some("ask") => Ok(Permissions::Ask),
+        Some("auto") => Ok(Permissions::Auto),
+        Some("bypass") => Ok(Permissions::Bypass),
+        Some(other) => Err(Refusal::error("usage", format!("`{other}` is no permission: ask, auto or bypass"))),
+    }
+}
+
+fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
+    let time = &settings.time;
+    Policy {
+        health_ms: millis(time.health),
+        grace_ms: millis(time.grace),
+        idle_ms: millis(time.idle),
+        tool_idle_ms: millis(time.tool_idle),
+        journal_bytes: settings.keep.journal,
+        tries: settings.retry.tries,
+        first_ms: millis(settings.retry.first),
+        factor: settings.retry.factor,
+        jitter: settings.retry.jitter,
+        deaths: settings.breaker.deaths,
+        window_ms: millis(settings.breaker.window),
+        spare: project.processes.spare.clone(),
+        env: project.env.clone(),
+    }
+}
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The daemon's own environment, which is a clean one; for git that nobody's run asks for.
+fn own_vars() -> BTreeMap<String, String> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+}

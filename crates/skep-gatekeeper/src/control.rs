@@ -1,0 +1,83 @@
+//! The control socket of a keeper: who may ask, and one answer to one line.
+//!
+//! Owns: the socket, its mode, and whose wishes are heard at all.
+//! Never: hears a process that descends from a gatekeeper which we do not descend from: an agent controls nothing.
+
+use std::{
+    fs, io,
+    io::BufReader,
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixListener, UnixStream},
+    },
+    path::Path,
+    thread,
+    time::Duration,
+};
+
+use rustix::{net::sockopt::socket_peercred, process::geteuid};
+use skep_api::{
+    ctl::{Answer, Control},
+    role, wire,
+};
+use skep_host::{proc::SMALL_STACK, tree};
+
+/// How long a caller may take for its line.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Serves controls at `socket`, one after the other, each answered by `answer`.
+pub fn serve(socket: &Path, answer: impl Fn(Control) -> Answer + Send + 'static) -> io::Result<()> {
+    // Whoever left it is gone: the attempt's lock is ours.
+    match fs::remove_file(socket) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+        _ => {}
+    }
+    let listener = UnixListener::bind(socket)?;
+    fs::set_permissions(socket, fs::Permissions::from_mode(0o600))?;
+    thread::Builder::new().name("control".to_owned()).stack_size(SMALL_STACK).spawn(move || {
+        for caller in listener.incoming().flatten() {
+            // A caller that breaks off gets no answer; the next one is served.
+            let _broken = converse(&caller, &answer);
+        }
+    })?;
+    Ok(())
+}
+
+fn converse(caller: &UnixStream, answer: &impl Fn(Control) -> Answer) -> io::Result<()> {
+    caller.set_read_timeout(Some(PATIENCE))?;
+    caller.set_write_timeout(Some(PATIENCE))?;
+    let said = match refusal(caller)? {
+        Some(refused) => refused,
+        None => match wire::receive(&mut BufReader::with_capacity(1024, caller)) {
+            Ok(Some(control)) => answer(control),
+            Ok(None) => return Ok(()),
+            Err(err) if err.kind() == io::ErrorKind::InvalidData => refuse("control-unknown", err.to_string()),
+            Err(err) => return Err(err),
+        },
+    };
+    wire::send(&mut &*caller, &said)
+}
+
+/// Makes a refusal.
+pub fn refuse(slug: &str, text: impl Into<String>) -> Answer {
+    Answer::Refused { slug: slug.to_owned(), text: text.into() }
+}
+
+/// Returns why this caller is not heard, where it is not.
+fn refusal(caller: &UnixStream) -> io::Result<Option<Answer>> {
+    let peer = socket_peercred(caller)?;
+    if peer.uid != geteuid() && !peer.uid.is_root() {
+        return Ok(Some(refuse("control-denied", "only the owner of a run controls it")));
+    }
+    let mine = tree::ancestors(std::process::id());
+    let peer = u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or(0);
+    let stranger = |pid: &u32| !mine.contains(pid) && is_gatekeeper(*pid);
+    Ok(tree::ancestors(peer).iter().any(stranger).then(|| refuse("control-denied", "an agent's process controls no run")))
+}
+
+fn is_gatekeeper(pid: u32) -> bool {
+    pid == std::process::id()
+        || tree::arguments(pid).is_some_and(|arguments| {
+            arguments.get(1).is_some_and(|arg| arg == role::KEEPER || arg == role::WARDEN || arg == "gatekeeper")
+        })
+}

@@ -1,0 +1,58 @@
+//! The second exec stage: what lies between a warden and its agent.
+//!
+//! Owns: what only the process itself can do before it becomes the agent: its parent-death signal, its signals back
+//! to their defaults, its standard input.
+//! Never: goes on when its warden is gone, or starts the agent before the warden has said so.
+
+use std::{
+    ffi::OsString,
+    io,
+    os::unix::process::CommandExt,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use skep_host::proc;
+
+use crate::link::Link;
+
+/// Becomes the agent: `PARENT CMD…`.
+pub fn enter(args: &[OsString]) -> ExitCode {
+    let Some((parent, command)) = args.split_first() else { return ExitCode::FAILURE };
+    let Ok(link) = Link::from_stdin() else { return ExitCode::FAILURE };
+    if let Err(why) = become_agent(&link, parent, command) {
+        // A warden that is gone needs no reason.
+        let _gone = link.say(why.to_string().as_bytes());
+    }
+    ExitCode::FAILURE
+}
+
+fn become_agent(link: &Link, parent: &OsString, command: &[OsString]) -> io::Result<()> {
+    let (program, args) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    let warden = getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+    if parent.to_str().and_then(|parent| parent.parse().ok()) != Some(warden) {
+        return Err(io::Error::other("its warden is gone"));
+    }
+    reset_signals()?;
+    // The word to go: the warden has given us the terminal by now, where there is one.
+    let stdin = link.receive()?.pop().ok_or(io::ErrorKind::UnexpectedEof)?;
+    rustix::stdio::dup2_stdin(&stdin)?;
+    drop(stdin);
+    Err(proc::command(program).args(args).exec())
+}
+
+/// Lets every signal do what it does by default in the agent: one that is caught now is reset by exec, while one that
+/// our parent had ignored would stay ignored.
+fn reset_signals() -> io::Result<()> {
+    use Signal as S;
+    let kinds = [
+        S::HUP, S::INT, S::QUIT, S::USR1, S::USR2, S::PIPE, S::ALARM, S::TERM, S::CHILD, S::CONT, S::TSTP, S::TTIN, S::TTOU,
+        S::URG, S::XCPU, S::XFSZ, S::VTALARM, S::PROF, S::WINCH, S::IO,
+    ];
+    for kind in kinds {
+        signal_hook::flag::register(kind.as_raw(), Arc::new(AtomicBool::new(false)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,258 @@
+//! One conversation with an agent's process, line by line.
+//!
+//! Owns: the trait of every protocol, what is heard, the one end of a turn, the class of an error text, the cap of a text.
+//! Never: touches a pipe or a process (the keeper does), or knows how a vendor spells a thing.
+
+use serde_json::Value;
+use skep_core::said::{ErrorClass, Said, TurnResult};
+use thiserror::Error;
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod live;
+#[cfg(test)]
+mod tests;
+
+/// The protocols that there are.
+pub const PROTOCOLS: [&str; 4] = ["scripted", "plain", "codex_json", "json_lines"];
+
+/// The most of one text that is handed on. Bytes.
+pub const TEXT_CAP: usize = 256 * 1024;
+
+/// Why no conversation could begin.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HarnessError {
+    /// No room speaks this protocol.
+    #[error(
+        "no protocol is called `{protocol}` (there are scripted, plain, codex_json and json_lines)"
+    )]
+    UnknownProtocol { protocol: String },
+}
+
+impl HarnessError {
+    /// Returns the slug under which `docs/errors.md` explains it.
+    pub fn slug(&self) -> &'static str {
+        match self {
+            HarnessError::UnknownProtocol { .. } => "protocol-unknown",
+        }
+    }
+}
+
+/// One thing that came from an agent's process.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    /// The protocol knows it.
+    Said(Said),
+    /// A line that the protocol does not know, at most [`TEXT_CAP`] of it.
+    Output(String),
+}
+
+/// A conversation with one process. Total: whatever the process writes, nothing here fails.
+pub trait Session: Send {
+    /// Returns what goes to standard input at the start; the prompt, in the protocol's own form.
+    fn opening(&mut self, prompt: &str) -> Vec<u8>;
+    /// Tells whether standard input is closed after the opening.
+    fn closes_stdin(&self) -> bool;
+    /// Hears one line of standard output, without its newline.
+    fn line(&mut self, line: &str) -> Vec<Heard>;
+    /// Hears one line of standard error. The line itself is the keeper's to keep; this returns only what follows from it.
+    fn stderr(&mut self, line: &str) -> Vec<Heard>;
+    /// Hears that the process is gone; `code` is 128+n after signal n. A turn still open ends here, as failed.
+    fn exited(&mut self, code: i32) -> Vec<Heard>;
+    /// Returns what goes to standard input for one more message; none where the protocol takes none.
+    fn message(&mut self, text: &str) -> Option<String>;
+}
+
+/// The turn under way: it ends once, whatever the process still writes.
+#[derive(Debug, Default)]
+pub struct Turn {
+    over: bool,
+    last: String,
+    complaint: String,
+}
+
+impl Turn {
+    /// A turn begins, where none is under way.
+    pub fn begin(&mut self) {
+        if self.over {
+            *self = Turn::default();
+        }
+    }
+
+    /// Keeps the last words of the agent: they become the text of a turn that ends without one.
+    pub fn said(&mut self, text: &str) {
+        if !text.trim().is_empty() {
+            self.last = clip(text);
+        }
+    }
+
+    /// Keeps the last line of standard error: where an agent dies early it is all there is.
+    pub fn complained(&mut self, line: &str) {
+        if !line.trim().is_empty() {
+            self.complaint = clip(line.trim());
+        }
+    }
+
+    /// Returns the end of the turn with the agent's last words; nothing if it is over already.
+    pub fn end(&mut self, result: TurnResult) -> Vec<Heard> {
+        let text = std::mem::take(&mut self.last);
+        self.end_with(result, &text)
+    }
+
+    /// Returns the end of the turn with `text`; nothing if it is over already.
+    pub fn end_with(&mut self, result: TurnResult, text: &str) -> Vec<Heard> {
+        if self.over {
+            return Vec::new();
+        }
+        self.over = true;
+        vec![Heard::Said(Said::TurnEnded { result, text: clip(text) })]
+    }
+
+    /// Returns the end of a turn whose process is gone before it said so.
+    pub fn broken_off(&mut self, code: i32) -> Vec<Heard> {
+        let why = match self.complaint.as_str() {
+            "" => String::new(),
+            complaint => format!(": {complaint}"),
+        };
+        self.end_with(
+            TurnResult::Failed,
+            &format!("exited with {code} before the turn was over{why}"),
+        )
+    }
+
+    /// Tells whether the turn is over.
+    pub fn over(&self) -> bool {
+        self.over
+    }
+}
+
+/// Returns the line as one that the protocol does not know; an empty line is nothing.
+pub fn output(line: &str) -> Vec<Heard> {
+    if line.trim().is_empty() { Vec::new() } else { vec![Heard::Output(clip(line))] }
+}
+
+/// Cuts `text` to [`TEXT_CAP`] at a character's edge and says how much is gone.
+pub fn clip(text: &str) -> String {
+    if text.len() <= TEXT_CAP {
+        return text.to_owned();
+    }
+    let mut end = TEXT_CAP;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}… ({} bytes cut)", &text[..end], text.len() - end)
+}
+
+/// Returns the text at `path`, where `value` holds one there; else nothing.
+pub fn text_at<'a>(value: &'a Value, path: &[&str]) -> &'a str {
+    path.iter()
+        .try_fold(value, |value, key| value.get(key))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// Returns the number at `path`, where `value` holds a whole one there; else zero: a token that was not counted.
+pub fn count_at(value: &Value, path: &[&str]) -> u64 {
+    path.iter()
+        .try_fold(value, |value, key| value.get(key))
+        .and_then(Value::as_u64)
+        .unwrap_or_default()
+}
+
+/// Returns what a tool was given, for a reader: its command, where it has one, else the whole as JSON.
+pub fn tool_input(input: &Value) -> String {
+    match ["command", "cmd"].iter().find_map(|key| input.get(key)?.as_str()) {
+        Some(command) => clip(command),
+        None if input.is_null() => String::new(),
+        None => clip(&input.to_string()),
+    }
+}
+
+/// Classes the HTTP status of a failed model call.
+pub fn class_of_status(status: u64) -> Option<ErrorClass> {
+    match status {
+        401 | 403 => Some(ErrorClass::Auth),
+        402 | 429 => Some(ErrorClass::Limit),
+        408 | 409 | 500..=599 => Some(ErrorClass::Model),
+        _ => None,
+    }
+}
+
+/// Classes an error text: by a status that it names as one, else by its words; [`ErrorClass::Agent`] where neither tells.
+pub fn class_of_text(text: &str) -> ErrorClass {
+    let lower = text.to_ascii_lowercase();
+    let names = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    if let Some(class) = status_in(&lower).and_then(class_of_status) {
+        class
+    } else if names(&[
+        "usage limit",
+        "rate limit",
+        "too many requests",
+        "quota",
+        "out of credit",
+        "insufficient credit",
+    ]) {
+        ErrorClass::Limit
+    } else if names(&[
+        "unauthorized",
+        "invalid key",
+        "invalid api key",
+        "authentication",
+        "not logged in",
+        "log in",
+    ]) {
+        ErrorClass::Auth
+    } else if names(&[
+        "overload",
+        "high demand",
+        "server error",
+        "unavailable",
+        "stream disconnected",
+        "connection",
+        "network",
+        "terminated",
+        "timed out",
+        "timeout",
+        "fetch failed",
+    ]) {
+        ErrorClass::Model
+    } else {
+        ErrorClass::Agent
+    }
+}
+
+/// Finds a status: three digits at the text's start, or behind the word `status`.
+fn status_in(lower: &str) -> Option<u64> {
+    let number = |text: &str| {
+        let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+        (digits.len() == 3).then(|| digits.parse().ok()).flatten()
+    };
+    number(lower).or_else(|| {
+        let (_, behind) = lower.split_once("status")?;
+        number(
+            behind
+                .trim_start_matches([':', ' ', '='])
+                .trim_start_matches("code")
+                .trim_start_matches([':', ' ', '=']),
+        )
+    })
+}
+
+/// Returns an error with its class; a usage limit is also said as the closed door that it is.
+pub fn trouble(class: ErrorClass, text: &str) -> Vec<Heard> {
+    let mut heard = Vec::new();
+    if class == ErrorClass::Limit && text.to_ascii_lowercase().contains("usage limit") {
+        heard.push(Heard::Said(Said::Limit { text: clip(text), reset_ms: None }));
+    }
+    heard.push(Heard::Said(Said::Error { class, text: clip(text) }));
+    heard
+}
+
+/// Joins the texts of a list of content parts, as several vendors write tool results.
+pub fn joined(content: &Value) -> String {
+    let parts = content.as_array().map(Vec::as_slice).unwrap_or_default();
+    let texts: Vec<&str> =
+        parts.iter().map(|part| text_at(part, &["text"])).filter(|text| !text.is_empty()).collect();
+    clip(&texts.join("\n"))
+}

@@ -1,0 +1,477 @@
+//! Agents as data: which program, which arguments, which protocol.
+//!
+//! Owns: the shipped profiles, how a user's file changes or adds one, and the argv of an attempt.
+//! Never: starts anything, or puts a text of others where it could be read as an option.
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::port::PROTOCOLS;
+
+#[cfg(test)]
+mod tests;
+
+/// The most of a prompt that an argument may carry. Bytes.
+pub const ARG_CAP: u64 = 100 * 1024;
+
+/// The profiles that are built in.
+const SHIPPED: [(&str, &str); 4] = [
+    ("codex", include_str!("../profiles/codex.toml")),
+    ("opencode", include_str!("../profiles/opencode.toml")),
+    ("pi", include_str!("../profiles/pi.toml")),
+    ("scripted", include_str!("../profiles/scripted.toml")),
+];
+
+/// Every key that a profile may have.
+const KEYS: [&str; 13] = [
+    "protocol",
+    "program",
+    "headless",
+    "tui",
+    "resume",
+    "prompt",
+    "model",
+    "env",
+    "ask",
+    "auto",
+    "bypass",
+    "tool_timeout",
+    "checked",
+];
+
+/// Why there is no profile, or no way to start its agent so.
+#[derive(Debug, Error)]
+pub enum ProfileError {
+    /// No shipped profile and no file has this name.
+    #[error("no agent is called `{name}` (there are {})", .known.join(", "))]
+    Unknown { name: String, known: Vec<String> },
+    /// The file is there and cannot be read.
+    #[error("read `{}`", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// The file is no TOML, or a value in it is of the wrong kind.
+    #[error("agent `{name}`: {why}")]
+    Invalid { name: String, why: String },
+    /// A key that no profile has.
+    #[error("agent `{name}`: unknown key `{key}` (did you mean `{nearest}`?)")]
+    UnknownKey { name: String, key: String, nearest: &'static str },
+    /// The profile has no way to do what is asked of it.
+    #[error("agent `{name}` cannot {what}")]
+    Unable { name: String, what: &'static str },
+    /// A value that would be read as an option, or is no text for an argument.
+    #[error("`{value}` cannot be used as {what}")]
+    Unsafe { what: &'static str, value: String },
+    /// The prompt goes by argument and is too long for one.
+    #[error(
+        "agent `{name}` takes its prompt as an argument, and {bytes} bytes are more than the {ARG_CAP} it may have"
+    )]
+    PromptTooLong { name: String, bytes: u64 },
+}
+
+impl ProfileError {
+    /// Returns the slug under which `docs/errors.md` explains it.
+    pub fn slug(&self) -> &'static str {
+        match self {
+            ProfileError::Unknown { .. } => "agent-unknown",
+            ProfileError::Read { .. }
+            | ProfileError::Invalid { .. }
+            | ProfileError::UnknownKey { .. } => "agent-profile-invalid",
+            ProfileError::Unable { .. } => "agent-unable",
+            ProfileError::Unsafe { .. } => "agent-argument-unsafe",
+            ProfileError::PromptTooLong { .. } => "prompt-too-long",
+        }
+    }
+}
+
+/// How the prompt reaches the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptBy {
+    /// On its standard input.
+    Stdin,
+    /// As the file `{prompt_file}` in its arguments.
+    File,
+    /// As the argument `{prompt}`; only where there is no other way.
+    Arg,
+    /// Not at all.
+    None,
+}
+
+/// How much the agent may do without being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permissions {
+    /// A person is asked.
+    Ask,
+    /// The agent's own confinement decides.
+    Auto,
+    /// Everything is allowed.
+    Bypass,
+}
+
+/// One kind of agent.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The name it is asked for by; the file's, not a key.
+    #[serde(skip)]
+    pub name: String,
+    /// One of [`PROTOCOLS`].
+    pub protocol: String,
+    /// A name to be found on the PATH, an absolute path, or `{skep}`.
+    pub program: String,
+    /// Its arguments for a run without a screen.
+    #[serde(default)]
+    pub headless: Vec<String>,
+    /// Its arguments for its own screen.
+    #[serde(default)]
+    pub tui: Vec<String>,
+    /// Its arguments to go on with a conversation; none where it cannot.
+    #[serde(default)]
+    pub resume: Vec<String>,
+    pub prompt: PromptBy,
+    /// The arguments that choose a model; none where it has no choice.
+    #[serde(default)]
+    pub model: Vec<String>,
+    /// Names of environment variables that it gets from whoever asked for the run.
+    #[serde(default)]
+    pub env: Vec<String>,
+    /// Arguments that make it ask; absent where it cannot.
+    pub ask: Option<Vec<String>>,
+    /// Arguments for its own confinement, where `headless` does not hold them.
+    #[serde(default)]
+    pub auto: Vec<String>,
+    /// Arguments that allow everything.
+    #[serde(default)]
+    pub bypass: Vec<String>,
+    /// How long its client waits for an MCP tool.
+    #[serde(default = "default_tool_timeout", deserialize_with = "duration")]
+    pub tool_timeout: Duration,
+    /// The version last driven live; empty where none was.
+    #[serde(default)]
+    pub checked: String,
+}
+
+/// What an attempt needs of its agent's start.
+#[derive(Debug, Clone)]
+pub struct Brief {
+    /// The prompt, as a file.
+    pub prompt_file: PathBuf,
+    /// The conversation to go on with.
+    pub session: Option<String>,
+    pub model: Option<String>,
+    pub permissions: Permissions,
+    /// The git folders that the agent's commits write to: the repository's, and the linked worktree's own.
+    pub git_roots: Vec<PathBuf>,
+    /// The program that `{skep}` stands for.
+    pub skep: PathBuf,
+}
+
+/// How to start it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// The first is the program.
+    pub argv: Vec<String>,
+    pub prompt: PromptBy,
+    /// The environment variables to pass on, beside the base.
+    pub env_names: Vec<String>,
+}
+
+impl Profile {
+    /// Reads the profile `name`: the shipped one, each key of the user's file of that name in its place.
+    pub fn load(name: &str, user_dir: Option<&Path>) -> Result<Profile, ProfileError> {
+        let invalid = |why: String| ProfileError::Invalid { name: name.to_owned(), why };
+        let shipped = SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text);
+        let own = if is_name(name) { read_own(name, user_dir)? } else { None };
+        if shipped.is_none() && own.is_none() {
+            return Err(ProfileError::Unknown { name: name.to_owned(), known: names(user_dir)? });
+        }
+        let mut table = toml::Table::new();
+        for text in [shipped.map(str::to_owned), own].into_iter().flatten() {
+            let layer: toml::Table =
+                text.parse().map_err(|error: toml::de::Error| invalid(error.to_string()))?;
+            if let Some(key) = layer.keys().find(|key| !KEYS.contains(&key.as_str())) {
+                let (name, key) = (name.to_owned(), key.clone());
+                return Err(ProfileError::UnknownKey { name, nearest: nearest(&key), key });
+            }
+            table.extend(layer);
+        }
+        let mut profile: Profile =
+            table.try_into().map_err(|error: toml::de::Error| invalid(error.to_string()))?;
+        name.clone_into(&mut profile.name);
+        profile.validate()?;
+        Ok(profile)
+    }
+
+    /// Reads every profile: the shipped ones and the user's, by name.
+    pub fn all(user_dir: Option<&Path>) -> Result<Vec<Profile>, ProfileError> {
+        names(user_dir)?.iter().map(|name| Profile::load(name, user_dir)).collect()
+    }
+
+    /// Makes the argv of one headless attempt.
+    ///
+    /// Errors: what the profile cannot do (resume, another model, asking); a session, model or prompt that is no safe
+    /// argument; a prompt that cannot be read or is too long for an argument.
+    pub fn launch(&self, brief: &Brief) -> Result<Launch, ProfileError> {
+        let unable = |what| ProfileError::Unable { name: self.name.clone(), what };
+        let list = match &brief.session {
+            Some(_) if self.resume.is_empty() => return Err(unable("go on with a conversation")),
+            Some(_) => &self.resume,
+            None => &self.headless,
+        };
+        let mut options = match brief.permissions {
+            Permissions::Ask => self
+                .ask
+                .clone()
+                .ok_or_else(|| unable("ask for permission without its own screen"))?,
+            Permissions::Auto => self.auto.clone(),
+            Permissions::Bypass => self.bypass.clone(),
+        };
+        if brief.model.is_some() {
+            if self.model.is_empty() {
+                return Err(unable("choose a model"));
+            }
+            options.extend(self.model.iter().cloned());
+        }
+        let filling = Filling::new(self, brief)?;
+        let mut argv = vec![filling.fill(&self.program)?];
+        for word in behind_subcommand(list, &options) {
+            argv.push(filling.fill(word)?);
+        }
+        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone() })
+    }
+
+    /// Refuses at once what would fail only when a run starts.
+    fn validate(&self) -> Result<(), ProfileError> {
+        let invalid = |why: String| Err(ProfileError::Invalid { name: self.name.clone(), why });
+        if !PROTOCOLS.contains(&self.protocol.as_str()) {
+            return invalid(format!(
+                "`{}` is no protocol (there are {})",
+                self.protocol,
+                PROTOCOLS.join(", ")
+            ));
+        }
+        if self.program.is_empty() {
+            return invalid("`program` is empty".to_owned());
+        }
+        let holds = |list: &[String], mark: &str| list.iter().any(|word| word.contains(mark));
+        let wanted = match self.prompt {
+            PromptBy::File => Some("{prompt_file}"),
+            PromptBy::Arg => Some("{prompt}"),
+            PromptBy::Stdin | PromptBy::None => None,
+        };
+        if let Some(mark) = wanted
+            && !(holds(&self.headless, mark)
+                && (self.resume.is_empty() || holds(&self.resume, mark)))
+        {
+            return invalid(format!(
+                "`headless` and `resume` need {mark} for this kind of `prompt`"
+            ));
+        }
+        if self.prompt != PromptBy::Arg
+            && (holds(&self.headless, "{prompt}") || holds(&self.resume, "{prompt}"))
+        {
+            return invalid("{prompt} needs `prompt = \"arg\"`".to_owned());
+        }
+        if !self.resume.is_empty() && !holds(&self.resume, "{session}") {
+            return invalid("`resume` needs {session}".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// What the places in a profile's arguments are filled with.
+struct Filling {
+    values: Vec<(&'static str, String)>,
+    name: String,
+}
+
+impl Filling {
+    fn new(profile: &Profile, brief: &Brief) -> Result<Filling, ProfileError> {
+        let mut values = vec![
+            ("{git_roots}", git_roots(&brief.git_roots)?),
+            ("{prompt_file}", utf8(&brief.prompt_file, "a prompt file")?),
+            ("{skep}", utf8(&brief.skep, "a program")?),
+        ];
+        if let Some(session) = &brief.session {
+            values.push(("{session}", safe(session, "a session id")?));
+        }
+        if let Some(model) = &brief.model {
+            values.push(("{model}", safe(model, "a model")?));
+        }
+        if profile.prompt == PromptBy::Arg {
+            values.push(("{prompt}", prompt_argument(profile, &brief.prompt_file)?));
+        }
+        Ok(Filling { values, name: profile.name.clone() })
+    }
+
+    /// Fills `word` in one pass: what a value holds is never looked at again.
+    fn fill(&self, word: &str) -> Result<String, ProfileError> {
+        let mut filled = String::new();
+        let mut rest = word;
+        while let Some(open) = rest.find('{') {
+            filled.push_str(&rest[..open]);
+            rest = &rest[open..];
+            let Some((mark, value)) = self.values.iter().find(|(mark, _)| rest.starts_with(mark))
+            else {
+                let why = format!("nothing is known to fill in at `{rest}`");
+                return Err(ProfileError::Invalid { name: self.name.clone(), why });
+            };
+            filled.push_str(value);
+            rest = &rest[mark.len()..];
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+}
+
+/// Finds `program` on `path` (the value of a PATH): an absolute path as it is, a name in the absolute folders.
+pub fn find_program(program: &str, path: &OsStr) -> Option<PathBuf> {
+    if program.contains('/') {
+        let program = PathBuf::from(program);
+        return (program.is_absolute() && is_executable(&program)).then_some(program);
+    }
+    std::env::split_paths(path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(program))
+        .find(|candidate| is_executable(candidate))
+}
+
+fn is_executable(path: &Path) -> bool {
+    // What cannot be looked at cannot be started either.
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// Puts `options` where every one of these programs reads them: behind the subcommand, else first.
+fn behind_subcommand<'a>(
+    list: &'a [String],
+    options: &'a [String],
+) -> impl Iterator<Item = &'a String> {
+    let subcommand = list.first().is_some_and(|word| !word.starts_with(['-', '{']));
+    let (head, tail) = list.split_at(usize::from(subcommand));
+    head.iter().chain(options).chain(tail)
+}
+
+/// Spells paths as an array of strings, as JSON and TOML both read it.
+fn git_roots(roots: &[PathBuf]) -> Result<String, ProfileError> {
+    let roots =
+        roots.iter().map(|root| utf8(root, "a git folder")).collect::<Result<Vec<_>, _>>()?;
+    Ok(serde_json::Value::from(roots).to_string())
+}
+
+fn utf8(path: &Path, what: &'static str) -> Result<String, ProfileError> {
+    let refused = || ProfileError::Unsafe { what, value: path.display().to_string() };
+    path.to_str().map(str::to_owned).ok_or_else(refused)
+}
+
+/// Passes only what no program takes for an option and no terminal for a command.
+fn safe(value: &str, what: &'static str) -> Result<String, ProfileError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._:/@+-[]=,".contains(c);
+    if !value.is_empty()
+        && value.len() <= 200
+        && !value.starts_with('-')
+        && value.chars().all(plain)
+    {
+        Ok(value.to_owned())
+    } else {
+        Err(ProfileError::Unsafe {
+            what,
+            value: value.chars().take(80).flat_map(char::escape_debug).collect(),
+        })
+    }
+}
+
+fn prompt_argument(profile: &Profile, file: &Path) -> Result<String, ProfileError> {
+    let read = |source| ProfileError::Read { path: file.to_owned(), source };
+    let bytes = fs::metadata(file).map_err(read)?.len();
+    if bytes > ARG_CAP {
+        return Err(ProfileError::PromptTooLong { name: profile.name.clone(), bytes });
+    }
+    let prompt = fs::read_to_string(file).map_err(read)?;
+    // A space keeps a prompt that begins like an option from being one.
+    let prompt = if prompt.starts_with('-') { format!(" {prompt}") } else { prompt };
+    if prompt.contains('\0') {
+        return Err(ProfileError::Unsafe {
+            what: "an argument",
+            value: "a prompt with a NUL byte".to_owned(),
+        });
+    }
+    Ok(prompt)
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
+fn read_own(name: &str, user_dir: Option<&Path>) -> Result<Option<String>, ProfileError> {
+    let Some(dir) = user_dir else {
+        return Ok(None);
+    };
+    let path = dir.join(format!("{name}.toml"));
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ProfileError::Read { path, source }),
+    }
+}
+
+/// Every name that [`Profile::load`] answers to, sorted.
+fn names(user_dir: Option<&Path>) -> Result<Vec<String>, ProfileError> {
+    let mut names: Vec<String> = SHIPPED.iter().map(|(name, _)| (*name).to_owned()).collect();
+    if let Some(dir) = user_dir {
+        let read = |source| ProfileError::Read { path: dir.to_owned(), source };
+        match fs::read_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(read(error)),
+            Ok(entries) => {
+                for entry in entries {
+                    let file = entry.map_err(read)?.file_name();
+                    let name = file.to_str().and_then(|file| file.strip_suffix(".toml"));
+                    names.extend(name.filter(|name| is_name(name)).map(str::to_owned));
+                }
+            }
+        }
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+fn nearest(key: &str) -> &'static str {
+    let likeness = |known: &&&str| (strsim::jaro_winkler(known, key) * 1000.0) as u64;
+    KEYS.iter().max_by_key(likeness).expect("a profile has keys")
+}
+
+fn default_tool_timeout() -> Duration {
+    Duration::from_secs(50)
+}
+
+/// Reads `50s`, `2m` or `1h`.
+fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    let refuse =
+        || serde::de::Error::custom(format!("`{text}` is no duration like `50s`, `2m` or `1h`"));
+    let (number, unit) =
+        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(refuse()),
+    };
+    let number: u64 = number.parse().map_err(|_| refuse())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(refuse)
+}

@@ -1,0 +1,206 @@
+use super::*;
+
+fn brief(dir: &Path) -> Brief {
+    Brief {
+        prompt_file: dir.join("prompt.md"),
+        session: None,
+        model: None,
+        permissions: Permissions::Auto,
+        git_roots: vec!["/r/a \"b\"/.git".into(), "/r/a \"b\"/.git/worktrees/w".into()],
+        skep: "/opt/skep".into(),
+    }
+}
+
+fn place(name: &str, text: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    put(&dir.path().join(format!("{name}.toml")), text);
+    dir
+}
+
+fn put(path: &Path, text: &str) {
+    fs::File::create(path)
+        .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
+        .unwrap();
+}
+
+#[test]
+fn every_shipped_profile_loads_and_starts_with_its_prompt_on_standard_input() {
+    let profiles = Profile::all(None).unwrap();
+    assert_eq!(
+        profiles.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(),
+        ["codex", "opencode", "pi", "scripted"]
+    );
+    for profile in profiles {
+        let launch = profile.launch(&brief(Path::new("/p"))).unwrap();
+        assert_eq!(launch.prompt, PromptBy::Stdin, "{}", profile.name);
+        assert!(
+            !launch.argv.iter().any(|word| word.contains("prompt.md") || word.contains('{')),
+            "{:?}",
+            launch.argv
+        );
+        assert!(!profile.checked.is_empty(), "{} was driven live", profile.name);
+    }
+}
+
+#[test]
+fn codex_gets_both_git_roots_as_one_array() {
+    let launch = Profile::load("codex", None).unwrap().launch(&brief(Path::new("/p"))).unwrap();
+    let roots = launch
+        .argv
+        .iter()
+        .find_map(|word| word.strip_prefix("sandbox_workspace_write.writable_roots="))
+        .unwrap();
+    let read: toml::Table = format!("roots = {roots}").parse().unwrap();
+    let roots: Vec<&str> =
+        read["roots"].as_array().unwrap().iter().map(|root| root.as_str().unwrap()).collect();
+    assert_eq!(roots, ["/r/a \"b\"/.git", "/r/a \"b\"/.git/worktrees/w"]);
+    assert_eq!(launch.argv.last().unwrap(), "-");
+}
+
+#[test]
+fn a_resumed_codex_has_its_sandbox_options_before_the_subcommand() {
+    let brief = Brief { session: Some("01a1-77".to_owned()), ..brief(Path::new("/p")) };
+    let argv = Profile::load("codex", None).unwrap().launch(&brief).unwrap().argv;
+    let at = |word: &str| argv.iter().position(|other| other == word).unwrap();
+    assert!(at("workspace-write") < at("resume"));
+    assert_eq!(argv[at("resume") + 1], "01a1-77");
+}
+
+#[test]
+fn options_go_behind_the_subcommand_or_first() {
+    let brief = Brief {
+        permissions: Permissions::Bypass,
+        model: Some("lab/big".to_owned()),
+        ..brief(Path::new("/p"))
+    };
+    let argv = Profile::load("codex", None).unwrap().launch(&brief).unwrap().argv;
+    assert_eq!(
+        argv[..5],
+        ["codex", "exec", "--dangerously-bypass-approvals-and-sandbox", "-m", "lab/big"]
+    );
+    let argv = Profile::load("pi", None).unwrap().launch(&brief).unwrap().argv;
+    assert_eq!(argv, ["pi", "--model", "lab/big", "-p", "--mode", "json"]);
+}
+
+#[test]
+fn what_an_agent_cannot_do_is_refused_before_it_starts() {
+    let asking = Brief { permissions: Permissions::Ask, ..brief(Path::new("/p")) };
+    for name in ["codex", "pi", "opencode"] {
+        let error = Profile::load(name, None).unwrap().launch(&asking).unwrap_err();
+        assert_eq!(error.slug(), "agent-unable", "{name}");
+    }
+    let other = Brief { model: Some("m".to_owned()), ..brief(Path::new("/p")) };
+    let error = Profile::load("scripted", None).unwrap().launch(&other).unwrap_err();
+    assert_eq!(error.to_string(), "agent `scripted` cannot choose a model");
+}
+
+#[test]
+fn a_session_or_a_model_is_never_an_option() {
+    let profile = Profile::load("pi", None).unwrap();
+    for bad in ["--help", "-x", "", "a b", "a\nb", "$(id)", "\u{1b}[2J", &"x".repeat(300)] {
+        let session = Brief { session: Some(bad.to_owned()), ..brief(Path::new("/p")) };
+        let model = Brief { model: Some(bad.to_owned()), ..brief(Path::new("/p")) };
+        for brief in [session, model] {
+            assert_eq!(
+                profile.launch(&brief).unwrap_err().slug(),
+                "agent-argument-unsafe",
+                "{bad:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_users_file_changes_a_shipped_profile_key_by_key() {
+    let dir = place("codex", "program = \"/opt/codex\"\nbypass = [\"--yolo\"]\n");
+    let profile = Profile::load("codex", Some(dir.path())).unwrap();
+    let shipped = Profile::load("codex", None).unwrap();
+    assert_eq!(
+        (profile.program.as_str(), &profile.bypass),
+        ("/opt/codex", &vec!["--yolo".to_owned()])
+    );
+    assert_eq!((profile.headless, profile.checked), (shipped.headless, shipped.checked));
+}
+
+#[test]
+fn a_users_file_adds_an_agent_that_is_any_command() {
+    let dir = place(
+        "make",
+        "protocol = \"plain\"\nprogram = \"make\"\nheadless = [\"-k\", \"all\"]\nprompt = \"none\"\n",
+    );
+    let profile = Profile::load("make", Some(dir.path())).unwrap();
+    let launch = profile.launch(&brief(dir.path())).unwrap();
+    assert_eq!(
+        (launch.argv, launch.prompt),
+        (vec!["make".into(), "-k".into(), "all".into()], PromptBy::None)
+    );
+    let names: Vec<String> =
+        Profile::all(Some(dir.path())).unwrap().into_iter().map(|p| p.name).collect();
+    assert_eq!(names, ["codex", "make", "opencode", "pi", "scripted"]);
+    let again = Brief { session: Some("s".to_owned()), ..brief(dir.path()) };
+    assert_eq!(
+        profile.launch(&again).unwrap_err().to_string(),
+        "agent `make` cannot go on with a conversation"
+    );
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest_one() {
+    let dir = place("codex", "bypas = []\n");
+    let error = Profile::load("codex", Some(dir.path())).unwrap_err();
+    assert_eq!(error.to_string(), "agent `codex`: unknown key `bypas` (did you mean `bypass`?)");
+    assert_eq!(error.slug(), "agent-profile-invalid");
+}
+
+#[test]
+fn a_profile_that_could_never_start_is_refused_when_it_is_read() {
+    let base = "protocol = \"plain\"\nprogram = \"x\"\n";
+    for (text, why) in [
+        ("protocol = \"telepathy\"\nprogram = \"x\"\nprompt = \"stdin\"", "telepathy"),
+        (&format!("{base}prompt = \"arg\""), "{prompt}"),
+        (&format!("{base}prompt = \"file\"\nheadless = [\"{{prompt}}\"]"), "{prompt_file}"),
+        (&format!("{base}prompt = \"stdin\"\nheadless = [\"{{prompt}}\"]"), "prompt = \"arg\""),
+        (&format!("{base}prompt = \"stdin\"\nresume = [\"--last\"]"), "{session}"),
+        (&format!("{base}prompt = \"stdin\"\ntool_timeout = \"50\""), "`50`"),
+        (&format!("{base}prompt = \"shout\""), "shout"),
+        ("program = ", "agent `x`"),
+        (base, "prompt"),
+    ] {
+        let dir = place("x", text);
+        let error = Profile::load("x", Some(dir.path())).unwrap_err().to_string();
+        assert!(error.contains(why), "{text}: {error}");
+    }
+    assert_eq!(Profile::load("../x", None).unwrap_err().slug(), "agent-unknown");
+}
+
+#[test]
+fn a_prompt_is_an_argument_only_where_the_profile_says_so_and_never_a_long_one() {
+    let dir = place(
+        "x",
+        "protocol = \"plain\"\nprogram = \"x\"\nprompt = \"arg\"\nheadless = [\"-p\", \"{prompt}\"]\n",
+    );
+    let profile = Profile::load("x", Some(dir.path())).unwrap();
+    let file = dir.path().join("prompt.md");
+    let argv = |text: &str| {
+        put(&file, text);
+        profile.launch(&brief(dir.path())).map(|launch| launch.argv)
+    };
+    assert_eq!(argv("do {session} `id` $(id)\n").unwrap()[2], "do {session} `id` $(id)\n");
+    assert_eq!(argv("--help").unwrap()[2], " --help", "it is no option");
+    assert_eq!(argv(&"x".repeat(100 * 1024)).unwrap()[2].len(), 100 * 1024);
+    assert_eq!(argv(&"x".repeat(100 * 1024 + 1)).unwrap_err().slug(), "prompt-too-long");
+    assert_eq!(argv("a\0b").unwrap_err().slug(), "agent-argument-unsafe");
+}
+
+#[test]
+fn a_program_is_found_in_absolute_folders_only_and_must_be_executable() {
+    let dir = tempfile::tempdir().unwrap();
+    let tool = dir.path().join("tool");
+    put(&tool, "#!/bin/sh\n");
+    let path = std::env::join_paths([Path::new("."), dir.path()]).unwrap();
+    assert_eq!(find_program("tool", &path), None);
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(find_program("tool", &path), Some(tool.clone()));
+    assert_eq!(find_program(tool.to_str().unwrap(), OsStr::new("")), Some(tool));
+    assert_eq!(find_program("./tool", &path), None);
+}

@@ -1,0 +1,421 @@
+//! The scripted agent as a program: `skep __agent scripted [--session ID] [FILE]`.
+//!
+//! Owns: doing a script's steps in a worktree, with real git, and saying so on standard output.
+//! Never: leaves its folder, or runs a command that a script names.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::{self, OpenOptions},
+    io::{self, BufRead, Write},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{Arc, atomic::AtomicBool, mpsc},
+    thread,
+    time::Duration,
+};
+
+use rustix::fs::{Mode, OFlags};
+use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
+use skep_host::proc;
+use thiserror::Error;
+
+use super::{
+    Message,
+    script::{self, Step},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Where the agent works and what it was started with.
+#[derive(Debug, Clone, Default)]
+pub struct Setting {
+    /// Its worktree.
+    pub dir: PathBuf,
+    /// Its environment; git gets the same.
+    pub env: BTreeMap<OsString, OsString>,
+    /// A script file; without one the prompt's block or the default is played.
+    pub script: Option<PathBuf>,
+    /// The conversation to go on with.
+    pub session: Option<String>,
+}
+
+impl Setting {
+    /// Reads the arguments that follow `__agent scripted`.
+    ///
+    /// Errors: an option it does not know, or more than one file.
+    pub fn parse(
+        args: &[OsString],
+        dir: &Path,
+        env: BTreeMap<OsString, OsString>,
+    ) -> Result<Setting, String> {
+        let mut setting = Setting { dir: dir.to_owned(), env, ..Setting::default() };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            if arg == "--session" {
+                let id = args.next().ok_or("`--session` needs an id")?;
+                setting.session = Some(id.to_string_lossy().into_owned());
+            } else if arg.to_string_lossy().starts_with("--") || setting.script.is_some() {
+                return Err(format!(
+                    "`{}` is not understood: [--session ID] [FILE]",
+                    arg.to_string_lossy()
+                ));
+            } else {
+                setting.script = Some(PathBuf::from(arg));
+            }
+        }
+        Ok(setting)
+    }
+}
+
+/// Why a step could not be done.
+#[derive(Debug, Error)]
+enum StepError {
+    #[error("write to standard output")]
+    Output(#[source] io::Error),
+    #[error("{what} `{}`", path.display())]
+    File {
+        what: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("run git")]
+    Git(#[source] proc::ProcError),
+    #[error("git {command}: {complaint}")]
+    Refused { command: &'static str, complaint: String },
+    #[error("start a detached process")]
+    Fork(#[source] io::Error),
+    #[error("set a signal")]
+    Signal(#[source] io::Error),
+    #[error("nobody answered")]
+    Unanswered,
+}
+
+/// What becomes of the agent after a step.
+enum Next {
+    Go,
+    /// The turn is over with this result.
+    Over(bool),
+    Leave(i32),
+}
+
+/// Plays its script in `setting`, turn by turn, and returns the exit code: 0, or 1 after a failed turn.
+pub fn agent(
+    setting: &Setting,
+    stdin: impl BufRead + Send + 'static,
+    stdout: &mut dyn Write,
+) -> i32 {
+    let mut agent = Agent {
+        setting,
+        inbox: listen(stdin),
+        out: stdout,
+        usage: Usage::default(),
+        answer: String::new(),
+        calls: 0,
+        listens: false,
+        term: Arc::default(),
+    };
+    agent.live()
+}
+
+/// Reads standard input beside the script, so that a message never waits for a step.
+fn listen(stdin: impl BufRead + Send + 'static) -> mpsc::Receiver<String> {
+    let (to, inbox) = mpsc::channel();
+    thread::spawn(move || {
+        for line in stdin.lines() {
+            let Ok(line) = line else { break };
+            let text = match serde_json::from_str(&line) {
+                Ok(Message::Prompt { text } | Message::Message { text }) => text,
+                // A person at a terminal types plain lines.
+                Err(_) => line,
+            };
+            if to.send(text).is_err() {
+                break;
+            }
+        }
+    });
+    inbox
+}
+
+struct Agent<'a> {
+    setting: &'a Setting,
+    inbox: mpsc::Receiver<String>,
+    out: &'a mut dyn Write,
+    usage: Usage,
+    answer: String,
+    calls: u64,
+    listens: bool,
+    term: Arc<AtomicBool>,
+}
+
+impl Agent<'_> {
+    fn live(&mut self) -> i32 {
+        let id = self
+            .setting
+            .session
+            .clone()
+            .unwrap_or_else(|| format!("scripted-{}", std::process::id()));
+        let prompt = self.inbox.recv().unwrap_or_default();
+        if self.say(&Said::Session { id }).is_err() {
+            return 1;
+        }
+        let mut steps = self.script(&prompt);
+        loop {
+            let ok = match steps.map(|steps| self.turn(steps)) {
+                Ok(Next::Leave(code)) => return code,
+                Ok(Next::Over(ok)) => ok,
+                Ok(Next::Go) => self.end(true, String::new()),
+                Err(why) => self.end(false, why),
+            };
+            let message =
+                if self.listens { self.inbox.recv().ok() } else { self.inbox.try_recv().ok() };
+            let Some(message) = message else {
+                return i32::from(!ok);
+            };
+            steps = match script::find_in(&message) {
+                Some(text) => script::parse(&text).map_err(|error| error.to_string()),
+                None => Ok(script::reply_to(&message)),
+            };
+        }
+    }
+
+    /// Chooses the script: the file, else the prompt's block, else the default.
+    fn script(&self, prompt: &str) -> Result<Vec<Step>, String> {
+        let text = match &self.setting.script {
+            Some(file) => Some(
+                fs::read_to_string(file)
+                    .map_err(|error| format!("read `{}`: {error}", file.display()))?,
+            ),
+            None => script::find_in(prompt),
+        };
+        match text {
+            Some(text) => script::parse(&text).map_err(|error| error.to_string()),
+            None => Ok(script::default_for(prompt)),
+        }
+    }
+
+    fn turn(&mut self, steps: Vec<Step>) -> Next {
+        let mut over = None;
+        for step in steps {
+            match self.step(step) {
+                Ok(Next::Go) => {}
+                Ok(Next::Over(ok)) => over = Some(ok),
+                Ok(Next::Leave(code)) => return Next::Leave(code),
+                Err(error) => return Next::Over(self.end(false, spell(&error))),
+            }
+        }
+        over.map_or(Next::Go, Next::Over)
+    }
+
+    fn step(&mut self, step: Step) -> Result<Next, StepError> {
+        match step {
+            Step::Say(text) => self.say(&Said::Said { text: self.filled(&text) })?,
+            Step::Think(text) => self.say(&Said::Thought { text })?,
+            Step::Stderr(text) => writeln!(io::stderr(), "{text}").map_err(StepError::Output)?,
+            Step::Write { path, text } => self.write(path, &text, false)?,
+            Step::Append { path, text } => self.write(path, &text, true)?,
+            Step::Commit(message) => self.commit(&message)?,
+            Step::Ask { text, options } => self.ask(text, options)?,
+            Step::Usage { input, output, cost_usd } => self.used(input, output, cost_usd)?,
+            Step::Limit { text, reset_ms } => self.say(&Said::Limit { text, reset_ms })?,
+            Step::Retry(text) => self.say(&Said::Retry { attempt: 1, text })?,
+            Step::WaitFor(path) => wait_for(&self.setting.dir.join(path)),
+            Step::Hang => loop {
+                thread::park();
+            },
+            Step::Flood { kib, one_line } => self.flood(kib, one_line)?,
+            Step::IgnoreTerm => self.ignore_term()?,
+            Step::Fork { holding_stdout } => fork(holding_stdout)?,
+            Step::CloseStdout => close_stdout()?,
+            Step::Crash => std::process::abort(),
+            Step::Signal(signal) => {
+                signal_hook::low_level::raise(signal).map_err(StepError::Signal)?;
+            }
+            Step::Exit(code) => return Ok(Next::Leave(code)),
+            Step::Result { ok, text } => return Ok(Next::Over(self.end(ok, text))),
+            Step::Listen => self.listens = true,
+        }
+        Ok(Next::Go)
+    }
+
+    fn say(&mut self, said: &Said) -> Result<(), StepError> {
+        let mut line = serde_json::to_string(said).expect("what is said is always JSON");
+        line.push('\n');
+        self.out
+            .write_all(line.as_bytes())
+            .and_then(|()| self.out.flush())
+            .map_err(StepError::Output)
+    }
+
+    /// Ends the turn and returns whether it went well; an end that nobody hears did not.
+    fn end(&mut self, ok: bool, text: String) -> bool {
+        let mut heard = true;
+        if !ok && !text.is_empty() {
+            heard = self.say(&Said::Error { class: ErrorClass::Agent, text: text.clone() }).is_ok();
+        }
+        let result = if ok { TurnResult::Success } else { TurnResult::Failed };
+        heard && self.say(&Said::TurnEnded { result, text }).is_ok() && ok
+    }
+
+    /// Fills in the last answer.
+    fn filled(&self, text: &str) -> String {
+        text.replace("{answer}", &self.answer)
+    }
+
+    fn call(&mut self, name: &str, input: String) -> Result<String, StepError> {
+        self.calls += 1;
+        let id = format!("call-{}", self.calls);
+        self.say(&Said::Tool { id: id.clone(), name: name.to_owned(), input })?;
+        Ok(id)
+    }
+
+    fn write(&mut self, path: PathBuf, text: &str, append: bool) -> Result<(), StepError> {
+        let id = self.call("write", path.display().to_string())?;
+        let text = self.filled(text);
+        let whole = self.setting.dir.join(&path);
+        let written = no_links(&self.setting.dir, &path)
+            .and_then(|()| write_file(&whole, text.as_bytes(), append));
+        self.say(&Said::ToolResult {
+            id,
+            ok: written.is_ok(),
+            text: format!("{} bytes", text.len()),
+        })?;
+        written.map_err(|source| StepError::File { what: "write", path, source })
+    }
+
+    fn commit(&mut self, message: &str) -> Result<(), StepError> {
+        let id = self.call("commit", message.to_owned())?;
+        let done = self
+            .git("add", &["-A"])
+            .and_then(|()| self.git("commit", &["-q", &format!("--message={message}")]));
+        let text = done.as_ref().err().map(spell).unwrap_or_default();
+        self.say(&Said::ToolResult { id, ok: done.is_ok(), text })?;
+        done
+    }
+
+    /// Runs git as the person that git knows here; where it knows none, as the agent itself.
+    fn git(&self, command: &'static str, args: &[&str]) -> Result<(), StepError> {
+        let git = || proc::Program::new("git").envs(&self.setting.env).cwd(&self.setting.dir);
+        let known = git()
+            .args(["var", "GIT_COMMITTER_IDENT"])
+            .output()
+            .map_err(StepError::Git)?
+            .status
+            .success();
+        let own = ["-c", "user.name=scripted", "-c", "user.email=scripted@skep.invalid"];
+        let git = if known { git() } else { git().args(own) };
+        let output = git.arg(command).args(args).output().map_err(StepError::Git)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let complaint = Some(output.complaint()).filter(|text| !text.is_empty()).unwrap_or(said);
+        Err(StepError::Refused { command, complaint })
+    }
+
+    fn ask(&mut self, text: String, options: Vec<String>) -> Result<(), StepError> {
+        self.calls += 1;
+        self.say(&Said::Ask { id: format!("ask-{}", self.calls), text, options })?;
+        self.answer = self.inbox.recv().map_err(|_| StepError::Unanswered)?;
+        Ok(())
+    }
+
+    fn used(&mut self, input: u64, output: u64, cost_usd: Option<f64>) -> Result<(), StepError> {
+        self.usage.input_tokens = self.usage.input_tokens.saturating_add(input);
+        self.usage.output_tokens = self.usage.output_tokens.saturating_add(output);
+        if let Some(cost) = cost_usd {
+            self.usage.cost_usd = Some(self.usage.cost_usd.unwrap_or_default() + cost);
+        }
+        self.say(&Said::Usage { usage: self.usage })
+    }
+
+    fn flood(&mut self, kib: usize, one_line: bool) -> Result<(), StepError> {
+        let mut row = [b'x'; 1024];
+        if !one_line {
+            row[1023] = b'\n';
+        }
+        for _ in 0..kib {
+            self.out.write_all(&row).map_err(StepError::Output)?;
+        }
+        let end: &[u8] = if one_line { b"\n" } else { b"" };
+        self.out.write_all(end).and_then(|()| self.out.flush()).map_err(StepError::Output)
+    }
+
+    fn ignore_term(&mut self) -> Result<(), StepError> {
+        // The flag is never read: taking the signal is the point.
+        signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&self.term))
+            .map_err(StepError::Signal)?;
+        Ok(())
+    }
+}
+
+/// An error with its causes, on one line.
+fn spell(error: &StepError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// A link in the repository may point anywhere; a script writes through none.
+fn no_links(dir: &Path, path: &Path) -> io::Result<()> {
+    let mut at = dir.to_owned();
+    for part in path.components() {
+        at.push(part);
+        if at.is_symlink() {
+            return Err(io::Error::other("it leads through a symbolic link"));
+        }
+    }
+    Ok(())
+}
+
+fn write_file(path: &Path, bytes: &[u8], append: bool) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    OpenOptions::new()
+        .create(true)
+        .write(true)
+        .append(append)
+        .truncate(!append)
+        .open(path)?
+        .write_all(bytes)
+}
+
+/// A file's appearance is the one event that a test can always make; looking for it often is cheap enough here.
+fn wait_for(path: &Path) {
+    while !path.exists() {
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Starts what a careless agent leaves behind: a process in a session of its own, with an empty environment.
+fn fork(holding_stdout: bool) -> Result<(), StepError> {
+    let mut command = proc::command("/usr/bin/setsid");
+    command
+        .args(["--fork", "/bin/sleep", "3600"])
+        .env_clear()
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    if !holding_stdout {
+        command.stdout(Stdio::null());
+    }
+    let status = command.status().map_err(StepError::Fork)?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(StepError::Fork(io::Error::other(status.to_string())))
+    }
+}
+
+/// Lets go of the pipe: the reader sees its end while the agent lives on.
+fn close_stdout() -> Result<(), StepError> {
+    let null = rustix::fs::open("/dev/null", OFlags::WRONLY, Mode::empty())
+        .map_err(|e| StepError::Output(e.into()))?;
+    rustix::stdio::dup2_stdout(&null).map_err(|error| StepError::Output(error.into()))
+}

@@ -1,0 +1,228 @@
+//! The script's grammar: one step a line.
+//!
+//! Owns: how a line becomes a [`Step`], where a script stands in a prompt, and the script that is played when none is given.
+//! Never: does a step; that is `agent`.
+
+use std::path::{Component, Path, PathBuf};
+
+use thiserror::Error;
+
+/// One thing the agent does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    Say(String),
+    Think(String),
+    Stderr(String),
+    Write {
+        path: PathBuf,
+        text: String,
+    },
+    Append {
+        path: PathBuf,
+        text: String,
+    },
+    Commit(String),
+    Ask {
+        text: String,
+        options: Vec<String>,
+    },
+    Usage {
+        input: u64,
+        output: u64,
+        cost_usd: Option<f64>,
+    },
+    Limit {
+        text: String,
+        reset_ms: Option<u64>,
+    },
+    Retry(String),
+    WaitFor(PathBuf),
+    /// Waits for ever, whatever comes.
+    Hang,
+    Flood {
+        kib: usize,
+        one_line: bool,
+    },
+    IgnoreTerm,
+    Fork {
+        holding_stdout: bool,
+    },
+    CloseStdout,
+    /// Dies by SIGABRT, without a word.
+    Crash,
+    /// Dies by this signal, without a word.
+    Signal(i32),
+    /// Leaves with this code, without a word.
+    Exit(i32),
+    /// Ends the turn; what follows belongs to no turn.
+    Result {
+        ok: bool,
+        text: String,
+    },
+    /// Stays for further messages after the turn's end, instead of leaving.
+    Listen,
+}
+
+/// Why a text is no script.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line} of the script: {why}")]
+pub struct ScriptError {
+    pub line: usize,
+    pub why: String,
+}
+
+/// The fence of a script in a prompt.
+const FENCE: &str = "```skep-script";
+
+/// Reads a script: one step a line, `#` begins a comment line, `\n` in a text is a newline.
+///
+/// Errors: an unknown step, with the known ones; a step without what it needs; a path that leaves the worktree.
+pub fn parse(text: &str) -> Result<Vec<Step>, ScriptError> {
+    let lines = text.lines().enumerate().map(|(i, line)| (i + 1, line.trim()));
+    lines
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(number, line)| step(line).map_err(|why| ScriptError { line: number, why }))
+        .collect()
+}
+
+/// Finds the script in a prompt: the lines of its first `skep-script` block.
+pub fn find_in(prompt: &str) -> Option<String> {
+    let mut lines = prompt.lines().skip_while(|line| line.trim() != FENCE);
+    lines.next()?;
+    Some(lines.take_while(|line| line.trim() != "```").flat_map(|line| [line, "\n"]).collect())
+}
+
+/// Returns what is played when nobody gave a script: a word, a file named after the prompt's first line, a commit.
+pub fn default_for(prompt: &str) -> Vec<Step> {
+    let title = prompt
+        .lines()
+        .map(|line| line.trim().trim_start_matches('#').trim())
+        .find(|line| !line.is_empty());
+    let title: String = title.unwrap_or("work").chars().take(200).collect();
+    let path = PathBuf::from(format!("{}.md", file_name(&title)));
+    vec![
+        Step::Say(format!("hello, I will work on: {title}")),
+        Step::Write { path, text: format!("# {title}\n") },
+        Step::Commit(title.clone()),
+        Step::Say(format!("done: {title}")),
+    ]
+}
+
+/// Returns what is played for a later message without a script of its own.
+pub fn reply_to(text: &str) -> Vec<Step> {
+    vec![Step::Say(format!("heard: {}", text.chars().take(200).collect::<String>()))]
+}
+
+fn file_name(title: &str) -> String {
+    let words = title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut name = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
+    name.truncate(40);
+    let name = name.trim_end_matches('-');
+    if name.is_empty() { "work".to_owned() } else { name.to_owned() }
+}
+
+fn step(line: &str) -> Result<Step, String> {
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let rest = rest.trim();
+    let text = || needed(rest, "a text").map(unescape);
+    Ok(match word {
+        "say" => Step::Say(text()?),
+        "think" => Step::Think(text()?),
+        "stderr" => Step::Stderr(text()?),
+        "write" => file(rest).map(|(path, text)| Step::Write { path, text })?,
+        "append" => file(rest).map(|(path, text)| Step::Append { path, text })?,
+        "commit" => Step::Commit(text()?),
+        "ask" => question(&text()?),
+        "usage" => usage(rest)?,
+        "limit" => limit(&text()?)?,
+        "retry" => Step::Retry(text()?),
+        "wait-for" => Step::WaitFor(inside(needed(rest, "a path")?)?),
+        "hang" => Step::Hang,
+        "flood" => flood(rest)?,
+        "ignore-term" => Step::IgnoreTerm,
+        "fork" => Step::Fork { holding_stdout: rest == "holding stdout" },
+        "close-stdout" => Step::CloseStdout,
+        "crash" => Step::Crash,
+        "signal" => Step::Signal(number(rest)?),
+        "exit" => Step::Exit(number(rest)?),
+        "result" => result(rest)?,
+        "listen" => Step::Listen,
+        _ => return Err(unknown(word)),
+    })
+}
+
+fn unknown(word: &str) -> String {
+    format!(
+        "no step is called `{word}` (there are say think stderr write append commit ask usage limit retry wait-for hang \
+         flood ignore-term fork close-stdout crash signal exit result listen)"
+    )
+}
+
+fn needed<'a>(rest: &'a str, what: &str) -> Result<&'a str, String> {
+    if rest.is_empty() { Err(format!("{what} is missing")) } else { Ok(rest) }
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a number that fits"))
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("\\n", "\n")
+}
+
+fn file(rest: &str) -> Result<(PathBuf, String), String> {
+    let (path, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    Ok((inside(needed(path, "a path")?)?, format!("{}\n", unescape(text.trim()))))
+}
+
+/// A script may stand in a prompt that a stranger wrote: it stays in the worktree and out of `.git`.
+fn inside(path: &str) -> Result<PathBuf, String> {
+    let normal = |part: Component<'_>| match part {
+        Component::Normal(name) => !name.eq_ignore_ascii_case(".git"),
+        Component::CurDir => true,
+        Component::ParentDir | Component::RootDir | Component::Prefix(_) => false,
+    };
+    if Path::new(path).components().all(normal) {
+        Ok(PathBuf::from(path))
+    } else {
+        Err(format!("`{path}` leaves the worktree"))
+    }
+}
+
+fn question(text: &str) -> Step {
+    let mut parts = text.split('|').map(|part| part.trim().to_owned());
+    Step::Ask { text: parts.next().unwrap_or_default(), options: parts.collect() }
+}
+
+fn usage(rest: &str) -> Result<Step, String> {
+    let mut words = rest.split_whitespace();
+    let mut next = |what| words.next().ok_or(format!("{what} is missing"));
+    let (input, output) = (number(next("the input tokens")?)?, number(next("the output tokens")?)?);
+    let cost_usd = words.next().map(number).transpose()?;
+    Ok(Step::Usage { input, output, cost_usd })
+}
+
+fn limit(text: &str) -> Result<Step, String> {
+    let (text, reset) =
+        text.split_once('|').map_or((text, None), |(text, seconds)| (text, Some(seconds)));
+    let seconds: Option<u64> = reset.map(|seconds| number(seconds.trim())).transpose()?;
+    Ok(Step::Limit {
+        text: text.trim().to_owned(),
+        reset_ms: seconds.map(|s| s.saturating_mul(1000)),
+    })
+}
+
+fn flood(rest: &str) -> Result<Step, String> {
+    let (kib, how) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    Ok(Step::Flood { kib: number(kib)?, one_line: how.trim() == "in one line" })
+}
+
+fn result(rest: &str) -> Result<Step, String> {
+    let (word, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let ok = match word {
+        "ok" => true,
+        "failed" => false,
+        _ => return Err(format!("a result is `ok` or `failed`, not `{word}`")),
+    };
+    Ok(Step::Result { ok, text: unescape(text.trim()) })
+}

@@ -1,0 +1,190 @@
+//! Live agents: real programs, a scripted model.
+//!
+//! Owns: one model server of its own on a port of its own, and a home in which each agent finds only that model.
+//! Never: installs anything (`lab/install` does), or lets an agent see the developer's settings.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use skep_host::proc;
+use tempfile::TempDir;
+
+/// How long the model server may take to listen.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A scripted model and a home for agents that know no other.
+#[derive(Debug)]
+pub struct Lab {
+    home: TempDir,
+    cache: PathBuf,
+    server: Child,
+    /// The server ends when this does, even after a kill -9 of the test.
+    _tie: ChildStdin,
+}
+
+impl Lab {
+    /// Opens the lab for `agent` (`codex`, `pi`, `opencode`) with a model that plays `script`.
+    ///
+    /// Returns none, and says by name what was skipped, where live agents are not wanted or this one is not installed.
+    pub fn open(agent: &str, script: &str) -> Option<Lab> {
+        if setting("SKEP_LIVE").is_none_or(|value| value != "1") {
+            return skipped(agent, "SKEP_LIVE unset");
+        }
+        let cache = setting("SKEP_LAB_CACHE").map_or_else(
+            || PathBuf::from(setting("HOME").expect("a test has a home")).join(".cache/skep-lab"),
+            PathBuf::from,
+        );
+        if !bin(&cache, agent).join(agent).exists() {
+            return skipped(agent, "not installed; see lab/install");
+        }
+        let home =
+            tempfile::Builder::new().prefix("skep-lab-").tempdir().expect("a temporary folder");
+        let (server, tie, address) = serve(home.path());
+        settle(home.path(), agent, &format!("http://{address}/s/{script}/v1"));
+        Some(Lab { home, cache, server, _tie: tie })
+    }
+
+    /// Returns the home of the agents.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Returns the whole environment of an agent: its program on the PATH, its home, the scripted model.
+    pub fn env(&self) -> Vec<(OsString, OsString)> {
+        let home = self.home.path();
+        let mut folders = vec![self.cache.join("npm/node22/node_modules/node/bin")];
+        folders.extend(["codex", "pi", "opencode"].map(|agent| bin(&self.cache, agent)));
+        folders.extend(["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from));
+        [
+            ("PATH", std::env::join_paths(folders).expect("no folder of ours holds a colon")),
+            ("HOME", home.into()),
+            ("LANG", "C.UTF-8".into()),
+            ("TMPDIR", home.join("tmp").into()),
+            ("GIT_CONFIG_NOSYSTEM", "1".into()),
+            ("GIT_TERMINAL_PROMPT", "0".into()),
+            ("OPENAI_API_KEY", "scripted".into()),
+            ("PI_OFFLINE", "1".into()),
+            ("OPENCODE_DISABLE_MODELS_FETCH", "1".into()),
+            ("OPENCODE_DISABLE_AUTOUPDATE", "1".into()),
+            ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1".into()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.into(), value))
+        .collect()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to end and only its state to collect.
+        let _gone = self.server.kill();
+        let _collected = self.server.wait();
+    }
+}
+
+/// Says what is left out, so that the suite can name it.
+#[expect(clippy::print_stdout, reason = "the test runner collects these lines")]
+fn skipped<T>(agent: &str, why: &str) -> Option<T> {
+    println!("skipped: live agent {agent} ({why})");
+    None
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the suite says by its environment what is wanted and where it is"
+)]
+fn setting(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+fn bin(cache: &Path, agent: &str) -> PathBuf {
+    cache.join("npm").join(agent).join("node_modules/.bin")
+}
+
+/// Starts the model server and waits for the line that names its address.
+fn serve(home: &Path) -> (Child, ChildStdin, String) {
+    let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lab");
+    let mut server = proc::command("python3")
+        .arg(lab.join("model_server.py"))
+        .args(["--tied", "--port", "0", "--log"])
+        .arg(home.join("model.jsonl"))
+        .env_clear()
+        .envs(setting("PATH").map(|path| ("PATH", path)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("python3 starts");
+    let tie = server.stdin.take().expect("it was piped");
+    let stdout = server.stdout.take().expect("it was piped");
+    let (to, first) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let read = BufReader::new(stdout).read_line(&mut line).map(|_| line);
+        // Whoever waited may have given up.
+        let _heard = to.send(read);
+    });
+    let line = first
+        .recv_timeout(PATIENCE)
+        .expect("the model server listens in time")
+        .expect("it says so");
+    let address = line.trim().strip_prefix("listening on ").expect("it says where").to_owned();
+    (server, tie, address)
+}
+
+/// Writes the settings of `agent`: the scripted model and no other.
+fn settle(home: &Path, agent: &str, url: &str) {
+    let write = |path: &str, text: &str| {
+        let path = home.join(path);
+        fs::create_dir_all(path.parent().expect("it has a folder"))
+            .expect("the folder can be made");
+        let file = fs::File::create(path);
+        file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+            .expect("the file can be written");
+    };
+    write("tmp/.keep", "");
+    write(".gitconfig", "[user]\nname = Lab\nemail = lab@example.invalid\n");
+    match agent {
+        "codex" => write(
+            ".codex/config.toml",
+            &format!(
+                "model = \"scripted\"\nmodel_provider = \"lab\"\ncheck_for_update_on_startup = false\n\
+                 [analytics]\nenabled = false\n\
+                 [model_providers.lab]\nname = \"lab\"\nbase_url = \"{url}\"\nwire_api = \"responses\"\n\
+                 env_key = \"OPENAI_API_KEY\"\nrequest_max_retries = 1\nstream_max_retries = 1\nstream_idle_timeout_ms = 60000\n"
+            ),
+        ),
+        "pi" => {
+            write(
+                ".pi/agent/models.json",
+                &format!(
+                    r#"{{"providers":{{"lab":{{"baseUrl":"{url}","api":"openai-completions","apiKey":"scripted","models":[
+                    {{"id":"scripted","name":"scripted","reasoning":false,"input":["text"],"contextWindow":128000,
+                    "maxTokens":8000,"cost":{{"input":1,"output":2,"cacheRead":0.1,"cacheWrite":0}}}}]}}}}}}"#
+                ),
+            );
+            write(
+                ".pi/agent/settings.json",
+                r#"{"defaultProvider":"lab","defaultModel":"scripted"}"#,
+            );
+        }
+        "opencode" => write(
+            ".config/opencode/opencode.json",
+            &format!(
+                r#"{{"autoupdate":false,"share":"disabled","model":"lab/scripted","small_model":"lab/scripted",
+                "provider":{{"lab":{{"npm":"@ai-sdk/openai-compatible","name":"lab","options":{{"baseURL":"{url}",
+                "apiKey":"scripted"}},"models":{{"scripted":{{"name":"scripted","limit":{{"context":128000,"output":8000}},
+                "cost":{{"input":1,"output":2}}}}}}}}}}}}"#
+            ),
+        ),
+        _ => panic!("the lab knows codex, pi and opencode, not {agent}"),
+    }
+}

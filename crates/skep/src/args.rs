@@ -1,0 +1,364 @@
+//! The command line: what may be typed, and what each part means.
+//!
+//! Owns: names, help and examples. Never: does anything.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+/// Runs a fleet of coding agents on your repositories and loses nothing.
+#[derive(Debug, Parser)]
+#[command(
+    name = "skep",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Begin with `skep demo` to see it work, or `skep run \"fix the flaky test\"` in a repository of yours.\n\
+                  Every verb has its own help: skep run --help"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// Flags that may stand anywhere.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The home of this skep: ledger, envs, runs [default: $SKEP_HOME, else the XDG state folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Print one JSON value (JSON lines for streams)
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more; twice for still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// What runs, who waits for you, what to do next
+    Status,
+    /// The whole story in a temporary home of its own: no key, no network
+    Demo(Demo),
+    /// Put an agent to work, one worker per title
+    #[command(
+        visible_aliases = ["spawn", "new"],
+        after_help = "Examples:\n  skep run \"fix the flaky login test\"\n  skep run \"port a to b\" \"port c to d\" --agent codex -d\n  \
+                      skep run --prompt-file brief.md \"the new parser\" -f\n  skep run task_7k2m9qx4ab"
+    )]
+    Run(Box<Run>),
+    /// List runs, those that need you first
+    #[command(visible_aliases = ["list", "ps"])]
+    Ls {
+        /// Closed ones too
+        #[arg(long)]
+        all: bool,
+        /// Only those of this project
+        #[arg(long, value_name = "P")]
+        project: Option<String>,
+    },
+    /// All that is known of a run
+    Show {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+    },
+    /// Why a run is as it is: each fact with its source, its age and the rule that it met
+    Why {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+    },
+    /// What an agent said and did
+    Logs {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+        /// Go on until the run ends
+        #[arg(short, long)]
+        follow: bool,
+        /// The journal as it is written
+        #[arg(long)]
+        raw: bool,
+    },
+    /// What happened, from the ledger
+    Events {
+        /// The first number to show
+        #[arg(long, default_value_t = 1, value_name = "SEQ")]
+        from: u64,
+        /// Go on with what happens
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Wait until runs have ended, or are in a state
+    #[command(after_help = "Leaves with 0 when all completed, 4 when one ended otherwise, 3 when the time ran out.")]
+    Wait {
+        /// Runs: ids, beginnings of ids, or workers' names
+        #[arg(required = true)]
+        ids: Vec<String>,
+        /// The state to wait for
+        #[arg(long = "for", default_value = "ended", value_name = "STATE")]
+        until: String,
+        /// One of them is enough
+        #[arg(long)]
+        any: bool,
+        /// How long, like 90s or 10m
+        #[arg(long, value_parser = duration, value_name = "TIME")]
+        timeout: Option<Duration>,
+    },
+    /// The folder of a run's worktree
+    Path {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+    },
+    /// A shell, or a command, in a run's worktree
+    Sh {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+        /// The command [default: your shell]
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// End runs; their work stays
+    #[command(visible_alias = "kill", after_help = "A second stop is by force. `skep kill` is `skep stop --now`.")]
+    Stop {
+        /// Runs: ids, beginnings of ids, or workers' names
+        #[arg(required_unless_present = "all")]
+        ids: Vec<String>,
+        /// All that have not ended
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+        /// By force, at once
+        #[arg(long)]
+        now: bool,
+    },
+    /// Give back a run's env; nothing that is only there is lost
+    #[command(visible_aliases = ["rm", "remove"])]
+    Close {
+        /// Runs: ids, beginnings of ids, or workers' names
+        #[arg(required = true)]
+        ids: Vec<String>,
+        /// Remove the worktree, keep the branch with everything committed
+        #[arg(long)]
+        keep_branch: bool,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Bring a run's commits to its target branch
+    #[command(visible_aliases = ["merge", "finish"])]
+    Land {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Repositories that skep works in
+    #[command(subcommand)]
+    Project(Project),
+    /// Requested work
+    #[command(subcommand)]
+    Task(Task),
+    /// The process that keeps everything together
+    #[command(subcommand)]
+    Daemon(Daemon),
+    /// Settings: what they are and where they come from
+    #[command(subcommand)]
+    Config(Config),
+    /// What an error means and what leads out of it
+    Explain {
+        /// The word in `error[word]`; none: the list
+        slug: Option<String>,
+    },
+    /// Help for a verb
+    Help {
+        /// The verb
+        verb: Option<String>,
+        /// All verbs, one a line, hidden ones too
+        #[arg(long, hide = true)]
+        verbs: bool,
+    },
+    /// Supervise a command: its whole tree ends with it, with this process, or with its parent
+    #[command(hide = true)]
+    Gatekeeper,
+}
+
+/// What a run is to be.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// A task's id, or what is to be done in a few words
+    #[arg(value_name = "TASK|TITLE", required_unless_present = "prompt_file")]
+    pub titles: Vec<String>,
+    /// A registered project [default: the repository you are in]
+    #[arg(long, value_name = "P")]
+    pub project: Option<String>,
+    /// The agent, by its profile [default: settings, else the first one found]
+    #[arg(long, value_name = "A")]
+    pub agent: Option<String>,
+    /// The model, as the agent calls it
+    #[arg(long, value_name = "M")]
+    pub model: Option<String>,
+    /// headless or terminal
+    #[arg(long, value_name = "S")]
+    pub surface: Option<String>,
+    /// The branch or commit to start from
+    #[arg(long, value_name = "B")]
+    pub base: Option<String>,
+    /// The name of the new branch
+    #[arg(long, value_name = "B")]
+    pub branch: Option<String>,
+    /// Work in your own checkout: one run at a time, never reset or removed
+    #[arg(long)]
+    pub in_place: bool,
+    /// Work in an empty folder, without a repository
+    #[arg(long, conflicts_with_all = ["in_place", "branch", "base"])]
+    pub directory: bool,
+    /// The worker's name
+    #[arg(long, value_name = "W")]
+    pub name: Option<String>,
+    /// The whole prompt, from a file, or - for standard input
+    #[arg(long, value_name = "F")]
+    pub prompt_file: Option<PathBuf>,
+    /// ask, auto or bypass
+    #[arg(long, value_name = "P")]
+    pub permissions: Option<String>,
+    /// So many workers at the same title
+    #[arg(long, value_name = "N")]
+    pub count: Option<u32>,
+    /// Approve the project's own scripts as they are now
+    #[arg(long)]
+    pub yes: bool,
+    /// Only say what would happen
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Answer at once
+    #[arg(short, long)]
+    pub detach: bool,
+    /// Show what the agent says until it ends
+    #[arg(short, long, conflicts_with = "detach")]
+    pub follow: bool,
+}
+
+/// How the demo is to be.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Leave its home and repository where they are
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// What can be done with projects.
+#[derive(Debug, Subcommand)]
+pub enum Project {
+    /// Register a repository
+    Add {
+        /// The repository, or a folder in it, in which its runs then start
+        path: PathBuf,
+        /// What to call it [default: the folder's name]
+        #[arg(long, value_name = "N")]
+        name: Option<String>,
+        /// The branch that runs start from [default: origin's default branch]
+        #[arg(long, value_name = "B")]
+        base: Option<String>,
+    },
+    /// List them
+    Ls,
+    /// All that is known of one
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Forget one; the repository stays as it is
+    Rm {
+        /// Its name
+        name: String,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// What can be done with tasks.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Write down work that is wanted
+    Add {
+        /// What is to be done
+        title: String,
+        /// The project
+        #[arg(long, value_name = "P")]
+        project: Option<String>,
+        /// More words: a file, or - for standard input
+        #[arg(long, value_name = "F")]
+        body: Option<PathBuf>,
+        /// What an outside tracker calls it
+        #[arg(long = "ref", value_name = "R")]
+        reference: Option<String>,
+        /// Higher goes first
+        #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_name = "N")]
+        priority: i64,
+        /// Tasks that come before it
+        #[arg(long, value_name = "T")]
+        needs: Vec<String>,
+    },
+    /// List them
+    Ls,
+    /// All that is known of one
+    Show {
+        /// Its id, or the beginning of it
+        id: String,
+    },
+}
+
+/// What can be done with the daemon.
+#[derive(Debug, Subcommand)]
+pub enum Daemon {
+    /// Start it
+    Start,
+    /// End it; runs go on
+    Stop,
+    /// How it stands
+    Status,
+    /// Be it, in the foreground
+    Run {
+        /// Come up for another process: a session of its own, one line of standard output when ready
+        #[arg(long, hide = true)]
+        detached: bool,
+    },
+}
+
+/// What can be done with settings.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// The settings in force, each with its origin
+    Show,
+    /// Where they are read from
+    Path,
+    /// Their JSON schema
+    Schema,
+    /// Change one
+    Set {
+        /// Like limits.runs
+        key: String,
+        /// The new value
+        value: String,
+    },
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no time like 90s, 10m or 2h"))?;
+    let seconds = match &text[digits.len()..] {
+        "ms" => return Ok(Duration::from_millis(number)),
+        "s" | "" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86400,
+        unit => return Err(format!("`{unit}` is no unit of time: ms, s, m, h or d")),
+    };
+    Ok(Duration::from_secs(number.saturating_mul(seconds)))
+}

@@ -1,0 +1,104 @@
+//! The verbs, one file each.
+//!
+//! Owns: what each verb asks of the daemon and how its answer looks. Never: SQL or git.
+
+mod close;
+mod config;
+mod daemon;
+mod demo;
+mod events;
+mod explain;
+mod help;
+mod land;
+mod logs;
+mod ls;
+mod path;
+mod project;
+mod run;
+mod show;
+mod status;
+mod stop;
+mod task;
+mod wait;
+mod why;
+
+use std::{fs, io::Read, path::Path, process::ExitCode};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use skep_api::view::RunView;
+
+use crate::{
+    args::{Cli, Verb},
+    connect::Skep,
+    exit::{CliError, NOT_COMPLETED, Outcome},
+    output::Tone,
+};
+
+/// Does what `cli` says.
+pub fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
+    match cli.verb.unwrap_or(Verb::Status) {
+        Verb::Status => status::status(skep),
+        Verb::Demo(args) => demo::demo(skep, &args),
+        Verb::Run(args) => run::run(skep, *args),
+        Verb::Ls { all, project } => ls::ls(skep, all, project),
+        Verb::Show { id } => show::show(skep, &id),
+        Verb::Why { id } => why::why(skep, &id),
+        Verb::Logs { id, follow, raw } => logs::logs(skep, &id, follow, raw),
+        Verb::Events { from, follow } => events::events(skep, from, follow),
+        Verb::Wait { ids, until, any, timeout } => wait::wait(skep, ids, until, any, timeout),
+        Verb::Path { id } => path::path(skep, &id),
+        Verb::Sh { id, command } => path::sh(skep, &id, &command),
+        Verb::Stop { ids, all, now } => stop::stop(skep, ids, all, now || killed),
+        Verb::Close { ids, keep_branch, dry_run } => close::close(skep, ids, keep_branch, dry_run),
+        Verb::Land { id, dry_run } => land::land(skep, &id, dry_run),
+        Verb::Project(verb) => project::project(skep, verb),
+        Verb::Task(verb) => task::task(skep, verb),
+        Verb::Daemon(verb) => daemon::daemon(skep, &verb),
+        Verb::Config(verb) => config::config(skep, verb),
+        Verb::Explain { slug } => explain::explain(skep, slug.as_deref()),
+        Verb::Help { verb, verbs } => help::help(skep, verb.as_deref(), verbs),
+        // The guards enter before the command line is read.
+        Verb::Gatekeeper => Err(CliError::error("usage", "skep gatekeeper [--tied] [--task-file F] -- CMD…")),
+    }
+}
+
+/// Reads an answer as what it should be.
+fn read<T: DeserializeOwned>(value: Value) -> Result<T, CliError> {
+    serde_json::from_value(value).map_err(|err| {
+        CliError::error("daemon-other-version", format!("the daemon answers in another form: {err}"))
+            .hint("skep daemon stop")
+    })
+}
+
+/// Reads a text that a person gave as a file, or `-` for standard input.
+fn read_text(path: &Path) -> Result<String, CliError> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    fs::read_to_string(path).map_err(|err| CliError::error("file-unreadable", format!("{}: {err}", path.display())))
+}
+
+/// 0 when every run completed, 4 when one ended otherwise.
+fn code_of(runs: &[RunView]) -> ExitCode {
+    let otherwise = runs.iter().any(|run| run.outcome.as_deref().is_some_and(|outcome| outcome != "completed"));
+    if otherwise { ExitCode::from(NOT_COMPLETED) } else { ExitCode::SUCCESS }
+}
+
+/// A run's state in one word or two, and what it means to a person.
+fn state_of(run: &RunView) -> (Tone, String) {
+    match (run.state.as_str(), run.outcome.as_deref()) {
+        ("ended", Some("completed")) if run.landed.is_some() => (Tone::Good, "landed".to_owned()),
+        ("ended", Some("completed")) => (Tone::Good, "completed".to_owned()),
+        ("ended", Some(outcome)) => {
+            let reason = run.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            (Tone::Bad, format!("{outcome}{reason}"))
+        }
+        ("waiting", _) => (Tone::Wants, format!("waits: {}", run.waiting_for.as_deref().unwrap_or("?"))),
+        ("stalled", _) => (Tone::Wants, "stalled".to_owned()),
+        ("queued", _) => (Tone::Faint, "queued".to_owned()),
+        (state, _) => (Tone::Strong, state.to_owned()),
+    }
+}

@@ -1,0 +1,192 @@
+//! `skep logs`
+
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    path::PathBuf,
+    process::ExitCode,
+    thread,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fs::inotify,
+    pipe::{PipeFlags, pipe_with},
+};
+use skep_api::{
+    journal::{Entry, Line},
+    request::Ask,
+    view::RunView,
+};
+use skep_core::{
+    id::RunId,
+    said::{Said, TurnResult},
+    text,
+};
+
+use super::read;
+use crate::{
+    connect::Skep,
+    exit::{CliError, Outcome},
+    output::Tone,
+};
+
+pub(super) fn logs(skep: &Skep, id: &str, follow: bool, raw: bool) -> Outcome {
+    print(skep, id, follow, raw || skep.out.json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the journal of the run's last attempt; with `follow` until the run has ended.
+pub(super) fn print(skep: &Skep, id: &str, follow: bool, raw: bool) -> Result<(), CliError> {
+    let run: RunView = read(skep.ask(Ask::Show { run: id.to_owned() })?)?;
+    let run_id: RunId = run.id.parse().map_err(|err| CliError::error("run-unknown", format!("{err}")))?;
+    let mut attempt = run.attempt;
+    let mut journal = Journal::open(skep, &run_id, attempt);
+    journal.print(skep, raw)?;
+    if !follow || run.state == "ended" {
+        if journal.lines == 0 && !follow {
+            skep.out.note(&format!("{} has said nothing yet ({})", run.name, run.state));
+        }
+        return Ok(());
+    }
+    let ended = end_of(skep, &run.id)?;
+    loop {
+        let over = journal.wait(&ended)?;
+        journal.print(skep, raw)?;
+        let next = skep.home.attempt(&run_id, attempt + 1);
+        if next.is_dir() {
+            attempt += 1;
+            journal = Journal::open(skep, &run_id, attempt);
+            journal.print(skep, raw)?;
+        } else if over {
+            return Ok(());
+        }
+    }
+}
+
+/// The last words of an attempt's journal, for an error; none where there is none.
+pub(super) fn last_lines(skep: &Skep, id: &str, attempt: u32, most: usize) -> Vec<String> {
+    let Ok(run) = id.parse::<RunId>() else { return Vec::new() };
+    let mut journal = Journal::open(skep, &run, attempt);
+    let lines: Vec<String> = journal.read().iter().filter_map(|line| shown(skep, line)).collect();
+    lines[lines.len().saturating_sub(most)..].to_vec()
+}
+
+/// A descriptor that becomes readable when the run has ended.
+fn end_of(skep: &Skep, id: &str) -> Result<rustix::fd::OwnedFd, CliError> {
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(std::io::Error::from)?;
+    let (skep, id) = (skep.clone(), id.to_owned());
+    thread::spawn(move || {
+        // However the wait went: there is nothing more to follow, and the closing pipe says so.
+        let _ended = skep.ask(Ask::Wait { runs: vec![id], until: "ended".to_owned(), any: false, timeout_ms: None });
+        drop(writer);
+    });
+    Ok(reader)
+}
+
+struct Journal {
+    path: PathBuf,
+    offset: u64,
+    torn: Vec<u8>,
+    lines: u64,
+    notify: Option<rustix::fd::OwnedFd>,
+}
+
+impl Journal {
+    fn open(skep: &Skep, run: &RunId, attempt: u32) -> Journal {
+        let dir = skep.home.attempt(run, attempt);
+        let notify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).ok().filter(|fd| {
+            let what = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
+            // The run's own folder tells of the next attempt, and of this one where it is still to come.
+            let whole = inotify::add_watch(fd, skep.home.run(run), what).is_ok();
+            whole | inotify::add_watch(fd, &dir, what).is_ok()
+        });
+        Journal { path: dir.join("journal.jsonl"), offset: 0, torn: Vec::new(), lines: 0, notify }
+    }
+
+    fn read(&mut self) -> Vec<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let more = File::open(&self.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(self.offset))?;
+            file.read_to_end(&mut bytes)
+        });
+        // No file yet is nothing said yet.
+        let Ok(more) = more else { return Vec::new() };
+        self.offset += more as u64;
+        self.torn.append(&mut bytes);
+        let mut lines = Vec::new();
+        while let Some(end) = self.torn.iter().position(|byte| *byte == b'\n') {
+            lines.push(self.torn.drain(..=end).collect());
+            self.lines += 1;
+        }
+        lines
+    }
+
+    fn print(&mut self, skep: &Skep, raw: bool) -> Result<(), CliError> {
+        for line in self.read() {
+            if raw {
+                skep.out.line(String::from_utf8_lossy(&line).trim_end())?;
+            } else if let Some(text) = shown(skep, &line) {
+                skep.out.line(&text)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for more, or for the end; true at the end.
+    fn wait(&self, ended: &rustix::fd::OwnedFd) -> Result<bool, CliError> {
+        let mut fds = vec![PollFd::new(ended, PollFlags::IN | PollFlags::HUP)];
+        fds.extend(self.notify.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        match poll(&mut fds, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(err) => return Err(std::io::Error::from(err).into()),
+        }
+        let over = !fds[0].revents().is_empty();
+        if let Some(notify) = &self.notify {
+            let mut bytes = [0; 4096];
+            // What changed does not matter, only that something did.
+            while rustix::io::read(notify, &mut bytes).is_ok_and(|read| read > 0) {}
+        }
+        Ok(over)
+    }
+}
+
+/// A journal line for people; none for what only machines read.
+fn shown(skep: &Skep, line: &[u8]) -> Option<String> {
+    let line: Line = serde_json::from_slice(line).ok()?;
+    let paint = |tone, text: &str| skep.out.paint(tone, text);
+    let faint = |text: &str| paint(Tone::Faint, &text::words(&text::one_line(text), 300));
+    Some(match line.entry {
+        Entry::Started { pid, .. } => faint(&format!("── started, pid {pid}")),
+        Entry::Agent(Said::Said { text }) => text::visible(text.trim_end()),
+        Entry::Agent(Said::Thought { text }) => faint(&format!("· {text}")),
+        Entry::Agent(Said::Tool { name, input, .. }) => faint(&format!("▸ {name} {input}")),
+        Entry::Agent(Said::ToolResult { ok: true, .. }) => return None,
+        Entry::Agent(Said::ToolResult { ok: false, text, .. }) => paint(Tone::Bad, &text::words(&text::one_line(&format!("✗ {text}")), 300)),
+        Entry::Agent(Said::Ask { text, .. } | Said::Permission { text, .. }) => {
+            paint(Tone::Wants, &text::visible(&format!("? {text}")))
+        }
+        Entry::Agent(Said::Limit { text, .. }) => paint(Tone::Wants, &text::visible(&format!("limit: {text}"))),
+        Entry::Agent(Said::Retry { attempt, text }) => faint(&format!("retry {attempt}: {text}")),
+        Entry::Agent(Said::TurnEnded { result, .. }) => match result {
+            TurnResult::Success | TurnResult::Ended => faint("── turn ended"),
+            TurnResult::Failed => paint(Tone::Bad, "── turn failed"),
+            TurnResult::Cancelled => paint(Tone::Bad, "── turn cancelled"),
+        },
+        Entry::Agent(Said::Error { text, .. }) => paint(Tone::Bad, &text::visible(&text)),
+        Entry::Agent(Said::Session { .. } | Said::Usage { .. }) => return None,
+        Entry::Silence { quiet_ms, .. } => paint(Tone::Wants, &format!("silent for {} s", quiet_ms / 1000)),
+        Entry::Heard {} => faint("heard again"),
+        Entry::Stderr { text } => faint(&format!("! {text}")),
+        Entry::Output { text } => text::visible(&text),
+        Entry::Delivered { text, .. } => paint(Tone::Strong, &text::visible(&format!("» {text}"))),
+        Entry::Dropped { lines, bytes, why } => {
+            paint(Tone::Wants, &format!("{lines} lines ({bytes} bytes) were not kept: {why}"))
+        }
+        Entry::Exit { exit } => {
+            let tone = if exit.code == 0 { Tone::Faint } else { Tone::Bad };
+            let error = exit.error.map(|error| format!(": {error}")).unwrap_or_default();
+            paint(tone, &text::visible(&format!("── exit {}{error}", exit.code)))
+        }
+    })
+}

@@ -1,0 +1,48 @@
+//! `skep path` and `skep sh`
+
+use std::{os::unix::process::CommandExt, process::ExitCode};
+
+use skep_api::{request::Ask, view::RunView};
+use skep_host::proc;
+
+use super::read;
+use crate::{
+    connect::Skep,
+    exit::{CliError, Outcome},
+};
+
+pub(super) fn path(skep: &Skep, id: &str) -> Outcome {
+    let (_, worktree, _) = standing(skep, id)?;
+    if skep.out.json {
+        skep.out.json(&worktree)?;
+    } else {
+        skep.out.line(&worktree)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn sh(skep: &Skep, id: &str, command: &[String]) -> Outcome {
+    let (run, _, cwd) = standing(skep, id)?;
+    let shell = skep.env.get("SHELL").filter(|shell| !shell.is_empty()).cloned().unwrap_or_else(|| "/bin/sh".to_owned());
+    let (program, args) = match command {
+        [] => (shell, &[][..]),
+        [program, args @ ..] => (program.clone(), args),
+    };
+    skep.out.note(&format!("{} in {cwd}", run.name));
+    let err = proc::command(&program).args(args).current_dir(&cwd).exec();
+    Err(CliError::error("command-not-started", format!("`{program}`: {err}")))
+}
+
+fn standing(skep: &Skep, id: &str) -> Result<(RunView, String, String), CliError> {
+    let runs: Vec<RunView> = read(skep.ask(Ask::Ls { all: true, project: None })?)?;
+    // The daemon knows names and beginnings of ids; the list has the paths, and no git is asked.
+    let found: RunView = match runs.iter().find(|run| run.id == id) {
+        Some(run) => run.clone(),
+        None => read(skep.ask(Ask::Show { run: id.to_owned() })?)?,
+    };
+    match (&found.worktree, &found.cwd, found.env_state.as_str()) {
+        (Some(worktree), Some(cwd), "held" | "closing") => Ok((found.clone(), worktree.clone(), cwd.clone())),
+        (_, _, state) => Err(CliError::error("no-env", format!("{} has no env that stands ({state})", found.id))
+            .hint(format!("skep show {}", found.id))),
+    }
+}

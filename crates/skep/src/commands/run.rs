@@ -1,0 +1,89 @@
+//! `skep run`
+
+use std::process::ExitCode;
+
+use skep_api::{
+    request::{Ask, RunAsk},
+    view::RunView,
+};
+
+use super::{code_of, logs, ls, read, read_text, show};
+use crate::{
+    args,
+    connect::Skep,
+    exit::{CliError, Outcome},
+};
+
+pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
+    let prompt = args.prompt_file.as_deref().map(read_text).transpose()?;
+    let mut titles = args.titles;
+    if titles.is_empty() {
+        let first = prompt.as_deref().and_then(|text| text.lines().find(|line| !line.trim().is_empty()));
+        titles.extend(first.map(|line| skep_core::text::words(line.trim().trim_start_matches('#').trim(), 80)));
+    }
+    let cwd = std::path::absolute(".")?;
+    let Some(cwd) = cwd.to_str() else {
+        return Err(CliError::error("path-not-text", "this folder's name is not UTF-8").hint("skep run --project P …"));
+    };
+    let ask = RunAsk {
+        titles,
+        project: args.project,
+        cwd: cwd.to_owned(),
+        agent: args.agent,
+        model: args.model,
+        surface: args.surface,
+        permissions: args.permissions,
+        base: args.base,
+        branch: args.branch,
+        env_type: match (args.in_place, args.directory) {
+            (true, _) => Some("in_place".to_owned()),
+            (_, true) => Some("directory".to_owned()),
+            (false, false) => None,
+        },
+        name: args.name,
+        prompt,
+        count: args.count,
+        yes: args.yes,
+        dry_run: args.dry_run,
+        detach: args.detach || args.follow,
+        env: skep.env.clone(),
+    };
+    let answer = skep.ask(Ask::Run(Box::new(ask)))?;
+    if args.dry_run {
+        skep.out.json(&answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.follow {
+        let runs: Vec<RunView> = read(answer)?;
+        for run in &runs {
+            skep.out.note(&format!("{} ({}) on it: {}", run.name, run.id, run.title));
+            logs::print(skep, &run.id, true, false)?;
+        }
+        let ids = runs.into_iter().map(|run| run.id).collect();
+        let ended = skep.ask(Ask::Wait { runs: ids, until: "ended".to_owned(), any: false, timeout_ms: None })?;
+        let runs: Vec<RunView> = read(ended.clone())?;
+        if skep.out.json {
+            skep.out.json(&ended)?;
+        } else {
+            ls::table(&skep.out, &runs)?;
+        }
+        return Ok(code_of(&runs));
+    }
+    let runs: Vec<RunView> = read(answer.clone())?;
+    if skep.out.json {
+        // One title, one value: what scripts expect of one run.
+        match runs.as_slice() {
+            [_] => skep.out.json(&answer[0])?,
+            _ => skep.out.json(&answer)?,
+        }
+    } else {
+        ls::table(&skep.out, &runs)?;
+        for run in runs.iter().filter(|run| run.outcome.as_deref().is_some_and(|outcome| outcome != "completed")) {
+            show::tail(skep, run)?;
+        }
+        if let Some(run) = runs.iter().find(|run| run.state != "ended") {
+            skep.out.note(&format!("watch it: skep logs {} -f    wait for it: skep wait {}", run.name, run.name));
+        }
+    }
+    Ok(code_of(&runs))
+}

@@ -1,0 +1,53 @@
+//! `skep task`
+
+use std::process::ExitCode;
+
+use skep_api::{
+    request::{Ask, TaskAsk},
+    view::TaskView,
+};
+
+use super::{read, read_text};
+use crate::{args::Task, connect::Skep, exit::Outcome, output::Tone};
+
+pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
+    let list = matches!(verb, Task::Ls);
+    let answer = match verb {
+        Task::Add { title, project, body, reference, priority, needs } => {
+            let body = body.as_deref().map(read_text).transpose()?.unwrap_or_default();
+            skep.ask(Ask::TaskAdd(Box::new(TaskAsk { title, body, project, reference, priority, needs })))?
+        }
+        Task::Ls => skep.ask(Ask::TaskLs {})?,
+        Task::Show { id } => skep.ask(Ask::TaskShow { task: id })?,
+    };
+    if skep.out.json {
+        skep.out.json(&answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let tasks: Vec<TaskView> = if list { read(answer)? } else { vec![read(answer)?] };
+    if tasks.is_empty() {
+        skep.out.note("no tasks yet: skep task add TITLE");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<Vec<(Tone, String)>> = tasks
+        .iter()
+        .map(|task| {
+            vec![
+                (Tone::Strong, task.id.clone()),
+                (Tone::Plain, task.state.clone()),
+                (Tone::Plain, task.project.clone().unwrap_or_else(|| "-".to_owned())),
+                (Tone::Plain, task.run.clone().unwrap_or_else(|| "-".to_owned())),
+                (Tone::Plain, task.title.clone()),
+            ]
+        })
+        .collect();
+    skep.out.table(&["ID", "STATE", "PROJECT", "RUN", "TITLE"], &rows)?;
+    if let (false, [task]) = (list, tasks.as_slice()) {
+        if !task.body.is_empty() {
+            skep.out.line("")?;
+            skep.out.line(&skep_core::text::visible(&task.body))?;
+        }
+        skep.out.note(&format!("put an agent to it: skep run {}", task.id));
+    }
+    Ok(ExitCode::SUCCESS)
+}

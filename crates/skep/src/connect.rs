@@ -1,0 +1,178 @@
+//! The way to the daemon, which is started when none answers.
+//!
+//! Owns: where home and settings are, and the daemon's clean start.
+//! Never: starts a daemon from inside a run; that one would die with the run, or know its secrets.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use serde_json::Value;
+use skep_api::{
+    client::{Client, ClientError},
+    place::Home,
+    request::Ask,
+    role,
+    wire::Refusal,
+};
+use skep_host::{proc, tree};
+
+use crate::{
+    args::Global,
+    exit::CliError,
+    output::Output,
+};
+
+/// Where this skep lives, and how to ask it.
+#[derive(Debug, Clone)]
+pub struct Skep {
+    pub home: Home,
+    pub config: PathBuf,
+    pub env: BTreeMap<String, String>,
+    pub out: Output,
+    may_start: bool,
+}
+
+impl Skep {
+    /// Finds the places from flags and environment.
+    ///
+    /// Errors: neither is set and there is no HOME, or a place is not absolute.
+    pub fn find(global: &Global, out: Output) -> Result<Skep, CliError> {
+        let env: BTreeMap<String, String> =
+            env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let below = |xdg: &str, fallback: &str| {
+            set(xdg).filter(|dir| dir.is_absolute()).or_else(|| Some(set("HOME")?.join(fallback))).map(|dir| dir.join("skep"))
+        };
+        let home = global.home.clone().or_else(|| set("SKEP_HOME")).or_else(|| below("XDG_STATE_HOME", ".local/state"));
+        let config = set("SKEP_CONFIG").or_else(|| below("XDG_CONFIG_HOME", ".config"));
+        let (Some(home), Some(config)) = (home, config) else {
+            return Err(CliError::error("home-unset", "neither SKEP_HOME nor HOME is set").hint("skep --home DIR …"));
+        };
+        let home = std::path::absolute(&home)?;
+        let config = std::path::absolute(&config)?;
+        Ok(Skep {
+            home: Home::new(&home, rustix::process::getuid().as_raw()),
+            config,
+            may_start: env.get("SKEP_NO_DAEMON").is_none_or(|value| value != "1"),
+            env,
+            out,
+        })
+    }
+
+    /// The same skep at another home; for the demo.
+    #[must_use]
+    pub fn at(&self, home: &Path, config: &Path) -> Skep {
+        Skep {
+            home: Home::new(home, rustix::process::getuid().as_raw()),
+            config: config.to_owned(),
+            may_start: true,
+            ..self.clone()
+        }
+    }
+
+    /// Asks the daemon, starting it where none answers.
+    pub fn ask(&self, ask: Ask) -> Result<Value, CliError> {
+        let mut client = self.client()?;
+        Ok(client.ask(&random_id()?, ask, |text| self.out.progress(text))?)
+    }
+
+    /// Asks for a stream.
+    pub fn stream(&self, ask: Ask, each: impl FnMut(Value) -> bool) -> Result<(), CliError> {
+        Ok(self.client()?.stream(&random_id()?, ask, each)?)
+    }
+
+    /// Connects only where a daemon answers already.
+    pub fn standing(&self) -> Result<Client, ClientError> {
+        Client::connect(&self.home.daemon_socket())
+    }
+
+    fn client(&self) -> Result<Client, CliError> {
+        match self.standing() {
+            Ok(client) => Ok(client),
+            Err(ClientError::Absent(_)) => {
+                self.start()?;
+                Ok(self.standing()?)
+            }
+            Err(err) => Err(err.into()),
+        }
+    }
+
+    /// Starts the daemon and waits until it is ready, or another is.
+    fn start(&self) -> Result<(), CliError> {
+        if !self.may_start {
+            return Err(CliError::error("daemon-absent", "no daemon answers, and SKEP_NO_DAEMON=1 forbids to start one")
+                .hint("skep daemon start"));
+        }
+        self.start_now()
+    }
+
+    /// Starts the daemon whatever the environment forbids: somebody asked for just that.
+    pub fn start_now(&self) -> Result<(), CliError> {
+        if inside_a_run() {
+            return Err(CliError::error("daemon-absent", "no daemon answers, and a process of a run may not start one")
+                .hint("start it from a shell of your own: skep daemon start"));
+        }
+        fs::create_dir_all(self.home.root())?;
+        let log = File::options().create(true).append(true).open(self.home.daemon_log())?;
+        let mut child = proc::command("/proc/self/exe")
+            .args(["daemon", "run", "--detached"])
+            .env_clear()
+            .envs(self.env.iter().filter(|(name, _)| is_clean(name)))
+            .env("SKEP_HOME", self.home.root())
+            .env("SKEP_CONFIG", &self.config)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()?;
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        let answer: Result<Value, _> = serde_json::from_str(&line);
+        match answer {
+            Ok(answer) if answer.get("ready").is_some() => Ok(()),
+            Ok(answer) => match serde_json::from_value::<Refusal>(answer) {
+                // Another was quicker.
+                Ok(refusal) if refusal.slug == "daemon-running" => Ok(()),
+                Ok(refusal) => Err(refusal.into()),
+                Err(err) => Err(CliError::error("daemon-start", err.to_string())),
+            },
+            Err(_) => Err(CliError::error("daemon-start", "the daemon went down before it was ready")
+                .hint(format!("look into {}", self.home.daemon_log().display()))),
+        }
+    }
+}
+
+/// A request's id: random, so that only a repeat is the same.
+pub fn random_id() -> Result<String, CliError> {
+    let mut bytes = [0_u8; 20];
+    getrandom::fill(&mut bytes).map_err(|err| CliError::error("input-output", format!("no random bytes: {err}")))?;
+    Ok(bytes.iter().map(|byte| char::from(skep_core::id::ALPHABET[usize::from(byte & 31)])).collect())
+}
+
+/// What a daemon needs of its starter's environment; nothing of it reaches a run.
+fn is_clean(name: &str) -> bool {
+    matches!(name, "HOME" | "USER" | "LOGNAME" | "PATH" | "LANG" | "TZ" | "SHELL" | "TMPDIR" | "SKEP_CRASH")
+        || name.starts_with("XDG_")
+        || name.starts_with("LC_")
+}
+
+/// Whether this process descends from a gatekeeper.
+fn inside_a_run() -> bool {
+    tree::ancestors(std::process::id()).into_iter().any(|pid| {
+        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
+            let mut args = line.split(|byte| *byte == 0);
+            let program = args.next().unwrap_or_default();
+            let first = args.next().unwrap_or_default();
+            let ours = program.ends_with(b"/exe") || program.ends_with(b"skep");
+            ours && [role::KEEPER, role::WARDEN, "gatekeeper"].iter().any(|role| first == role.as_bytes())
+        })
+    })
+}

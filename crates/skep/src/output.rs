@@ -1,0 +1,160 @@
+//! What people and programs get to see.
+//!
+//! Owns: standard output and error, colour, tables. Never: lets a control character of a stranger through.
+
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal, Write},
+};
+
+use serde::Serialize;
+use skep_api::wire::Refusal;
+use skep_core::{text, time::Timestamp};
+
+/// Where results go, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    pub json: bool,
+    pub quiet: bool,
+    colour: bool,
+    progress: bool,
+    width: usize,
+}
+
+/// Colours by meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Good,
+    Bad,
+    Wants,
+    Faint,
+    Strong,
+    Plain,
+}
+
+impl Output {
+    /// Looks at the terminal once.
+    pub fn new(json: bool, quiet: bool, no_colour: bool) -> Output {
+        let stdout = io::stdout();
+        let width = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
+        Output {
+            json,
+            quiet,
+            colour: !json && !no_colour && stdout.is_terminal(),
+            progress: !json && !quiet && io::stderr().is_terminal(),
+            width: if width == 0 { 120 } else { width },
+        }
+    }
+
+    /// Prints one JSON value.
+    pub fn json(&self, value: &impl Serialize) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        serde_json::to_writer(&mut out, value)?;
+        out.write_all(b"\n")?;
+        out.flush()
+    }
+
+    /// Prints a line.
+    pub fn line(&self, line: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(line.as_bytes())?;
+        out.write_all(b"\n")?;
+        out.flush()
+    }
+
+    /// Tells a person at a terminal what is going on.
+    pub fn progress(&self, line: &str) {
+        if self.progress {
+            // Progress that nobody can read is not missed.
+            let _unread = writeln!(io::stderr(), "{}", self.paint(Tone::Faint, &text::one_line(line)));
+        }
+    }
+
+    /// Tells something that is not the result, terminal or not.
+    pub fn note(&self, line: &str) {
+        if !self.quiet && !self.json {
+            // As above.
+            let _unread = writeln!(io::stderr(), "{line}");
+        }
+    }
+
+    /// Prints an error, as one JSON line or as a block with the ways out.
+    pub fn error(&self, refusal: &Refusal) {
+        if refusal.message.is_empty() && refusal.exit == 0 {
+            return;
+        }
+        let mut block = String::new();
+        if self.json {
+            let value = serde_json::json!({"error": refusal});
+            block = value.to_string();
+            block.push('\n');
+        } else {
+            let (slug, message) = (&refusal.slug, text::visible(&refusal.message));
+            // Writing to a string cannot fail.
+            let _written = writeln!(block, "{}: {message}", self.paint(Tone::Bad, &format!("error[{slug}]")));
+            for hint in &refusal.hints {
+                let _written = writeln!(block, "  {} {}", self.paint(Tone::Wants, "→"), text::visible(hint));
+            }
+            if !slug.is_empty() && slug != "usage" {
+                let _written = writeln!(block, "  {}", self.paint(Tone::Faint, &format!("skep explain {slug}")));
+            }
+        }
+        // Without a standard error the exit code has to do.
+        let _unread = io::stderr().write_all(block.as_bytes());
+    }
+
+    /// Colours `text` where there is colour.
+    pub fn paint(&self, tone: Tone, text: &str) -> String {
+        if !self.colour || text.is_empty() {
+            return text.to_owned();
+        }
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Wants => "33",
+            Tone::Faint => "2",
+            Tone::Strong => "1",
+            Tone::Plain => return text.to_owned(),
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+
+    /// Prints rows under heads, the last column cut to what is left of the width.
+    pub fn table(&self, heads: &[&str], rows: &[Vec<(Tone, String)>]) -> io::Result<()> {
+        let rows: Vec<Vec<(Tone, String)>> = rows
+            .iter()
+            .map(|row| row.iter().map(|(tone, cell)| (*tone, text::one_line(cell))).collect())
+            .collect();
+        let width = |nth: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(nth)).map(|(_, cell)| cell.chars().count());
+            cells.chain([heads[nth].chars().count()]).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..heads.len()).map(width).collect();
+        let taken: usize = widths.iter().take(heads.len() - 1).map(|width| width + 2).sum();
+        let left = self.width.saturating_sub(taken).max(10);
+        let print = |row: &[(Tone, String)]| {
+            let mut line = String::new();
+            for (nth, (tone, cell)) in row.iter().enumerate() {
+                let last = nth + 1 == row.len();
+                let cell = if last { text::words(cell, left.saturating_sub(1)) } else { cell.clone() };
+                let pad = if last { 0 } else { widths[nth] + 2 - cell.chars().count() };
+                line += &self.paint(*tone, &cell);
+                line += &" ".repeat(pad);
+            }
+            self.line(line.trim_end())
+        };
+        print(&heads.iter().map(|head| (Tone::Faint, (*head).to_owned())).collect::<Vec<_>>())?;
+        rows.iter().try_for_each(|row| print(row))
+    }
+}
+
+/// How long ago `at` was, in one short word.
+pub fn age(at: Timestamp, now: Timestamp) -> String {
+    let seconds = now.since(at).as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
+    }
+}
