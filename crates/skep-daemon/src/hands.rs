@@ -43,7 +43,7 @@ pub enum Deed {
     },
     Undo { locks: PathBuf, root: PathBuf },
     Close { locks: PathBuf, root: PathBuf, trash: PathBuf, keep_branch: bool, landed: bool, run: String },
-    Land { locks: PathBuf, repository: PathBuf, worktree: Option<PathBuf>, branch: String, target: String, run: String },
+    Land { locks: PathBuf, repository: PathBuf, worktree: Option<PathBuf>, branch: String, base: Option<String>, target: String, run: String },
 }
 
 /// What came of it.
@@ -123,6 +123,7 @@ pub fn land_deed(run: &Run, home: &Home) -> Result<Deed, String> {
         repository: PathBuf::from(repository),
         worktree: matches!(run.env, EnvState::Held(_)).then(|| PathBuf::from(&env.worktree)),
         branch: env.branch.clone().ok_or("it has no branch of its own")?,
+        base: env.base.as_ref().map(|base| base.oid.clone()),
         target: env.target.clone().ok_or("it has no target; set `target` in the project's settings")?,
         run: run.id().to_string(),
     })
@@ -141,8 +142,12 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
             let result = close(&git, &locks, &root, &trash, keep_branch || landed, &run);
             Done::Op { result }
         }
-        Deed::Land { locks, repository, worktree, branch, target, run } => {
-            let result = land(&git, &locks, &repository, worktree.as_deref(), &branch, &target, &run);
+        Deed::Land { locks, repository, worktree, branch, base, target, run } => {
+            let bring = Bring { worktree: worktree.as_deref(), branch: &branch, base: base.as_deref(), target: &target, run: &run };
+            let result = land(&git, &locks, &repository, &bring).unwrap_or_else(|err| OpResult::Failed {
+                slug: err.slug().to_owned(),
+                text: chain(&err),
+            });
             Done::Op { result }
         }
     }
@@ -351,30 +356,19 @@ fn in_words(reason: &Reason) -> String {
     }
 }
 
-fn land(
-    git: &Git,
-    locks: &Path,
-    repository: &Path,
-    worktree: Option<&Path>,
-    branch: &str,
-    target: &str,
-    run: &str,
-) -> OpResult {
-    match try_land(git, locks, repository, worktree, branch, target, run) {
-        Ok(result) => result,
-        Err(err) => OpResult::Failed { slug: err.slug().to_owned(), text: chain(&err) },
-    }
+/// What is to be brought where.
+struct Bring<'a> {
+    /// The worktree, where it still stands.
+    worktree: Option<&'a Path>,
+    branch: &'a str,
+    /// The commit that the work started from.
+    base: Option<&'a str>,
+    target: &'a str,
+    run: &'a str,
 }
 
-fn try_land(
-    git: &Git,
-    locks: &Path,
-    repository: &Path,
-    worktree: Option<&Path>,
-    branch: &str,
-    target: &str,
-    run: &str,
-) -> Result<OpResult, git::GitError> {
+fn land(git: &Git, locks: &Path, repository: &Path, bring: &Bring<'_>) -> Result<OpResult, git::GitError> {
+    let Bring { worktree, branch, base, target, run } = *bring;
     let repo = git::discover(git, repository)?;
     let missing = |name: &str, slug: &str| OpResult::Refused {
         slug: slug.to_owned(),
@@ -395,6 +389,13 @@ fn try_land(
                 ],
             });
         }
+    }
+    if base == Some(new.as_str()) {
+        return Ok(OpResult::Refused {
+            slug: "nothing-to-land".to_owned(),
+            text: format!("{branch} has no commit of its own"),
+            hints: vec![format!("skep logs {run}"), format!("skep close {run} --keep-branch")],
+        });
     }
     let commits = git::count(git, &repo, &old, &new)?;
     let ask = worktree::Land { target: target.to_owned(), expected: old.clone(), new: new.clone() };

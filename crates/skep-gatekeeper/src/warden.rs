@@ -20,7 +20,7 @@ use std::{
 };
 
 use rustix::process::{
-    Pid, Signal, getpgrp, getpid, getppid, getsid, kill_process_group, set_child_subreaper,
+    Pid, Signal, getpgrp, getpid, getppid, kill_process_group, set_child_subreaper,
     set_parent_process_death_signal,
 };
 use skep_api::role;
@@ -28,6 +28,7 @@ use skep_core::{facts::Exit, time::Timestamp};
 use skep_host::{
     lock::{self, Lock, LockError},
     proc::{self, Signals},
+    tree,
 };
 
 use crate::{
@@ -158,7 +159,7 @@ impl Parent {
         let raw = pid.map_or(0, |pid| pid.as_raw_nonzero().get());
         let is_orphan = match expected {
             Some(expected) => raw != expected,
-            None => (tied && raw == 1) || is_of_another_session(pid),
+            None => (tied && raw == 1) || is_of_another_session(u32::try_from(raw).unwrap_or(0)),
         };
         Ok((!is_orphan).then_some(Parent { pid }))
     }
@@ -169,10 +170,13 @@ impl Parent {
     }
 }
 
-fn is_of_another_session(parent: Option<Pid>) -> bool {
-    let (Ok(ours), Some(parent)) = (getsid(None), parent) else { return false };
+fn is_of_another_session(parent: u32) -> bool {
+    let me = std::process::id();
     // A parent that cannot be asked is outside of what we see; its death will be told.
-    ours != getpid() && getsid(Some(parent)).is_ok_and(|theirs| theirs != ours)
+    match (tree::row(me), tree::row(parent)) {
+        (Some(ours), Some(theirs)) => ours.session != me && ours.session != theirs.session,
+        _ => false,
+    }
 }
 
 /// Counts requests to end: the first is kind, a later one is not; a burst is one.

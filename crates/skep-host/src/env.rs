@@ -17,7 +17,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    git::{self, Base, Fault, FetchOutcome, Git, GitError, Repository, Retry, fields, is_inside, path_of},
+    git::{
+        self, Base, Fault, FetchOutcome, Git, GitError, Repository, Retry, fields, is_inside,
+        path_of,
+    },
     lock::{self, Lock, LockError},
     paths,
     salvage::{self, Expendable, Proof, Reason, ReleaseError, Twin, Verdict},
@@ -214,9 +217,15 @@ impl EnvError {
     /// Whether the same again may go better.
     pub fn retry(&self) -> Retry {
         match &self.cause {
-            Cause::Busy { .. } | Cause::Stuck { .. } | Cause::Io { .. } | Cause::Path(_) => Retry::After(5_000),
+            Cause::Busy { .. } | Cause::Stuck { .. } | Cause::Io { .. } | Cause::Path(_) => {
+                Retry::After(5_000)
+            }
             Cause::Git(error) => error.retry(),
-            Cause::Bad { .. } | Cause::Foreign { .. } | Cause::NoSubDir { .. } | Cause::NoBranch { .. } | Cause::Work { .. } => Retry::Never,
+            Cause::Bad { .. }
+            | Cause::Foreign { .. }
+            | Cause::NoSubDir { .. }
+            | Cause::NoBranch { .. }
+            | Cause::Work { .. } => Retry::Never,
         }
     }
 
@@ -224,9 +233,14 @@ impl EnvError {
     pub fn fault(&self) -> Fault {
         match &self.cause {
             Cause::Bad { .. } => Fault::Bug,
-            Cause::Busy { .. } | Cause::Stuck { .. } | Cause::Io { .. } | Cause::Path(_) => Fault::Environment,
+            Cause::Busy { .. } | Cause::Stuck { .. } | Cause::Io { .. } | Cause::Path(_) => {
+                Fault::Environment
+            }
             Cause::Git(error) => error.fault(),
-            Cause::Foreign { .. } | Cause::NoSubDir { .. } | Cause::NoBranch { .. } | Cause::Work { .. } => Fault::User,
+            Cause::Foreign { .. }
+            | Cause::NoSubDir { .. }
+            | Cause::NoBranch { .. }
+            | Cause::Work { .. } => Fault::User,
         }
     }
 }
@@ -285,14 +299,24 @@ impl Owner {
 
     fn write(&self, root: &Path) -> Result<(), Cause> {
         let path = root.join(OWNER);
-        let bytes = serde_json::to_vec_pretty(self).map_err(|error| Cause::Io { what: "write", path: path.clone(), source: error.into() })?;
+        let bytes = serde_json::to_vec_pretty(self).map_err(|error| Cause::Io {
+            what: "write",
+            path: path.clone(),
+            source: error.into(),
+        })?;
         Ok(paths::write_atomically(&path, &bytes)?)
     }
 
     /// The repository as seen from its shared folder; none where it is gone.
     fn repository(&self) -> Option<Repository> {
         let common_dir = self.common_dir.clone().filter(|dir| dir.is_dir())?;
-        Some(Repository { common_dir, top: None, sub_dir: PathBuf::new(), bare: false, linked: false })
+        Some(Repository {
+            common_dir,
+            top: None,
+            sub_dir: PathBuf::new(),
+            bare: false,
+            linked: false,
+        })
     }
 
     /// The folder the agent works in.
@@ -315,9 +339,13 @@ pub fn read_owner(root: &Path) -> Result<Option<Owner>, Cause> {
         Err(source) => return Err(Cause::Io { what: "read", path, source }),
     };
     let foreign = |why: String| Cause::Foreign { path: root.to_owned(), why };
-    let owner: Owner = serde_json::from_slice(&bytes).map_err(|error| foreign(format!("has an owner record that cannot be read: {error}")))?;
+    let owner: Owner = serde_json::from_slice(&bytes)
+        .map_err(|error| foreign(format!("has an owner record that cannot be read: {error}")))?;
     if owner.version != VERSION {
-        return Err(foreign(format!("was made by another version of skep (record {})", owner.version)));
+        return Err(foreign(format!(
+            "was made by another version of skep (record {})",
+            owner.version
+        )));
     }
     // The record is a file like any other: what it names must not lead out of the env.
     component("folder", &owner.folder)?;
@@ -325,7 +353,8 @@ pub fn read_owner(root: &Path) -> Result<Option<Owner>, Cause> {
 }
 
 fn check(ask: &Prepare) -> Result<(), Cause> {
-    let bad = |what, value: &dyn ToString, why| Err(Cause::Bad { what, value: value.to_string(), why });
+    let bad =
+        |what, value: &dyn ToString, why| Err(Cause::Bad { what, value: value.to_string(), why });
     for (what, path) in [("env folder", &ask.envs), ("lock folder", &ask.locks)] {
         if !path.is_absolute() {
             return bad(what, &path.display(), "is no absolute path");
@@ -335,7 +364,10 @@ fn check(ask: &Prepare) -> Result<(), Cause> {
     if !(12..=64).contains(&ask.key.len()) || !ask.key.chars().all(plain) {
         return bad("key", &ask.key, "is not 12 to 64 characters of 0-9 a-z _ -");
     }
-    if ask.run.is_empty() || ask.run.len() > 64 || !ask.run.chars().all(|c| plain(c) || c.is_ascii_uppercase()) {
+    if ask.run.is_empty()
+        || ask.run.len() > 64
+        || !ask.run.chars().all(|c| plain(c) || c.is_ascii_uppercase())
+    {
         return bad("run id", &ask.run, "is not 1 to 64 characters of 0-9 a-z A-Z _ -");
     }
     component("project", &ask.project)?;
@@ -343,7 +375,9 @@ fn check(ask: &Prepare) -> Result<(), Cause> {
     if !is_inside(&ask.sub_dir) {
         return bad("sub-directory", &ask.sub_dir.display(), "does not stay in the worktree");
     }
-    if ask.env_type != EnvType::Directory && ask.repository.as_ref().is_none_or(|path| !path.is_absolute()) {
+    if ask.env_type != EnvType::Directory
+        && ask.repository.as_ref().is_none_or(|path| !path.is_absolute())
+    {
         return bad("repository", &format!("{:?}", ask.repository), "is no absolute path");
     }
     if ask.env_type == EnvType::Worktree && ask.branches.is_empty() {
@@ -355,7 +389,10 @@ fn check(ask: &Prepare) -> Result<(), Cause> {
 /// Checks a text that becomes part of a file name.
 fn component(what: &'static str, text: &str) -> Result<(), Cause> {
     let harmless = |c: char| !c.is_control() && c != '/';
-    let fits = !text.is_empty() && text.len() <= 100 && !text.starts_with(['.', '-']) && !text.contains("..");
+    let fits = !text.is_empty()
+        && text.len() <= 100
+        && !text.starts_with(['.', '-'])
+        && !text.contains("..");
     if fits && text.chars().all(harmless) {
         return Ok(());
     }
@@ -373,7 +410,15 @@ pub fn prepare(git: &Git, ask: &Prepare) -> Result<Prepared, EnvError> {
     if let Some(owner) = known.clone().filter(|owner| owner.state != State::Preparing) {
         return reuse(git, ask, &claim, &owner);
     }
-    let mut making = Making { git, ask, root: claim.root.clone(), owner: Owner::of(ask), created: Vec::new(), notes: Vec::new(), stage: Stage::Record };
+    let mut making = Making {
+        git,
+        ask,
+        root: claim.root.clone(),
+        owner: Owner::of(ask),
+        created: Vec::new(),
+        notes: Vec::new(),
+        stage: Stage::Record,
+    };
     if claim.made {
         making.created.push(Created::Root { path: claim.root.clone() });
     }
@@ -434,7 +479,11 @@ fn claim(ask: &Prepare) -> Result<Claim, Cause> {
     // A second round only where the folder went away between the look and the lock.
     for _ in 0..100 {
         let made = match fs::create_dir(&root) {
-            Ok(()) => true,
+            Ok(()) => {
+                // Without it a power cut could leave the branch and take the record of it.
+                paths::sync_parent(&root)?;
+                true
+            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
             Err(source) => return Err(io("make", &root)(source)),
         };
@@ -460,7 +509,9 @@ fn locked(root: &Path) -> Result<Option<Alone>, Cause> {
     let path = root.join(LOCK);
     let lock = match lock::hold(&path) {
         Ok(lock) => Alone(lock),
-        Err(LockError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(LockError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            return Ok(None);
+        }
         Err(LockError::Held { path }) => {
             let run = read_owner(root)?.map(|owner| owner.run);
             return Err(Cause::Busy { path, run });
@@ -468,8 +519,13 @@ fn locked(root: &Path) -> Result<Option<Alone>, Cause> {
         Err(error) => return Err(error.into()),
     };
     // Who waited at a file that was then removed with its env holds a lock on nothing.
-    let held = rustix::fs::fstat(&lock.0).map_err(|source| Cause::Io { what: "look at", path: path.clone(), source: source.into() })?;
-    let there = fs::metadata(&path).is_ok_and(|meta| meta.ino() == held.st_ino && meta.dev() == held.st_dev);
+    let held = rustix::fs::fstat(&lock.0).map_err(|source| Cause::Io {
+        what: "look at",
+        path: path.clone(),
+        source: source.into(),
+    })?;
+    let there = fs::metadata(&path)
+        .is_ok_and(|meta| meta.ino() == held.st_ino && meta.dev() == held.st_dev);
     Ok(there.then_some(lock))
 }
 
@@ -599,12 +655,16 @@ impl Making<'_> {
     fn branch(&mut self, repo: &Repository, oid: &str) -> Result<Branch, Cause> {
         let mut refused = None;
         for name in &self.ask.branches {
-            let branch = Branch { name: name.clone(), oid: oid.to_owned(), mark: mark(&self.ask.key) };
+            let branch =
+                Branch { name: name.clone(), oid: oid.to_owned(), mark: mark(&self.ask.key) };
             self.owner.branch = Some(branch.clone());
             self.record()?;
             match worktree::create_branch(self.git, repo, &self.ask.locks, &branch) {
                 Ok(true) => {
-                    self.created.push(Created::Branch { name: branch.name.clone(), oid: branch.oid.clone() });
+                    self.created.push(Created::Branch {
+                        name: branch.name.clone(),
+                        oid: branch.oid.clone(),
+                    });
                     return Ok(branch);
                 }
                 Ok(false) => {}
@@ -614,7 +674,8 @@ impl Making<'_> {
             }
         }
         self.owner.branch = None;
-        Err(refused.map_or_else(|| Cause::NoBranch { tried: self.ask.branches.clone() }, Cause::from))
+        Err(refused
+            .map_or_else(|| Cause::NoBranch { tried: self.ask.branches.clone() }, Cause::from))
     }
 
     fn in_place(&mut self) -> Result<(), Cause> {
@@ -625,9 +686,18 @@ impl Making<'_> {
             return Err(Cause::Foreign { path, why: "has no checkout to work in".to_owned() });
         };
         self.stage = Stage::Base;
-        let (code, name) = self.git.call(&top).args(["symbolic-ref", "--quiet", "--short", "HEAD"]).code(&[0, 1])?;
-        let branch = if code == 0 { String::from_utf8_lossy(&name).trim().to_owned() } else { "HEAD".to_owned() };
-        let oid = git::commit(self.git, &repo, "HEAD")?.ok_or_else(|| GitError::Unborn { branch: branch.clone() })?;
+        let (code, name) = self
+            .git
+            .call(&top)
+            .args(["symbolic-ref", "--quiet", "--short", "HEAD"])
+            .code(&[0, 1])?;
+        let branch = if code == 0 {
+            String::from_utf8_lossy(&name).trim().to_owned()
+        } else {
+            "HEAD".to_owned()
+        };
+        let oid = git::commit(self.git, &repo, "HEAD")?
+            .ok_or_else(|| GitError::Unborn { branch: branch.clone() })?;
         self.owner.common_dir = Some(repo.common_dir);
         self.owner.checkout = Some(top.clone());
         self.owner.base = Some(Base { branch, oid });
@@ -644,7 +714,9 @@ fn mark(key: &str) -> String {
 
 fn make_dir(path: &Path) -> Result<(), Cause> {
     match fs::create_dir(path) {
-        Err(source) if source.kind() != ErrorKind::AlreadyExists => Err(Cause::Io { what: "make", path: path.to_owned(), source }),
+        Err(source) if source.kind() != ErrorKind::AlreadyExists => {
+            Err(Cause::Io { what: "make", path: path.to_owned(), source })
+        }
         _ => Ok(()),
     }
 }
@@ -653,10 +725,15 @@ fn make_dir(path: &Path) -> Result<(), Cause> {
 fn prepared(ask: &Prepare, root: &Path, owner: &Owner) -> Result<Prepared, Cause> {
     let worktree = owner.worktree(root);
     let cwd = below(&worktree, &ask.sub_dir)?;
-    let in_place_branch = || owner.base.as_ref().map(|base| base.branch.clone()).filter(|branch| branch != "HEAD");
+    let in_place_branch =
+        || owner.base.as_ref().map(|base| base.branch.clone()).filter(|branch| branch != "HEAD");
     let (branch, lock, setup) = match (owner.env_type, &owner.checkout) {
         (EnvType::InPlace, Some(top)) => (in_place_branch(), place_lock(&ask.locks, top), None),
-        _ => (owner.branch.as_ref().map(|branch| branch.name.clone()), root.join(LOCK), find_setup(&worktree, &ask.sub_dir)),
+        _ => (
+            owner.branch.as_ref().map(|branch| branch.name.clone()),
+            root.join(LOCK),
+            find_setup(&worktree, &ask.sub_dir),
+        ),
     };
     Ok(Prepared {
         root: root.to_owned(),
@@ -680,7 +757,11 @@ fn prepared(ask: &Prepare, root: &Path, owner: &Owner) -> Result<Prepared, Cause
 /// Joins `path` to a folder and makes sure that it is a folder in there, by its real path.
 fn below(folder: &Path, path: &Path) -> Result<PathBuf, Cause> {
     let no = || Cause::NoSubDir { path: path.to_owned() };
-    let real = folder.canonicalize().map_err(|source| Cause::Io { what: "resolve", path: folder.to_owned(), source })?;
+    let real = folder.canonicalize().map_err(|source| Cause::Io {
+        what: "resolve",
+        path: folder.to_owned(),
+        source,
+    })?;
     let joined = real.join(path).canonicalize().map_err(|_| no())?;
     if joined.starts_with(&real) && joined.is_dir() { Ok(joined) } else { Err(no()) }
 }
@@ -727,7 +808,10 @@ fn reuse(git: &Git, ask: &Prepare, claim: &Claim, owner: &Owner) -> Result<Prepa
 /// A worktree that was deleted by hand comes back on its branch, wherever that stands now.
 fn attach_again(git: &Git, ask: &Prepare, path: &Path, owner: &Owner) -> Result<(), Cause> {
     let (Some(repo), Some(branch)) = (owner.repository(), &owner.branch) else {
-        return Err(Cause::Foreign { path: path.to_owned(), why: "belongs to a repository that is gone".to_owned() });
+        return Err(Cause::Foreign {
+            path: path.to_owned(),
+            why: "belongs to a repository that is gone".to_owned(),
+        });
     };
     // A branch that is gone as well is made again where it began.
     worktree::create_branch(git, &repo, &ask.locks, branch)?;
@@ -769,29 +853,44 @@ fn place_record(locks: &Path, top: &Path) -> PathBuf {
 
 /// Writes down that this env works in the user's checkout, unless another one does.
 fn occupy(ask: &Prepare, root: &Path, top: &Path) -> Result<(), Cause> {
-    fs::create_dir_all(&ask.locks).map_err(|source| Cause::Io { what: "make", path: ask.locks.clone(), source })?;
+    fs::create_dir_all(&ask.locks).map_err(|source| Cause::Io {
+        what: "make",
+        path: ask.locks.clone(),
+        source,
+    })?;
     let record = place_record(&ask.locks, top);
     let there = read_place(&record)?;
     let busy = |run: Option<String>| Cause::Busy { path: top.to_owned(), run };
-    let _lock = lock::hold(&place_lock(&ask.locks, top)).map(Alone).map_err(|error| match error {
-        LockError::Held { .. } => busy(there.as_ref().map(|place| place.run.clone())),
-        other @ LockError::Io { .. } => other.into(),
-    })?;
+    let _lock =
+        lock::hold(&place_lock(&ask.locks, top)).map(Alone).map_err(|error| match error {
+            LockError::Held { .. } => busy(there.as_ref().map(|place| place.run.clone())),
+            other @ LockError::Io { .. } => other.into(),
+        })?;
     // Read again: only now does nobody else write it.
     if let Some(place) = read_place(&record)?
         && place.root != root
-        && read_owner(&place.root)?.is_some_and(|owner| owner.state != State::Released && owner.checkout.as_deref() == Some(top))
+        && read_owner(&place.root)?.is_some_and(|owner| {
+            owner.state != State::Released && owner.checkout.as_deref() == Some(top)
+        })
     {
         return Err(busy(Some(place.run)));
     }
     let place = Place { root: root.to_owned(), run: ask.run.clone(), checkout: top.to_owned() };
-    let bytes = serde_json::to_vec(&place).map_err(|error| Cause::Io { what: "write", path: record.clone(), source: error.into() })?;
+    let bytes = serde_json::to_vec(&place).map_err(|error| Cause::Io {
+        what: "write",
+        path: record.clone(),
+        source: error.into(),
+    })?;
     Ok(paths::write_atomically(&record, &bytes)?)
 }
 
 fn read_place(record: &Path) -> Result<Option<Place>, Cause> {
     match fs::read(record) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| Cause::Io { what: "read", path: record.to_owned(), source: error.into() }),
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| Cause::Io {
+            what: "read",
+            path: record.to_owned(),
+            source: error.into(),
+        }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Cause::Io { what: "read", path: record.to_owned(), source }),
     }
@@ -807,7 +906,9 @@ fn take_back(git: &Git, locks: &Path, root: &Path, owner: &Owner) -> Vec<String>
     } else {
         let path = root.join(&owner.folder);
         let gone = match owner.repository() {
-            Some(repo) => worktree::remove(git, &repo, locks, &path).map_err(Cause::from),
+            Some(repo) => {
+                worktree::remove(git, &repo, locks, &path, &mark(&owner.key)).map_err(Cause::from)
+            }
             None => remove_dir(&path),
         };
         left.extend(gone.err().map(|error| format!("{}: {error}", path.display())));
@@ -829,7 +930,9 @@ fn take_back(git: &Git, locks: &Path, root: &Path, owner: &Owner) -> Vec<String>
 
 fn remove_dir(path: &Path) -> Result<(), Cause> {
     match fs::remove_dir_all(path) {
-        Err(source) if source.kind() != ErrorKind::NotFound => Err(Cause::Io { what: "remove", path: path.to_owned(), source }),
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(Cause::Io { what: "remove", path: path.to_owned(), source })
+        }
         _ => Ok(()),
     }
 }
@@ -846,7 +949,9 @@ fn vacate(locks: &Path, root: &Path, owner: &Owner) -> Result<(), Cause> {
 
 fn remove_file(path: &Path) -> Result<(), Cause> {
     match fs::remove_file(path) {
-        Err(source) if source.kind() != ErrorKind::NotFound => Err(Cause::Io { what: "remove", path: path.to_owned(), source }),
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(Cause::Io { what: "remove", path: path.to_owned(), source })
+        }
         _ => Ok(()),
     }
 }
@@ -862,24 +967,34 @@ fn drop_root(root: &Path) -> Result<(), Cause> {
         }
     }
     remove_file(&root.join(LOCK))?;
-    fs::remove_dir(root).map_err(|source| Cause::Io { what: "remove", path: root.to_owned(), source })
+    fs::remove_dir(root).map_err(|source| Cause::Io {
+        what: "remove",
+        path: root.to_owned(),
+        source,
+    })
 }
 
 impl Making<'_> {
     /// Copies and links ignored files of the project's checkout; nothing else, and nothing over what stands there.
     fn bring_files(&mut self, from: &Path, worktree: &Path) -> Result<(), Cause> {
         let include = worktree.join(".worktreeinclude");
-        let mut patterns: Vec<std::ffi::OsString> = self.ask.copy.iter().map(|pattern| format!("--exclude={pattern}").into()).collect();
+        let mut patterns: Vec<std::ffi::OsString> =
+            self.ask.copy.iter().map(|pattern| format!("--exclude={pattern}").into()).collect();
         if fs::symlink_metadata(&include).is_ok_and(|meta| meta.is_file()) {
             let mut option = std::ffi::OsString::from("--exclude-from=");
             option.push(&include);
             patterns.push(option);
         }
-        let links: Vec<std::ffi::OsString> = self.ask.link.iter().map(|pattern| format!("--exclude={pattern}").into()).collect();
+        let links: Vec<std::ffi::OsString> =
+            self.ask.link.iter().map(|pattern| format!("--exclude={pattern}").into()).collect();
         let linked = self.ignored(from, worktree, &links, &["--directory"])?;
         for path in &linked {
             if let Some(to) = self.room_for(worktree, path)? {
-                symlink(from.join(path), &to).map_err(|source| Cause::Io { what: "link", path: to, source })?;
+                symlink(from.join(path), &to).map_err(|source| Cause::Io {
+                    what: "link",
+                    path: to,
+                    source,
+                })?;
                 self.owner.linked.push(path.clone());
                 self.created.push(Created::Linked { path: path.clone() });
             }
@@ -896,24 +1011,48 @@ impl Making<'_> {
     }
 
     /// Untracked paths of the checkout that match, and that the worktree ignores: others would be committed by the agent.
-    fn ignored(&mut self, from: &Path, worktree: &Path, patterns: &[std::ffi::OsString], more: &[&str]) -> Result<Vec<PathBuf>, Cause> {
+    fn ignored(
+        &mut self,
+        from: &Path,
+        worktree: &Path,
+        patterns: &[std::ffi::OsString],
+        more: &[&str],
+    ) -> Result<Vec<PathBuf>, Cause> {
         if patterns.is_empty() {
             return Ok(Vec::new());
         }
-        let out = self.git.call(from).args(["ls-files", "-z", "--others", "--ignored"]).args(more).args(patterns).bytes()?;
+        let out = self
+            .git
+            .call(from)
+            .args(["ls-files", "-z", "--others", "--ignored"])
+            .args(more)
+            .args(patterns)
+            .bytes()?;
         // Without its slash a folder is asked for as the link it will be.
-        let found: Vec<PathBuf> = fields(&out).map(|path| path_of(path.strip_suffix(b"/").unwrap_or(path))).collect();
+        let found: Vec<PathBuf> =
+            fields(&out).map(|path| path_of(path.strip_suffix(b"/").unwrap_or(path))).collect();
         // Git asks nothing about what lies behind a link.
-        let (found, behind): (Vec<_>, Vec<_>) = found.into_iter().partition(|path| !leads_away(worktree, path));
-        self.notes.extend(behind.iter().map(|path| format!("`{}` was not brought along: a link or file is in its way", path.display())));
+        let (found, behind): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|path| !leads_away(worktree, path));
+        self.notes.extend(behind.iter().map(|path| {
+            format!("`{}` was not brought along: a link or file is in its way", path.display())
+        }));
         if found.is_empty() {
             return Ok(found);
         }
-        let list: Vec<u8> = found.iter().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"].concat()).collect();
-        let (_, out) = self.git.call(worktree).args(["check-ignore", "-z", "--stdin"]).stdin(list).code(&[0, 1])?;
+        let list: Vec<u8> =
+            found.iter().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"].concat()).collect();
+        let (_, out) = self
+            .git
+            .call(worktree)
+            .args(["check-ignore", "-z", "--stdin"])
+            .stdin(list)
+            .code(&[0, 1])?;
         let ignored: Vec<PathBuf> = fields(&out).map(path_of).collect();
         let open = found.iter().filter(|path| !ignored.contains(path));
-        self.notes.extend(open.map(|path| format!("`{}` was not brought along: git does not ignore it there", path.display())));
+        self.notes.extend(open.map(|path| {
+            format!("`{}` was not brought along: git does not ignore it there", path.display())
+        }));
         Ok(ignored)
     }
 
@@ -947,7 +1086,9 @@ impl Making<'_> {
 
 /// Whether one of the folders of `path` is a link or file in the worktree.
 fn leads_away(worktree: &Path, path: &Path) -> bool {
-    path.ancestors().skip(1).any(|up| fs::symlink_metadata(worktree.join(up)).is_ok_and(|meta| !meta.is_dir()))
+    path.ancestors()
+        .skip(1)
+        .any(|up| fs::symlink_metadata(worktree.join(up)).is_ok_and(|meta| !meta.is_dir()))
 }
 
 /// Makes folders one by one below a root, and says no at anything that is not a folder, links included.
@@ -977,8 +1118,10 @@ pub enum Ran {
 ///
 /// Errors: there is work, the env is in use, or something could not be removed; then the record stays, and the call can be made again.
 pub fn undo(git: &Git, locks: &Path, root: &Path, ran: Ran) -> Result<(), EnvError> {
-    let at = EnvError::at(Stage::Undo);
-    let Some((_lock, owner)) = hold_env(root).map_err(at)? else { return Ok(()) };
+    let root = &real(root);
+    let Some((_lock, owner)) = hold_env(root).map_err(EnvError::at(Stage::Undo))? else {
+        return Ok(());
+    };
     if owner.state == State::Ready && owner.env_type != EnvType::InPlace {
         let reasons = work_in(git, root, &owner, ran).map_err(EnvError::at(Stage::Undo))?;
         if !reasons.is_empty() {
@@ -990,6 +1133,12 @@ pub fn undo(git: &Git, locks: &Path, root: &Path, ran: Ran) -> Result<(), EnvErr
         return Err(halfway(Stage::Undo, root, left));
     }
     drop_root(root).map_err(EnvError::at(Stage::Undo))
+}
+
+/// The path git knows an env by, also where the env itself is gone.
+fn real(root: &Path) -> PathBuf {
+    let parent = root.parent().and_then(|parent| parent.canonicalize().ok());
+    parent.zip(root.file_name()).map_or_else(|| root.to_owned(), |(parent, name)| parent.join(name))
 }
 
 /// Takes an env's lock and reads its record; none where there is no env or only the blank beginning or end of one.
@@ -1012,7 +1161,11 @@ fn work_in(git: &Git, root: &Path, owner: &Owner, ran: Ran) -> Result<Vec<Reason
     let path = owner.worktree(root);
     if owner.env_type == EnvType::Directory {
         let files = if ran == Ran::Agent { files_in(&path)? } else { Vec::new() };
-        return Ok(if files.is_empty() { Vec::new() } else { vec![Reason::NoRepository { files }] });
+        return Ok(if files.is_empty() {
+            Vec::new()
+        } else {
+            vec![Reason::NoRepository { files }]
+        });
     }
     let Some(repo) = owner.repository() else { return Ok(Vec::new()) };
     match salvage::inspect(git, &repo, &path) {
@@ -1020,7 +1173,9 @@ fn work_in(git: &Git, root: &Path, owner: &Owner, ran: Ran) -> Result<Vec<Reason
         Verdict::Unsafe(reasons) if ran == Ran::Agent => Ok(reasons),
         // Only commits are work then, and a branch that has some stays by the comparison in its deletion.
         Verdict::Unsafe(mut reasons) => {
-            reasons.retain(|reason| !matches!(reason, Reason::Dirty { .. } | Reason::Untracked { .. }));
+            reasons.retain(|reason| {
+                !matches!(reason, Reason::Dirty { .. } | Reason::Untracked { .. })
+            });
             Ok(reasons)
         }
         Verdict::Safe(proof) => {
@@ -1028,8 +1183,13 @@ fn work_in(git: &Git, root: &Path, owner: &Owner, ran: Ran) -> Result<Vec<Reason
             if let Some(head) = proof.head().filter(|head| Some(*head) != base) {
                 return Ok(vec![Reason::Commits { head: head.to_owned() }]);
             }
-            let expendable = Expendable { discard: &[], twins: &owner.copied, links: &owner.linked };
-            let files = if ran == Ran::Agent { salvage::ignored(git, &proof, &path, &expendable)? } else { Vec::new() };
+            let expendable =
+                Expendable { discard: &[], twins: &owner.copied, links: &owner.linked };
+            let files = if ran == Ran::Agent {
+                salvage::ignored(git, &proof, &path, &expendable)?
+            } else {
+                Vec::new()
+            };
             Ok(if files.is_empty() { Vec::new() } else { vec![Reason::Ignored { files }] })
         }
     }
@@ -1038,7 +1198,9 @@ fn work_in(git: &Git, root: &Path, owner: &Owner, ran: Ran) -> Result<Vec<Reason
 fn files_in(dir: &Path) -> Result<Vec<PathBuf>, Cause> {
     let io = |source| Cause::Io { what: "read", path: dir.to_owned(), source };
     match fs::read_dir(dir) {
-        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.file_name().into()).map_err(io)).collect(),
+        Ok(entries) => {
+            entries.map(|entry| entry.map(|entry| entry.file_name().into()).map_err(io)).collect()
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(source) => Err(io(source)),
     }
@@ -1048,19 +1210,29 @@ fn files_in(dir: &Path) -> Result<Vec<PathBuf>, Cause> {
 ///
 /// Errors: the env or its record cannot be read, which is no yes either.
 pub fn inspect(git: &Git, root: &Path) -> Result<Verdict, Cause> {
+    let root = &real(root);
     let Some(owner) = read_owner(root)? else {
-        return Err(Cause::Foreign { path: root.to_owned(), why: "has no owner record".to_owned() });
+        return Err(Cause::Foreign {
+            path: root.to_owned(),
+            why: "has no owner record".to_owned(),
+        });
     };
     let path = owner.worktree(root);
     match owner.env_type {
         EnvType::InPlace => Ok(Verdict::Safe(Proof::of_nothing())),
         EnvType::Directory => {
             let files = files_in(&path)?;
-            Ok(if files.is_empty() { Verdict::Safe(Proof::of_nothing()) } else { Verdict::Unsafe(vec![Reason::NoRepository { files }]) })
+            Ok(if files.is_empty() {
+                Verdict::Safe(Proof::of_nothing())
+            } else {
+                Verdict::Unsafe(vec![Reason::NoRepository { files }])
+            })
         }
         EnvType::Worktree => match owner.repository() {
             Some(repo) => Ok(salvage::inspect(git, &repo, &path)),
-            None => Ok(Verdict::Unknown(GitError::NotARepository { path: owner.common_dir.unwrap_or(path) })),
+            None => Ok(Verdict::Unknown(GitError::NotARepository {
+                path: owner.common_dir.unwrap_or(path),
+            })),
         },
     }
 }
@@ -1080,15 +1252,24 @@ pub struct Released {
 ///
 /// `trash` must lie on the same disk. Killed anywhere, the same call goes on; see [`resume_release`] for one without a proof.
 /// Errors: in use, changed since the proof, or git could not be asked; then the env is back where it was.
-pub fn release(git: &Git, locks: &Path, root: &Path, trash: &Path, discard: &[String], proof: Proof) -> Result<Released, EnvError> {
+pub fn release(
+    git: &Git,
+    locks: &Path,
+    root: &Path,
+    trash: &Path,
+    discard: &[String],
+    proof: Proof,
+) -> Result<Released, EnvError> {
     let stage = || EnvError::at(Stage::Release);
+    let root = &real(root);
     let missing = || Cause::Foreign { path: root.to_owned(), why: "is no env".to_owned() };
     let (_lock, owner) = hold_env(root).map_err(stage())?.ok_or_else(|| stage()(missing()))?;
     if owner.env_type == EnvType::InPlace {
         return let_place_go(locks, root, &owner).map_err(stage());
     }
     let moved = trash.join(&owner.key);
-    fs::create_dir_all(trash).map_err(|source| stage()(Cause::Io { what: "make", path: trash.to_owned(), source }))?;
+    fs::create_dir_all(trash)
+        .map_err(|source| stage()(Cause::Io { what: "make", path: trash.to_owned(), source }))?;
     if fs::symlink_metadata(&moved).is_ok() {
         let why = "is there already".to_owned();
         return Err(stage()(Cause::Foreign { path: moved, why }));
@@ -1101,10 +1282,19 @@ fn rename(from: &Path, to: &Path) -> Result<(), Cause> {
     fs::rename(from, to).map_err(|source| Cause::Io { what: "move", path: from.to_owned(), source })
 }
 
-fn finish(git: &Git, locks: &Path, root: &Path, moved: &Path, mut owner: Owner, discard: &[String], proof: Proof) -> Result<Released, EnvError> {
+fn finish(
+    git: &Git,
+    locks: &Path,
+    root: &Path,
+    moved: &Path,
+    mut owner: Owner,
+    discard: &[String],
+    proof: Proof,
+) -> Result<Released, EnvError> {
     let head = proof.head().map(str::to_owned);
     let expendable = Expendable { discard, twins: &owner.copied, links: &owner.linked };
-    let ignored = match salvage::release(git, locks, proof, &moved.join(&owner.folder), &expendable) {
+    let ignored = match salvage::release(git, locks, proof, &moved.join(&owner.folder), &expendable)
+    {
         Ok(ignored) => ignored,
         Err(error) => {
             let cause = match error {
@@ -1112,7 +1302,11 @@ fn finish(git: &Git, locks: &Path, root: &Path, moved: &Path, mut owner: Owner, 
                 ReleaseError::Git(error) => error.into(),
             };
             let left = rename(moved, root).err().map(|error| error.to_string());
-            return Err(EnvError { stage: Stage::Release, cause, left: left.into_iter().collect() });
+            return Err(EnvError {
+                stage: Stage::Release,
+                cause,
+                left: left.into_iter().collect(),
+            });
         }
     };
     owner.state = State::Released;
@@ -1124,10 +1318,15 @@ fn finish(git: &Git, locks: &Path, root: &Path, moved: &Path, mut owner: Owner, 
 /// Removes what is empty of a moved env, and all of it where nothing is left; else writes down that it was let go.
 fn tidy(moved: &Path, owner: &Owner, clean: bool) -> Result<Option<PathBuf>, Cause> {
     let mut empty = clean;
-    for name in [OUTPUT, LOGS].into_iter().chain((owner.env_type == EnvType::Directory).then_some(owner.folder.as_str())) {
+    for name in [OUTPUT, LOGS]
+        .into_iter()
+        .chain((owner.env_type == EnvType::Directory).then_some(owner.folder.as_str()))
+    {
         match fs::remove_dir(moved.join(name)) {
             Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => empty = false,
-            Err(source) if source.kind() != ErrorKind::NotFound => return Err(Cause::Io { what: "remove", path: moved.join(name), source }),
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(Cause::Io { what: "remove", path: moved.join(name), source });
+            }
             _ => {}
         }
     }
@@ -1151,8 +1350,15 @@ fn let_place_go(locks: &Path, root: &Path, owner: &Owner) -> Result<Released, Ca
 /// Goes on with a release that was killed after its env was moved; none where there is nothing to go on with.
 ///
 /// It needs no proof from before: the env is inspected where it now lies.
-pub fn resume_release(git: &Git, locks: &Path, root: &Path, trash: &Path, discard: &[String]) -> Result<Option<Released>, EnvError> {
+pub fn resume_release(
+    git: &Git,
+    locks: &Path,
+    root: &Path,
+    trash: &Path,
+    discard: &[String],
+) -> Result<Option<Released>, EnvError> {
     let stage = || EnvError::at(Stage::Release);
+    let root = &real(root);
     let key = root.file_name().unwrap_or_default();
     let moved = trash.join(key);
     if fs::symlink_metadata(root).is_ok() || fs::symlink_metadata(&moved).is_err() {
@@ -1163,7 +1369,9 @@ pub fn resume_release(git: &Git, locks: &Path, root: &Path, trash: &Path, discar
     if owner.state == State::Released {
         return Ok(Some(Released { branch, head: None, kept: Some(moved), ignored: Vec::new() }));
     }
-    if let Some(done) = already_let_go(git, &root_worktree(root, &owner), &moved, &owner).map_err(stage())? {
+    if let Some(done) =
+        already_let_go(git, &root_worktree(root, &owner), &moved, &owner).map_err(stage())?
+    {
         return Ok(Some(done));
     }
     // Back to where git knows it, so that the ordinary way applies from its beginning.
@@ -1182,7 +1390,12 @@ fn root_worktree(root: &Path, owner: &Owner) -> PathBuf {
 }
 
 /// Whether a killed release had come past its registration: then git can prove nothing any more, and what is left is kept.
-fn already_let_go(git: &Git, path: &Path, moved: &Path, owner: &Owner) -> Result<Option<Released>, Cause> {
+fn already_let_go(
+    git: &Git,
+    path: &Path,
+    moved: &Path,
+    owner: &Owner,
+) -> Result<Option<Released>, Cause> {
     let registered = match owner.repository() {
         Some(repo) => worktree::list(git, &repo)?.iter().any(|known| known.path == path),
         None => false,
@@ -1192,7 +1405,13 @@ fn already_let_go(git: &Git, path: &Path, moved: &Path, owner: &Owner) -> Result
     }
     let mut done = owner.clone();
     done.state = State::Released;
-    let clean = fs::symlink_metadata(moved.join(&owner.folder)).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let clean = fs::symlink_metadata(moved.join(&owner.folder))
+        .is_err_and(|error| error.kind() == ErrorKind::NotFound);
     let kept = tidy(moved, &done, clean)?;
-    Ok(Some(Released { branch: owner.branch.as_ref().map(|branch| branch.name.clone()), head: None, kept, ignored: Vec::new() }))
+    Ok(Some(Released {
+        branch: owner.branch.as_ref().map(|branch| branch.name.clone()),
+        head: None,
+        kept,
+        ignored: Vec::new(),
+    }))
 }

@@ -106,7 +106,10 @@ impl GitError {
     pub fn retry(&self) -> Retry {
         match self {
             GitError::Locked { .. } => Retry::After(1_000),
-            GitError::Timeout { .. } | GitError::Run(_) | GitError::Failed { .. } | GitError::Io { .. } => Retry::After(5_000),
+            GitError::Timeout { .. }
+            | GitError::Run(_)
+            | GitError::Failed { .. }
+            | GitError::Io { .. } => Retry::After(5_000),
             GitError::NotARepository { .. }
             | GitError::ChooseABase { .. }
             | GitError::Unborn { .. }
@@ -118,10 +121,15 @@ impl GitError {
     /// Whose move it is.
     pub fn fault(&self) -> Fault {
         match self {
-            GitError::NotARepository { .. } | GitError::ChooseABase { .. } | GitError::Unborn { .. } | GitError::NoSuchRef { .. } => Fault::User,
-            GitError::Locked { .. } | GitError::Timeout { .. } | GitError::Run(_) | GitError::Failed { .. } | GitError::Io { .. } => {
-                Fault::Environment
-            }
+            GitError::NotARepository { .. }
+            | GitError::ChooseABase { .. }
+            | GitError::Unborn { .. }
+            | GitError::NoSuchRef { .. } => Fault::User,
+            GitError::Locked { .. }
+            | GitError::Timeout { .. }
+            | GitError::Run(_)
+            | GitError::Failed { .. }
+            | GitError::Io { .. } => Fault::Environment,
             GitError::Odd { .. } => Fault::Bug,
         }
     }
@@ -183,7 +191,8 @@ impl Git {
     pub fn new<N: AsRef<OsStr>, V: AsRef<OsStr>>(env: impl IntoIterator<Item = (N, V)>) -> Git {
         let stray = |name: &OsStr| {
             let bytes = name.as_bytes();
-            let git = bytes.starts_with(b"GIT_") && !KEPT.iter().any(|kept| kept.as_bytes() == bytes);
+            let git =
+                bytes.starts_with(b"GIT_") && !KEPT.iter().any(|kept| kept.as_bytes() == bytes);
             git || bytes == b"LANGUAGE" || bytes.starts_with(b"LC_")
         };
         let mut kept: BTreeMap<OsString, OsString> = env
@@ -228,6 +237,11 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
     pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
@@ -305,7 +319,10 @@ impl Call<'_> {
 fn text(args: &[String], bytes: &[u8]) -> Result<String, GitError> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.trim_end_matches('\n').to_owned()),
-        Err(_) => Err(GitError::Odd { args: args.to_owned(), answer: String::from_utf8_lossy(bytes).into_owned() }),
+        Err(_) => Err(GitError::Odd {
+            args: args.to_owned(),
+            answer: String::from_utf8_lossy(bytes).into_owned(),
+        }),
     }
 }
 
@@ -320,7 +337,8 @@ pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
 
 /// Whether `text` is a full object name and so can be neither an option nor a range.
 pub fn is_oid(text: &str) -> bool {
-    (text.len() == 40 || text.len() == 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    (text.len() == 40 || text.len() == 64)
+        && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 pub(crate) fn require_oid(text: &str) -> Result<&str, GitError> {
@@ -357,26 +375,66 @@ pub fn discover(git: &Git, dir: &Path) -> Result<Repository, GitError> {
     if !dir.is_dir() {
         return Err(no_repository());
     }
-    let asked = git.call(&dir).args(["rev-parse", "--is-bare-repository", "--is-inside-work-tree"]).line();
-    let flags = match asked {
-        Err(GitError::Failed { .. }) if !looks_like_a_repository(&dir) => return Err(no_repository()),
+    let seen = match see(git, &dir) {
+        Err(GitError::Failed { .. }) if !looks_like_a_repository(&dir) => {
+            return Err(no_repository());
+        }
         other => other?,
     };
-    let (bare, inside) = match flags.split_once('\n') {
-        Some((bare, inside)) => (bare == "true", inside == "true"),
-        None => return Err(GitError::Odd { args: vec!["rev-parse".to_owned()], answer: flags }),
+    let common_dir = canonical(&seen.common_dir)?;
+    let Some(top) = seen.top else {
+        return Ok(Repository {
+            common_dir,
+            top: None,
+            sub_dir: PathBuf::new(),
+            bare: seen.bare,
+            linked: false,
+        });
     };
-    let absolute = |what: &str| git.call(&dir).args(["rev-parse", "--path-format=absolute", what]).path().and_then(|path| canonical(&path));
-    let common_dir = absolute("--git-common-dir")?;
-    if !inside {
-        return Ok(Repository { common_dir, top: None, sub_dir: PathBuf::new(), bare, linked: false });
-    }
-    let top = absolute("--show-toplevel")?;
-    let linked = absolute("--git-dir")? != common_dir;
+    let top = canonical(&top)?;
+    let linked = canonical(&seen.git_dir)? != common_dir;
     let sub_dir = dir.strip_prefix(&top).map(Path::to_owned).unwrap_or_default();
     // Seen from a linked worktree of a bare repository, only the shared settings say that it is bare.
-    let bare = bare || (linked && is_bare(git, &common_dir)?);
+    let bare = seen.bare || (linked && is_bare(git, &common_dir)?);
     Ok(Repository { common_dir, top: Some(top), sub_dir, bare, linked })
+}
+
+struct Seen {
+    bare: bool,
+    common_dir: PathBuf,
+    git_dir: PathBuf,
+    top: Option<PathBuf>,
+}
+
+fn see(git: &Git, dir: &Path) -> Result<Seen, GitError> {
+    let ask = [
+        "--is-bare-repository",
+        "--path-format=absolute",
+        "--git-common-dir",
+        "--git-dir",
+        "--show-toplevel",
+    ];
+    let (code, out) = git.call(dir).arg("rev-parse").args(ask).code(&[0, 128])?;
+    let lines: Vec<&[u8]> =
+        out.strip_suffix(b"\n").unwrap_or(&out).split(|byte| *byte == b'\n').collect();
+    // One answer a line, unless a path has a line break in it.
+    if let (0, [bare, common_dir, git_dir, top]) = (code, lines.as_slice()) {
+        return Ok(Seen {
+            bare: *bare == b"true",
+            common_dir: path_of(common_dir),
+            git_dir: path_of(git_dir),
+            top: Some(path_of(top)),
+        });
+    }
+    let one = |what: &str| git.call(dir).args(["rev-parse", "--path-format=absolute", what]);
+    let inside = one("--is-inside-work-tree").line()? == "true";
+    let top = if inside { Some(one("--show-toplevel").path()?) } else { None };
+    Ok(Seen {
+        bare: is_bare(git, dir)?,
+        common_dir: one("--git-common-dir").path()?,
+        git_dir: one("--git-dir").path()?,
+        top,
+    })
 }
 
 fn is_bare(git: &Git, common_dir: &Path) -> Result<bool, GitError> {
@@ -384,15 +442,23 @@ fn is_bare(git: &Git, common_dir: &Path) -> Result<bool, GitError> {
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, GitError> {
-    path.canonicalize().map_err(|source| GitError::Io { what: "resolve", path: path.to_owned(), source })
+    path.canonicalize().map_err(|source| GitError::Io {
+        what: "resolve",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Tells "no repository" from "one that git refuses", which have the same exit code.
 fn looks_like_a_repository(dir: &Path) -> bool {
     // A folder that may not be looked into may well be one.
-    let there = |path: PathBuf| fs::symlink_metadata(path).map_or_else(|error| error.kind() != io::ErrorKind::NotFound, |_| true);
+    let there = |path: PathBuf| {
+        fs::symlink_metadata(path)
+            .map_or_else(|error| error.kind() != io::ErrorKind::NotFound, |_| true)
+    };
     let is_git_dir = |dir: &Path| there(dir.join("HEAD")) && there(dir.join("objects"));
-    dir.ancestors().any(|up| up.join(".git").is_file() || is_git_dir(&up.join(".git")) || is_git_dir(up))
+    dir.ancestors()
+        .any(|up| up.join(".git").is_file() || is_git_dir(&up.join(".git")) || is_git_dir(up))
 }
 
 /// Where work starts: a branch or ref as people write it, and its commit.
@@ -417,8 +483,14 @@ pub fn base(git: &Git, repo: &Repository, wanted: Option<&str>) -> Result<Base, 
 fn requested(git: &Git, repo: &Repository, wanted: &str) -> Result<Base, GitError> {
     let remotes = remote_branches(git, repo)?;
     let remote = remotes.remote.as_deref().unwrap_or("origin");
-    let names = [format!("refs/remotes/{remote}/{wanted}"), format!("refs/remotes/{wanted}"), format!("refs/heads/{wanted}"), format!("refs/tags/{wanted}")];
-    let shown = [format!("{remote}/{wanted}"), wanted.to_owned(), wanted.to_owned(), wanted.to_owned()];
+    let names = [
+        format!("refs/remotes/{remote}/{wanted}"),
+        format!("refs/remotes/{wanted}"),
+        format!("refs/heads/{wanted}"),
+        format!("refs/tags/{wanted}"),
+    ];
+    let shown =
+        [format!("{remote}/{wanted}"), wanted.to_owned(), wanted.to_owned(), wanted.to_owned()];
     for (name, branch) in names.iter().zip(shown) {
         if ref_exists(git, repo, name)?
             && let Some(oid) = commit(git, repo, name)?
@@ -444,7 +516,10 @@ pub(crate) fn commit(git: &Git, repo: &Repository, rev: &str) -> Result<Option<S
         return Ok(None);
     }
     let peeled = format!("{rev}^{{commit}}");
-    let (code, out) = git.call(repo.seat()).args(["rev-parse", "--verify", "--quiet", "--end-of-options", &peeled]).code(&[0, 1, 128])?;
+    let (code, out) = git
+        .call(repo.seat())
+        .args(["rev-parse", "--verify", "--quiet", "--end-of-options", &peeled])
+        .code(&[0, 1, 128])?;
     let oid = String::from_utf8_lossy(&out).trim().to_owned();
     Ok((code == 0 && is_oid(&oid)).then_some(oid))
 }
@@ -460,23 +535,30 @@ struct Remotes {
 }
 
 fn remote_branches(git: &Git, repo: &Repository) -> Result<Remotes, GitError> {
-    let names = git.call(repo.seat()).args(["remote"]).line()?;
     let format = "--format=%(refname) %(objectname) %(symref)";
     let refs = git.call(repo.seat()).args(["for-each-ref", format, "refs/remotes/"]).line()?;
     let rows: Vec<(&str, &str, &str)> = refs
         .lines()
         .filter_map(|row| {
             let mut parts = row.split(' ');
-            Some((parts.next()?.strip_prefix("refs/remotes/")?, parts.next()?, parts.next().unwrap_or("")))
+            Some((
+                parts.next()?.strip_prefix("refs/remotes/")?,
+                parts.next()?,
+                parts.next().unwrap_or(""),
+            ))
         })
         .collect();
-    let below = |remote: &str, name: &str| name.strip_prefix(remote).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned);
-    let mut with: Vec<&str> = names.lines().filter(|remote| rows.iter().any(|row| below(remote, row.0).is_some())).collect();
-    // Refs of a remote whose settings are gone still say what was fetched.
-    if with.is_empty() && rows.iter().any(|row| below("origin", row.0).is_some()) {
-        with.push("origin");
-    }
-    let remote = with.iter().find(|name| **name == "origin").or(if with.len() == 1 { with.first() } else { None }).map(|name| (*name).to_owned());
+    let below = |remote: &str, name: &str| {
+        name.strip_prefix(remote).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned)
+    };
+    let has_branches = |remote: &str| rows.iter().any(|row| below(remote, row.0).is_some());
+    let remote = if has_branches("origin") {
+        Some("origin".to_owned())
+    } else {
+        let names = git.call(repo.seat()).arg("remote").line()?;
+        let mut with = names.lines().filter(|remote| has_branches(remote));
+        with.next().filter(|_| with.next().is_none()).map(str::to_owned)
+    };
     let all = rows.iter().filter(|row| row.2.is_empty()).map(|row| row.0.to_owned()).collect();
     let mut found = Remotes { remote, branches: BTreeMap::new(), head: None, all };
     if let Some(remote) = &found.remote {
@@ -486,7 +568,8 @@ fn remote_branches(git: &Git, repo: &Repository) -> Result<Remotes, GitError> {
                     found.branches.insert(short, (*oid).to_owned());
                 }
                 Some(short) if short == "HEAD" => {
-                    found.head = symref.strip_prefix("refs/remotes/").and_then(|to| below(remote, to));
+                    found.head =
+                        symref.strip_prefix("refs/remotes/").and_then(|to| below(remote, to));
                 }
                 _ => {}
             }
@@ -503,9 +586,14 @@ fn default_base(git: &Git, repo: &Repository) -> Result<Base, GitError> {
         }
         return Err(GitError::ChooseABase { candidates: remotes.all });
     };
-    let only = if remotes.branches.len() == 1 { remotes.branches.keys().next().map(String::as_str) } else { None };
+    let only = if remotes.branches.len() == 1 {
+        remotes.branches.keys().next().map(String::as_str)
+    } else {
+        None
+    };
     let named = [remotes.head.as_deref(), Some("main"), Some("master"), only];
-    let found = named.into_iter().flatten().find_map(|name| Some((name, remotes.branches.get(name)?)));
+    let found =
+        named.into_iter().flatten().find_map(|name| Some((name, remotes.branches.get(name)?)));
     match found {
         Some((name, oid)) => Ok(Base { branch: format!("{remote}/{name}"), oid: oid.clone() }),
         None => Err(GitError::ChooseABase { candidates: remotes.all.clone() }),
@@ -513,11 +601,19 @@ fn default_base(git: &Git, repo: &Repository) -> Result<Base, GitError> {
 }
 
 fn checked_out_base(git: &Git, repo: &Repository) -> Result<Base, GitError> {
-    let (code, out) = git.call(&repo.common_dir).args(["symbolic-ref", "--quiet", "--short", "HEAD"]).code(&[0, 1])?;
+    let (code, out) = git
+        .call(&repo.common_dir)
+        .args(["symbolic-ref", "--quiet", "--short", "HEAD"])
+        .code(&[0, 1])?;
     let branch = String::from_utf8_lossy(&out).trim().to_owned();
     if code == 1 {
-        let heads = git.call(repo.seat()).args(["for-each-ref", "--format=%(refname:short)", "refs/heads/"]).line()?;
-        return Err(GitError::ChooseABase { candidates: heads.lines().map(str::to_owned).collect() });
+        let heads = git
+            .call(repo.seat())
+            .args(["for-each-ref", "--format=%(refname:short)", "refs/heads/"])
+            .line()?;
+        return Err(GitError::ChooseABase {
+            candidates: heads.lines().map(str::to_owned).collect(),
+        });
     }
     match commit(git, repo, &format!("refs/heads/{branch}"))? {
         Some(oid) => Ok(Base { branch, oid }),
@@ -531,20 +627,31 @@ fn checked_out_base(git: &Git, repo: &Repository) -> Result<Base, GitError> {
 pub enum FetchOutcome {
     Fetched,
     /// Asked less than a minute ago, with or without success.
-    Skipped { refs_age_s: Option<u64> },
+    Skipped {
+        refs_age_s: Option<u64>,
+    },
     NoRemote,
     /// The refs stand as they were, that long ago.
-    Failed { why: String, refs_age_s: Option<u64> },
+    Failed {
+        why: String,
+        refs_age_s: Option<u64>,
+    },
 }
 
 /// Fetches the remote's branches, at most once in [`FETCH_EVERY`] per repository, into remote-tracking refs only.
 ///
 /// `folder` is one of ours, for the stamps and the lock; a failure is an outcome, since work can start from what is known.
 /// Errors: the folder cannot be used.
-pub fn fetch(git: &Git, repo: &Repository, folder: &Path, timeout: Duration) -> Result<FetchOutcome, GitError> {
+pub fn fetch(
+    git: &Git,
+    repo: &Repository,
+    folder: &Path,
+    timeout: Duration,
+) -> Result<FetchOutcome, GitError> {
     let Some(remote) = fetched_remote(git, repo)? else { return Ok(FetchOutcome::NoRemote) };
     let key = key(&repo.common_dir);
-    let (tried, fetched) = (folder.join(format!("{key}.tried")), folder.join(format!("{key}.fetched")));
+    let (tried, fetched) =
+        (folder.join(format!("{key}.tried")), folder.join(format!("{key}.fetched")));
     let io = |path: &Path| {
         let path = path.to_owned();
         move |source| GitError::Io { what: "use", path, source }
@@ -553,7 +660,9 @@ pub fn fetch(git: &Git, repo: &Repository, folder: &Path, timeout: Duration) -> 
     let lock = folder.join(format!("{key}.fetch"));
     // Whoever waited here for another's fetch finds its stamp and goes on.
     let _held = wait_for(&lock)?;
-    let refs_age_s = || age(&fetched).or_else(|| age(&repo.common_dir.join("FETCH_HEAD"))).map(|age| age.as_secs());
+    let refs_age_s = || {
+        age(&fetched).or_else(|| age(&repo.common_dir.join("FETCH_HEAD"))).map(|age| age.as_secs())
+    };
     if age(&tried).is_some_and(|age| age < FETCH_EVERY) {
         return Ok(FetchOutcome::Skipped { refs_age_s: refs_age_s() });
     }
@@ -563,7 +672,9 @@ pub fn fetch(git: &Git, repo: &Repository, folder: &Path, timeout: Duration) -> 
             File::create(&fetched).map_err(io(&fetched))?;
             Ok(FetchOutcome::Fetched)
         }
-        Err(GitError::Failed { stderr, .. }) => Ok(FetchOutcome::Failed { why: stderr, refs_age_s: refs_age_s() }),
+        Err(GitError::Failed { stderr, .. }) => {
+            Ok(FetchOutcome::Failed { why: stderr, refs_age_s: refs_age_s() })
+        }
         Err(error) => Ok(FetchOutcome::Failed { why: error.to_string(), refs_age_s: refs_age_s() }),
     }
 }
@@ -572,17 +683,36 @@ fn fetched_remote(git: &Git, repo: &Repository) -> Result<Option<String>, GitErr
     let names = git.call(repo.seat()).args(["remote"]).line()?;
     let names: Vec<&str> = names.lines().collect();
     let known = remote_branches(git, repo)?.remote.filter(|known| names.contains(&known.as_str()));
-    let only = || names.iter().find(|name| **name == "origin").or(if names.len() == 1 { names.first() } else { None });
+    let only = || {
+        names.iter().find(|name| **name == "origin").or(if names.len() == 1 {
+            names.first()
+        } else {
+            None
+        })
+    };
     Ok(known.or_else(|| only().map(|name| (*name).to_owned())))
 }
 
 fn run_fetch(git: &Git, repo: &Repository, remote: &str) -> Result<(), GitError> {
     let setting = format!("remote.{remote}.fetch");
-    let (_, out) = git.call(repo.seat()).args(["config", "-z", "--get-all", &setting]).code(&[0, 1])?;
-    let into = |spec: &[u8]| spec.splitn(2, |byte| *byte == b':').nth(1).is_some_and(|to| to.starts_with(b"refs/remotes/"));
+    let (_, out) =
+        git.call(repo.seat()).args(["config", "-z", "--get-all", &setting]).code(&[0, 1])?;
+    let into = |spec: &[u8]| {
+        spec.splitn(2, |byte| *byte == b':')
+            .nth(1)
+            .is_some_and(|to| to.starts_with(b"refs/remotes/"))
+    };
     let specs: Vec<&[u8]> = fields(&out).collect();
     let own = !specs.is_empty() && specs.iter().all(|spec| spec.starts_with(b"^") || into(spec));
-    let quiet = ["fetch", "--quiet", "--no-tags", "--no-prune", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance"];
+    let quiet = [
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-prune",
+        "--no-write-fetch-head",
+        "--no-recurse-submodules",
+        "--no-auto-maintenance",
+    ];
     let mut call = git.call(repo.seat()).args(quiet);
     if !own {
         // A mirror's refspec would write over the user's branches.
@@ -640,11 +770,21 @@ pub struct Facts {
 /// Asks git about `worktree`: what stands there against the base, and how it lies to target and remotes.
 ///
 /// Errors: whatever could not be asked; no fact is guessed.
-pub fn facts(git: &Git, worktree: &Path, base_oid: &str, target: Option<&str>) -> Result<Facts, GitError> {
+pub fn facts(
+    git: &Git,
+    worktree: &Path,
+    base_oid: &str,
+    target: Option<&str>,
+) -> Result<Facts, GitError> {
     let base = require_oid(base_oid)?;
     let status = status(git.call(worktree))?;
-    let head = status.head.clone().ok_or_else(|| GitError::Unborn { branch: status.branch.clone().unwrap_or_default() })?;
-    let count = |args: &[&str]| git.call(worktree).args(["rev-list", "--count", "--end-of-options"]).args(args).number();
+    let head = status
+        .head
+        .clone()
+        .ok_or_else(|| GitError::Unborn { branch: status.branch.clone().unwrap_or_default() })?;
+    let count = |args: &[&str]| {
+        git.call(worktree).args(["rev-list", "--count", "--end-of-options"]).args(args).number()
+    };
     let ahead = if head == base { 0 } else { count(&[&format!("{base}..{head}")])? };
     let behind = match target {
         Some(target) => match target_commit(git, worktree, target)? {
@@ -654,10 +794,21 @@ pub fn facts(git: &Git, worktree: &Path, base_oid: &str, target: Option<&str>) -
         None => None,
     };
     let remotes = git.call(worktree).args(["remote"]).line()?;
-    let unpushed = if remotes.is_empty() { None } else { Some(count_unpushed(git, worktree, &head)?) };
+    let unpushed =
+        if remotes.is_empty() { None } else { Some(count_unpushed(git, worktree, &head)?) };
     let (mut files, insertions, deletions) = differences(git, worktree, base)?;
     files += u64::try_from(status.untracked.len()).unwrap_or(u64::MAX);
-    Ok(Facts { head, branch: status.branch.clone(), dirty: status.is_dirty(), ahead, behind, unpushed, files, insertions, deletions })
+    Ok(Facts {
+        head,
+        branch: status.branch.clone(),
+        dirty: status.is_dirty(),
+        ahead,
+        behind,
+        unpushed,
+        files,
+        insertions,
+        deletions,
+    })
 }
 
 fn count_unpushed(git: &Git, worktree: &Path, head: &str) -> Result<u64, GitError> {
@@ -668,7 +819,10 @@ fn count_unpushed(git: &Git, worktree: &Path, head: &str) -> Result<u64, GitErro
 fn target_commit(git: &Git, worktree: &Path, target: &str) -> Result<Option<String>, GitError> {
     for space in ["refs/heads/", "refs/remotes/origin/", "refs/remotes/"] {
         let name = format!("{space}{target}^{{commit}}");
-        let (code, out) = git.call(worktree).args(["rev-parse", "--verify", "--quiet", "--end-of-options", &name]).code(&[0, 1, 128])?;
+        let (code, out) = git
+            .call(worktree)
+            .args(["rev-parse", "--verify", "--quiet", "--end-of-options", &name])
+            .code(&[0, 1, 128])?;
         let oid = String::from_utf8_lossy(&out).trim().to_owned();
         if code == 0 && is_oid(&oid) {
             return Ok(Some(oid));
@@ -678,13 +832,29 @@ fn target_commit(git: &Git, worktree: &Path, target: &str) -> Result<Option<Stri
 }
 
 fn differences(git: &Git, worktree: &Path, base: &str) -> Result<(u64, u64, u64), GitError> {
-    let plain = ["diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-relative", "--ignore-submodules=dirty", base, "--"];
+    let plain = [
+        "diff",
+        "--numstat",
+        "-z",
+        "--no-renames",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-relative",
+        "--ignore-submodules=dirty",
+        base,
+        "--",
+    ];
     let out = git.call(worktree).args(plain).bytes()?;
     let mut sums = (0, 0, 0);
     for row in fields(&out) {
         let mut columns = row.split(|byte| *byte == b'\t');
         // A binary file counts as changed, with `-` for both numbers.
-        let mut number = || columns.next().and_then(|column| std::str::from_utf8(column).ok()?.parse::<u64>().ok()).unwrap_or(0);
+        let mut number = || {
+            columns
+                .next()
+                .and_then(|column| std::str::from_utf8(column).ok()?.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
         sums = (sums.0 + 1, sums.1 + number(), sums.2 + number());
     }
     Ok(sums)
@@ -709,7 +879,16 @@ impl Status {
 
 /// Asks for the status of the worktree that `call` is about, whatever the user's settings hide.
 pub(crate) fn status(call: Call<'_>) -> Result<Status, GitError> {
-    let plain = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignore-submodules=none", "--no-renames", "--no-ahead-behind"];
+    let plain = [
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "-z",
+        "--untracked-files=all",
+        "--ignore-submodules=none",
+        "--no-renames",
+        "--no-ahead-behind",
+    ];
     let out = call.args(plain).bytes()?;
     let mut status = Status::default();
     for row in fields(&out) {
@@ -744,7 +923,8 @@ fn nth_field(row: &[u8], n: usize) -> PathBuf {
 /// Tracked files that git was told not to look at (`assume-unchanged`, `skip-worktree`) and that stand there: no status shows their changes.
 pub(crate) fn unwatched(call: Call<'_>, work_tree: &Path) -> Result<Vec<PathBuf>, GitError> {
     let out = call.args(["ls-files", "-v", "-z"]).bytes()?;
-    let flagged = fields(&out).filter(|row| row.first().is_some_and(|tag| tag.is_ascii_lowercase() || *tag == b'S'));
+    let flagged = fields(&out)
+        .filter(|row| row.first().is_some_and(|tag| tag.is_ascii_lowercase() || *tag == b'S'));
     let paths = flagged.map(|row| path_of(row.get(2..).unwrap_or_default()));
     Ok(paths.filter(|path| fs::symlink_metadata(work_tree.join(path)).is_ok()).collect())
 }
@@ -767,9 +947,20 @@ pub fn count(git: &Git, repo: &Repository, old: &str, new: &str) -> Result<u64, 
 }
 
 /// Reads the file that stands at `path` in the commit `oid`, without filters; none where none stands there.
-pub fn file_at(git: &Git, repo: &Repository, oid: &str, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+pub fn file_at(
+    git: &Git,
+    repo: &Repository,
+    oid: &str,
+    path: &str,
+) -> Result<Option<Vec<u8>>, GitError> {
     let name = format!("{}:{path}", require_oid(oid)?);
-    if !git.call(repo.seat()).args(["cat-file", "-e", "--end-of-options", &name]).output()?.status.success() {
+    if !git
+        .call(repo.seat())
+        .args(["cat-file", "-e", "--end-of-options", &name])
+        .output()?
+        .status
+        .success()
+    {
         return Ok(None);
     }
     git.call(repo.seat()).args(["cat-file", "blob", "--end-of-options", &name]).bytes().map(Some)

@@ -25,24 +25,46 @@ mod tests;
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum Reason {
     /// Tracked files with changes that no commit holds.
-    Dirty { files: Vec<PathBuf> },
-    Untracked { files: Vec<PathBuf> },
+    Dirty {
+        files: Vec<PathBuf>,
+    },
+    Untracked {
+        files: Vec<PathBuf>,
+    },
     /// Tracked files that git was told not to look at.
-    Unwatched { files: Vec<PathBuf> },
+    Unwatched {
+        files: Vec<PathBuf>,
+    },
     /// A merge, rebase or the like that was begun.
-    UnderWay { what: String },
+    UnderWay {
+        what: String,
+    },
     /// Commits that only the detached HEAD holds.
-    Detached { head: String, commits: u64 },
+    Detached {
+        head: String,
+        commits: u64,
+    },
     /// Refs that live and die with the worktree.
-    PrivateRefs { refs: Vec<String> },
+    PrivateRefs {
+        refs: Vec<String>,
+    },
     /// Commits in a submodule that are on no remote of it.
-    Submodule { path: PathBuf, commits: u64 },
+    Submodule {
+        path: PathBuf,
+        commits: u64,
+    },
     /// Commits since the base; asked only where the branch itself is to go.
-    Commits { head: String },
+    Commits {
+        head: String,
+    },
     /// Files that git ignores; asked only where they would go too.
-    Ignored { files: Vec<PathBuf> },
+    Ignored {
+        files: Vec<PathBuf>,
+    },
     /// Files in a place that no repository looks after.
-    NoRepository { files: Vec<PathBuf> },
+    NoRepository {
+        files: Vec<PathBuf>,
+    },
 }
 
 impl Reason {
@@ -104,7 +126,8 @@ impl Proof {
 ///
 /// The branch it is on is kept, so commits on any branch, tag or remote are safe; a stash lies in the repository and stays.
 pub fn inspect(git: &Git, repo: &Repository, path: &Path) -> Verdict {
-    let looked = if gone(path) { look_at_registration(git, repo, path) } else { look(git, repo, path) };
+    let looked =
+        if gone(path) { look_at_registration(git, repo, path) } else { look(git, repo, path) };
     match looked {
         Ok((proven, reasons)) if reasons.is_empty() => Verdict::Safe(Proof { what: proven }),
         Ok((_, reasons)) => Verdict::Unsafe(reasons),
@@ -124,11 +147,23 @@ fn look(git: &Git, repo: &Repository, path: &Path) -> Result<(Proven, Vec<Reason
     }
     let git_dir = worktree::git_dir(git, path)?;
     let (head, reasons) = reasons(git, repo, &git_dir, path)?;
-    Ok((Proven::Worktree { repo: repo.clone(), path: path.to_owned(), git_dir: Some(git_dir), head }, reasons))
+    Ok((
+        Proven::Worktree {
+            repo: repo.clone(),
+            path: path.to_owned(),
+            git_dir: Some(git_dir),
+            head,
+        },
+        reasons,
+    ))
 }
 
 /// A folder that somebody deleted holds nothing; its registration may still hold a detached HEAD.
-fn look_at_registration(git: &Git, repo: &Repository, path: &Path) -> Result<(Proven, Vec<Reason>), GitError> {
+fn look_at_registration(
+    git: &Git,
+    repo: &Repository,
+    path: &Path,
+) -> Result<(Proven, Vec<Reason>), GitError> {
     let known = worktree::list(git, repo)?.into_iter().find(|known| known.path == path);
     let head = known.as_ref().and_then(|known| known.head.clone());
     let mut reasons = Vec::new();
@@ -137,10 +172,18 @@ fn look_at_registration(git: &Git, repo: &Repository, path: &Path) -> Result<(Pr
     {
         reasons.extend(detached(git, repo, head)?);
     }
-    Ok((Proven::Worktree { repo: repo.clone(), path: path.to_owned(), git_dir: None, head }, reasons))
+    Ok((
+        Proven::Worktree { repo: repo.clone(), path: path.to_owned(), git_dir: None, head },
+        reasons,
+    ))
 }
 
-fn reasons(git: &Git, repo: &Repository, git_dir: &Path, at: &Path) -> Result<(Option<String>, Vec<Reason>), GitError> {
+fn reasons(
+    git: &Git,
+    repo: &Repository,
+    git_dir: &Path,
+    at: &Path,
+) -> Result<(Option<String>, Vec<Reason>), GitError> {
     let call = || git.call_at(git_dir, at);
     let mut reasons = Vec::new();
     let status = git::status(call())?;
@@ -154,13 +197,25 @@ fn reasons(git: &Git, repo: &Repository, git_dir: &Path, at: &Path) -> Result<(O
     if !unwatched.is_empty() {
         reasons.push(Reason::Unwatched { files: unwatched });
     }
-    reasons.extend(worktree::under_way(git_dir).into_iter().map(|what| Reason::UnderWay { what: what.to_owned() }));
+    reasons.extend(
+        worktree::under_way(git_dir)
+            .into_iter()
+            .map(|what| Reason::UnderWay { what: what.to_owned() }),
+    );
     let (code, name) = call().args(["symbolic-ref", "--quiet", "HEAD"]).code(&[0, 1])?;
     let on_branch = code == 0 && name.starts_with(b"refs/heads/");
     if let (Some(head), false) = (&status.head, on_branch) {
         reasons.extend(detached(git, repo, head)?);
     }
-    let private = call().args(["for-each-ref", "--format=%(refname)", "refs/worktree", "refs/bisect", "refs/rewritten"]).line()?;
+    let private = call()
+        .args([
+            "for-each-ref",
+            "--format=%(refname)",
+            "refs/worktree",
+            "refs/bisect",
+            "refs/rewritten",
+        ])
+        .line()?;
     if !private.is_empty() {
         reasons.push(Reason::PrivateRefs { refs: private.lines().map(str::to_owned).collect() });
     }
@@ -169,7 +224,15 @@ fn reasons(git: &Git, repo: &Repository, git_dir: &Path, at: &Path) -> Result<(O
 }
 
 fn detached(git: &Git, repo: &Repository, head: &str) -> Result<Option<Reason>, GitError> {
-    let call = git.call(&repo.common_dir).args(["rev-list", "--count", git::require_oid(head)?, "--not", "--branches", "--tags", "--remotes"]);
+    let call = git.call(&repo.common_dir).args([
+        "rev-list",
+        "--count",
+        git::require_oid(head)?,
+        "--not",
+        "--branches",
+        "--tags",
+        "--remotes",
+    ]);
     let commits = call.number()?;
     Ok((commits > 0).then(|| Reason::Detached { head: head.to_owned(), commits }))
 }
@@ -179,11 +242,17 @@ fn submodules(git: &Git, modules: &Path) -> Result<Vec<Reason>, GitError> {
     let mut reasons = Vec::new();
     let mut folders = vec![modules.to_owned()];
     while let Some(folder) = folders.pop() {
-        let is_repository = ["HEAD", "objects", "refs"].iter().all(|name| fs::symlink_metadata(folder.join(name)).is_ok());
+        let is_repository = ["HEAD", "objects", "refs"]
+            .iter()
+            .all(|name| fs::symlink_metadata(folder.join(name)).is_ok());
         if is_repository {
             let mut dir = std::ffi::OsString::from("--git-dir=");
             dir.push(&folder);
-            let commits = git.call(&folder).args([dir]).args(["rev-list", "--count", "--all", "--not", "--remotes"]).number()?;
+            let commits = git
+                .call(&folder)
+                .args([dir])
+                .args(["rev-list", "--count", "--all", "--not", "--remotes"])
+                .number()?;
             if commits > 0 {
                 let path = folder.strip_prefix(modules).unwrap_or(&folder).to_owned();
                 reasons.push(Reason::Submodule { path, commits });
@@ -240,7 +309,13 @@ pub enum ReleaseError {
 ///
 /// Returns the ignored files for whose sake the folder stays.
 /// Errors: it is no longer safe, or cannot be asked; then nothing has happened, and the caller moves it back.
-pub fn release(git: &Git, locks: &Path, proof: Proof, moved: &Path, expendable: &Expendable<'_>) -> Result<Vec<PathBuf>, ReleaseError> {
+pub fn release(
+    git: &Git,
+    locks: &Path,
+    proof: Proof,
+    moved: &Path,
+    expendable: &Expendable<'_>,
+) -> Result<Vec<PathBuf>, ReleaseError> {
     let Proven::Worktree { repo, path, git_dir, head } = proof.what else { return Ok(Vec::new()) };
     let mut ignored = Vec::new();
     if let (Some(git_dir), false) = (git_dir, gone(moved)) {
@@ -263,28 +338,63 @@ pub fn release(git: &Git, locks: &Path, proof: Proof, moved: &Path, expendable: 
 }
 
 /// Lists the ignored files of a worktree that would be lost with it.
-pub(crate) fn ignored(git: &Git, proof: &Proof, at: &Path, expendable: &Expendable<'_>) -> Result<Vec<PathBuf>, GitError> {
+pub(crate) fn ignored(
+    git: &Git,
+    proof: &Proof,
+    at: &Path,
+    expendable: &Expendable<'_>,
+) -> Result<Vec<PathBuf>, GitError> {
     match &proof.what {
-        Proven::Worktree { git_dir: Some(git_dir), .. } if !gone(at) => worth_keeping(git, git_dir, at, expendable),
+        Proven::Worktree { git_dir: Some(git_dir), .. } if !gone(at) => {
+            worth_keeping(git, git_dir, at, expendable)
+        }
         Proven::Worktree { .. } | Proven::Nothing => Ok(Vec::new()),
     }
 }
 
 /// Ignored files that are neither expendable, nor empty folders, nor copies of something that still stands.
-fn worth_keeping(git: &Git, git_dir: &Path, at: &Path, expendable: &Expendable<'_>) -> Result<Vec<PathBuf>, GitError> {
-    let out = git.call_at(git_dir, at).args(["status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignored=matching", "--no-renames"]).bytes()?;
-    let mut paths: Vec<PathBuf> = fields(&out).filter_map(|row| row.strip_prefix(b"!! ")).map(path_of).collect();
+fn worth_keeping(
+    git: &Git,
+    git_dir: &Path,
+    at: &Path,
+    expendable: &Expendable<'_>,
+) -> Result<Vec<PathBuf>, GitError> {
+    let out = git
+        .call_at(git_dir, at)
+        .args([
+            "status",
+            "--porcelain=v1",
+            "-z",
+            "--untracked-files=all",
+            "--ignored=matching",
+            "--no-renames",
+        ])
+        .bytes()?;
+    let mut paths: Vec<PathBuf> =
+        fields(&out).filter_map(|row| row.strip_prefix(b"!! ")).map(path_of).collect();
     if paths.is_empty() {
         return Ok(paths);
     }
     let mut spared: Vec<PathBuf> = expendable.links.to_vec();
     if !expendable.discard.is_empty() {
         let patterns = expendable.discard.iter().map(|pattern| format!("--exclude={pattern}"));
-        let call = git.call_at(git_dir, at).args(["ls-files", "-z", "--others", "--ignored", "--directory"]).args(patterns);
+        let call = git
+            .call_at(git_dir, at)
+            .args(["ls-files", "-z", "--others", "--ignored", "--directory"])
+            .args(patterns);
         spared.extend(fields(&call.bytes()?).map(path_of));
     }
-    let twin = |path: &Path| expendable.twins.iter().any(|twin| twin.path == path && same_bytes(&at.join(path), &twin.of));
-    paths.retain(|path| !spared.iter().any(|spare| path.starts_with(spare)) && !twin(path) && holds_anything(&at.join(path), at, expendable));
+    let twin = |path: &Path| {
+        expendable
+            .twins
+            .iter()
+            .any(|twin| twin.path == path && same_bytes(&at.join(path), &twin.of))
+    };
+    paths.retain(|path| {
+        !spared.iter().any(|spare| path.starts_with(spare))
+            && !twin(path)
+            && holds_anything(&at.join(path), at, expendable)
+    });
     Ok(paths)
 }
 
@@ -294,11 +404,17 @@ fn holds_anything(path: &Path, root: &Path, expendable: &Expendable<'_>) -> bool
     let below = path.strip_prefix(root).unwrap_or(path);
     if !meta.is_dir() {
         let link = meta.is_symlink() && expendable.links.iter().any(|link| link == below);
-        return !link && !expendable.twins.iter().any(|twin| twin.path == below && same_bytes(path, &twin.of));
+        return !link
+            && !expendable
+                .twins
+                .iter()
+                .any(|twin| twin.path == below && same_bytes(path, &twin.of));
     }
     // What cannot be read may hold something.
     let Ok(entries) = fs::read_dir(path) else { return true };
-    entries.into_iter().any(|entry| entry.map_or(true, |entry| holds_anything(&entry.path(), root, expendable)))
+    entries
+        .into_iter()
+        .any(|entry| entry.map_or(true, |entry| holds_anything(&entry.path(), root, expendable)))
 }
 
 fn same_bytes(one: &Path, other: &Path) -> bool {

@@ -51,6 +51,7 @@ pub struct Row {
     pub process: Process,
     pub parent: u32,
     pub group: u32,
+    /// Zero where it is one outside of what we see.
     pub session: u32,
     /// Whether it has a controlling terminal.
     pub terminal: bool,
@@ -151,9 +152,14 @@ pub fn children(pid: u32) -> Option<Vec<u32>> {
     Some(found)
 }
 
+/// Returns what `/proc` shows of `pid` now; none if nobody has it, or it cannot be asked.
+pub fn row(pid: u32) -> Option<Row> {
+    read_row(pid).ok()
+}
+
 /// Returns who has the pid now; none if nobody has, or it cannot be asked.
 pub fn identity(pid: u32) -> Option<Process> {
-    read_row(pid).ok().map(|row| row.process)
+    row(pid).map(|row| row.process)
 }
 
 /// Returns the arguments of `pid`, the program's name first; empty for a zombie, none where it cannot be asked.

@@ -12,7 +12,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::git::{self, Git, GitError, Repository, fields, key, path_of, ref_exists, require_oid, status, unwatched, wait_for};
+use crate::git::{
+    self, Git, GitError, Repository, fields, key, path_of, ref_exists, require_oid, status,
+    unwatched, wait_for,
+};
 use crate::lock::Lock;
 
 #[cfg(test)]
@@ -45,7 +48,9 @@ pub fn list(git: &Git, repo: &Repository) -> Result<Vec<Listed>, GitError> {
             (b"worktree", _) => all.push(Listed { path: path_of(rest), ..Listed::default() }),
             (b"bare", Some(last)) => last.bare = true,
             (b"HEAD", Some(last)) => last.head = Some(words()).filter(|oid| git::is_oid(oid)),
-            (b"branch", Some(last)) => last.branch = words().strip_prefix("refs/heads/").map(str::to_owned),
+            (b"branch", Some(last)) => {
+                last.branch = words().strip_prefix("refs/heads/").map(str::to_owned)
+            }
             (b"locked", Some(last)) => last.locked = Some(words()),
             _ => {}
         }
@@ -55,7 +60,11 @@ pub fn list(git: &Git, repo: &Repository) -> Result<Vec<Listed>, GitError> {
 
 /// Takes the repository's writer lock, waiting for it.
 fn write_lock(repo: &Repository, locks: &Path) -> Result<Lock, GitError> {
-    fs::create_dir_all(locks).map_err(|source| GitError::Io { what: "make", path: locks.to_owned(), source })?;
+    fs::create_dir_all(locks).map_err(|source| GitError::Io {
+        what: "make",
+        path: locks.to_owned(),
+        source,
+    })?;
     wait_for(&locks.join(format!("{}.writer", key(&repo.common_dir))))
 }
 
@@ -71,16 +80,30 @@ pub struct Branch {
 /// Makes a branch at a commit, tracking nothing; a no when one of that name is there.
 ///
 /// Errors: git refuses the name, or a branch stands where this one needs a folder.
-pub(crate) fn create_branch(git: &Git, repo: &Repository, locks: &Path, branch: &Branch) -> Result<bool, GitError> {
+pub(crate) fn create_branch(
+    git: &Git,
+    repo: &Repository,
+    locks: &Path,
+    branch: &Branch,
+) -> Result<bool, GitError> {
     require_oid(&branch.oid)?;
     let name = format!("refs/heads/{}", branch.name);
     let _writer = write_lock(repo, locks)?;
-    if ref_exists(git, repo, &name)? {
-        return Ok(false);
-    }
     let absent = "0".repeat(branch.oid.len());
-    git.call(repo.seat()).args(["update-ref", "--create-reflog", "-m", &branch.mark, "--end-of-options", &name, &branch.oid, &absent]).bytes()?;
-    Ok(true)
+    let call = git.call(repo.seat()).args([
+        "update-ref",
+        "--create-reflog",
+        "-m",
+        &branch.mark,
+        "--end-of-options",
+        &name,
+        &branch.oid,
+        &absent,
+    ]);
+    match call.bytes() {
+        Err(GitError::Failed { .. }) if ref_exists(git, repo, &name)? => Ok(false),
+        other => other.map(|_| true),
+    }
 }
 
 /// What became of a branch that was to be deleted.
@@ -93,29 +116,55 @@ pub(crate) enum Deleted {
 }
 
 /// Deletes a branch where it still stands at the recorded commit and was made by us.
-pub(crate) fn delete_branch(git: &Git, repo: &Repository, locks: &Path, branch: &Branch) -> Result<Deleted, GitError> {
+pub(crate) fn delete_branch(
+    git: &Git,
+    repo: &Repository,
+    locks: &Path,
+    branch: &Branch,
+) -> Result<Deleted, GitError> {
     require_oid(&branch.oid)?;
     let name = format!("refs/heads/{}", branch.name);
     let _writer = write_lock(repo, locks)?;
     let Some(at) = git::commit(git, repo, &name)? else { return Ok(Deleted::Absent) };
-    let reflog = git.call(repo.seat()).args(["log", "--walk-reflogs", "--format=%gs", "--end-of-options", &name, "--"]).bytes()?;
+    let reflog = git
+        .call(repo.seat())
+        .args(["log", "--walk-reflogs", "--format=%gs", "--end-of-options", &name, "--"])
+        .bytes()?;
     let ours = String::from_utf8_lossy(&reflog).lines().last() == Some(branch.mark.as_str());
     if at != branch.oid || !ours {
         return Ok(Deleted::NotOurs);
     }
     // Compare and swap: a commit that lands on it in this moment keeps it.
-    git.call(repo.seat()).args(["update-ref", "-d", "--end-of-options", &name, &branch.oid]).bytes()?;
+    git.call(repo.seat())
+        .args(["update-ref", "-d", "--end-of-options", &name, &branch.oid])
+        .bytes()?;
     Ok(Deleted::Yes)
 }
 
 /// Registers a worktree at `path`, on a branch, without files in it yet; a registration whose folder is gone gives way.
 ///
 /// It is registered as locked, so that nobody's `prune` drops it while its folder is moved, and a plain `remove` does not take it.
-pub(crate) fn register(git: &Git, repo: &Repository, locks: &Path, path: &Path, branch: &str, reason: &str) -> Result<(), GitError> {
+pub(crate) fn register(
+    git: &Git,
+    repo: &Repository,
+    locks: &Path,
+    path: &Path,
+    branch: &str,
+    reason: &str,
+) -> Result<(), GitError> {
     let _writer = write_lock(repo, locks)?;
-    drop_missing(git, repo, path)?;
     let plain = ["worktree", "add", "--quiet", "--no-checkout", "--lock", "--reason", reason, "--"];
-    git.call(repo.seat()).args(plain).args([path.as_os_str(), branch.as_ref()]).bytes().map(drop)
+    let add = || {
+        git.call(repo.seat())
+            .args(plain)
+            .args([path.as_os_str(), branch.as_ref()])
+            .bytes()
+            .map(drop)
+    };
+    match add() {
+        Err(GitError::Failed { .. }) if drop_missing(git, repo, path)? => add(),
+        other => other,
+    }
 }
 
 /// Fills a fresh worktree with the files of its HEAD.
@@ -123,32 +172,72 @@ pub(crate) fn checkout(git: &Git, path: &Path) -> Result<(), GitError> {
     git.call(path).args(["reset", "--quiet", "--hard", "--no-recurse-submodules"]).bytes().map(drop)
 }
 
-/// Takes a worktree's folder and registration away; either may be gone already.
+/// Takes a worktree's folder and registration away; either may be gone already, or torn.
 ///
 /// The files go first and the registration last: killed in between, the same call goes on.
-pub(crate) fn remove(git: &Git, repo: &Repository, locks: &Path, path: &Path) -> Result<(), GitError> {
+pub(crate) fn remove(
+    git: &Git,
+    repo: &Repository,
+    locks: &Path,
+    path: &Path,
+    reason: &str,
+) -> Result<(), GitError> {
     match fs::remove_dir_all(path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             return Err(GitError::Io { what: "remove", path: path.to_owned(), source });
         }
         _ => {}
     }
-    unregister(git, repo, locks, path)
+    let _writer = write_lock(repo, locks)?;
+    drop_missing(git, repo, path)?;
+    drop_torn(repo, reason)
 }
 
 /// Drops the registration of a worktree whose folder is gone.
-pub(crate) fn unregister(git: &Git, repo: &Repository, locks: &Path, path: &Path) -> Result<(), GitError> {
+pub(crate) fn unregister(
+    git: &Git,
+    repo: &Repository,
+    locks: &Path,
+    path: &Path,
+) -> Result<(), GitError> {
     let _writer = write_lock(repo, locks)?;
-    drop_missing(git, repo, path)
+    drop_missing(git, repo, path).map(drop)
 }
 
-/// Only this registration: a general prune would drop those of worktrees on a disk that is not mounted.
-fn drop_missing(git: &Git, repo: &Repository, path: &Path) -> Result<(), GitError> {
-    if fs::symlink_metadata(path).is_ok() || !list(git, repo)?.iter().any(|known| known.path == path) {
-        return Ok(());
+/// Drops what a killed `worktree add` left: git writes the reason for the lock first, and lists nothing before the rest is there.
+fn drop_torn(repo: &Repository, reason: &str) -> Result<(), GitError> {
+    let folder = repo.common_dir.join("worktrees");
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| GitError::Io { what: "remove", path, source }
+    };
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(io(&folder)(source)),
+    };
+    for entry in entries {
+        let path = entry.map_err(io(&folder))?.path();
+        if fs::read_to_string(path.join("locked")).is_ok_and(|found| found.trim() == reason) {
+            fs::remove_dir_all(&path).map_err(io(&path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Says whether there was one. Only this registration: a general prune would drop those of worktrees on a disk that is not mounted.
+fn drop_missing(git: &Git, repo: &Repository, path: &Path) -> Result<bool, GitError> {
+    if fs::symlink_metadata(path).is_ok()
+        || !list(git, repo)?.iter().any(|known| known.path == path)
+    {
+        return Ok(false);
     }
     // Twice forced, because ours are locked.
-    git.call(&repo.common_dir).args(["worktree", "remove", "--force", "--force", "--"]).args([path]).bytes().map(drop)
+    git.call(&repo.common_dir)
+        .args(["worktree", "remove", "--force", "--force", "--"])
+        .arg(path)
+        .bytes()?;
+    Ok(true)
 }
 
 /// A wish to bring a commit in: which branch, where it is believed to stand, and what it shall become.
@@ -181,16 +270,29 @@ pub enum Landing {
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum Refusal {
     /// These files in the target's checkout would be written over.
-    TargetDirty { checkout: PathBuf, files: Vec<PathBuf> },
+    TargetDirty {
+        checkout: PathBuf,
+        files: Vec<PathBuf>,
+    },
     /// The target has commits that the work lacks: rebase the work onto it.
-    NotFastForward { at: String },
+    NotFastForward {
+        at: String,
+    },
     /// The target no longer stands where the decision was made.
-    TargetMoved { at: String },
+    TargetMoved {
+        at: String,
+    },
     TargetMissing,
     /// A rebase, merge or the like is under way there, it is checked out twice, or its folder cannot be reached.
-    TargetBusy { checkout: PathBuf, why: String },
+    TargetBusy {
+        checkout: PathBuf,
+        why: String,
+    },
     /// These submodules would move, which the checkout does not follow by itself.
-    Submodules { checkout: PathBuf, files: Vec<PathBuf> },
+    Submodules {
+        checkout: PathBuf,
+        files: Vec<PathBuf>,
+    },
 }
 
 impl Refusal {
@@ -214,7 +316,9 @@ pub fn land(git: &Git, repo: &Repository, locks: &Path, land: &Land) -> Result<L
     let (expected, new) = (require_oid(&land.expected)?, require_oid(&land.new)?);
     let name = format!("refs/heads/{}", land.target);
     let _writer = write_lock(repo, locks)?;
-    let Some(at) = (if ref_exists(git, repo, &name)? { git::commit(git, repo, &name)? } else { None }) else {
+    let Some(at) =
+        (if ref_exists(git, repo, &name)? { git::commit(git, repo, &name)? } else { None })
+    else {
         return Ok(Landing::Refused(Refusal::TargetMissing));
     };
     if git::commit(git, repo, new)?.is_none() {
@@ -235,13 +339,20 @@ pub fn land(git: &Git, repo: &Repository, locks: &Path, land: &Land) -> Result<L
     };
     let landed = |checkout| Landing::Landed { from: at.clone(), to: new.to_owned(), checkout };
     let Some(checkout) = checkout else {
-        let moved = git.call(repo.seat()).args(["update-ref", "-m", "skep: land", "--end-of-options", &name, new, &at]).output()?;
+        let moved = git
+            .call(repo.seat())
+            .args(["update-ref", "-m", "skep: land", "--end-of-options", &name, new, &at])
+            .output()?;
         if moved.status.success() {
             return Ok(landed(None));
         }
         return match git::commit(git, repo, &name)? {
             Some(now) if now != at => Ok(Landing::Refused(Refusal::TargetMoved { at: now })),
-            _ => Err(GitError::Failed { args: vec!["update-ref".to_owned(), name], code: moved.code(), stderr: moved.complaint() }),
+            _ => Err(GitError::Failed {
+                args: vec!["update-ref".to_owned(), name],
+                code: moved.code(),
+                stderr: moved.complaint(),
+            }),
         };
     };
     if let Some(refusal) = in_the_way(git, &checkout, &at, new)? {
@@ -253,21 +364,33 @@ pub fn land(git: &Git, repo: &Repository, locks: &Path, land: &Land) -> Result<L
 
 /// Whether `old` is `new` or lies behind it.
 pub fn is_ancestor(git: &Git, repo: &Repository, old: &str, new: &str) -> Result<bool, GitError> {
-    git.call(repo.seat()).args(["merge-base", "--is-ancestor", require_oid(old)?, require_oid(new)?]).yes()
+    git.call(repo.seat())
+        .args(["merge-base", "--is-ancestor", require_oid(old)?, require_oid(new)?])
+        .yes()
 }
 
 /// The one folder in which the branch is checked out, if any; or why that cannot be used.
-fn the_checkout(git: &Git, repo: &Repository, branch: &str) -> Result<Result<Option<PathBuf>, Refusal>, GitError> {
-    let busy = |checkout: &Path, why: &str| Ok(Err(Refusal::TargetBusy { checkout: checkout.to_owned(), why: why.to_owned() }));
+fn the_checkout(
+    git: &Git,
+    repo: &Repository,
+    branch: &str,
+) -> Result<Result<Option<PathBuf>, Refusal>, GitError> {
+    let busy = |checkout: &Path, why: &str| {
+        Ok(Err(Refusal::TargetBusy { checkout: checkout.to_owned(), why: why.to_owned() }))
+    };
     let all = list(git, repo)?;
-    let mut on_it = all.iter().filter(|known| !known.bare && known.branch.as_deref() == Some(branch));
+    let mut on_it =
+        all.iter().filter(|known| !known.bare && known.branch.as_deref() == Some(branch));
     let first = on_it.next();
     if let Some(second) = on_it.next() {
         return busy(&second.path, "the branch is checked out twice");
     }
     if let Some(checkout) = first {
         if !checkout.path.is_dir() {
-            return busy(&checkout.path, "its folder is gone; if for good, run `git worktree prune`");
+            return busy(
+                &checkout.path,
+                "its folder is gone; if for good, run `git worktree prune`",
+            );
         }
         let git_dir = git_dir(git, &checkout.path)?;
         return match under_way(&git_dir).first() {
@@ -277,8 +400,13 @@ fn the_checkout(git: &Git, repo: &Repository, branch: &str) -> Result<Result<Opt
     }
     // While a branch is being rebased, git lists its worktree as detached.
     for (git_dir, path) in git_dirs(repo, &all) {
-        let rebased = ["rebase-merge/head-name", "rebase-apply/head-name"].map(|file| fs::read_to_string(git_dir.join(file)));
-        if rebased.into_iter().flatten().any(|name| name.trim().strip_prefix("refs/heads/") == Some(branch)) {
+        let rebased = ["rebase-merge/head-name", "rebase-apply/head-name"]
+            .map(|file| fs::read_to_string(git_dir.join(file)));
+        if rebased
+            .into_iter()
+            .flatten()
+            .any(|name| name.trim().strip_prefix("refs/heads/") == Some(branch))
+        {
             return busy(&path, "the branch is being rebased");
         }
     }
@@ -290,7 +418,9 @@ fn git_dirs(repo: &Repository, all: &[Listed]) -> Vec<(PathBuf, PathBuf)> {
     let linked = fs::read_dir(repo.common_dir.join("worktrees"));
     // No folder, no linked worktrees.
     let linked = linked.into_iter().flatten().flatten().map(|entry| {
-        let path = fs::read_to_string(entry.path().join("gitdir")).map(|text| PathBuf::from(text.trim())).unwrap_or_default();
+        let path = fs::read_to_string(entry.path().join("gitdir"))
+            .map(|text| PathBuf::from(text.trim()))
+            .unwrap_or_default();
         (entry.path(), path.parent().map(Path::to_owned).unwrap_or_default())
     });
     std::iter::once((repo.common_dir.clone(), main)).chain(linked).collect()
@@ -298,7 +428,8 @@ fn git_dirs(repo: &Repository, all: &[Listed]) -> Vec<(PathBuf, PathBuf)> {
 
 /// Returns the private git folder of a worktree.
 pub(crate) fn git_dir(git: &Git, worktree: &Path) -> Result<PathBuf, GitError> {
-    let line = git.call(worktree).args(["rev-parse", "--path-format=absolute", "--git-dir"]).line()?;
+    let line =
+        git.call(worktree).args(["rev-parse", "--path-format=absolute", "--git-dir"]).line()?;
     Ok(PathBuf::from(line))
 }
 
@@ -320,11 +451,19 @@ pub(crate) fn under_way(git_dir: &Path) -> Vec<&'static str> {
 }
 
 /// What in the checkout keeps these commits out, if anything.
-fn in_the_way(git: &Git, checkout: &Path, from: &str, to: &str) -> Result<Option<Refusal>, GitError> {
+fn in_the_way(
+    git: &Git,
+    checkout: &Path,
+    from: &str,
+    to: &str,
+) -> Result<Option<Refusal>, GitError> {
     let mut added = BTreeSet::new();
     let mut touched = BTreeSet::new();
     let mut submodules = Vec::new();
-    let out = git.call(checkout).args(["diff-tree", "-r", "-z", "--raw", "--no-renames", from, to, "--"]).bytes()?;
+    let out = git
+        .call(checkout)
+        .args(["diff-tree", "-r", "-z", "--raw", "--no-renames", from, to, "--"])
+        .bytes()?;
     let mut rows = fields(&out);
     // `:mode mode oid oid status`, then the path.
     while let (Some(row), Some(path)) = (rows.next(), rows.next()) {
@@ -343,7 +482,9 @@ fn in_the_way(git: &Git, checkout: &Path, from: &str, to: &str) -> Result<Option
     }
     let mut dirty = dirty_among(git, checkout, &touched)?;
     dirty.extend(added.iter().filter(|path| stands(checkout, path, &touched)).cloned());
-    dirty.extend(unwatched(git.call(checkout), checkout)?.into_iter().filter(|path| touched.contains(path)));
+    dirty.extend(
+        unwatched(git.call(checkout), checkout)?.into_iter().filter(|path| touched.contains(path)),
+    );
     if !dirty.is_empty() {
         // A landing that was killed half-way leaves files that are as they shall become.
         let other = differing(git, checkout, to)?;
@@ -354,11 +495,16 @@ fn in_the_way(git: &Git, checkout: &Path, from: &str, to: &str) -> Result<Option
 }
 
 /// Which paths with a change meet one that the landing touches.
-fn dirty_among(git: &Git, checkout: &Path, touched: &BTreeSet<PathBuf>) -> Result<BTreeSet<PathBuf>, GitError> {
+fn dirty_among(
+    git: &Git,
+    checkout: &Path,
+    touched: &BTreeSet<PathBuf>,
+) -> Result<BTreeSet<PathBuf>, GitError> {
     let status = status(git.call(checkout))?;
     let meets = |path: &Path| {
         // A file may also stand where a folder is needed, or the other way round.
-        let below = touched.range(path.to_owned()..).next().is_some_and(|next| next.starts_with(path));
+        let below =
+            touched.range(path.to_owned()..).next().is_some_and(|next| next.starts_with(path));
         below || path.ancestors().any(|up| touched.contains(up))
     };
     Ok(status.changed.into_iter().chain(status.untracked).filter(|path| meets(path)).collect())
@@ -368,14 +514,27 @@ fn dirty_among(git: &Git, checkout: &Path, touched: &BTreeSet<PathBuf>) -> Resul
 ///
 /// A merge writes over ignored files without a word.
 fn stands(root: &Path, path: &Path, touched: &BTreeSet<PathBuf>) -> bool {
-    let is_file = |path: &Path| fs::symlink_metadata(root.join(path)).is_ok_and(|meta| !meta.is_dir());
-    is_file(path) || path.ancestors().skip(1).any(|up| !up.as_os_str().is_empty() && !touched.contains(up) && is_file(up))
+    let is_file =
+        |path: &Path| fs::symlink_metadata(root.join(path)).is_ok_and(|meta| !meta.is_dir());
+    is_file(path)
+        || path
+            .ancestors()
+            .skip(1)
+            .any(|up| !up.as_os_str().is_empty() && !touched.contains(up) && is_file(up))
 }
 
 /// Every path that differs from a commit, in the index or in the folder.
 fn differing(git: &Git, checkout: &Path, to: &str) -> Result<BTreeSet<PathBuf>, GitError> {
     let names = |more: &[&str]| {
-        let plain = ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-relative", "--ignore-submodules=none"];
+        let plain = [
+            "diff",
+            "--name-only",
+            "-z",
+            "--no-renames",
+            "--no-ext-diff",
+            "--no-relative",
+            "--ignore-submodules=none",
+        ];
         git.call(checkout).args(plain).args(more).args([to, "--"]).bytes()
     };
     let (index, folder) = (names(&["--cached"])?, names(&[])?);
@@ -383,10 +542,21 @@ fn differing(git: &Git, checkout: &Path, to: &str) -> Result<BTreeSet<PathBuf>, 
 }
 
 fn fast_forward(git: &Git, checkout: &Path, to: &str) -> Result<(), GitError> {
-    let plain = ["merge", "--quiet", "--ff-only", "--no-overwrite-ignore", "--no-autostash", "--no-verify-signatures", "--no-stat", to];
+    let plain = [
+        "merge",
+        "--quiet",
+        "--ff-only",
+        "--no-overwrite-ignore",
+        "--no-autostash",
+        "--no-verify-signatures",
+        "--no-stat",
+        to,
+    ];
     let lock = git_dir(git, checkout)?.join("index.lock");
     match git.call(checkout).args(plain).bytes() {
-        Err(GitError::Failed { .. }) if fs::symlink_metadata(&lock).is_ok() => Err(GitError::Locked { lock }),
+        Err(GitError::Failed { .. }) if fs::symlink_metadata(&lock).is_ok() => {
+            Err(GitError::Locked { lock })
+        }
         other => other.map(drop),
     }
 }

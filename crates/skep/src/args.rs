@@ -15,33 +15,33 @@ use clap::{Args, Parser, Subcommand};
     after_help = "Begin with `skep demo` to see it work, or `skep run \"fix the flaky test\"` in a repository of yours.\n\
                   Every verb has its own help: skep run --help"
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
-    pub global: Global,
+    pub(crate) global: Global,
     #[command(subcommand)]
-    pub verb: Option<Verb>,
+    pub(crate) verb: Option<Verb>,
 }
 
 /// Flags that may stand anywhere.
 #[derive(Debug, Clone, Args)]
-pub struct Global {
+pub(crate) struct Global {
     /// The home of this skep: ledger, envs, runs [default: $SKEP_HOME, else the XDG state folder]
     #[arg(long, global = true, value_name = "DIR")]
-    pub home: Option<PathBuf>,
+    pub(crate) home: Option<PathBuf>,
     /// Print one JSON value (JSON lines for streams)
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Say nothing but results and errors
     #[arg(short, long, global = true)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Say more; twice for still more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
+    pub(crate) verbose: u8,
 }
 
 /// What can be done.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// What runs, who waits for you, what to do next
     Status,
     /// The whole story in a temporary home of its own: no key, no network
@@ -189,71 +189,71 @@ pub enum Verb {
 
 /// What a run is to be.
 #[derive(Debug, Args)]
-pub struct Run {
+pub(crate) struct Run {
     /// A task's id, or what is to be done in a few words
     #[arg(value_name = "TASK|TITLE", required_unless_present = "prompt_file")]
-    pub titles: Vec<String>,
+    pub(crate) titles: Vec<String>,
     /// A registered project [default: the repository you are in]
     #[arg(long, value_name = "P")]
-    pub project: Option<String>,
+    pub(crate) project: Option<String>,
     /// The agent, by its profile [default: settings, else the first one found]
     #[arg(long, value_name = "A")]
-    pub agent: Option<String>,
+    pub(crate) agent: Option<String>,
     /// The model, as the agent calls it
     #[arg(long, value_name = "M")]
-    pub model: Option<String>,
+    pub(crate) model: Option<String>,
     /// headless or terminal
     #[arg(long, value_name = "S")]
-    pub surface: Option<String>,
+    pub(crate) surface: Option<String>,
     /// The branch or commit to start from
     #[arg(long, value_name = "B")]
-    pub base: Option<String>,
+    pub(crate) base: Option<String>,
     /// The name of the new branch
     #[arg(long, value_name = "B")]
-    pub branch: Option<String>,
+    pub(crate) branch: Option<String>,
     /// Work in your own checkout: one run at a time, never reset or removed
     #[arg(long)]
-    pub in_place: bool,
+    pub(crate) in_place: bool,
     /// Work in an empty folder, without a repository
     #[arg(long, conflicts_with_all = ["in_place", "branch", "base"])]
-    pub directory: bool,
+    pub(crate) directory: bool,
     /// The worker's name
     #[arg(long, value_name = "W")]
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The whole prompt, from a file, or - for standard input
     #[arg(long, value_name = "F")]
-    pub prompt_file: Option<PathBuf>,
+    pub(crate) prompt_file: Option<PathBuf>,
     /// ask, auto or bypass
     #[arg(long, value_name = "P")]
-    pub permissions: Option<String>,
+    pub(crate) permissions: Option<String>,
     /// So many workers at the same title
     #[arg(long, value_name = "N")]
-    pub count: Option<u32>,
+    pub(crate) count: Option<u32>,
     /// Approve the project's own scripts as they are now
     #[arg(long)]
-    pub yes: bool,
+    pub(crate) yes: bool,
     /// Only say what would happen
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Answer at once
     #[arg(short, long)]
-    pub detach: bool,
+    pub(crate) detach: bool,
     /// Show what the agent says until it ends
     #[arg(short, long, conflicts_with = "detach")]
-    pub follow: bool,
+    pub(crate) follow: bool,
 }
 
 /// How the demo is to be.
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// Leave its home and repository where they are
     #[arg(long)]
-    pub keep: bool,
+    pub(crate) keep: bool,
 }
 
 /// What can be done with projects.
 #[derive(Debug, Subcommand)]
-pub enum Project {
+pub(crate) enum Project {
     /// Register a repository
     Add {
         /// The repository, or a folder in it, in which its runs then start
@@ -284,7 +284,7 @@ pub enum Project {
 
 /// What can be done with tasks.
 #[derive(Debug, Subcommand)]
-pub enum Task {
+pub(crate) enum Task {
     /// Write down work that is wanted
     Add {
         /// What is to be done
@@ -316,7 +316,7 @@ pub enum Task {
 
 /// What can be done with the daemon.
 #[derive(Debug, Subcommand)]
-pub enum Daemon {
+pub(crate) enum Daemon {
     /// Start it
     Start,
     /// End it; runs go on
@@ -333,7 +333,7 @@ pub enum Daemon {
 
 /// What can be done with settings.
 #[derive(Debug, Subcommand)]
-pub enum Config {
+pub(crate) enum Config {
     /// The settings in force, each with its origin
     Show,
     /// Where they are read from

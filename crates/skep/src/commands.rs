@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Does what `cli` says.
-pub fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
+pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
     match cli.verb.unwrap_or(Verb::Status) {
         Verb::Status => status::status(skep),
         Verb::Demo(args) => demo::demo(skep, &args),

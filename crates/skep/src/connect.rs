@@ -20,7 +20,7 @@ use skep_api::{
     role,
     wire::Refusal,
 };
-use skep_host::{proc, tree};
+use skep_host::{paths, proc, tree};
 
 use crate::{
     args::Global,
@@ -30,11 +30,11 @@ use crate::{
 
 /// Where this skep lives, and how to ask it.
 #[derive(Debug, Clone)]
-pub struct Skep {
-    pub home: Home,
-    pub config: PathBuf,
-    pub env: BTreeMap<String, String>,
-    pub out: Output,
+pub(crate) struct Skep {
+    pub(crate) home: Home,
+    pub(crate) config: PathBuf,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) out: Output,
     may_start: bool,
 }
 
@@ -42,7 +42,7 @@ impl Skep {
     /// Finds the places from flags and environment.
     ///
     /// Errors: neither is set and there is no HOME, or a place is not absolute.
-    pub fn find(global: &Global, out: Output) -> Result<Skep, CliError> {
+    pub(crate) fn find(global: &Global, out: Output) -> Result<Skep, CliError> {
         let env: BTreeMap<String, String> =
             env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
         let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -67,7 +67,7 @@ impl Skep {
 
     /// The same skep at another home; for the demo.
     #[must_use]
-    pub fn at(&self, home: &Path, config: &Path) -> Skep {
+    pub(crate) fn at(&self, home: &Path, config: &Path) -> Skep {
         Skep {
             home: Home::new(home, rustix::process::getuid().as_raw()),
             config: config.to_owned(),
@@ -77,18 +77,18 @@ impl Skep {
     }
 
     /// Asks the daemon, starting it where none answers.
-    pub fn ask(&self, ask: Ask) -> Result<Value, CliError> {
+    pub(crate) fn ask(&self, ask: Ask) -> Result<Value, CliError> {
         let mut client = self.client()?;
         Ok(client.ask(&random_id()?, ask, |text| self.out.progress(text))?)
     }
 
     /// Asks for a stream.
-    pub fn stream(&self, ask: Ask, each: impl FnMut(Value) -> bool) -> Result<(), CliError> {
+    pub(crate) fn stream(&self, ask: Ask, each: impl FnMut(Value) -> bool) -> Result<(), CliError> {
         Ok(self.client()?.stream(&random_id()?, ask, each)?)
     }
 
     /// Connects only where a daemon answers already.
-    pub fn standing(&self) -> Result<Client, ClientError> {
+    pub(crate) fn standing(&self) -> Result<Client, ClientError> {
         Client::connect(&self.home.daemon_socket())
     }
 
@@ -113,12 +113,13 @@ impl Skep {
     }
 
     /// Starts the daemon whatever the environment forbids: somebody asked for just that.
-    pub fn start_now(&self) -> Result<(), CliError> {
+    pub(crate) fn start_now(&self) -> Result<(), CliError> {
         if inside_a_run() {
             return Err(CliError::error("daemon-absent", "no daemon answers, and a process of a run may not start one")
                 .hint("start it from a shell of your own: skep daemon start"));
         }
-        fs::create_dir_all(self.home.root())?;
+        paths::create_private_dir(self.home.root())
+            .map_err(|err| CliError::error(err.slug(), skep_daemon::engine::chain(&err)))?;
         let log = File::options().create(true).append(true).open(self.home.daemon_log())?;
         let mut child = proc::command("/proc/self/exe")
             .args(["daemon", "run", "--detached"])
@@ -151,7 +152,7 @@ impl Skep {
 }
 
 /// A request's id: random, so that only a repeat is the same.
-pub fn random_id() -> Result<String, CliError> {
+pub(crate) fn random_id() -> Result<String, CliError> {
     let mut bytes = [0_u8; 20];
     getrandom::fill(&mut bytes).map_err(|err| CliError::error("input-output", format!("no random bytes: {err}")))?;
     Ok(bytes.iter().map(|byte| char::from(skep_core::id::ALPHABET[usize::from(byte & 31)])).collect())

@@ -7,26 +7,26 @@ use std::process::ExitCode;
 use skep_api::{client::ClientError, wire::Refusal};
 
 /// What every verb gives back.
-pub type Outcome = Result<ExitCode, CliError>;
+pub(crate) type Outcome = Result<ExitCode, CliError>;
 
 /// The awaited run ended other than completed.
-pub const NOT_COMPLETED: u8 = 4;
+pub(crate) const NOT_COMPLETED: u8 = 4;
 
 /// An error as the command line shows it.
 #[derive(Debug)]
-pub struct CliError {
-    pub refusal: Refusal,
+pub(crate) struct CliError {
+    pub(crate) refusal: Refusal,
 }
 
 impl CliError {
     /// An error that nobody can decide away.
-    pub fn error(slug: &str, message: impl Into<String>) -> CliError {
+    pub(crate) fn error(slug: &str, message: impl Into<String>) -> CliError {
         CliError { refusal: Refusal::error(slug, message) }
     }
 
     /// Adds a way out.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> CliError {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> CliError {
         self.refusal.hints.push(hint.into());
         self
     }

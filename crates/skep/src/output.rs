@@ -13,9 +13,9 @@ use skep_core::{text, time::Timestamp};
 
 /// Where results go, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct Output {
-    pub json: bool,
-    pub quiet: bool,
+pub(crate) struct Output {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
     colour: bool,
     progress: bool,
     width: usize,
@@ -23,7 +23,7 @@ pub struct Output {
 
 /// Colours by meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
+pub(crate) enum Tone {
     Good,
     Bad,
     Wants,
@@ -34,7 +34,7 @@ pub enum Tone {
 
 impl Output {
     /// Looks at the terminal once.
-    pub fn new(json: bool, quiet: bool, no_colour: bool) -> Output {
+    pub(crate) fn new(json: bool, quiet: bool, no_colour: bool) -> Output {
         let stdout = io::stdout();
         let width = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
         Output {
@@ -47,7 +47,7 @@ impl Output {
     }
 
     /// Prints one JSON value.
-    pub fn json(&self, value: &impl Serialize) -> io::Result<()> {
+    pub(crate) fn json(&self, value: &impl Serialize) -> io::Result<()> {
         let mut out = io::stdout().lock();
         serde_json::to_writer(&mut out, value)?;
         out.write_all(b"\n")?;
@@ -55,7 +55,7 @@ impl Output {
     }
 
     /// Prints a line.
-    pub fn line(&self, line: &str) -> io::Result<()> {
+    pub(crate) fn line(&self, line: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(line.as_bytes())?;
         out.write_all(b"\n")?;
@@ -63,7 +63,7 @@ impl Output {
     }
 
     /// Tells a person at a terminal what is going on.
-    pub fn progress(&self, line: &str) {
+    pub(crate) fn progress(&self, line: &str) {
         if self.progress {
             // Progress that nobody can read is not missed.
             let _unread = writeln!(io::stderr(), "{}", self.paint(Tone::Faint, &text::one_line(line)));
@@ -71,7 +71,7 @@ impl Output {
     }
 
     /// Tells something that is not the result, terminal or not.
-    pub fn note(&self, line: &str) {
+    pub(crate) fn note(&self, line: &str) {
         if !self.quiet && !self.json {
             // As above.
             let _unread = writeln!(io::stderr(), "{line}");
@@ -79,7 +79,7 @@ impl Output {
     }
 
     /// Prints an error, as one JSON line or as a block with the ways out.
-    pub fn error(&self, refusal: &Refusal) {
+    pub(crate) fn error(&self, refusal: &Refusal) {
         if refusal.message.is_empty() && refusal.exit == 0 {
             return;
         }
@@ -104,7 +104,7 @@ impl Output {
     }
 
     /// Colours `text` where there is colour.
-    pub fn paint(&self, tone: Tone, text: &str) -> String {
+    pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
         if !self.colour || text.is_empty() {
             return text.to_owned();
         }
@@ -120,7 +120,7 @@ impl Output {
     }
 
     /// Prints rows under heads, the last column cut to what is left of the width.
-    pub fn table(&self, heads: &[&str], rows: &[Vec<(Tone, String)>]) -> io::Result<()> {
+    pub(crate) fn table(&self, heads: &[&str], rows: &[Vec<(Tone, String)>]) -> io::Result<()> {
         let rows: Vec<Vec<(Tone, String)>> = rows
             .iter()
             .map(|row| row.iter().map(|(tone, cell)| (*tone, text::one_line(cell))).collect())
@@ -149,7 +149,7 @@ impl Output {
 }
 
 /// How long ago `at` was, in one short word.
-pub fn age(at: Timestamp, now: Timestamp) -> String {
+pub(crate) fn age(at: Timestamp, now: Timestamp) -> String {
     let seconds = now.since(at).as_secs();
     match seconds {
         0..60 => format!("{seconds}s"),

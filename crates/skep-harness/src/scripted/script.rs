@@ -136,7 +136,8 @@ fn step(line: &str) -> Result<Step, String> {
         "usage" => usage(rest)?,
         "limit" => limit(&text()?)?,
         "retry" => Step::Retry(text()?),
-        "wait-for" => Step::WaitFor(inside(needed(rest, "a path")?)?),
+        // It only looks, so it may look anywhere.
+        "wait-for" => Step::WaitFor(PathBuf::from(needed(rest, "a path")?)),
         "hang" => Step::Hang,
         "flood" => flood(rest)?,
         "ignore-term" => Step::IgnoreTerm,

@@ -77,8 +77,13 @@ impl Yard {
     /// Everything a failed or undone env must not leave behind: refs, registrations, folders.
     fn trace(&self) -> (String, usize, Vec<String>) {
         let envs = fs::read_dir(self.place.root().join("env")).into_iter().flatten();
-        let envs = envs.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
-        (self.repo().git(&["for-each-ref"]), self.repo().git(&["worktree", "list"]).lines().count(), envs)
+        let envs =
+            envs.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        (
+            self.repo().git(&["for-each-ref"]),
+            self.repo().git(&["worktree", "list"]).lines().count(),
+            envs,
+        )
     }
 }
 
@@ -104,7 +109,10 @@ fn a_prepared_env_has_a_worktree_on_its_own_branch_and_says_what_it_made() {
     let made = yard.made();
     let oid = yard.repo().oid("origin/main");
     assert_eq!(made.worktree, yard.root().join("web-amber"));
-    assert_eq!((made.cwd.clone(), made.lock.clone()), (made.worktree.clone(), yard.root().join("lock")));
+    assert_eq!(
+        (made.cwd.clone(), made.lock.clone()),
+        (made.worktree.clone(), yard.root().join("lock"))
+    );
     assert_eq!(made.branch.as_deref(), Some("skep/fix"));
     assert_eq!(made.base, Some(Base { branch: "origin/main".to_owned(), oid: oid.clone() }));
     assert_eq!(
@@ -116,7 +124,10 @@ fn a_prepared_env_has_a_worktree_on_its_own_branch_and_says_what_it_made() {
         ]
     );
     assert!(!made.reused && made.output.is_dir() && made.logs.is_dir());
-    assert_eq!((yard.tree().status(), yard.tree().read("pkg/a/code")), (String::new(), "1\n".to_owned()));
+    assert_eq!(
+        (yard.tree().status(), yard.tree().read("pkg/a/code")),
+        (String::new(), "1\n".to_owned())
+    );
     let owner = read_owner(&yard.root()).unwrap().unwrap();
     assert_eq!((owner.state, owner.run.as_str()), (State::Ready, "run_7k2m9qx4ab"));
     let text = serde_json::to_string(&made).unwrap();
@@ -129,7 +140,10 @@ fn the_base_is_the_remotes_default_and_not_what_the_user_has_checked_out() {
     yard.repo().git(&["checkout", "--quiet", "-b", "feature/x"]);
     yard.repo().commit_file("mine", "1");
     let base = yard.made().base.unwrap();
-    assert_eq!(base, Base { branch: "origin/main".to_owned(), oid: yard.repo().oid("origin/main") });
+    assert_eq!(
+        base,
+        Base { branch: "origin/main".to_owned(), oid: yard.repo().oid("origin/main") }
+    );
     assert_eq!(yard.tree().head(), base.oid);
 }
 
@@ -143,7 +157,8 @@ fn two_runs_whose_ids_begin_alike_have_envs_of_their_own() {
         ..yard.ask()
     });
     let made: Vec<Prepared> = thread::scope(|scope| {
-        let all: Vec<_> = asks.iter().map(|ask| scope.spawn(|| yard.prepare(ask).unwrap())).collect();
+        let all: Vec<_> =
+            asks.iter().map(|ask| scope.spawn(|| yard.prepare(ask).unwrap())).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
     assert_ne!(made[0].root, made[1].root);
@@ -158,7 +173,12 @@ fn thirty_envs_of_one_repository_prepared_at_once_all_stand() {
     let yard = Yard::new();
     thread::scope(|scope| {
         for n in 0..30 {
-            let ask = Prepare { key: format!("key-of-env-{n:02}"), run: format!("run_{n}"), branches: vec![format!("skep/{n}")], ..yard.ask() };
+            let ask = Prepare {
+                key: format!("key-of-env-{n:02}"),
+                run: format!("run_{n}"),
+                branches: vec![format!("skep/{n}")],
+                ..yard.ask()
+            };
             let yard = &yard;
             scope.spawn(move || yard.prepare(&ask).unwrap());
         }
@@ -176,7 +196,10 @@ fn an_env_whose_lock_is_held_is_busy_and_stays_as_it_is() {
     let error = yard.prepare(&yard.ask()).unwrap_err();
     assert_eq!((error.slug(), error.stage), ("env-busy", Stage::Claim));
     assert!(error.cause.to_string().contains("run_7k2m9qx4ab"), "{}", error.cause);
-    assert_eq!(undo(&yard.git(), &yard.locks(), &yard.root(), Ran::Setup).unwrap_err().slug(), "env-busy");
+    assert_eq!(
+        undo(&yard.git(), &yard.locks(), &yard.root(), Ran::Setup).unwrap_err().slug(),
+        "env-busy"
+    );
     assert_eq!(contents(&yard.root()), before);
     drop(held);
     assert!(yard.made().reused);
@@ -194,7 +217,12 @@ fn an_env_of_another_run_is_foreign_and_nothing_is_removed() {
 
 #[test]
 fn a_folder_with_things_and_no_owner_or_an_unreadable_one_is_foreign_and_nothing_is_removed() {
-    for (file, text) in [("notes.txt", "precious"), ("owner.json", "{ rubbish"), ("owner.json", "{}"), ("web-amber/code", "precious")] {
+    for (file, text) in [
+        ("notes.txt", "precious"),
+        ("owner.json", "{ rubbish"),
+        ("owner.json", "{}"),
+        ("web-amber/code", "precious"),
+    ] {
         let yard = Yard::new();
         yard.place.write(format!("env/{KEY}/{file}"), text);
         let (before, trace) = (contents(&yard.root()), yard.trace());
@@ -243,7 +271,11 @@ fn a_request_that_names_nothing_or_leads_outside_makes_no_folder() {
         with(|ask| ask.branches = Vec::new()),
     ] {
         let error = yard.prepare(&bad).unwrap_err();
-        assert_eq!((error.slug(), error.stage, error.fault()), ("env-request", Stage::Request, Fault::Bug), "{bad:?}");
+        assert_eq!(
+            (error.slug(), error.stage, error.fault()),
+            ("env-request", Stage::Request, Fault::Bug),
+            "{bad:?}"
+        );
         assert!(!yard.place.root().join("env").exists(), "{bad:?}");
     }
 }
@@ -252,7 +284,9 @@ fn a_request_that_names_nothing_or_leads_outside_makes_no_folder() {
 fn a_folder_that_is_no_repository_fails_and_never_becomes_a_plain_folder() {
     let yard = Yard::new();
     fs::create_dir(yard.place.root().join("plain")).unwrap();
-    let error = yard.prepare(&Prepare { repository: Some(yard.place.root().join("plain")), ..yard.ask() }).unwrap_err();
+    let error = yard
+        .prepare(&Prepare { repository: Some(yard.place.root().join("plain")), ..yard.ask() })
+        .unwrap_err();
     assert_eq!((error.slug(), error.stage), ("not-a-repository", Stage::Repository));
     assert!(error.left.is_empty() && !yard.root().exists());
 }
@@ -262,7 +296,14 @@ fn a_sub_directory_a_linked_worktree_and_a_bare_repository_all_serve_as_the_repo
     let yard = Yard::new();
     yard.repo().git(&["worktree", "add", "--quiet", "-b", "linked", "../linked"]);
     let common = yard.repo().path().join(".git");
-    for (n, (from, common)) in [("r/pkg/a", &common), ("linked", &common), ("origin.git", &yard.place.root().join("origin.git"))].into_iter().enumerate() {
+    for (n, (from, common)) in [
+        ("r/pkg/a", &common),
+        ("linked", &common),
+        ("origin.git", &yard.place.root().join("origin.git")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let made = yard
             .prepare(&Prepare {
                 repository: Some(yard.place.root().join(from)),
@@ -301,7 +342,10 @@ fn a_branch_that_is_there_is_left_alone_and_a_suffixed_one_recorded() {
     assert_eq!(made.branch.as_deref(), Some("skep/fix-7k2m"));
     assert_eq!(read_owner(&yard.root()).unwrap().unwrap().branch.unwrap().name, "skep/fix-7k2m");
     undo(&yard.git(), &yard.locks(), &yard.root(), Ran::Agent).unwrap();
-    assert_eq!((yard.repo().branches(), yard.repo().oid("skep/fix")), (vec!["main".to_owned(), "skep/fix".to_owned()], theirs));
+    assert_eq!(
+        (yard.repo().branches(), yard.repo().oid("skep/fix")),
+        (vec!["main".to_owned(), "skep/fix".to_owned()], theirs)
+    );
 }
 
 #[test]
@@ -310,7 +354,12 @@ fn where_a_branch_stands_in_the_place_of_a_folder_the_next_name_is_tried() {
     yard.repo().git(&["branch", "skep"]);
     let error = yard.prepare(&yard.ask()).unwrap_err();
     assert_eq!((error.slug(), error.stage), ("git-failed", Stage::Branch));
-    let made = yard.prepare(&Prepare { branches: vec!["skep/fix".to_owned(), "skep-fix".to_owned()], ..yard.ask() }).unwrap();
+    let made = yard
+        .prepare(&Prepare {
+            branches: vec!["skep/fix".to_owned(), "skep-fix".to_owned()],
+            ..yard.ask()
+        })
+        .unwrap();
     assert_eq!(made.branch.as_deref(), Some("skep-fix"));
 }
 
@@ -389,7 +438,8 @@ fn a_sub_directory_that_is_missing_or_leads_out_of_the_worktree_fails_and_leaves
     yard.repo().git(&["push", "--quiet", "origin", "main"]);
     let before = yard.trace();
     for sub_dir in ["missing", "out", "evil", "pkg/a/code"] {
-        let error = yard.prepare(&Prepare { sub_dir: PathBuf::from(sub_dir), ..yard.ask() }).unwrap_err();
+        let error =
+            yard.prepare(&Prepare { sub_dir: PathBuf::from(sub_dir), ..yard.ask() }).unwrap_err();
         assert_eq!((error.slug(), error.stage), ("no-sub-dir", Stage::SubDir), "{sub_dir}");
         assert_eq!(yard.trace(), before, "{sub_dir}");
     }
@@ -440,11 +490,21 @@ fn ignored_files_are_brought_along_as_asked_and_others_are_not() {
     };
     let made = yard.prepare(&ask).unwrap();
     let tree = yard.tree();
-    assert_eq!((tree.read(".env").as_str(), tree.read("pkg/.env").as_str(), tree.read("secrets/a b.key").as_str()), ("A=1", "A=2", "k"));
+    assert_eq!(
+        (
+            tree.read(".env").as_str(),
+            tree.read("pkg/.env").as_str(),
+            tree.read("secrets/a b.key").as_str()
+        ),
+        ("A=1", "A=2", "k")
+    );
     for absent in ["secrets/no.key", "secrets/other", "node_modules/y", "open.env"] {
         assert!(!tree.path().join(absent).exists(), "{absent}");
     }
-    assert_eq!(fs::read_link(tree.path().join("node_modules/.cache")).unwrap(), repo.path().join("node_modules/.cache"));
+    assert_eq!(
+        fs::read_link(tree.path().join("node_modules/.cache")).unwrap(),
+        repo.path().join("node_modules/.cache")
+    );
     // `cache/` ignores folders only, so the link would be committed.
     assert!(!tree.path().join("cache").exists());
     assert_eq!(made.notes.len(), 2, "{:?}", made.notes);
@@ -484,7 +544,14 @@ fn a_fetch_before_the_base_brings_what_is_new_and_a_failed_one_is_told() {
 #[test]
 fn a_plain_folder_is_made_only_when_asked_for() {
     let yard = Yard::new();
-    let made = yard.prepare(&Prepare { env_type: EnvType::Directory, repository: None, branches: Vec::new(), ..yard.ask() }).unwrap();
+    let made = yard
+        .prepare(&Prepare {
+            env_type: EnvType::Directory,
+            repository: None,
+            branches: Vec::new(),
+            ..yard.ask()
+        })
+        .unwrap();
     assert_eq!((made.branch, made.base), (None, None));
     assert!(contents(&made.worktree).is_empty() && made.worktree.is_dir());
     undo(&yard.git(), &yard.locks(), &made.root, Ran::Agent).unwrap();
@@ -492,7 +559,13 @@ fn a_plain_folder_is_made_only_when_asked_for() {
 }
 
 fn in_place(yard: &Yard, n: usize) -> Prepare {
-    Prepare { env_type: EnvType::InPlace, key: format!("key-of-env-{n:02}"), run: format!("run_{n}"), branches: Vec::new(), ..yard.ask() }
+    Prepare {
+        env_type: EnvType::InPlace,
+        key: format!("key-of-env-{n:02}"),
+        run: format!("run_{n}"),
+        branches: Vec::new(),
+        ..yard.ask()
+    }
 }
 
 #[test]
@@ -503,7 +576,8 @@ fn in_place_one_run_at_a_time_works_in_a_checkout_and_nothing_of_it_is_reset_or_
     let before = contents(yard.repo().path());
     let one = yard.prepare(&in_place(&yard, 1)).unwrap();
     assert_eq!((one.worktree.as_path(), one.branch.as_deref()), (yard.repo().path(), Some("main")));
-    let from_below = Prepare { repository: Some(yard.repo().path().join("pkg")), ..in_place(&yard, 2) };
+    let from_below =
+        Prepare { repository: Some(yard.repo().path().join("pkg")), ..in_place(&yard, 2) };
     let error = yard.prepare(&from_below).unwrap_err();
     assert_eq!(error.slug(), "env-busy");
     assert!(error.cause.to_string().contains("run_1"), "{}", error.cause);
@@ -514,8 +588,12 @@ fn in_place_one_run_at_a_time_works_in_a_checkout_and_nothing_of_it_is_reset_or_
     let _held = lock::hold(&two.lock).unwrap();
     assert_eq!(yard.prepare(&in_place(&yard, 3)).unwrap_err().slug(), "env-busy");
     let after = contents(yard.repo().path());
-    let changed = |path: &&PathBuf| !path.ends_with(".git/index") && before.get(*path) != after.get(*path);
-    assert_eq!(after.keys().chain(before.keys()).filter(changed).collect::<Vec<_>>(), Vec::<&PathBuf>::new());
+    let changed =
+        |path: &&PathBuf| !path.ends_with(".git/index") && before.get(*path) != after.get(*path);
+    assert_eq!(
+        after.keys().chain(before.keys()).filter(changed).collect::<Vec<_>>(),
+        Vec::<&PathBuf>::new()
+    );
 }
 
 #[test]
@@ -529,7 +607,8 @@ fn a_checkout_whose_env_was_deleted_by_hand_is_free_again() {
 #[test]
 fn a_repository_without_checkout_cannot_be_worked_in_in_place() {
     let yard = Yard::new();
-    let ask = Prepare { repository: Some(yard.place.root().join("origin.git")), ..in_place(&yard, 1) };
+    let ask =
+        Prepare { repository: Some(yard.place.root().join("origin.git")), ..in_place(&yard, 1) };
     assert_eq!(yard.prepare(&ask).unwrap_err().slug(), "env-foreign");
     assert!(!yard.place.root().join("env/key-of-env-01").exists());
 }
@@ -539,8 +618,11 @@ fn undo_takes_everything_back_and_does_so_once() {
     let yard = Yard::new();
     let before = yard.trace();
     let made = yard.made();
+    symlink(yard.place.root(), yard.place.root().join("by-a-link")).unwrap();
+    let root = yard.place.root().join("by-a-link/env").join(KEY);
+    assert!(made.root.is_dir());
     for _ in 0..2 {
-        undo(&yard.git(), &yard.locks(), &made.root, Ran::Agent).unwrap();
+        undo(&yard.git(), &yard.locks(), &root, Ran::Agent).unwrap();
         assert_eq!(yard.trace(), before);
     }
 }

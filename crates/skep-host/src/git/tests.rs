@@ -64,13 +64,32 @@ fn a_submodule_is_a_repository_of_its_own() {
 }
 
 #[test]
+fn a_path_with_a_line_break_and_a_git_folder_itself_are_read_right() {
+    let place = Place::new();
+    let repo = place.repo("odd\nname");
+    let found = discover(&git(&place), repo.path()).unwrap();
+    assert_eq!(
+        (found.top.as_deref(), found.common_dir),
+        (Some(repo.path()), repo.path().join(".git"))
+    );
+    let inside = discover(&git(&place), &repo.path().join(".git/refs")).unwrap();
+    assert_eq!(
+        (inside.top, inside.bare, inside.common_dir),
+        (None, false, repo.path().join(".git"))
+    );
+}
+
+#[test]
 fn a_folder_without_a_repository_is_a_typed_error() {
     let place = Place::new();
     fs::create_dir(place.root().join("plain")).unwrap();
     for dir in ["plain", "missing"] {
         let error = discover(&git(&place), &place.root().join(dir)).unwrap_err();
         assert!(matches!(error, GitError::NotARepository { .. }), "{error}");
-        assert_eq!((error.slug(), error.fault(), error.retry()), ("not-a-repository", Fault::User, Retry::Never));
+        assert_eq!(
+            (error.slug(), error.fault(), error.retry()),
+            ("not-a-repository", Fault::User, Retry::Never)
+        );
     }
 }
 
@@ -128,7 +147,11 @@ fn the_base_is_what_the_remotes_head_names_and_not_the_branch_the_user_is_on() {
 
 #[test]
 fn without_a_remote_head_main_master_or_the_only_branch_is_the_base() {
-    for (branches, expected) in [(&["main", "master", "x"][..], "origin/main"), (&["x", "master"], "origin/master"), (&["dev"], "origin/dev")] {
+    for (branches, expected) in [
+        (&["main", "master", "x"][..], "origin/main"),
+        (&["x", "master"], "origin/master"),
+        (&["dev"], "origin/dev"),
+    ] {
         let place = Place::new();
         let repo = cloned(&place, branches);
         repo.git(&["remote", "set-head", "origin", "--delete"]);
@@ -146,7 +169,11 @@ fn several_remote_branches_of_which_none_is_the_default_are_left_to_a_person() {
     let found = discover(&git(&place), repo.path()).unwrap();
     let error = base(&git(&place), &found, None).unwrap_err();
     assert_eq!(error.slug(), "choose-a-base");
-    assert!(error.to_string().contains("choose a base") && error.to_string().contains("origin/dev, origin/next"), "{error}");
+    assert!(
+        error.to_string().contains("choose a base")
+            && error.to_string().contains("origin/dev, origin/next"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -157,9 +184,14 @@ fn without_a_remote_the_branch_of_the_main_worktree_is_the_base() {
     repo.git(&["worktree", "add", "--quiet", "-b", "other", "../w"]);
     place.at("w").commit_file("only here", "1");
     let found = discover(&git(&place), &place.root().join("w")).unwrap();
-    assert_eq!(base(&git(&place), &found, None).unwrap(), Base { branch: oid("work"), oid: repo.head() });
+    assert_eq!(
+        base(&git(&place), &found, None).unwrap(),
+        Base { branch: oid("work"), oid: repo.head() }
+    );
     repo.git(&["checkout", "--quiet", "--detach"]);
-    assert!(matches!(base(&git(&place), &found, None), Err(GitError::ChooseABase { candidates }) if candidates == ["main", "other", "work"]));
+    assert!(
+        matches!(base(&git(&place), &found, None), Err(GitError::ChooseABase { candidates }) if candidates == ["main", "other", "work"])
+    );
 }
 
 #[test]
@@ -167,7 +199,9 @@ fn a_repository_without_a_commit_has_no_base() {
     let place = Place::new();
     let repo = place.empty("r");
     let found = discover(&git(&place), repo.path()).unwrap();
-    assert!(matches!(base(&git(&place), &found, None), Err(GitError::Unborn { branch }) if branch == "main"));
+    assert!(
+        matches!(base(&git(&place), &found, None), Err(GitError::Unborn { branch }) if branch == "main")
+    );
 }
 
 #[test]
@@ -193,7 +227,19 @@ fn a_wished_base_is_never_taken_for_an_option_or_a_range() {
     let place = Place::new();
     let repo = place.repo("r");
     let found = discover(&git(&place), repo.path()).unwrap();
-    for wanted in ["", "--all", "-n1", "main..main", "nope", "a b", "main:README", "--output=/tmp/x", "\n", "@{", ".."] {
+    for wanted in [
+        "",
+        "--all",
+        "-n1",
+        "main..main",
+        "nope",
+        "a b",
+        "main:README",
+        "--output=/tmp/x",
+        "\n",
+        "@{",
+        "..",
+    ] {
         let error = base(&git(&place), &found, Some(wanted)).unwrap_err();
         assert!(matches!(error, GitError::NoSuchRef { .. }), "{wanted}: {error}");
     }
@@ -213,7 +259,12 @@ fn a_fetch_brings_remote_branches_and_is_not_repeated_within_the_minute() {
     assert_eq!(repo.oid("origin/main"), new);
     assert!(matches!(again(), FetchOutcome::Skipped { refs_age_s: Some(age) } if age < 60));
     let old = SystemTime::now() - FETCH_EVERY;
-    File::options().write(true).open(folder.join(format!("{}.tried", key(&found.common_dir)))).unwrap().set_modified(old).unwrap();
+    File::options()
+        .write(true)
+        .open(folder.join(format!("{}.tried", key(&found.common_dir))))
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
     assert_eq!(again(), FetchOutcome::Fetched);
 }
 
@@ -235,7 +286,10 @@ fn a_repository_without_remote_is_not_fetched() {
     let place = Place::new();
     let repo = place.repo("r");
     let found = discover(&git(&place), repo.path()).unwrap();
-    assert_eq!(fetch(&git(&place), &found, &place.root().join("locks"), Duration::from_secs(20)).unwrap(), FetchOutcome::NoRemote);
+    assert_eq!(
+        fetch(&git(&place), &found, &place.root().join("locks"), Duration::from_secs(20)).unwrap(),
+        FetchOutcome::NoRemote
+    );
 }
 
 #[test]
@@ -246,7 +300,10 @@ fn a_fetch_through_a_mirrors_refspec_leaves_the_users_branches_alone() {
     let mine = repo.oid("refs/heads/main");
     repo.git(&["config", "remote.origin.fetch", "+refs/*:refs/*"]);
     let found = discover(&git(&place), repo.path()).unwrap();
-    assert_eq!(fetch(&git(&place), &found, &place.root().join("locks"), Duration::from_secs(20)).unwrap(), FetchOutcome::Fetched);
+    assert_eq!(
+        fetch(&git(&place), &found, &place.root().join("locks"), Duration::from_secs(20)).unwrap(),
+        FetchOutcome::Fetched
+    );
     assert_eq!(repo.oid("refs/heads/main"), mine);
 }
 
@@ -261,8 +318,13 @@ fn a_fetch_that_would_ask_for_a_password_or_hangs_ends_within_its_time() {
     repo.git(&["config", "core.sshCommand", hang.to_str().unwrap()]);
     let found = discover(&git(&place), repo.path()).unwrap();
     let begun = Instant::now();
-    let outcome = fetch(&git(&place), &found, &place.root().join("locks"), Duration::from_millis(300)).unwrap();
-    assert!(matches!(outcome, FetchOutcome::Failed { ref why, .. } if why.contains("no answer")), "{outcome:?}");
+    let outcome =
+        fetch(&git(&place), &found, &place.root().join("locks"), Duration::from_millis(300))
+            .unwrap();
+    assert!(
+        matches!(outcome, FetchOutcome::Failed { ref why, .. } if why.contains("no answer")),
+        "{outcome:?}"
+    );
     assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
@@ -272,14 +334,24 @@ fn no_hook_of_the_repository_runs_in_a_call_of_ours() {
     let repo = cloned(&place, &["main"]);
     for hook in ["reference-transaction", "post-checkout", "post-merge"] {
         let path = repo.path().join(".git/hooks").join(hook);
-        repo.write(&path, &format!("#!/bin/sh\necho ran >> '{}'\n", place.root().join("ran").display()));
+        repo.write(
+            &path,
+            &format!("#!/bin/sh\necho ran >> '{}'\n", place.root().join("ran").display()),
+        );
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     }
     let found = discover(&git(&place), repo.path()).unwrap();
     place.at("seed").commit_file("news", "1");
     place.at("seed").git(&["push", "--quiet", "../origin.git", "HEAD:main"]);
-    assert_eq!(fetch(&git(&place), &found, &place.root().join("locks"), Duration::from_secs(20)).unwrap(), FetchOutcome::Fetched);
-    git(&place).call(repo.path()).args(["update-ref", "refs/heads/hooked", "HEAD"]).bytes().unwrap();
+    assert_eq!(
+        fetch(&git(&place), &found, &place.root().join("locks"), Duration::from_secs(20)).unwrap(),
+        FetchOutcome::Fetched
+    );
+    git(&place)
+        .call(repo.path())
+        .args(["update-ref", "refs/heads/hooked", "HEAD"])
+        .bytes()
+        .unwrap();
     assert!(!place.root().join("ran").exists());
     repo.git(&["update-ref", "refs/heads/hooked2", "HEAD"]);
     assert!(place.root().join("ran").exists(), "the hook itself works");
@@ -312,7 +384,10 @@ fn facts_tell_what_stands_in_a_worktree() {
     repo.write("a dir/new file\twith \"odd\" name", "x");
     repo.write("README", "");
     let seen = facts(&git(&place), repo.path(), &base, None).unwrap();
-    assert_eq!((seen.head, seen.dirty, seen.ahead, seen.behind, seen.unpushed), (repo.head(), true, 2, None, Some(2)));
+    assert_eq!(
+        (seen.head, seen.dirty, seen.ahead, seen.behind, seen.unpushed),
+        (repo.head(), true, 2, None, Some(2))
+    );
     assert_eq!((seen.files, seen.insertions, seen.deletions), (4, 5, 1));
 }
 
@@ -347,8 +422,14 @@ fn facts_that_cannot_be_had_are_an_error_and_no_zero() {
     let place = Place::new();
     let repo = place.repo("r");
     let unknown = "0123456789012345678901234567890123456789";
-    assert!(matches!(facts(&git(&place), repo.path(), unknown, None), Err(GitError::Failed { .. })));
-    assert!(matches!(facts(&git(&place), repo.path(), "--all", None), Err(GitError::NoSuchRef { .. })));
+    assert!(matches!(
+        facts(&git(&place), repo.path(), unknown, None),
+        Err(GitError::Failed { .. })
+    ));
+    assert!(matches!(
+        facts(&git(&place), repo.path(), "--all", None),
+        Err(GitError::NoSuchRef { .. })
+    ));
     assert!(facts(&git(&place), &place.root().join("gone"), &repo.head(), None).is_err());
 }
 
@@ -367,11 +448,26 @@ fn every_branch_name_the_core_rules_allow_or_refuse_is_judged_alike_by_git() {
     // The vectors of `skep_core::refs`, whose own property tests rest on the same rules.
     let place = Place::new();
     let repo = place.repo("r");
-    let accepts = |name: &str| repo.try_git(&["check-ref-format", "--branch", name]).status.success();
-    for name in ["a", "skep/x", "é/日本", "a@b", "a.b", "(x)", "a{b}", "refs/heads/x", "sub-work", "sub-LIN-1-x"] {
+    let accepts =
+        |name: &str| repo.try_git(&["check-ref-format", "--branch", name]).status.success();
+    for name in [
+        "a",
+        "skep/x",
+        "é/日本",
+        "a@b",
+        "a.b",
+        "(x)",
+        "a{b}",
+        "refs/heads/x",
+        "sub-work",
+        "sub-LIN-1-x",
+    ] {
         assert!(accepts(name), "{name}");
     }
-    for name in ["", "/", "a/", "/a", "a//b", ".a", "a/.b", "a.lock", "a.lock/b", "a..b", "a.", "-a", "HEAD", "a b", "a\nb", "a@{1", "a\\b", "a:b"] {
+    for name in [
+        "", "/", "a/", "/a", "a//b", ".a", "a/.b", "a.lock", "a.lock/b", "a..b", "a.", "-a",
+        "HEAD", "a b", "a\nb", "a@{1", "a\\b", "a:b",
+    ] {
         assert!(!accepts(name), "{name}");
     }
 }

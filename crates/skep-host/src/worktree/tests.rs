@@ -30,7 +30,11 @@ impl Yard {
     }
 
     fn branch(&self, name: &str) -> Branch {
-        Branch { name: name.to_owned(), oid: self.repo().oid("main"), mark: "skep: env test".to_owned() }
+        Branch {
+            name: name.to_owned(),
+            oid: self.repo().oid("main"),
+            mark: "skep: env test".to_owned(),
+        }
     }
 
     fn create(&self, name: &str) -> bool {
@@ -39,7 +43,8 @@ impl Yard {
 
     fn add(&self, branch: &str, dir: &str) -> PathBuf {
         let path = self.place.root().join(dir);
-        register(&self.git(), &self.found(), &self.locks(), &path, branch, "skep env test").unwrap();
+        register(&self.git(), &self.found(), &self.locks(), &path, branch, "skep env test")
+            .unwrap();
         checkout(&self.git(), &path).unwrap();
         path
     }
@@ -53,7 +58,13 @@ impl Yard {
 
     fn land(&self, new: &str) -> Landing {
         let expected = self.repo().oid("main");
-        land(&self.git(), &self.found(), &self.locks(), &Land { target: "main".to_owned(), expected, new: new.to_owned() }).unwrap()
+        land(
+            &self.git(),
+            &self.found(),
+            &self.locks(),
+            &Land { target: "main".to_owned(), expected, new: new.to_owned() },
+        )
+        .unwrap()
     }
 }
 
@@ -68,7 +79,10 @@ fn a_worktree_has_the_files_of_its_branch_and_tracks_nothing() {
     assert!(!tree.try_git(&["config", "branch.skep/x.merge"]).status.success());
     let listed = list(&yard.git(), &yard.found()).unwrap();
     assert_eq!(listed[1].path, path);
-    assert_eq!((listed[1].branch.as_deref(), listed[1].locked.as_deref()), (Some("skep/x"), Some("skep env test")));
+    assert_eq!(
+        (listed[1].branch.as_deref(), listed[1].locked.as_deref()),
+        (Some("skep/x"), Some("skep env test"))
+    );
 }
 
 #[test]
@@ -84,7 +98,8 @@ fn a_branch_that_is_there_is_neither_made_nor_moved() {
 #[test]
 fn a_branch_is_deleted_only_where_it_began_and_only_if_it_is_ours() {
     let yard = Yard::new();
-    let delete = |branch: &Branch| delete_branch(&yard.git(), &yard.found(), &yard.locks(), branch).unwrap();
+    let delete =
+        |branch: &Branch| delete_branch(&yard.git(), &yard.found(), &yard.locks(), branch).unwrap();
     let mine = yard.branch("mine");
     assert!(yard.create("mine"));
     assert_eq!((delete(&mine), delete(&mine)), (Deleted::Yes, Deleted::Absent));
@@ -107,7 +122,10 @@ fn a_registration_whose_folder_is_gone_gives_way_and_others_stay() {
     fs::remove_dir_all(&unplugged).unwrap();
     yard.add("skep/x", "w");
     let listed = list(&yard.git(), &yard.found()).unwrap();
-    assert_eq!(listed.iter().map(|known| known.path.clone()).collect::<Vec<_>>(), [yard.repo().path().to_owned(), unplugged, gone]);
+    assert_eq!(
+        listed.iter().map(|known| known.path.clone()).collect::<Vec<_>>(),
+        [yard.repo().path().to_owned(), unplugged, gone]
+    );
 }
 
 #[test]
@@ -116,11 +134,22 @@ fn removing_a_worktree_twice_is_removing_it_once_and_keeps_the_branch() {
     assert!(yard.create("skep/x"));
     let path = yard.add("skep/x", "w");
     for _ in 0..2 {
-        remove(&yard.git(), &yard.found(), &yard.locks(), &path).unwrap();
+        remove(&yard.git(), &yard.found(), &yard.locks(), &path, "skep env test").unwrap();
         assert!(!path.exists());
         assert_eq!(list(&yard.git(), &yard.found()).unwrap().len(), 1);
     }
     assert_eq!(yard.repo().branches(), ["main", "skep/x"]);
+}
+
+#[test]
+fn what_a_killed_add_left_of_a_registration_is_removed_and_that_of_others_is_not() {
+    let yard = Yard::new();
+    yard.repo().write(".git/worktrees/torn/locked", "skep env test");
+    yard.repo().write(".git/worktrees/other/locked", "somebody else's");
+    let path = yard.place.root().join("w");
+    remove(&yard.git(), &yard.found(), &yard.locks(), &path, "skep env test").unwrap();
+    let left = |name: &str| yard.repo().path().join(".git/worktrees").join(name).exists();
+    assert!(!left("torn") && left("other"));
 }
 
 #[test]
@@ -211,7 +240,9 @@ fn a_touched_file_with_changes_keeps_a_landing_out_and_is_named() {
         let new = yard.place.at("skep/x").commit_file("dir/new", "1\n");
         mess(&yard.repo());
         let (head, status) = (yard.repo().head(), yard.repo().status());
-        let Landing::Refused(refusal @ Refusal::TargetDirty { .. }) = yard.land(&new) else { panic!("{what}: landed") };
+        let Landing::Refused(refusal @ Refusal::TargetDirty { .. }) = yard.land(&new) else {
+            panic!("{what}: landed")
+        };
         assert_eq!(refusal.slug(), "target-dirty");
         let Refusal::TargetDirty { files, .. } = refusal else { panic!("{what}") };
         assert!(files.contains(&PathBuf::from(named)), "{what}: {files:?}");
@@ -261,7 +292,10 @@ fn a_bare_repository_takes_a_landing() {
     yard.repo().git(&["push", "--quiet", "../b.git", "skep/x"]);
     let found = git::discover(&yard.git(), &yard.place.root().join("b.git")).unwrap();
     let wish = Land { target: "main".to_owned(), expected: yard.repo().head(), new: new.clone() };
-    assert!(matches!(land(&yard.git(), &found, &yard.locks(), &wish).unwrap(), Landing::Landed { checkout: None, .. }));
+    assert!(matches!(
+        land(&yard.git(), &found, &yard.locks(), &wish).unwrap(),
+        Landing::Landed { checkout: None, .. }
+    ));
     assert_eq!(yard.place.at("b.git").oid("main"), new);
 }
 
@@ -271,9 +305,14 @@ fn a_target_in_another_worktree_moves_there() {
     let new = yard.work("skep/x", "new", "1\n");
     yard.repo().git(&["checkout", "--quiet", "-b", "elsewhere"]);
     yard.repo().git(&["worktree", "add", "--quiet", "../home-of-main", "main"]);
-    assert!(matches!(yard.land(&new), Landing::Landed { checkout: Some(path), .. } if path.ends_with("home-of-main")));
+    assert!(
+        matches!(yard.land(&new), Landing::Landed { checkout: Some(path), .. } if path.ends_with("home-of-main"))
+    );
     assert_eq!(yard.place.at("home-of-main").read("new"), "1\n");
-    assert_eq!((yard.place.at("home-of-main").status(), yard.repo().status()), (String::new(), String::new()));
+    assert_eq!(
+        (yard.place.at("home-of-main").status(), yard.repo().status()),
+        (String::new(), String::new())
+    );
 }
 
 #[test]
@@ -281,15 +320,21 @@ fn a_target_that_is_being_rebased_merged_or_is_out_of_reach_is_left_alone() {
     let yard = Yard::new();
     let new = yard.work("skep/x", "new", "1\n");
     yard.repo().write(".git/MERGE_HEAD", &format!("{new}\n"));
-    assert!(matches!(yard.land(&new), Landing::Refused(Refusal::TargetBusy { why, .. }) if why.contains("merge")));
+    assert!(
+        matches!(yard.land(&new), Landing::Refused(Refusal::TargetBusy { why, .. }) if why.contains("merge"))
+    );
     fs::remove_file(yard.repo().path().join(".git/MERGE_HEAD")).unwrap();
     yard.repo().git(&["checkout", "--quiet", "--detach"]);
     yard.repo().write(".git/rebase-merge/head-name", "refs/heads/main\n");
-    assert!(matches!(yard.land(&new), Landing::Refused(Refusal::TargetBusy { why, .. }) if why.contains("rebased")));
+    assert!(
+        matches!(yard.land(&new), Landing::Refused(Refusal::TargetBusy { why, .. }) if why.contains("rebased"))
+    );
     fs::remove_dir_all(yard.repo().path().join(".git/rebase-merge")).unwrap();
     yard.repo().git(&["worktree", "add", "--quiet", "../away", "main"]);
     fs::remove_dir_all(yard.place.root().join("away")).unwrap();
-    assert!(matches!(yard.land(&new), Landing::Refused(Refusal::TargetBusy { why, .. }) if why.contains("gone")));
+    assert!(
+        matches!(yard.land(&new), Landing::Refused(Refusal::TargetBusy { why, .. }) if why.contains("gone"))
+    );
 }
 
 #[test]
@@ -299,7 +344,10 @@ fn an_index_lock_of_somebody_else_is_named_and_left() {
     yard.repo().write(".git/index.lock", "");
     let wish = Land { target: "main".to_owned(), expected: yard.repo().head(), new };
     let error = land(&yard.git(), &yard.found(), &yard.locks(), &wish).unwrap_err();
-    assert!(matches!(&error, GitError::Locked { lock } if lock.ends_with(".git/index.lock")), "{error}");
+    assert!(
+        matches!(&error, GitError::Locked { lock } if lock.ends_with(".git/index.lock")),
+        "{error}"
+    );
     assert!(yard.repo().path().join(".git/index.lock").exists());
 }
 
@@ -314,17 +362,27 @@ fn a_submodule_that_the_checkout_would_not_follow_keeps_a_landing_out() {
     let tree = yard.place.at(yard.add("skep/x", "w"));
     tree.git(&["update-index", "--cacheinfo", &format!("160000,{next},dep")]);
     tree.git(&["commit", "--quiet", "--message", "move the submodule"]);
-    assert!(matches!(yard.land(&tree.head()), Landing::Refused(Refusal::Submodules { files, .. }) if files == [PathBuf::from("dep")]));
+    assert!(
+        matches!(yard.land(&tree.head()), Landing::Refused(Refusal::Submodules { files, .. }) if files == [PathBuf::from("dep")])
+    );
 }
 
 #[test]
 fn what_is_to_land_must_be_a_commit_and_the_target_a_branch() {
     let yard = Yard::new();
-    let wish = |target: &str, new: &str| Land { target: target.to_owned(), expected: yard.repo().head(), new: new.to_owned() };
+    let wish = |target: &str, new: &str| Land {
+        target: target.to_owned(),
+        expected: yard.repo().head(),
+        new: new.to_owned(),
+    };
     let land = |wish: &Land| land(&yard.git(), &yard.found(), &yard.locks(), wish);
     assert!(matches!(land(&wish("main", "--all")), Err(GitError::NoSuchRef { .. })));
     assert!(matches!(land(&wish("main", &"1".repeat(40))), Err(GitError::NoSuchRef { .. })));
     for target in ["gone", "../main", "-x", ""] {
-        assert_eq!(land(&wish(target, &yard.repo().head())).unwrap(), Landing::Refused(Refusal::TargetMissing), "{target}");
+        assert_eq!(
+            land(&wish(target, &yard.repo().head())).unwrap(),
+            Landing::Refused(Refusal::TargetMissing),
+            "{target}"
+        );
     }
 }

@@ -1,4 +1,5 @@
 //! The one integration-test binary.
 mod cases;
+mod gatekeeper;
 mod live;
 mod tidy;

@@ -6,17 +6,51 @@ use std::{
 };
 
 use super::*;
+use crate::worktree::{Land, Landing};
 
-const REQUEST: &str = "SKEP_TEST_PREPARE";
+const REQUEST: &str = "SKEP_TEST_TASK";
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Task {
+    Prepare(Box<Prepare>),
+    Release { root: PathBuf, locks: PathBuf, trash: PathBuf },
+    Land { repository: PathBuf, locks: PathBuf, land: Land },
+}
+
+impl Task {
+    fn run(self, git: &Git) -> Result<(), EnvError> {
+        match self {
+            Task::Prepare(ask) => prepare(git, &ask).map(drop),
+            Task::Release { root, locks, trash } => let_go(git, &root, &locks, &trash).map(drop),
+            Task::Land { repository, locks, land } => {
+                let landed = git::discover(git, &repository)
+                    .and_then(|repo| worktree::land(git, &repo, &locks, &land));
+                assert!(!matches!(landed, Ok(Landing::Refused(_))), "{landed:?}");
+                landed.map(drop).map_err(|error| EnvError::at(Stage::Undo)(error.into()))
+            }
+        }
+    }
+}
+
+fn let_go(git: &Git, root: &Path, locks: &Path, trash: &Path) -> Result<Released, EnvError> {
+    if let Some(done) = resume_release(git, locks, root, trash, &[])? {
+        return Ok(done);
+    }
+    match inspect(git, root).map_err(EnvError::at(Stage::Release))? {
+        Verdict::Safe(proof) => release(git, locks, root, trash, &[], proof),
+        Verdict::Unsafe(reasons) => Err(EnvError::at(Stage::Release)(Cause::Work { reasons })),
+        Verdict::Unknown(error) => Err(EnvError::at(Stage::Release)(error.into())),
+    }
+}
 
 /// Not a test by itself: the process that is killed, started by the tests below.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the child of a test finds its task nowhere else")]
 fn child() {
     let Some(task) = std::env::var_os(REQUEST) else { return };
-    let ask: Prepare = serde_json::from_slice(&fs::read(task).unwrap()).unwrap();
+    let task: Task = serde_json::from_slice(&fs::read(task).unwrap()).unwrap();
     let git = Git::new(std::env::vars_os().filter(|(name, _)| name != REQUEST));
-    prepare(&git, &ask).unwrap();
+    task.run(&git).unwrap();
 }
 
 /// A folder with a `git` that counts its calls, and kills who called it before or after call `at`.
@@ -40,10 +74,14 @@ fn deadly(yard: &Yard, at: usize, when: &str) -> PathBuf {
     bin
 }
 
-/// Prepares in a process of its own, with this folder's git.
 fn prepare_elsewhere(yard: &Yard, ask: &Prepare, bin: &Path) -> ExitStatus {
+    run_elsewhere(yard, &Task::Prepare(Box::new(ask.clone())), bin)
+}
+
+/// Does a task in a process of its own, with this folder's git.
+fn run_elsewhere(yard: &Yard, work: &Task, bin: &Path) -> ExitStatus {
     let task = yard.place.root().join("task.json");
-    yard.place.write(&task, &serde_json::to_string(ask).unwrap());
+    yard.place.write(&task, &serde_json::to_string(work).unwrap());
     crate::proc::command(std::env::current_exe().unwrap())
         .args(["--exact", "env::tests::killed::child", "--nocapture", "--test-threads=1"])
         .env_clear()
@@ -97,14 +135,24 @@ fn prepare_killed_at_any_call_of_git_and_made_again_gives_the_same_env_and_leave
             let recorded = read_owner(&yard.root()).unwrap().and_then(|owner| owner.base);
             yard.repo().commit_file("pkg/a/code", "2\n");
             yard.repo().git(&["push", "--quiet", "origin", "main"]);
-            let made = yard.prepare(&asked(&yard)).unwrap_or_else(|error| panic!("{when} call {at}: {error:?}"));
+            let made = yard
+                .prepare(&asked(&yard))
+                .unwrap_or_else(|error| panic!("{when} call {at}: {error:?}"));
             assert_eq!(made.branch.as_deref(), Some("skep/fix"), "{when} call {at}");
             if recorded.is_some() {
                 assert_eq!(made.base, recorded, "{when} call {at}");
             }
-            assert_eq!((yard.tree().status().as_str(), yard.tree().read(".env").as_str()), ("", "A=1"), "{when} call {at}");
+            assert_eq!(
+                (yard.tree().status().as_str(), yard.tree().read(".env").as_str()),
+                ("", "A=1"),
+                "{when} call {at}"
+            );
             assert_eq!(yard.tree().head(), made.base.unwrap().oid, "{when} call {at}");
-            assert_eq!(yard.repo().branches(), ["main", "skep/fix", "skep/taken"], "{when} call {at}");
+            assert_eq!(
+                yard.repo().branches(),
+                ["main", "skep/fix", "skep/taken"],
+                "{when} call {at}"
+            );
             let (_, worktrees, envs) = yard.trace();
             assert_eq!((worktrees, envs), (2, vec![KEY.to_owned()]), "{when} call {at}");
         }
@@ -119,7 +167,8 @@ fn prepare_killed_at_any_call_of_git_can_be_undone_without_a_trace() {
         let before = yard.trace();
         let bin = deadly(&yard, at, "after");
         prepare_elsewhere(&yard, &asked(&yard), &bin);
-        undo(&yard.git(), &yard.locks(), &yard.root(), Ran::Setup).unwrap_or_else(|error| panic!("call {at}: {error:?}"));
+        undo(&yard.git(), &yard.locks(), &yard.root(), Ran::Setup)
+            .unwrap_or_else(|error| panic!("call {at}: {error:?}"));
         assert_eq!(yard.trace(), before, "call {at}");
     }
 }
@@ -166,4 +215,96 @@ fn a_branch_that_somebody_else_made_in_the_moment_of_death_is_not_taken() {
     yard.repo().git(&["branch", "skep/fix", "main"]);
     assert_eq!(yard.made().branch.as_deref(), Some("skep/fix-7k2m"));
     assert!(yard.repo().branches().contains(&"skep/fix".to_owned()));
+}
+
+/// How often a task calls git when nobody kills it.
+fn calls_of(yard: &Yard, task: &Task) -> usize {
+    let bin = deadly(yard, 0, "never");
+    assert!(run_elsewhere(yard, task, &bin).success());
+    fs::read_to_string(bin.join("count")).unwrap().lines().count()
+}
+
+#[test]
+fn a_release_killed_at_any_call_of_git_and_made_again_loses_nothing() {
+    let begin = || {
+        let yard = Yard::new();
+        yard.made();
+        let work = yard.tree().commit_file("work", "1");
+        let trash = yard.place.root().join("trash");
+        let task =
+            || Task::Release { root: yard.root(), locks: yard.locks(), trash: trash.clone() };
+        let task = task();
+        (yard, work, trash, task)
+    };
+    let (yard, _, _, task) = begin();
+    let calls = calls_of(&yard, &task);
+    assert!(calls > 8, "{calls}");
+    for at in 1..=calls {
+        for when in ["before", "after"] {
+            let (yard, work, trash, task) = begin();
+            let status = run_elsewhere(&yard, &task, &deadly(&yard, at, when));
+            assert_eq!(status.signal(), Some(9), "{when} call {at}");
+            let gone = let_go(&yard.git(), &yard.root(), &yard.locks(), &trash)
+                .unwrap_or_else(|error| panic!("{when} call {at}: {error:?}"));
+            assert_eq!(
+                (yard.repo().oid("skep/fix"), yard.trace().1),
+                (work, 1),
+                "{when} call {at}"
+            );
+            assert!(!yard.root().exists(), "{when} call {at}");
+            // What git could no longer vouch for is kept, whole.
+            let left = trash.join(KEY).join("web-amber");
+            assert_eq!(gone.kept.is_some(), left.join("work").is_file(), "{when} call {at}");
+        }
+    }
+}
+
+#[test]
+fn a_landing_killed_at_any_call_of_git_and_made_again_lands_once() {
+    let begin = || {
+        let yard = Yard::new();
+        yard.made();
+        let new = yard.tree().commit_file("pkg/a/code", "landed\n");
+        let land = Land { target: "main".to_owned(), expected: yard.repo().head(), new };
+        let task = Task::Land {
+            repository: yard.repo().path().to_owned(),
+            locks: yard.locks(),
+            land: land.clone(),
+        };
+        (yard, land, task)
+    };
+    let (yard, _, task) = begin();
+    let calls = calls_of(&yard, &task);
+    assert!(calls > 5, "{calls}");
+    for at in 1..=calls {
+        for when in ["before", "after"] {
+            let (yard, land, task) = begin();
+            let status = run_elsewhere(&yard, &task, &deadly(&yard, at, when));
+            assert_eq!(status.signal(), Some(9), "{when} call {at}");
+            task.run(&yard.git()).unwrap_or_else(|error| panic!("{when} call {at}: {error:?}"));
+            assert_eq!(
+                (yard.repo().head(), yard.repo().status()),
+                (land.new, String::new()),
+                "{when} call {at}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_checkout_that_was_killed_in_the_middle_is_taken_back_and_made_again() {
+    let yard = Yard::new();
+    let made = yard.made();
+    let mut owner = read_owner(&made.root).unwrap().unwrap();
+    owner.state = State::Preparing;
+    owner.write(&made.root).unwrap();
+    fs::remove_file(made.worktree.join("README")).unwrap();
+    fs::remove_file(made.worktree.join(".git")).unwrap();
+    yard.repo().write(".git/worktrees/web-amber/index.lock", "");
+    let again = yard.made();
+    assert!(!again.reused);
+    assert_eq!(
+        (again.branch.as_deref(), yard.tree().status(), yard.trace().1),
+        (Some("skep/fix"), String::new(), 2)
+    );
 }

@@ -13,7 +13,14 @@ fn proof(yard: &Yard, root: &Path) -> Proof {
 
 fn let_go(yard: &Yard, discard: &[&str]) -> Result<Released, EnvError> {
     let discard: Vec<String> = discard.iter().map(|&pattern| pattern.to_owned()).collect();
-    release(&yard.git(), &yard.locks(), &yard.root(), &trash(yard), &discard, proof(yard, &yard.root()))
+    release(
+        &yard.git(),
+        &yard.locks(),
+        &yard.root(),
+        &trash(yard),
+        &discard,
+        proof(yard, &yard.root()),
+    )
 }
 
 #[test]
@@ -22,7 +29,15 @@ fn an_env_with_everything_committed_goes_and_its_branch_stays() {
     yard.made();
     let work = yard.tree().commit_file("work", "1");
     let gone = let_go(&yard, &[]).unwrap();
-    assert_eq!(gone, Released { branch: Some("skep/fix".to_owned()), head: Some(work.clone()), kept: None, ignored: Vec::new() });
+    assert_eq!(
+        gone,
+        Released {
+            branch: Some("skep/fix".to_owned()),
+            head: Some(work.clone()),
+            kept: None,
+            ignored: Vec::new()
+        }
+    );
     assert_eq!(yard.repo().oid("skep/fix"), work);
     assert_eq!((yard.trace().1, yard.trace().2, contents(&trash(&yard)).len()), (1, Vec::new(), 0));
     yard.repo().git(&["checkout", "--quiet", "skep/fix"]);
@@ -51,14 +66,21 @@ fn copies_and_links_of_ours_are_no_reason_to_keep_an_env_unless_they_were_change
         yard.repo().write(".git/info/exclude", ".env\nnode_modules\n");
         yard.repo().write(".env", "A=1");
         yard.repo().write("node_modules/x", "1");
-        let ask = Prepare { copy: vec![".env".to_owned()], link: vec!["node_modules".to_owned()], ..yard.ask() };
+        let ask = Prepare {
+            copy: vec![".env".to_owned()],
+            link: vec!["node_modules".to_owned()],
+            ..yard.ask()
+        };
         yard.prepare(&ask).unwrap();
         if changed {
             yard.tree().write(".env", "A=2");
         }
         let gone = let_go(&yard, &[]).unwrap();
         assert_eq!(gone.kept.is_some(), kept, "{gone:?}");
-        assert_eq!((yard.repo().read(".env").as_str(), yard.repo().read("node_modules/x").as_str()), ("A=1", "1"));
+        assert_eq!(
+            (yard.repo().read(".env").as_str(), yard.repo().read("node_modules/x").as_str()),
+            ("A=1", "1")
+        );
     }
 }
 
@@ -78,7 +100,8 @@ fn work_that_appears_after_the_proof_stops_the_removal_and_the_env_is_back() {
     let made = yard.made();
     let proof = proof(&yard, &made.root);
     yard.tree().write("late", "precious");
-    let error = release(&yard.git(), &yard.locks(), &made.root, &trash(&yard), &[], proof).unwrap_err();
+    let error =
+        release(&yard.git(), &yard.locks(), &made.root, &trash(&yard), &[], proof).unwrap_err();
     assert_eq!((error.slug(), error.stage, error.left.len()), ("env-has-work", Stage::Release, 0));
     assert_eq!((yard.tree().read("late").as_str(), yard.trace().1), ("precious", 2));
     assert_eq!(yard.tree().status(), "?? late");
@@ -90,7 +113,8 @@ fn an_env_in_use_is_not_let_go() {
     let made = yard.made();
     let proof = proof(&yard, &made.root);
     let _held = lock::hold(&made.lock).unwrap();
-    let error = release(&yard.git(), &yard.locks(), &made.root, &trash(&yard), &[], proof).unwrap_err();
+    let error =
+        release(&yard.git(), &yard.locks(), &made.root, &trash(&yard), &[], proof).unwrap_err();
     assert_eq!(error.slug(), "env-busy");
     assert!(made.worktree.is_dir());
 }
@@ -120,9 +144,18 @@ fn a_checkout_of_the_user_is_let_go_untouched() {
 #[test]
 fn a_plain_folder_with_files_is_not_let_go() {
     let yard = Yard::new();
-    let made = yard.prepare(&Prepare { env_type: EnvType::Directory, repository: None, branches: Vec::new(), ..yard.ask() }).unwrap();
+    let made = yard
+        .prepare(&Prepare {
+            env_type: EnvType::Directory,
+            repository: None,
+            branches: Vec::new(),
+            ..yard.ask()
+        })
+        .unwrap();
     yard.place.write(made.worktree.join("notes"), "only here");
-    assert!(matches!(inspect(&yard.git(), &made.root).unwrap(), Verdict::Unsafe(reasons) if reasons[0].slug() == "no-repository"));
+    assert!(
+        matches!(inspect(&yard.git(), &made.root).unwrap(), Verdict::Unsafe(reasons) if reasons[0].slug() == "no-repository")
+    );
 }
 
 #[test]
@@ -132,10 +165,15 @@ fn a_release_that_was_killed_after_the_move_goes_on() {
     let work = yard.tree().commit_file("work", "1");
     fs::create_dir(trash(&yard)).unwrap();
     fs::rename(&made.root, trash(&yard).join(KEY)).unwrap();
-    let gone = resume_release(&yard.git(), &yard.locks(), &made.root, &trash(&yard), &[]).unwrap().unwrap();
+    let gone = resume_release(&yard.git(), &yard.locks(), &made.root, &trash(&yard), &[])
+        .unwrap()
+        .unwrap();
     assert_eq!((gone.kept, yard.repo().oid("skep/fix")), (None, work));
     assert_eq!((yard.trace().1, contents(&trash(&yard)).len()), (1, 0));
-    assert_eq!(resume_release(&yard.git(), &yard.locks(), &made.root, &trash(&yard), &[]).unwrap(), None);
+    assert_eq!(
+        resume_release(&yard.git(), &yard.locks(), &made.root, &trash(&yard), &[]).unwrap(),
+        None
+    );
 }
 
 #[test]
@@ -145,7 +183,9 @@ fn a_release_that_was_killed_after_its_registration_was_dropped_keeps_what_is_le
     fs::create_dir(trash(&yard)).unwrap();
     fs::rename(&made.root, trash(&yard).join(KEY)).unwrap();
     yard.repo().git(&["worktree", "remove", "--force", "--force", made.worktree.to_str().unwrap()]);
-    let again = || resume_release(&yard.git(), &yard.locks(), &made.root, &trash(&yard), &[]).unwrap().unwrap();
+    let again = || {
+        resume_release(&yard.git(), &yard.locks(), &made.root, &trash(&yard), &[]).unwrap().unwrap()
+    };
     assert_eq!(again().kept, Some(trash(&yard).join(KEY)));
     assert_eq!(again().kept, Some(trash(&yard).join(KEY)));
     assert!(trash(&yard).join(KEY).join("web-amber/README").is_file());

@@ -14,12 +14,18 @@ use super::{
 /// What marks a verb of the contract that the binary does not have yet.
 const TO_COME: &str = "(to come)";
 
-/// The verbs that the table of `contract` promises now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Verb,
+    Alias,
+}
+
+/// The verbs, or the aliases, that the table of `contract` promises now.
 ///
 /// Shape: a code span of the first column begins with its verb: the words before the first flag, argument or
 /// bracket. `project ls\|show\|rm` is three verbs. A span that begins with a dash is a flag.
-fn promised(contract: &str) -> BTreeSet<String> {
-    let spans = rows(contract).flat_map(|row| spans_now(&first_column(row)));
+fn promised(contract: &str, kind: Kind) -> BTreeSet<String> {
+    let spans = rows(contract).flat_map(|row| spans_now(&first_column(row), kind));
     spans.flat_map(|span| spelled_out(&span)).collect()
 }
 
@@ -33,7 +39,7 @@ fn rows(contract: &str) -> impl Iterator<Item = &str> {
 /// The flags that the table of `contract` promises now, each with its verb.
 fn promised_flags(contract: &str) -> Vec<(String, String)> {
     let mut promised = Vec::new();
-    for span in rows(contract).flat_map(|row| spans_now(&first_column(row))) {
+    for span in rows(contract).flat_map(|row| spans_now(&first_column(row), Kind::Verb)) {
         let flags = span.split(|letter: char| !letter.is_ascii_lowercase() && letter != '-');
         let flags: Vec<&str> =
             flags.filter(|word| word.len() > 2 && word.starts_with("--")).collect();
@@ -50,14 +56,22 @@ fn first_column(row: &str) -> String {
     row.split('|').next().expect("a first part").replace('\u{0}', "|")
 }
 
-/// The code spans of a column that are not still to come.
-fn spans_now(column: &str) -> Vec<String> {
+/// The code spans of a column that are not still to come: verbs, or the aliases that stand in brackets behind them.
+fn spans_now(column: &str, wanted: Kind) -> Vec<String> {
     let parts: Vec<&str> = column.split('`').collect();
-    let spans = (1..parts.len()).step_by(2);
-    let now = spans.filter(|at| {
-        !parts.get(at + 1).is_some_and(|after| after.trim_start().starts_with(TO_COME))
-    });
-    now.map(|at| parts[at].to_owned()).collect()
+    let mut depth = 0;
+    let mut found = Vec::new();
+    for at in (1..parts.len()).step_by(2) {
+        depth += parts[at - 1].matches('(').count();
+        depth -= parts[at - 1].matches(')').count();
+        let kind = if depth == 0 { Kind::Verb } else { Kind::Alias };
+        let to_come =
+            parts.get(at + 1).is_some_and(|after| after.trim_start().starts_with(TO_COME));
+        if kind == wanted && !to_come {
+            found.push(parts[at].to_owned());
+        }
+    }
+    found
 }
 
 fn spelled_out(span: &str) -> Vec<String> {
@@ -82,6 +96,7 @@ fn said(args: &[&str]) -> String {
     let home = tempfile::tempdir().expect("a home");
     let said = Program::new(env!("CARGO_BIN_EXE_skep"))
         .args(args)
+        .env("HOME", home.path())
         .env("SKEP_HOME", home.path())
         .env("SKEP_NO_DAEMON", "1")
         .output()
@@ -89,7 +104,7 @@ fn said(args: &[&str]) -> String {
     String::from_utf8(said.stdout).expect("UTF-8")
 }
 
-/// The verbs that the binary names: one a line, hidden ones and aliases included.
+/// The verbs that the binary names: one a line, hidden ones included, aliases not.
 fn real() -> BTreeSet<String> {
     let text = said(&["help", "--verbs"]);
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
@@ -97,7 +112,7 @@ fn real() -> BTreeSet<String> {
 
 #[test]
 fn the_verbs_of_the_contract_are_those_of_the_binary() {
-    let promised = promised(&read(&root().join("docs/contract.md")));
+    let promised = promised(&read(&root().join("docs/contract.md")), Kind::Verb);
     let real = real();
     let missing: Vec<&String> = promised.difference(&real).collect();
     let silent: Vec<&String> = real.difference(&promised).collect();
@@ -105,6 +120,15 @@ fn the_verbs_of_the_contract_are_those_of_the_binary() {
         missing.is_empty() && silent.is_empty(),
         "promised but not there (mark them {TO_COME}): {missing:?}\nthere but not promised: {silent:?}"
     );
+}
+
+#[test]
+fn the_aliases_of_the_contract_are_known_to_the_binary() {
+    let aliases = promised(&read(&root().join("docs/contract.md")), Kind::Alias);
+    assert!(!aliases.is_empty(), "the table has aliases");
+    let unknown =
+        aliases.iter().filter(|alias| !said(&[alias.as_str(), "--help"]).contains("Usage:"));
+    nothing_wrong(&unknown.map(|alias| format!("`skep {alias}` is not known")).collect::<Vec<_>>());
 }
 
 /// The guards read their own arguments, before anything that could print a help.
@@ -154,7 +178,9 @@ fn unknown_commands(told: &[String], verbs: &BTreeSet<String>) -> Vec<String> {
 
 #[test]
 fn nobody_is_told_to_type_a_verb_that_is_not_there() {
-    let verbs = promised(&read(&root().join("docs/contract.md")));
+    let contract = read(&root().join("docs/contract.md"));
+    let mut verbs = promised(&contract, Kind::Verb);
+    verbs.extend(promised(&contract, Kind::Alias));
     let pages = ["README.md", "docs/errors.md", "docs/scripted.md", "scripts/install"];
     let mut commands: Vec<String> =
         pages.iter().flat_map(|page| told(&read(&root().join(page)))).collect();
@@ -182,19 +208,12 @@ fn a_command_with_a_verb_that_is_not_there_is_found() {
 }
 
 #[test]
-fn a_verb_is_read_with_its_alternatives_and_aliases_and_without_its_arguments() {
-    let table = "\n## 2. Verbs\n\n| verb | does |\n|---|---|\n| `run [TASK\\|TITLE…] [-d\\|-f]` (`spawn`, `new` (to come)) | `not this` |\n| `project ls\\|show\\|rm`, `project add PATH\\|URL` | x |\n| `watch` (to come), `skep`, `hook on-add`, `kill` = `--now` | y |\n\n## 3. Views\n| `nor` | this |\n";
-    let expected = [
-        "hook on-add",
-        "kill",
-        "project add",
-        "project ls",
-        "project rm",
-        "project show",
-        "run",
-        "spawn",
-    ];
-    assert_eq!(promised(table), expected.map(str::to_owned).into());
+fn a_verb_is_read_with_its_alternatives_and_without_its_arguments_and_aliases_apart() {
+    let table = "\n## 2. Verbs\n\n| verb | does |\n|---|---|\n| `run [TASK\\|TITLE…] [-d\\|-f]` (`spawn`, `new` (to come)) | `not this` |\n| `project ls\\|show\\|rm`, `project add PATH\\|URL` | x |\n| `watch` (to come), `skep`, `hook on-add` (`kill` = `--now`), `path ID` | y |\n\n## 3. Views\n| `nor` | this |\n";
+    let verbs =
+        ["hook on-add", "path", "project add", "project ls", "project rm", "project show", "run"];
+    assert_eq!(promised(table, Kind::Verb), verbs.map(str::to_owned).into());
+    assert_eq!(promised(table, Kind::Alias), ["kill", "spawn"].map(str::to_owned).into());
 }
 
 #[test]
