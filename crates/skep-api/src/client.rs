@@ -43,20 +43,32 @@ impl Client {
     }
 
     /// Asks and gives what is to be shown meanwhile to `progress`; returns the whole answer.
-    pub fn ask(&mut self, id: &str, ask: Ask, mut progress: impl FnMut(&str)) -> Result<Value, ClientError> {
+    pub fn ask(
+        &mut self,
+        id: &str,
+        ask: Ask,
+        mut progress: impl FnMut(&str),
+    ) -> Result<Value, ClientError> {
         self.send(id, ask)?;
         loop {
             match self.next()? {
                 Answer::Ok(value) => return Ok(value),
                 Answer::Progress(text) => progress(&text),
                 Answer::Error(refusal) => return Err(ClientError::Refused(refusal)),
-                Answer::Item(_) | Answer::End(()) => return Err(broken("an item where one answer was due")),
+                Answer::Item(_) | Answer::End(()) => {
+                    return Err(broken("an item where one answer was due"));
+                }
             }
         }
     }
 
     /// Asks and gives each item to `each` until there is no more, or `each` says to stop.
-    pub fn stream(&mut self, id: &str, ask: Ask, mut each: impl FnMut(Value) -> bool) -> Result<(), ClientError> {
+    pub fn stream(
+        &mut self,
+        id: &str,
+        ask: Ask,
+        mut each: impl FnMut(Value) -> bool,
+    ) -> Result<(), ClientError> {
         self.send(id, ask)?;
         loop {
             match self.next()? {
@@ -74,7 +86,8 @@ impl Client {
     }
 
     fn send(&mut self, id: &str, ask: Ask) -> Result<(), ClientError> {
-        wire::send(&mut self.writer, &Request { id: id.to_owned(), ask }).map_err(ClientError::Broken)
+        wire::send(&mut self.writer, &Request { id: id.to_owned(), ask })
+            .map_err(ClientError::Broken)
     }
 
     fn next(&mut self) -> Result<Answer, ClientError> {

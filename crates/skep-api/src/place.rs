@@ -22,9 +22,13 @@ impl Home {
         let sockets = if near.as_os_str().len() + 26 <= SOCKET_LIMIT {
             near
         } else {
-            let hash = root.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-            });
+            let hash = root
+                .as_os_str()
+                .as_encoded_bytes()
+                .iter()
+                .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                    (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+                });
             PathBuf::from(format!("/tmp/skep-{uid}-{hash:016x}"))
         };
         Home { root: root.to_owned(), sockets }

@@ -21,28 +21,65 @@ pub enum Ask {
     /// Begins runs, one per title. Answer: a list of `RunView`.
     Run(Box<RunAsk>),
     /// Answer: a list of `RunView`.
-    Ls { all: bool, project: Option<String> },
+    Ls {
+        all: bool,
+        project: Option<String>,
+    },
     /// Answer: a `RunView`, its git facts fresh.
-    Show { run: String },
+    Show {
+        run: String,
+    },
     /// Answer: a list of `WhyView`.
-    Why { run: String },
+    Why {
+        run: String,
+    },
     /// Answer: the list of stopped runs' `RunView`, as they are once the stop is decided.
-    Stop { runs: Vec<String>, all: bool, now: bool },
+    Stop {
+        runs: Vec<String>,
+        all: bool,
+        now: bool,
+    },
     /// Answer: the list of `RunView` once they are as awaited.
-    Wait { runs: Vec<String>, until: String, any: bool, timeout_ms: Option<u64> },
+    Wait {
+        runs: Vec<String>,
+        until: String,
+        any: bool,
+        timeout_ms: Option<u64>,
+    },
     /// Answer: a list of `CloseView`.
-    Close { runs: Vec<String>, keep_branch: bool, dry_run: bool },
+    Close {
+        runs: Vec<String>,
+        keep_branch: bool,
+        dry_run: bool,
+    },
     /// Answer: a `RunView`; what landed is in `landed`.
-    Land { run: String, dry_run: bool },
+    Land {
+        run: String,
+        dry_run: bool,
+    },
     /// Answer: `EventView`s, one a line; with `follow` without end.
-    Events { from: u64, follow: bool },
-    ProjectAdd { path: String, name: Option<String>, base: Option<String> },
+    Events {
+        from: u64,
+        follow: bool,
+    },
+    ProjectAdd {
+        path: String,
+        name: Option<String>,
+        base: Option<String>,
+    },
     ProjectLs {},
-    ProjectShow { name: String },
-    ProjectRm { name: String, dry_run: bool },
+    ProjectShow {
+        name: String,
+    },
+    ProjectRm {
+        name: String,
+        dry_run: bool,
+    },
     TaskAdd(Box<TaskAsk>),
     TaskLs {},
-    TaskShow { task: String },
+    TaskShow {
+        task: String,
+    },
     /// Ends the daemon; runs go on. Answer: its `Health`.
     Shutdown {},
 }

@@ -13,7 +13,6 @@ use skep_core::{
     time::Timestamp,
 };
 
-
 /// A run, as `run` prints it and `ls` and `show` list it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunView {
@@ -149,13 +148,22 @@ impl RunView {
             exit,
             last: run.last.as_ref().map(|(text, at)| LastView { text: text.clone(), at: *at }),
             change: None,
-            questions: u32::from(matches!(run.state, State::Waiting { on: WaitingFor::Answer, .. })),
+            questions: u32::from(matches!(
+                run.state,
+                State::Waiting { on: WaitingFor::Answer, .. }
+            )),
             usage: run.usage,
             host: "local".to_owned(),
             notes,
             created: run.created,
-            landed: run.landed.as_ref().map(|(target, oid)| LandedView { target: target.clone(), oid: oid.clone() }),
-            op: run.op.as_ref().map(|(id, result)| OpView { id: id.to_string(), result: result.clone() }),
+            landed: run
+                .landed
+                .as_ref()
+                .map(|(target, oid)| LandedView { target: target.clone(), oid: oid.clone() }),
+            op: run
+                .op
+                .as_ref()
+                .map(|(id, result)| OpView { id: id.to_string(), result: result.clone() }),
         }
     }
 }

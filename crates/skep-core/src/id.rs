@@ -19,7 +19,9 @@ pub const LENGTH: usize = 10;
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{text}` is not a {kind} id (expected `{prefix}_` and ten characters of 0-9 a-z without i l o u)")]
+#[error(
+    "`{text}` is not a {kind} id (expected `{prefix}_` and ten characters of 0-9 a-z without i l o u)"
+)]
 pub struct NotAnId {
     text: String,
     kind: &'static str,

@@ -298,6 +298,8 @@ pub struct Run {
     pub env: EnvState,
     /// Whether the env that is held is being taken back, because nothing ever ran in it.
     pub undoing: bool,
+    /// Whether the run is over for good.
+    pub closed: bool,
     /// Counts from 1.
     pub attempt: u32,
     /// Faults of the environment in a row.
@@ -648,6 +650,7 @@ impl Run {
             since: at,
             env: EnvState::None,
             undoing: false,
+            closed: false,
             attempt: 1,
             faults: 0,
             deaths: Vec::new(),
@@ -695,17 +698,6 @@ impl Run {
     /// Whether a process of it may live.
     pub fn is_living(&self) -> bool {
         self.holds_slot() || matches!(self.state, State::Waiting { .. })
-    }
-
-    /// Whether the run is over for good: its env is gone, or it never had one and was closed.
-    pub fn is_closed(&self) -> bool {
-        match self.env {
-            EnvState::Closed(_) => true,
-            EnvState::None => {
-                self.is_ended() && matches!(self.op, Some((_, OpResult::Closed { .. })))
-            }
-            EnvState::Preparing | EnvState::Held(_) | EnvState::Closing { .. } => false,
-        }
     }
 
     /// Whether the attempt is over.

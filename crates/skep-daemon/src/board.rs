@@ -54,7 +54,11 @@ impl Board {
             match left {
                 Some(Duration::ZERO) => break,
                 Some(left) => {
-                    posted = self.changed.wait_timeout(posted, left).unwrap_or_else(PoisonError::into_inner).0;
+                    posted = self
+                        .changed
+                        .wait_timeout(posted, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0;
                 }
                 None => posted = self.changed.wait(posted).unwrap_or_else(PoisonError::into_inner),
             }

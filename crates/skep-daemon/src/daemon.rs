@@ -128,7 +128,10 @@ pub fn run(options: &Options, ready: impl FnOnce()) -> Result<(), DaemonError> {
     let place = |source| DaemonError::Place { path: home.root().to_owned(), source };
     {
         let door = Arc::clone(&door);
-        thread::Builder::new().name("door".to_owned()).spawn(move || door.serve(&listener)).map_err(place)?;
+        thread::Builder::new()
+            .name("door".to_owned())
+            .spawn(move || door.serve(&listener))
+            .map_err(place)?;
     }
     let served = serve(options, &home, &door, &board, inbox, &incoming, ready);
     door.enter(Phase::Stopping);
@@ -164,12 +167,14 @@ fn serve(
         reserve,
         now,
         Arc::clone(board),
-        Box::new(move |due, _| performing.take(due)),
+        Box::new(move |due| performing.take(due)),
     )?;
     let left_over = engine.left_over()?;
     let fleet = board.read().fleet;
     let starting = |run: &skep_core::run::Run| {
-        left_over.iter().any(|due| matches!(&due.effect, Effect::Start { run: id, .. } if id == run.id()))
+        left_over
+            .iter()
+            .any(|due| matches!(&due.effect, Effect::Start { run: id, .. } if id == run.id()))
     };
     let watches = reconcile::attempts(&fleet, home, &starting, &|key| engine.has_seen(key))?;
     for watch in watches {
@@ -207,7 +212,8 @@ fn open_ledger(home: &Home) -> Result<(Ledger, Reserve, u64), DaemonError> {
 
 /// The system's clock.
 pub fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
@@ -222,14 +228,23 @@ fn make_home(home: &Home) -> Result<(), DaemonError> {
     {
         return Err(DaemonError::ForeignHome(root.to_owned()));
     }
-    let below = [home.sockets().to_owned(), root.join("runs"), home.envs(), home.trash(), home.repository_locks()];
+    let below = [
+        home.sockets().to_owned(),
+        root.join("runs"),
+        home.envs(),
+        home.trash(),
+        home.repository_locks(),
+    ];
     if let Some(parent) = root.parent() {
-        fs::create_dir_all(parent).map_err(|source| DaemonError::Place { path: parent.to_owned(), source })?;
+        fs::create_dir_all(parent)
+            .map_err(|source| DaemonError::Place { path: parent.to_owned(), source })?;
     }
-    fs::create_dir_all(root.join("cache")).map_err(|source| DaemonError::Place { path: root.to_owned(), source })?;
+    fs::create_dir_all(root.join("cache"))
+        .map_err(|source| DaemonError::Place { path: root.to_owned(), source })?;
     for dir in [root.to_owned()].iter().chain(&below) {
         paths::create_private_dir(dir)?;
-        let owner = fs::metadata(dir).map_err(|source| DaemonError::Place { path: dir.clone(), source })?;
+        let owner =
+            fs::metadata(dir).map_err(|source| DaemonError::Place { path: dir.clone(), source })?;
         if owner.uid() != uid {
             return Err(DaemonError::ForeignHome(dir.clone()));
         }
@@ -246,7 +261,9 @@ fn take_lock(home: &Home) -> Result<lock::Lock, DaemonError> {
             // Written in place: the lock is on this very file.
             let written = fs::OpenOptions::new().write(true).truncate(true).open(&path);
             written
-                .and_then(|mut file| io::Write::write_all(&mut file, format!("{}\n", std::process::id()).as_bytes()))
+                .and_then(|mut file| {
+                    io::Write::write_all(&mut file, format!("{}\n", std::process::id()).as_bytes())
+                })
                 .map_err(|source| DaemonError::Place { path, source })?;
             Ok(lock)
         }
@@ -262,7 +279,8 @@ fn bind(home: &Home) -> Result<UnixListener, DaemonError> {
     let socket = home.daemon_socket();
     if let Ok(stream) = UnixStream::connect(&socket) {
         // We hold the lock: whoever answers here is no daemon of this home.
-        let pid = rustix::net::sockopt::socket_peercred(&stream).map_or(0, |peer| peer.pid.as_raw_nonzero().get());
+        let pid = rustix::net::sockopt::socket_peercred(&stream)
+            .map_or(0, |peer| peer.pid.as_raw_nonzero().get());
         return Err(DaemonError::ForeignSocket { socket, pid });
     }
     let place = |source| DaemonError::Place { path: socket.clone(), source };

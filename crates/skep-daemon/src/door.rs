@@ -97,7 +97,10 @@ impl Door {
         let peer = rustix::net::sockopt::socket_peercred(stream)?;
         let mut out = stream.try_clone()?;
         if peer.uid != rustix::process::getuid() {
-            return wire::send(&mut out, &Answer::Error(Refusal::error("not-yours", "this skep is another user's")));
+            return wire::send(
+                &mut out,
+                &Answer::Error(Refusal::error("not-yours", "this skep is another user's")),
+            );
         }
         let pid = u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or(0);
         let mut reader = BufReader::new(stream);
@@ -151,12 +154,19 @@ impl Door {
         }
     }
 
-    fn answer(&self, request: &Request, peer: u32, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
+    fn answer(
+        &self,
+        request: &Request,
+        peer: u32,
+        out: &mut UnixStream,
+    ) -> Result<Option<Value>, Trouble> {
         if let Ask::Health {} = request.ask {
             return value(&self.health());
         }
         if !self.started() {
-            return Err(Refusal::error("daemon-stopping", "the daemon is stopping; ask again").into());
+            return Err(
+                Refusal::error("daemon-stopping", "the daemon is stopping; ask again").into()
+            );
         }
         let fleet = self.board.read().fleet;
         if let Some(run) = speaker(&fleet, peer)
@@ -164,7 +174,9 @@ impl Door {
         {
             return Err(Refusal::error(
                 "not-for-runs",
-                format!("this comes from {run}; a run may look, but not start, stop, close or land"),
+                format!(
+                    "this comes from {run}; a run may look, but not start, stop, close or land"
+                ),
             )
             .into());
         }
@@ -176,18 +188,38 @@ impl Door {
             Ask::Why { run } => value(&why::why(fleet.find_run(run)?, &fleet, (self.clock)())),
             Ask::Stop { runs, all, now } => self.stop(&request.id, runs, *all, *now),
             Ask::Wait { runs, until, any, timeout_ms } => self.wait(runs, until, *any, *timeout_ms),
-            Ask::Close { runs, keep_branch, dry_run } => self.close(&request.id, runs, *keep_branch, *dry_run, out),
+            Ask::Close { runs, keep_branch, dry_run } => {
+                self.close(&request.id, runs, *keep_branch, *dry_run, out)
+            }
             Ask::Land { run, dry_run } => self.land(&request.id, run, *dry_run, out),
             Ask::Events { from, follow } => self.events(*from, *follow, out),
             Ask::ProjectAdd { path, name, base } => {
-                let project = resolve::project(path, name.as_deref(), base.as_deref(), &fleet, (self.clock)())?;
+                let project = resolve::project(
+                    path,
+                    name.as_deref(),
+                    base.as_deref(),
+                    &fleet,
+                    (self.clock)(),
+                )?;
                 let name = project.name.clone();
                 self.wish(&request.id, Input::AddProject(project))?;
-                value(&self.board.read().fleet.projects.get(&name).map(|project| ProjectView::of(project)))
+                value(
+                    &self
+                        .board
+                        .read()
+                        .fleet
+                        .projects
+                        .get(&name)
+                        .map(|project| ProjectView::of(project)),
+                )
             }
-            Ask::ProjectLs {} => {
-                value(&fleet.projects.values().map(|project| ProjectView::of(project)).collect::<Vec<_>>())
-            }
+            Ask::ProjectLs {} => value(
+                &fleet
+                    .projects
+                    .values()
+                    .map(|project| ProjectView::of(project))
+                    .collect::<Vec<_>>(),
+            ),
             Ask::ProjectShow { name } => match fleet.projects.get(name) {
                 Some(project) => value(&ProjectView::of(project)),
                 None => Err(resolve::unknown_project(name, &fleet).into()),
@@ -202,7 +234,9 @@ impl Door {
                 value(&json!({"name": name, "removed": !dry_run}))
             }
             Ask::TaskAdd(ask) => self.add_task(&request.id, ask),
-            Ask::TaskLs {} => value(&fleet.tasks.values().map(|task| TaskView::of(task)).collect::<Vec<_>>()),
+            Ask::TaskLs {} => {
+                value(&fleet.tasks.values().map(|task| TaskView::of(task)).collect::<Vec<_>>())
+            }
             Ask::TaskShow { task } => value(&TaskView::of(fleet.find_task(task)?)),
             Ask::Shutdown {} => {
                 self.enter(Phase::Stopping);
@@ -217,8 +251,15 @@ impl Door {
     /// Gives a wish to the engine and waits until it is durable.
     fn wish(&self, key: &str, input: Input) -> Result<u64, Trouble> {
         let (reply, answer) = mpsc::channel();
-        let wish = Inbox::Wish { key: format!("wish/{key}"), source: "person".to_owned(), input: Box::new(input), reply };
-        let stopping = || Trouble::from(Refusal::error("daemon-stopping", "the daemon is stopping; ask again"));
+        let wish = Inbox::Wish {
+            key: format!("wish/{key}"),
+            source: "person".to_owned(),
+            input: Box::new(input),
+            reply,
+        };
+        let stopping = || {
+            Trouble::from(Refusal::error("daemon-stopping", "the daemon is stopping; ask again"))
+        };
         self.inbox.send(wish).map_err(|_| stopping())?;
         match answer.recv() {
             Ok(Ok(seq)) => Ok(seq),
@@ -254,7 +295,12 @@ impl Door {
             }
         }
         let fleet = self.board.read().fleet;
-        value(&ids.iter().filter_map(|id| fleet.runs.get(id)).map(|run| RunView::of(run)).collect::<Vec<_>>())
+        value(
+            &ids.iter()
+                .filter_map(|id| fleet.runs.get(id))
+                .map(|run| RunView::of(run))
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// Waits until the agent has lived through its health window, is queued for want of a slot, or has ended.
@@ -265,10 +311,14 @@ impl Door {
             let Some(run) = posted.fleet.runs.get(id) else { return Ok(()) };
             let now = (self.clock)();
             let until = match &run.state {
-                State::Ended { .. } | State::Waiting { .. } | State::Stalled { .. } | State::Stopping { .. } => return Ok(()),
+                State::Ended { .. }
+                | State::Waiting { .. }
+                | State::Stalled { .. }
+                | State::Stopping { .. } => return Ok(()),
                 State::Queued { .. } if posted.fleet.held_back(run, now).is_some() => return Ok(()),
                 State::Running { started, .. } => {
-                    let left = Duration::from_millis(run.brief.policy.health_ms).saturating_sub(now.since(*started));
+                    let left = Duration::from_millis(run.brief.policy.health_ms)
+                        .saturating_sub(now.since(*started));
                     if left.is_zero() {
                         return Ok(());
                     }
@@ -300,26 +350,58 @@ impl Door {
         value(&view)
     }
 
-    fn stop(&self, id: &str, runs: &[String], all: bool, force: bool) -> Result<Option<Value>, Trouble> {
+    fn stop(
+        &self,
+        id: &str,
+        runs: &[String],
+        all: bool,
+        force: bool,
+    ) -> Result<Option<Value>, Trouble> {
         let fleet = self.board.read().fleet;
         let chosen: Vec<RunId> = if all {
             fleet.runs.values().filter(|run| !run.is_ended()).map(|run| run.id().clone()).collect()
         } else {
-            runs.iter().map(|text| fleet.find_run(text).map(|run| run.id().clone())).collect::<Result<_, _>>()?
+            runs.iter()
+                .map(|text| fleet.find_run(text).map(|run| run.id().clone()))
+                .collect::<Result<_, _>>()?
         };
         for (nth, run) in chosen.iter().enumerate() {
             let input = run::Input::Stop { force };
             self.wish(&format!("{id}/{nth}"), Input::Run { run: run.clone(), input })?;
         }
         let fleet = self.board.read().fleet;
-        value(&chosen.iter().filter_map(|id| fleet.runs.get(id)).map(|run| RunView::of(run)).collect::<Vec<_>>())
+        value(
+            &chosen
+                .iter()
+                .filter_map(|id| fleet.runs.get(id))
+                .map(|run| RunView::of(run))
+                .collect::<Vec<_>>(),
+        )
     }
 
-    fn wait(&self, runs: &[String], until: &str, any: bool, timeout_ms: Option<u64>) -> Result<Option<Value>, Trouble> {
-        const STATES: [&str; 8] =
-            ["queued", "preparing", "starting", "running", "waiting", "stalled", "stopping", "ended"];
+    fn wait(
+        &self,
+        runs: &[String],
+        until: &str,
+        any: bool,
+        timeout_ms: Option<u64>,
+    ) -> Result<Option<Value>, Trouble> {
+        const STATES: [&str; 8] = [
+            "queued",
+            "preparing",
+            "starting",
+            "running",
+            "waiting",
+            "stalled",
+            "stopping",
+            "ended",
+        ];
         if !STATES.contains(&until) {
-            return Err(Refusal::error("state-unknown", format!("`{until}` is no state of a run: {}", STATES.join(" "))).into());
+            return Err(Refusal::error(
+                "state-unknown",
+                format!("`{until}` is no state of a run: {}", STATES.join(" ")),
+            )
+            .into());
         }
         let mut posted = self.board.read();
         let ids: Vec<RunId> = runs
@@ -329,19 +411,34 @@ impl Door {
         let deadline = timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
         loop {
             let there = |id: &RunId| {
-                posted.fleet.runs.get(id).is_none_or(|run| run.state_name() == until || run.is_ended())
+                posted
+                    .fleet
+                    .runs
+                    .get(id)
+                    .is_none_or(|run| run.state_name() == until || run.is_ended())
             };
             if if any { ids.iter().any(there) } else { ids.iter().all(there) } {
-                let views: Vec<RunView> =
-                    ids.iter().filter_map(|id| posted.fleet.runs.get(id)).map(|run| RunView::of(run)).collect();
+                let views: Vec<RunView> = ids
+                    .iter()
+                    .filter_map(|id| posted.fleet.runs.get(id))
+                    .map(|run| RunView::of(run))
+                    .collect();
                 return value(&views);
             }
             if posted.closing {
-                return Err(Refusal::error("daemon-stopping", "the daemon is stopping; wait again").into());
+                return Err(Refusal::error(
+                    "daemon-stopping",
+                    "the daemon is stopping; wait again",
+                )
+                .into());
             }
             if deadline.is_some_and(|at| at <= Instant::now()) {
-                let left: Vec<&str> = ids.iter().filter(|id| !there(id)).map(RunId::as_str).collect();
-                let mut refusal = Refusal::error("wait-timeout", format!("not {until} in time: {}", left.join(", ")));
+                let left: Vec<&str> =
+                    ids.iter().filter(|id| !there(id)).map(RunId::as_str).collect();
+                let mut refusal = Refusal::error(
+                    "wait-timeout",
+                    format!("not {until} in time: {}", left.join(", ")),
+                );
                 refusal.exit = 3;
                 return Err(refusal.into());
             }
@@ -349,7 +446,14 @@ impl Door {
         }
     }
 
-    fn close(&self, key: &str, runs: &[String], keep_branch: bool, dry_run: bool, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
+    fn close(
+        &self,
+        key: &str,
+        runs: &[String],
+        keep_branch: bool,
+        dry_run: bool,
+        out: &mut UnixStream,
+    ) -> Result<Option<Value>, Trouble> {
         let fleet = self.board.read().fleet;
         let mut views = Vec::new();
         for (nth, text) in runs.iter().enumerate() {
@@ -369,7 +473,13 @@ impl Door {
         value(&views)
     }
 
-    fn land(&self, key: &str, text: &str, dry_run: bool, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
+    fn land(
+        &self,
+        key: &str,
+        text: &str,
+        dry_run: bool,
+        out: &mut UnixStream,
+    ) -> Result<Option<Value>, Trouble> {
         let fleet = self.board.read().fleet;
         let run = fleet.find_run(text)?;
         if dry_run {
@@ -382,9 +492,13 @@ impl Door {
         let (run, result) = self.await_op(run.id(), &op)?;
         match result {
             OpResult::Landed { .. } => value(&RunView::of(&run)),
-            OpResult::Refused { slug, text, hints } => Err(Refusal { slug, message: text, hints, exit: 1 }.into()),
+            OpResult::Refused { slug, text, hints } => {
+                Err(Refusal { slug, message: text, hints, exit: 1 }.into())
+            }
             OpResult::Failed { slug, text } => Err(Refusal::error(slug, text).into()),
-            OpResult::Closed { .. } => Err(Refusal::error("land-failed", "it was closed meanwhile").into()),
+            OpResult::Closed { .. } => {
+                Err(Refusal::error("land-failed", "it was closed meanwhile").into())
+            }
         }
     }
 
@@ -399,20 +513,32 @@ impl Door {
                 return Ok((run.as_ref().clone(), result.clone()));
             }
             if posted.closing {
-                return Err(Refusal::error("daemon-stopping", "the daemon is stopping; it goes on at its next start").into());
+                return Err(Refusal::error(
+                    "daemon-stopping",
+                    "the daemon is stopping; it goes on at its next start",
+                )
+                .into());
             }
             posted = self.board.wait_beyond(posted.seq, None);
         }
     }
 
-    fn events(&self, from: u64, follow: bool, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
-        let reader = Reader::open(&self.home.ledger()).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+    fn events(
+        &self,
+        from: u64,
+        follow: bool,
+        out: &mut UnixStream,
+    ) -> Result<Option<Value>, Trouble> {
+        let reader = Reader::open(&self.home.ledger())
+            .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
         let mut next = from.max(1);
         loop {
-            let records = reader.read(next, 500).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+            let records =
+                reader.read(next, 500).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
             for record in &records {
                 next = record.seq + 1;
-                let event = serde_json::from_str(&record.body).unwrap_or(Value::String(record.body.clone()));
+                let event = serde_json::from_str(&record.body)
+                    .unwrap_or(Value::String(record.body.clone()));
                 let view = EventView {
                     seq: record.seq,
                     epoch: record.epoch,
@@ -425,7 +551,8 @@ impl Door {
                 wire::send(out, &Answer::Item(json!(view)))?;
             }
             if records.is_empty() {
-                let posted = if follow { self.board.wait_beyond(next - 1, None) } else { self.board.read() };
+                let posted =
+                    if follow { self.board.wait_beyond(next - 1, None) } else { self.board.read() };
                 if !follow || posted.closing {
                     wire::send(out, &Answer::End(()))?;
                     return Ok(None);
@@ -439,7 +566,8 @@ impl Door {
         if ask.title.trim().is_empty() {
             return Err(Refusal::error("title-empty", "a task needs a title").into());
         }
-        if let Some(name) = ask.project.as_ref().filter(|name| !fleet.projects.contains_key(*name)) {
+        if let Some(name) = ask.project.as_ref().filter(|name| !fleet.projects.contains_key(*name))
+        {
             return Err(resolve::unknown_project(name, &fleet).into());
         }
         let needs: Vec<TaskId> = ask
@@ -487,9 +615,21 @@ impl From<io::Error> for Trouble {
 impl From<Rejected> for Trouble {
     fn from(rejected: Rejected) -> Trouble {
         // What a person can decide is a decision; the rest was a wrong question.
-        let decisions = ["run-living", "project-held", "close-under-way", "already-landed", "nothing-to-land", "task-held"];
+        let decisions = [
+            "run-living",
+            "project-held",
+            "close-under-way",
+            "already-landed",
+            "nothing-to-land",
+            "task-held",
+        ];
         let exit = if decisions.contains(&rejected.slug) { 1 } else { 2 };
-        Trouble::Refused(Refusal { slug: rejected.slug.to_owned(), message: rejected.text, hints: rejected.hints, exit })
+        Trouble::Refused(Refusal {
+            slug: rejected.slug.to_owned(),
+            message: rejected.text,
+            hints: rejected.hints,
+            exit,
+        })
     }
 }
 
@@ -501,14 +641,18 @@ fn progress(out: &mut UnixStream, text: &str) -> Result<(), Trouble> {
     Ok(wire::send(out, &Answer::Progress(text.to_owned()))?)
 }
 
-/// The run that the process `peer` descends from; detaching and scrubbing change nothing of that.
-fn speaker(fleet: &Fleet, peer: u32) -> Option<RunId> {
+/// The run that the process `peer` descends from, or a deed of this daemon: a set-up script is nobody's person either.
+/// Detaching and scrubbing change nothing of that.
+fn speaker(fleet: &Fleet, peer: u32) -> Option<String> {
     let line = tree::ancestors(peer);
+    if line.contains(&std::process::id()) {
+        return Some("a script that skep itself runs".to_owned());
+    }
     fleet
         .runs
         .values()
         .find(|run| run.gatekeeper().is_some_and(|keeper| line.contains(&keeper)))
-        .map(|run| run.id().clone())
+        .map(|run| run.id().to_string())
 }
 
 fn may_be_asked_by_a_run(ask: &Ask) -> bool {
@@ -555,7 +699,10 @@ fn is_forgotten(run: &Run) -> bool {
 fn rank(run: &Run) -> u8 {
     match run.state {
         State::Waiting { .. } | State::Stalled { .. } => 0,
-        State::Running { .. } | State::Starting { .. } | State::Preparing { .. } | State::Stopping { .. } => 1,
+        State::Running { .. }
+        | State::Starting { .. }
+        | State::Preparing { .. }
+        | State::Stopping { .. } => 1,
         State::Queued { .. } => 2,
         State::Ended { .. } => 3,
     }
@@ -576,13 +723,23 @@ fn close_view(run: &Run, result: OpResult) -> CloseView {
         trash: None,
     };
     match result {
-        OpResult::Closed { kept_branch, trash, text } => {
-            CloseView { cleaned: true, clean: Some(true), status: text, branch: kept_branch, trash, ..base }
+        OpResult::Closed { kept_branch, trash, text } => CloseView {
+            cleaned: true,
+            clean: Some(true),
+            status: text,
+            branch: kept_branch,
+            trash,
+            ..base
+        },
+        OpResult::Refused { slug, text, hints } => CloseView {
+            clean: Some(false),
+            status: format!("{slug}: {text}"),
+            reasons: hints,
+            ..base
+        },
+        OpResult::Failed { slug, text } => {
+            CloseView { status: format!("error {slug}: {text}"), ..base }
         }
-        OpResult::Refused { slug, text, hints } => {
-            CloseView { clean: Some(false), status: format!("{slug}: {text}"), reasons: hints, ..base }
-        }
-        OpResult::Failed { slug, text } => CloseView { status: format!("error {slug}: {text}"), ..base },
         OpResult::Landed { .. } => base,
     }
 }

@@ -4,6 +4,7 @@
 //! Never: performs an effect, reads a file of a run, or decides what a run does.
 
 use std::{
+    io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -76,6 +77,9 @@ pub struct Due {
     pub effect: Effect,
 }
 
+/// Who takes the effects that are due; it returns at once.
+pub type Perform = Box<dyn FnMut(Vec<Due>) + Send>;
+
 /// The engine.
 pub struct Engine {
     ledger: Ledger,
@@ -85,7 +89,7 @@ pub struct Engine {
     clock: fn() -> Timestamp,
     now: Timestamp,
     board: Arc<Board>,
-    perform: Box<dyn FnMut(Vec<Due>, &Arc<Fleet>) + Send>,
+    perform: Perform,
     /// Reports that made no sense when they came; told in the log, never recorded.
     rejected: u64,
 }
@@ -99,11 +103,21 @@ impl Engine {
         reserve: Reserve,
         clock: fn() -> Timestamp,
         board: Arc<Board>,
-        perform: Box<dyn FnMut(Vec<Due>, &Arc<Fleet>) + Send>,
+        perform: Perform,
     ) -> Result<Engine, EngineError> {
         let (fleet, last) = replay(&ledger)?;
         board.post(fleet.clone(), last);
-        Ok(Engine { ledger, reserve, fleet, last, clock, now: Timestamp(0), board, perform, rejected: 0 })
+        Ok(Engine {
+            ledger,
+            reserve,
+            fleet,
+            last,
+            clock,
+            now: Timestamp(0),
+            board,
+            perform,
+            rejected: 0,
+        })
     }
 
     /// The effects that were committed and not reported done: what the last daemon left.
@@ -112,8 +126,9 @@ impl Engine {
         pending
             .into_iter()
             .map(|pending| {
-                let effect = serde_json::from_str(&pending.body)
-                    .map_err(|err| EngineError::Misfit { seq: pending.seq, text: err.to_string() })?;
+                let effect = serde_json::from_str(&pending.body).map_err(|err| {
+                    EngineError::Misfit { seq: pending.seq, text: err.to_string() }
+                })?;
                 Ok(Due { id: pending.id, effect })
             })
             .collect()
@@ -202,11 +217,12 @@ impl Engine {
                 }
                 Err(rejected) => match reply {
                     Some(reply) => replies.push((reply, Err(Refused::Rejected(rejected)))),
-                    None => self.rejected += 1,
+                    None => self.reject(&key, &source, now, &rejected, &mut feds, &mut due),
                 },
             }
         }
-        let committed = if feds.is_empty() { Ok(self.last) } else { self.commit(Batch { inputs: feds }) };
+        let committed =
+            if feds.is_empty() { Ok(self.last) } else { self.commit(&Batch { inputs: feds }) };
         match committed {
             Ok(last) => {
                 if last != self.last {
@@ -215,8 +231,7 @@ impl Engine {
                 }
                 replies.extend(granted.into_iter().map(|reply| (reply, Ok(last))));
                 if !due.is_empty() {
-                    let fleet = self.board.read().fleet;
-                    (self.perform)(due, &fleet);
+                    (self.perform)(due);
                 }
             }
             Err(err) => {
@@ -233,6 +248,24 @@ impl Engine {
             let _gone = reply.send(answer);
         }
         Ok(())
+    }
+
+    /// A report that made no sense: counted, told in the log, and an effect is done all the same.
+    fn reject(
+        &mut self,
+        key: &str,
+        source: &str,
+        now: Timestamp,
+        rejected: &Rejected,
+        feds: &mut Vec<Fed>,
+        due: &mut Vec<Due>,
+    ) {
+        self.rejected += 1;
+        // Without a log there is nowhere to tell it.
+        let _unread = writeln!(io::stderr(), "{now} rejected report {} ({key}): {rejected}", self.rejected);
+        if key.starts_with(skep_ledger::outbox::REPORT) {
+            self.gather(key, source, now, Decided::default(), feds, due);
+        }
     }
 
     fn seen(&self, key: &str, feds: &[Fed]) -> Result<Option<u64>, EngineError> {
@@ -317,11 +350,11 @@ impl Engine {
         });
     }
 
-    fn commit(&mut self, batch: Batch) -> Result<u64, LedgerError> {
-        match self.ledger.commit(&batch) {
+    fn commit(&mut self, batch: &Batch) -> Result<u64, LedgerError> {
+        match self.ledger.commit(batch) {
             Err(LedgerError::DiskFull { .. }) if self.reserve.held() => {
                 self.reserve.give_up()?;
-                self.ledger.commit(&batch).map(|committed| committed.last)
+                self.ledger.commit(batch).map(|committed| committed.last)
             }
             Ok(committed) => {
                 if !self.reserve.held() {
@@ -341,7 +374,8 @@ fn replay(ledger: &Ledger) -> Result<(Fleet, u64), EngineError> {
     let mut last = 0;
     ledger.replay(1, |record| {
         let misfit = |text: String| EngineError::Misfit { seq: record.seq, text };
-        let event: Event = serde_json::from_str(&record.body).map_err(|err| misfit(err.to_string()))?;
+        let event: Event =
+            serde_json::from_str(&record.body).map_err(|err| misfit(err.to_string()))?;
         let at: Timestamp = record.at.parse().map_err(|err| misfit(format!("{err}")))?;
         last = record.seq;
         if event == Event::Run(skep_core::run::Event::Done {}) {

@@ -41,9 +41,27 @@ pub enum Deed {
         /// The environment of the set-up script: the run's own.
         vars: BTreeMap<String, String>,
     },
-    Undo { locks: PathBuf, root: PathBuf },
-    Close { locks: PathBuf, root: PathBuf, trash: PathBuf, keep_branch: bool, landed: bool, run: String },
-    Land { locks: PathBuf, repository: PathBuf, worktree: Option<PathBuf>, branch: String, base: Option<String>, target: String, run: String },
+    Undo {
+        locks: PathBuf,
+        root: PathBuf,
+    },
+    Close {
+        locks: PathBuf,
+        root: PathBuf,
+        trash: PathBuf,
+        keep_branch: bool,
+        landed: bool,
+        run: String,
+    },
+    Land {
+        locks: PathBuf,
+        repository: PathBuf,
+        worktree: Option<PathBuf>,
+        branch: String,
+        base: Option<String>,
+        target: String,
+        run: String,
+    },
 }
 
 /// What came of it.
@@ -97,7 +115,9 @@ pub fn prepare_deed(run: &Run, home: &Home) -> Result<Deed, String> {
 /// How what a preparation recorded is taken back.
 pub fn undo_deed(run: &Run, home: &Home) -> Deed {
     let place = &run.brief.place;
-    let root = run.env().map_or_else(|| Path::new(&place.envs).join(&place.key), |env| PathBuf::from(&env.root));
+    let root = run
+        .env()
+        .map_or_else(|| Path::new(&place.envs).join(&place.key), |env| PathBuf::from(&env.root));
     Deed::Undo { locks: home.repository_locks(), root }
 }
 
@@ -124,7 +144,10 @@ pub fn land_deed(run: &Run, home: &Home) -> Result<Deed, String> {
         worktree: matches!(run.env, EnvState::Held(_)).then(|| PathBuf::from(&env.worktree)),
         branch: env.branch.clone().ok_or("it has no branch of its own")?,
         base: env.base.as_ref().map(|base| base.oid.clone()),
-        target: env.target.clone().ok_or("it has no target; set `target` in the project's settings")?,
+        target: env
+            .target
+            .clone()
+            .ok_or("it has no target; set `target` in the project's settings")?,
         run: run.id().to_string(),
     })
 }
@@ -133,7 +156,9 @@ pub fn land_deed(run: &Run, home: &Home) -> Result<Deed, String> {
 pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
     let git = Git::new(vars);
     match deed {
-        Deed::Prepare { ask, target, set_up, vars } => prepare(&git, &ask, target, set_up.as_ref(), vars),
+        Deed::Prepare { ask, target, set_up, vars } => {
+            prepare(&git, &ask, target, set_up.as_ref(), vars)
+        }
         Deed::Undo { locks, root } => {
             let text = env::undo(&git, &locks, &root, Ran::Setup).err().map(|err| chain(&err));
             Done::Undone { text }
@@ -143,10 +168,15 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
             Done::Op { result }
         }
         Deed::Land { locks, repository, worktree, branch, base, target, run } => {
-            let bring = Bring { worktree: worktree.as_deref(), branch: &branch, base: base.as_deref(), target: &target, run: &run };
-            let result = land(&git, &locks, &repository, &bring).unwrap_or_else(|err| OpResult::Failed {
-                slug: err.slug().to_owned(),
-                text: chain(&err),
+            let bring = Bring {
+                worktree: worktree.as_deref(),
+                branch: &branch,
+                base: base.as_deref(),
+                target: &target,
+                run: &run,
+            };
+            let result = land(&git, &locks, &repository, &bring).unwrap_or_else(|err| {
+                OpResult::Failed { slug: err.slug().to_owned(), text: chain(&err) }
             });
             Done::Op { result }
         }
@@ -163,11 +193,19 @@ fn prepare(
     let prepared = match env::prepare(git, ask) {
         Ok(prepared) => prepared,
         Err(err) => {
-            return Done::PrepareFailed { fault: fault(err.fault()), slug: err.slug().to_owned(), text: chain(&err) };
+            return Done::PrepareFailed {
+                fault: fault(err.fault()),
+                slug: err.slug().to_owned(),
+                text: chain(&err),
+            };
         }
     };
     vars.insert("PWD".to_owned(), prepared.cwd.to_string_lossy().into_owned());
-    let set_up_failed = |slug: &str, text: String| Done::PrepareFailed { fault: Fault::User, slug: slug.to_owned(), text };
+    let set_up_failed = |slug: &str, text: String| Done::PrepareFailed {
+        fault: Fault::User,
+        slug: slug.to_owned(),
+        text,
+    };
     let mut notes = prepared.notes.clone();
     if !prepared.reused {
         match run_set_up(git, &prepared, set_up, vars) {
@@ -184,7 +222,9 @@ fn prepare(
     };
     let base = prepared.base.map(|base| Base { branch: base.branch, oid: base.oid });
     let target = target.or_else(|| base.as_ref().map(|base| local_name(&base.branch)));
-    Done::Prepared { env: Env { root, lock, worktree, cwd, branch: prepared.branch, base, target, notes } }
+    Done::Prepared {
+        env: Env { root, lock, worktree, cwd, branch: prepared.branch, base, target, notes },
+    }
 }
 
 /// `origin/main` as a branch of one's own: `main`.
@@ -202,7 +242,9 @@ fn run_set_up(
     vars: BTreeMap<String, String>,
 ) -> Result<Option<String>, (&'static str, String)> {
     let command = match (set_up, &prepared.setup) {
-        (Some(SetUp { run: Some(command), .. }), _) => vec!["/bin/sh".to_owned(), "-c".to_owned(), command.clone()],
+        (Some(SetUp { run: Some(command), .. }), _) => {
+            vec!["/bin/sh".to_owned(), "-c".to_owned(), command.clone()]
+        }
         (Some(SetUp { run: None, digest: approved, .. }), Some(file)) => {
             let now = digest_at(git, prepared, file).map_err(|text| ("scripts-changed", text))?;
             if now != *approved {
@@ -212,7 +254,10 @@ fn run_set_up(
             vec![file.to_string_lossy().into_owned()]
         }
         (None, Some(file)) => {
-            return Err(("scripts-changed", format!("`{}` is new and nobody approved it", file.display())));
+            return Err((
+                "scripts-changed",
+                format!("`{}` is new and nobody approved it", file.display()),
+            ));
         }
         (Some(SetUp { run: None, .. }) | None, None) => return Ok(None),
     };
@@ -225,9 +270,11 @@ fn run_set_up(
     if code == Some(0) {
         return Ok(None);
     }
-    let tail: Vec<String> = String::from_utf8_lossy(&output).lines().rev().take(8).map(text::one_line).collect();
+    let tail: Vec<String> =
+        String::from_utf8_lossy(&output).lines().rev().take(8).map(text::one_line).collect();
     let tail: Vec<String> = tail.into_iter().rev().collect();
-    let end = code.map_or_else(|| "ran out of time".to_owned(), |code| format!("left with code {code}"));
+    let end =
+        code.map_or_else(|| "ran out of time".to_owned(), |code| format!("left with code {code}"));
     let text = format!("the set-up {end}:\n{}", tail.join("\n"));
     if set_up.strict { Err(("set-up-failed", text)) } else { Ok(Some(text)) }
 }
@@ -271,7 +318,10 @@ fn under_gatekeeper(
 }
 
 fn close(git: &Git, locks: &Path, root: &Path, trash: &Path, decided: bool, run: &str) -> OpResult {
-    let failed = |err: &dyn std::error::Error, slug: &str| OpResult::Failed { slug: slug.to_owned(), text: chain(err) };
+    let failed = |err: &dyn std::error::Error, slug: &str| OpResult::Failed {
+        slug: slug.to_owned(),
+        text: chain(err),
+    };
     match env::resume_release(git, locks, root, trash, &[]) {
         Ok(Some(released)) => return closed(released),
         Ok(None) => {}
@@ -291,10 +341,8 @@ fn close(git: &Git, locks: &Path, root: &Path, trash: &Path, decided: bool, run:
     };
     match env::release(git, locks, root, trash, &[], proof) {
         Ok(released) => closed(released),
-        Err(err) => match &err.cause {
-            env::Cause::Work { reasons } => refused(reasons, run),
-            _ => failed(&err, err.slug()),
-        },
+        Err(env::EnvError { cause: env::Cause::Work { reasons }, .. }) => refused(&reasons, run),
+        Err(err) => failed(&err, err.slug()),
     }
 }
 
@@ -315,7 +363,9 @@ fn closed(released: env::Released) -> OpResult {
     let text = match (&released.branch, &trash) {
         (Some(branch), None) => format!("the worktree is gone, everything is on branch {branch}"),
         (Some(branch), Some(trash)) => {
-            format!("the worktree is gone, commits are on branch {branch}, what git ignores is in {trash}")
+            format!(
+                "the worktree is gone, commits are on branch {branch}, what git ignores is in {trash}"
+            )
         }
         (None, _) => "the env is given back".to_owned(),
     };
@@ -338,8 +388,10 @@ fn refused(reasons: &[Reason], run: &str) -> OpResult {
 
 fn in_words(reason: &Reason) -> String {
     let files = |what: &str, files: &[PathBuf]| {
-        let shown: Vec<String> = files.iter().take(5).map(|file| text::one_line(&file.to_string_lossy())).collect();
-        let more = if files.len() > 5 { format!(" and {} more", files.len() - 5) } else { String::new() };
+        let shown: Vec<String> =
+            files.iter().take(5).map(|file| text::one_line(&file.to_string_lossy())).collect();
+        let more =
+            if files.len() > 5 { format!(" and {} more", files.len() - 5) } else { String::new() };
         format!("{what}: {}{more}", shown.join(", "))
     };
     match reason {
@@ -347,9 +399,13 @@ fn in_words(reason: &Reason) -> String {
         Reason::Untracked { files: list } => files("untracked files", list),
         Reason::Unwatched { files: list } => files("changes that git was told not to see", list),
         Reason::UnderWay { what } => format!("a {what} under way"),
-        Reason::Detached { head, commits } => format!("{commits} commits on no branch (detached at {})", text::words(head, 12)),
+        Reason::Detached { head, commits } => {
+            format!("{commits} commits on no branch (detached at {})", text::words(head, 12))
+        }
         Reason::PrivateRefs { refs } => format!("refs of its own: {}", refs.join(", ")),
-        Reason::Submodule { path, commits } => format!("{commits} commits of submodule {} that are pushed nowhere", path.display()),
+        Reason::Submodule { path, commits } => {
+            format!("{commits} commits of submodule {} that are pushed nowhere", path.display())
+        }
         Reason::Commits { head } => format!("commits up to {}", text::words(head, 12)),
         Reason::Ignored { files: list } => files("ignored files", list),
         Reason::NoRepository { files: list } => files("files that no repository looks after", list),
@@ -367,22 +423,34 @@ struct Bring<'a> {
     run: &'a str,
 }
 
-fn land(git: &Git, locks: &Path, repository: &Path, bring: &Bring<'_>) -> Result<OpResult, git::GitError> {
+fn land(
+    git: &Git,
+    locks: &Path,
+    repository: &Path,
+    bring: &Bring<'_>,
+) -> Result<OpResult, git::GitError> {
     let Bring { worktree, branch, base, target, run } = *bring;
     let repo = git::discover(git, repository)?;
     let missing = |name: &str, slug: &str| OpResult::Refused {
         slug: slug.to_owned(),
         text: format!("there is no branch `{name}` here"),
-        hints: vec![format!("set `target` in the project's settings, or make it: git branch {name}")],
+        hints: vec![format!(
+            "set `target` in the project's settings, or make it: git branch {name}"
+        )],
     };
-    let Some(new) = git::branch(git, &repo, branch)? else { return Ok(missing(branch, "branch-missing")) };
-    let Some(old) = git::branch(git, &repo, target)? else { return Ok(missing(target, "target-missing")) };
+    let Some(new) = git::branch(git, &repo, branch)? else {
+        return Ok(missing(branch, "branch-missing"));
+    };
+    let Some(old) = git::branch(git, &repo, target)? else {
+        return Ok(missing(target, "target-missing"));
+    };
     if let Some(worktree) = worktree {
         let facts = git::facts(git, worktree, &old, None)?;
         if facts.dirty {
             return Ok(OpResult::Refused {
                 slug: "worktree-dirty".to_owned(),
-                text: "its worktree has changes that no commit holds; they would not land".to_owned(),
+                text: "its worktree has changes that no commit holds; they would not land"
+                    .to_owned(),
                 hints: vec![
                     format!("skep sh {run} -- git status"),
                     format!("skep sh {run} -- git commit -a    then land again"),
@@ -400,15 +468,20 @@ fn land(git: &Git, locks: &Path, repository: &Path, bring: &Bring<'_>) -> Result
     let commits = git::count(git, &repo, &old, &new)?;
     let ask = worktree::Land { target: target.to_owned(), expected: old.clone(), new: new.clone() };
     Ok(match worktree::land(git, &repo, locks, &ask)? {
-        Landing::Landed { from, to, .. } => OpResult::Landed { target: target.to_owned(), old: from, new: to, commits },
-        Landing::Already { .. } => OpResult::Landed { target: target.to_owned(), old, new, commits: 0 },
+        Landing::Landed { from, to, .. } => {
+            OpResult::Landed { target: target.to_owned(), old: from, new: to, commits }
+        }
+        Landing::Already { .. } => {
+            OpResult::Landed { target: target.to_owned(), old, new, commits: 0 }
+        }
         Landing::Refused(refusal) => land_refused(&refusal, target, run),
     })
 }
 
 fn land_refused(refusal: &Refusal, target: &str, run: &str) -> OpResult {
     let names = |files: &[PathBuf]| {
-        let names: Vec<String> = files.iter().take(5).map(|file| text::one_line(&file.to_string_lossy())).collect();
+        let names: Vec<String> =
+            files.iter().take(5).map(|file| text::one_line(&file.to_string_lossy())).collect();
         names.join(", ")
     };
     let again = format!("then: skep land {run}");
@@ -422,10 +495,13 @@ fn land_refused(refusal: &Refusal, target: &str, run: &str) -> OpResult {
             vec![format!("skep sh {run} -- git rebase {target}"), again],
         ),
         Refusal::TargetMoved { .. } => (format!("{target} moved meanwhile"), vec![again]),
-        Refusal::TargetMissing => (format!("there is no branch {target}"), vec![format!("git branch {target}"), again]),
-        Refusal::TargetBusy { checkout, why } => {
-            (format!("{} cannot take it: {why}", checkout.display()), vec![format!("finish that in {}", checkout.display()), again])
+        Refusal::TargetMissing => {
+            (format!("there is no branch {target}"), vec![format!("git branch {target}"), again])
         }
+        Refusal::TargetBusy { checkout, why } => (
+            format!("{} cannot take it: {why}", checkout.display()),
+            vec![format!("finish that in {}", checkout.display()), again],
+        ),
         Refusal::Submodules { checkout, files } => (
             format!("submodules of {} would move: {}", checkout.display(), names(files)),
             vec![format!("merge it by hand in {}", checkout.display())],
@@ -449,7 +525,8 @@ pub fn git_facts(run: &Run, home: &Home, now: Timestamp) -> Option<GitFacts> {
     let base = env.base.as_ref()?;
     let vars = launch::asker_env(home, run).ok()?;
     let git = Git::new(&vars).timeout(Duration::from_secs(10));
-    let facts = git::facts(&git, Path::new(&env.worktree), &base.oid, env.target.as_deref()).ok()?;
+    let facts =
+        git::facts(&git, Path::new(&env.worktree), &base.oid, env.target.as_deref()).ok()?;
     Some(GitFacts {
         head: facts.head,
         branch: facts.branch,
@@ -467,7 +544,11 @@ pub fn git_facts(run: &Run, home: &Home, now: Timestamp) -> Option<GitFacts> {
 /// Whether a close would go, and what of it; changes nothing.
 pub fn close_preview(run: &Run, home: &Home, keep_branch: bool) -> OpResult {
     let EnvState::Held(env) = &run.env else {
-        return OpResult::Closed { kept_branch: None, trash: None, text: "nothing is left to close".to_owned() };
+        return OpResult::Closed {
+            kept_branch: None,
+            trash: None,
+            text: "nothing is left to close".to_owned(),
+        };
     };
     let vars = match launch::asker_env(home, run) {
         Ok(vars) => vars,
@@ -479,11 +560,16 @@ pub fn close_preview(run: &Run, home: &Home, keep_branch: bool) -> OpResult {
     match env::inspect(&Git::new(&vars), Path::new(&env.root)) {
         Ok(Verdict::Safe(_)) => OpResult::Refused {
             slug: "dry-run".to_owned(),
-            text: format!("the worktree would go, {} would stay", env.branch.as_deref().unwrap_or("its files")),
+            text: format!(
+                "the worktree would go, {} would stay",
+                env.branch.as_deref().unwrap_or("its files")
+            ),
             hints: Vec::new(),
         },
         Ok(Verdict::Unsafe(reasons)) => refused(&reasons, run.id().as_str()),
-        Ok(Verdict::Unknown(err)) => OpResult::Failed { slug: err.slug().to_owned(), text: chain(&err) },
+        Ok(Verdict::Unknown(err)) => {
+            OpResult::Failed { slug: err.slug().to_owned(), text: chain(&err) }
+        }
         Err(err) => OpResult::Failed { slug: "env-unreadable".to_owned(), text: chain(&err) },
     }
 }
@@ -495,11 +581,20 @@ pub fn land_preview(run: &Run, home: &Home, now: Timestamp) -> OpResult {
         Err(text) => return OpResult::Failed { slug: "nothing-to-land".to_owned(), text },
     };
     let Deed::Land { branch, target, .. } = deed else {
-        return OpResult::Failed { slug: "nothing-to-land".to_owned(), text: "it has no branch".to_owned() };
+        return OpResult::Failed {
+            slug: "nothing-to-land".to_owned(),
+            text: "it has no branch".to_owned(),
+        };
     };
     let facts = git_facts(run, home, now);
-    let count = facts.as_ref().map_or_else(|| "an unknown number of".to_owned(), |git| git.ahead.to_string());
-    let dirty = if facts.is_some_and(|git| git.dirty) { "; its worktree has uncommitted changes, which would be refused" } else { "" };
+    let count = facts
+        .as_ref()
+        .map_or_else(|| "an unknown number of".to_owned(), |git| git.ahead.to_string());
+    let dirty = if facts.is_some_and(|git| git.dirty) {
+        "; its worktree has uncommitted changes, which would be refused"
+    } else {
+        ""
+    };
     OpResult::Refused {
         slug: "dry-run".to_owned(),
         text: format!("{count} commits of {branch} would go to {target}, fast-forward only{dirty}"),
@@ -508,7 +603,10 @@ pub fn land_preview(run: &Run, home: &Home, now: Timestamp) -> OpResult {
 }
 
 /// The repository of a folder, for the door; asked with the asker's environment.
-pub fn repository(vars: &BTreeMap<String, String>, dir: &Path) -> Result<(Git, Repository), git::GitError> {
+pub fn repository(
+    vars: &BTreeMap<String, String>,
+    dir: &Path,
+) -> Result<(Git, Repository), git::GitError> {
     let git = Git::new(vars).timeout(Duration::from_secs(20));
     let repo = git::discover(&git, dir)?;
     Ok((git, repo))

@@ -169,10 +169,7 @@ impl Loop {
         let made = File::options().create(true).append(true).open(&reports);
         let flags = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CLOSE_WRITE;
         let descriptor = made.and_then(|_| Ok(inotify::add_watch(&self.notify, &reports, flags)?));
-        let descriptor = match descriptor {
-            Ok(descriptor) => descriptor,
-            Err(_) => return self.feed_gone(&watch),
-        };
+        let Ok(descriptor) = descriptor else { return self.feed_gone(&watch) };
         let (keeper, gone) = match watch.keeper {
             None => (None, false),
             Some(process) => match open_keeper(process) {
@@ -181,7 +178,15 @@ impl Loop {
             },
         };
         let key = (watch.run.clone(), watch.attempt);
-        let listening = Listening { watch, descriptor, offset: 0, torn: Vec::new(), keeper, gone: false, exited: false };
+        let listening = Listening {
+            watch,
+            descriptor,
+            offset: 0,
+            torn: Vec::new(),
+            keeper,
+            gone: false,
+            exited: false,
+        };
         self.heard.insert(key.clone(), listening);
         self.pump(&key);
         if gone {
@@ -213,7 +218,10 @@ impl Loop {
     /// Reads what was added and feeds each whole line.
     fn pump(&mut self, key: &(RunId, u32)) {
         let Some(listening) = self.heard.get_mut(key) else { return };
-        let Ok(added) = read_from(&listening.watch.dir.join("reports.jsonl"), listening.offset) else { return };
+        let Ok(added) = read_from(&listening.watch.dir.join("reports.jsonl"), listening.offset)
+        else {
+            return;
+        };
         listening.offset += added.len() as u64;
         listening.torn.extend(added);
         let mut fed = Vec::new();
@@ -238,10 +246,16 @@ impl Loop {
     fn keeper_gone(&mut self, key: &(RunId, u32)) {
         self.pump(key);
         let Some(listening) = self.heard.get_mut(key) else { return };
-        listening.gone = true;
         if listening.exited {
             return;
         }
+        if let Some((keeper, fd)) = other_keeper(&listening.watch) {
+            // The one that was started twice left at once; the first is at work.
+            listening.watch.keeper = Some(keeper);
+            listening.keeper = Some(fd);
+            return;
+        }
+        listening.gone = true;
         let watch = listening.watch.clone();
         match read_exit(&watch.dir) {
             Some(exit) => {
@@ -263,7 +277,8 @@ impl Loop {
         let key = format!("{}/{}/{part}", watch.run, watch.attempt);
         let input = Box::new(fleet::Input::Run { run: watch.run.clone(), input });
         // The engine closes last; then there is nobody to tell.
-        let _closed = self.inbox.send(Inbox::Report { key, source: format!("line/{}", watch.run), input });
+        let _closed =
+            self.inbox.send(Inbox::Report { key, source: format!("line/{}", watch.run), input });
     }
 }
 
@@ -275,6 +290,16 @@ fn open_keeper(process: Process) -> Option<OwnedFd> {
         Probe::Alive | Probe::Unknown => Some(fd),
         Probe::Dead => None,
     }
+}
+
+/// The keeper that the attempt's start record names, where it lives and is not the one that was listened to.
+fn other_keeper(watch: &Watch) -> Option<(Process, OwnedFd)> {
+    let named = skep_api::start::read(&watch.dir)?.gatekeeper;
+    let named = Process { pid: named.pid, started: named.started };
+    if watch.keeper == Some(named) {
+        return None;
+    }
+    open_keeper(named).map(|fd| (named, fd))
 }
 
 fn read_from(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
@@ -299,6 +324,9 @@ fn input_of(watch: &Watch, entry: Entry) -> Option<Input> {
         Entry::Silence { quiet_ms, tool } => Input::Silent { attempt, quiet_ms, tool },
         Entry::Heard {} => Input::Heard { attempt },
         Entry::Exit { exit } => Input::Exited { attempt, exit },
-        Entry::Stderr { .. } | Entry::Output { .. } | Entry::Delivered { .. } | Entry::Dropped { .. } => return None,
+        Entry::Stderr { .. }
+        | Entry::Output { .. }
+        | Entry::Delivered { .. }
+        | Entry::Dropped { .. } => return None,
     })
 }

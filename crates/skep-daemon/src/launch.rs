@@ -21,8 +21,25 @@ use crate::{engine::chain, hands};
 
 /// Names that every process of a run gets where the asker had them.
 const BASE: &[&str] = &[
-    "HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TZ", "TMPDIR", "TERM", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-    "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "PATH",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "TERM",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
     "NODE_EXTRA_CA_CERTS",
 ];
 
@@ -39,7 +56,13 @@ pub fn asker_env(home: &Home, run: &Run) -> Result<BTreeMap<String, String>, Str
 }
 
 /// Writes the attempt's folder with its `spec.json`.
-pub fn write_spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Result<(), String> {
+pub fn write_spec(
+    run: &Run,
+    attempt: u32,
+    epoch: u64,
+    home: &Home,
+    agents: &Path,
+) -> Result<(), String> {
     let spec = spec(run, attempt, epoch, home, agents)?;
     paths::create_private_dir(&spec.dir).map_err(|err| chain(&err))?;
     let bytes = serde_json::to_vec_pretty(&spec).map_err(|err| err.to_string())?;
@@ -144,7 +167,9 @@ fn git_roots(worktree: &Path) -> Vec<PathBuf> {
         return vec![dot];
     }
     let Ok(text) = fs::read_to_string(&dot) else { return Vec::new() };
-    let Some(private) = text.trim().strip_prefix("gitdir: ").map(PathBuf::from) else { return Vec::new() };
+    let Some(private) = text.trim().strip_prefix("gitdir: ").map(PathBuf::from) else {
+        return Vec::new();
+    };
     let common = private.parent().and_then(Path::parent).map(Path::to_owned);
     common.into_iter().chain([private]).collect()
 }

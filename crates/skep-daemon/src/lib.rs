@@ -5,13 +5,13 @@
 
 pub mod board;
 pub mod config;
-pub mod hands;
-pub mod launch;
+pub mod daemon;
+pub mod door;
 pub mod engine;
+pub mod hands;
 pub mod ingest;
+pub mod launch;
 pub mod perform;
 pub mod reconcile;
 pub mod resolve;
 pub mod why;
-pub mod door;
-pub mod daemon;

@@ -18,10 +18,7 @@ use std::{
     io::{self, BufReader},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        mpsc::Sender,
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::Sender},
     thread,
     time::{Duration, Instant},
 };
@@ -74,7 +71,14 @@ struct Queue {
 
 impl Performer {
     /// Makes a performer that has nothing to do yet.
-    pub fn new(home: Home, agents: PathBuf, epoch: u64, board: Arc<Board>, inbox: Sender<Inbox>, ingest: Ingest) -> Performer {
+    pub fn new(
+        home: Home,
+        agents: PathBuf,
+        epoch: u64,
+        board: Arc<Board>,
+        inbox: Sender<Inbox>,
+        ingest: Ingest,
+    ) -> Performer {
         Performer { home, agents, epoch, board, inbox, ingest, queues: Mutex::new(BTreeMap::new()) }
     }
 
@@ -82,7 +86,7 @@ impl Performer {
     pub fn take(self: &Arc<Performer>, due: Vec<Due>) {
         for due in due {
             match &due.effect {
-                Effect::Stop { .. } => self.overtake(due),
+                Effect::Stop { .. } => self.overtake(&due),
                 Effect::CancelPrepare { run, .. } => {
                     self.cancel(run);
                     self.report(&due, Input::Done);
@@ -99,7 +103,7 @@ impl Performer {
         }
     }
 
-    fn overtake(self: &Arc<Performer>, due: Due) {
+    fn overtake(self: &Arc<Performer>, due: &Due) {
         let me = Arc::clone(self);
         self.spawn(due, move |due| me.perform(due));
     }
@@ -115,7 +119,7 @@ impl Performer {
         queue.busy = true;
         drop(queues);
         let me = Arc::clone(self);
-        self.spawn(due, move |_| {
+        self.spawn(&due, move |_| {
             while let Some(next) = me.next(&run) {
                 me.perform(&next);
             }
@@ -123,11 +127,11 @@ impl Performer {
     }
 
     /// Starts a thread; where none can be had, the effect stays in the outbox for the next daemon and is told failed.
-    fn spawn(&self, due: Due, work: impl FnOnce(&Due) + Send + 'static) {
+    fn spawn(&self, due: &Due, work: impl FnOnce(&Due) + Send + 'static) {
         let kept = due.clone();
-        let started = thread::Builder::new().name(format!("perform {}", due.id)).spawn(move || work(&kept));
+        let started = thread::Builder::new().name("perform".to_owned()).spawn(move || work(&kept));
         if let Err(err) = started {
-            self.report(&due, failed(&due.effect, &format!("no thread could be started: {err}")));
+            self.report(due, failed(&due.effect, &format!("no thread could be started: {err}")));
         }
     }
 
@@ -167,7 +171,8 @@ impl Performer {
             Effect::Start { attempt, .. } => self.start(run, *attempt),
             Effect::Stop { attempt, force, .. } => self.stop(run, *attempt, *force),
             Effect::Deliver { attempt, id, text, .. } => {
-                let send = ctl::Control::Send { epoch: self.epoch, id: id.clone(), text: text.clone() };
+                let send =
+                    ctl::Control::Send { epoch: self.epoch, id: id.clone(), text: text.clone() };
                 // What cannot be delivered is seen in the run's journal, and the run goes on or ends by itself.
                 let _told = self.control(run, *attempt, &send);
                 Input::Done
@@ -189,23 +194,32 @@ impl Performer {
         let input = Box::new(fleet::Input::Run { run: due.effect.run().clone(), input });
         let key = format!("{}{}", skep_ledger::outbox::REPORT, due.id);
         // The engine closes last; the effect then stays in the outbox and is done again.
-        let _closed = self.inbox.send(Inbox::Report { key, source: due.effect.run().to_string(), input });
+        let _closed =
+            self.inbox.send(Inbox::Report { key, source: due.effect.run().to_string(), input });
     }
 
     fn prepare(&self, run: &Run) -> Input {
         let deed = match hands::prepare_deed(run, &self.home) {
             Ok(deed) => deed,
             Err(text) => {
-                return Input::PrepareFailed { fault: Fault::Environment, slug: "prepare-failed".to_owned(), text };
+                return Input::PrepareFailed {
+                    fault: Fault::Environment,
+                    slug: "prepare-failed".to_owned(),
+                    text,
+                };
             }
         };
         match self.by_hand(run, &deed) {
             Ok(Done::Prepared { env }) => Input::Prepared(env),
-            Ok(Done::PrepareFailed { fault, slug, text }) => Input::PrepareFailed { fault, slug, text },
-            Ok(other) => wrong_prepare(&format!("{other:?}")),
-            Err(text) => {
-                Input::PrepareFailed { fault: Fault::Environment, slug: "prepare-failed".to_owned(), text }
+            Ok(Done::PrepareFailed { fault, slug, text }) => {
+                Input::PrepareFailed { fault, slug, text }
             }
+            Ok(other) => wrong_prepare(&format!("{other:?}")),
+            Err(text) => Input::PrepareFailed {
+                fault: Fault::Environment,
+                slug: "prepare-failed".to_owned(),
+                text,
+            },
         }
     }
 
@@ -218,7 +232,8 @@ impl Performer {
     }
 
     fn close(&self, run: &Run, keep_branch: bool) -> OpResult {
-        let result = hands::close_deed(run, &self.home, keep_branch).and_then(|deed| self.by_hand(run, &deed));
+        let result = hands::close_deed(run, &self.home, keep_branch)
+            .and_then(|deed| self.by_hand(run, &deed));
         op_result(result, "close-failed")
     }
 
@@ -264,7 +279,11 @@ impl Performer {
         match serde_json::from_slice(&output.stdout) {
             Ok(done) => Ok(done),
             Err(_) if cancelled => Err("it was cancelled".to_owned()),
-            Err(_) => Err(format!("the deed broke off with code {}: {}", output.code(), output.complaint())),
+            Err(_) => Err(format!(
+                "the deed broke off with code {}: {}",
+                output.code(),
+                output.complaint()
+            )),
         }
     }
 
@@ -291,7 +310,13 @@ impl Performer {
                 tree::identity(pid).unwrap_or(Process { pid, started: 0 })
             }
         };
-        self.ingest.watch(Watch { run: run.id().clone(), attempt, dir, keeper: Some(keeper), after: 0 });
+        self.ingest.watch(Watch {
+            run: run.id().clone(),
+            attempt,
+            dir,
+            keeper: Some(keeper),
+            after: 0,
+        });
         Ok(keeper)
     }
 
@@ -316,10 +341,14 @@ impl Performer {
             match UnixStream::connect(&socket) {
                 Ok(stream) => break stream,
                 Err(err) => {
-                    let dead = skep_api::start::read(&self.home.attempt(run.id(), attempt)).is_some_and(|start| {
-                        let keeper = Process { pid: start.gatekeeper.pid, started: start.gatekeeper.started };
-                        tree::probe(keeper) == Probe::Dead
-                    });
+                    let dead = skep_api::start::read(&self.home.attempt(run.id(), attempt))
+                        .is_some_and(|start| {
+                            let keeper = Process {
+                                pid: start.gatekeeper.pid,
+                                started: start.gatekeeper.started,
+                            };
+                            tree::probe(keeper) == Probe::Dead
+                        });
                     if dead || Instant::now() > until {
                         return Err(err);
                     }
@@ -330,7 +359,8 @@ impl Performer {
         };
         stream.set_read_timeout(Some(KEEPER_STARTS))?;
         wire::send(&mut stream, control)?;
-        wire::receive(&mut BufReader::new(stream))?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        wire::receive(&mut BufReader::new(stream))?
+            .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     /// Both guards are gone, or the keeper left no word: ends what is left and says whether anything lives.
@@ -342,7 +372,10 @@ impl Performer {
             return Input::Exited { attempt, exit };
         }
         if let Err(err) = held {
-            return Input::Swept { attempt, unknown: Some(format!("its env's lock: {}", chain(&err))) };
+            return Input::Swept {
+                attempt,
+                unknown: Some(format!("its env's lock: {}", chain(&err))),
+            };
         }
         let guard = skep_api::start::read(&self.home.attempt(run.id(), attempt))
             .map(|start| Process { pid: start.gatekeeper.pid, started: start.gatekeeper.started });
@@ -361,7 +394,11 @@ impl Performer {
 }
 
 fn wrong_prepare(text: &str) -> Input {
-    Input::PrepareFailed { fault: Fault::Bug, slug: "prepare-failed".to_owned(), text: text.to_owned() }
+    Input::PrepareFailed {
+        fault: Fault::Bug,
+        slug: "prepare-failed".to_owned(),
+        text: text.to_owned(),
+    }
 }
 
 fn op_result(result: Result<Done, String>, slug: &str) -> OpResult {
@@ -381,8 +418,12 @@ fn failed(effect: &Effect, text: &str) -> Input {
             text: text.to_owned(),
         },
         Effect::Undo { .. } => Input::Undone { text: Some(text.to_owned()) },
-        Effect::Start { attempt, .. } => Input::StartFailed { attempt: *attempt, text: text.to_owned() },
-        Effect::Sweep { attempt, .. } => Input::Swept { attempt: *attempt, unknown: Some(text.to_owned()) },
+        Effect::Start { attempt, .. } => {
+            Input::StartFailed { attempt: *attempt, text: text.to_owned() }
+        }
+        Effect::Sweep { attempt, .. } => {
+            Input::Swept { attempt: *attempt, unknown: Some(text.to_owned()) }
+        }
         Effect::Close { op, .. } => Input::OpDone {
             op: op.clone(),
             result: OpResult::Failed { slug: "close-failed".to_owned(), text: text.to_owned() },

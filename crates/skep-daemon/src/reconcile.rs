@@ -33,7 +33,13 @@ pub fn attempts<E>(
             (None, None) => Process { pid: 0, started: 0 },
         };
         let after = last_taken(run, home, seen)?;
-        watches.push(Watch { run: run.id().clone(), attempt: run.attempt, dir, keeper: Some(keeper), after });
+        watches.push(Watch {
+            run: run.id().clone(),
+            attempt: run.attempt,
+            dir,
+            keeper: Some(keeper),
+            after,
+        });
     }
     Ok(watches)
 }

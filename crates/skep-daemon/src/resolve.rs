@@ -76,19 +76,35 @@ pub fn runs(
     };
     let project = match &place {
         Some(place) => project_settings(place, ask, config)?,
-        None => config::project_defaults().map_err(|err| Refusal::error(err.slug(), chain(&err)))?,
+        None => {
+            config::project_defaults().map_err(|err| Refusal::error(err.slug(), chain(&err)))?
+        }
     };
-    let set_up = place.as_ref().map(|place| set_up(place, &project, &settings)).transpose()?.flatten();
+    let set_up =
+        place.as_ref().map(|place| set_up(place, &project, &settings)).transpose()?.flatten();
     let approve = approval(ask, place.as_ref(), set_up.as_ref())?;
     let profile = agent(ask, &project, &settings, config)?;
-    let common = Common { ask, settings: &settings, project: &project, place: place.as_ref(), profile: &profile, env_type, set_up, home };
+    let common = Common {
+        ask,
+        settings: &settings,
+        project: &project,
+        place: place.as_ref(),
+        profile: &profile,
+        env_type,
+        set_up,
+        home,
+    };
     let mut briefs = Vec::new();
     let count = ask.count.unwrap_or(1).max(1);
-    if count > 1 && ask.name.is_some() || ask.titles.len() > 1 && (ask.name.is_some() || ask.branch.is_some()) {
-        return Err(Refusal::error("usage", "one name or branch is for one run").hint("leave out --name, --branch"));
+    if count > 1 && ask.name.is_some()
+        || ask.titles.len() > 1 && (ask.name.is_some() || ask.branch.is_some())
+    {
+        return Err(Refusal::error("usage", "one name or branch is for one run")
+            .hint("leave out --name, --branch"));
     }
     if ask.titles.is_empty() {
-        return Err(Refusal::error("title-empty", "what is to be done?").hint("skep run \"fix the flaky test\""));
+        return Err(Refusal::error("title-empty", "what is to be done?")
+            .hint("skep run \"fix the flaky test\""));
     }
     for title in &ask.titles {
         for _ in 0..count {
@@ -112,7 +128,8 @@ pub fn keep(asked: &Asked, home: &Home) -> Result<(), Refusal> {
     let failed = |err: &dyn std::error::Error| Refusal::error("home-unusable", chain(err));
     let id = &asked.brief.id;
     paths::create_private_dir(&home.run(id)).map_err(|err| failed(&err))?;
-    paths::write_atomically(&home.prompt(id), asked.prompt.as_bytes()).map_err(|err| failed(&err))?;
+    paths::write_atomically(&home.prompt(id), asked.prompt.as_bytes())
+        .map_err(|err| failed(&err))?;
     let env = serde_json::to_vec(&asked.env).map_err(|err| failed(&err))?;
     paths::write_atomically(&home.asker_env(id), &env).map_err(|err| failed(&err))
 }
@@ -137,9 +154,10 @@ pub fn spell(key: &str) -> [u8; LENGTH] {
 
 /// The answer to a name that is no project's.
 pub fn unknown_project(name: &str, fleet: &Fleet) -> Refusal {
-    let nearest = fleet.projects.keys().max_by(|a, b| {
-        strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
-    });
+    let nearest = fleet
+        .projects
+        .keys()
+        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
     let refusal = Refusal::error("project-unknown", format!("no project is called `{name}`"));
     match nearest {
         Some(near) => refusal.hint(format!("did you mean `{near}`?")).hint("skep project ls"),
@@ -148,7 +166,13 @@ pub fn unknown_project(name: &str, fleet: &Fleet) -> Refusal {
 }
 
 /// Makes a project of the repository that `path` lies in.
-pub fn project(path: &str, name: Option<&str>, base: Option<&str>, fleet: &Fleet, now: Timestamp) -> Result<Project, Refusal> {
+pub fn project(
+    path: &str,
+    name: Option<&str>,
+    base: Option<&str>,
+    fleet: &Fleet,
+    now: Timestamp,
+) -> Result<Project, Refusal> {
     let vars = own_vars();
     let (git, repo) = repository(&vars, Path::new(path))?;
     if let Some(base) = base {
@@ -169,11 +193,20 @@ struct FoundPlace {
 }
 
 fn find_place(ask: &RunAsk, fleet: &Fleet, now: Timestamp) -> Result<FoundPlace, Refusal> {
-    let vars: BTreeMap<String, String> =
-        ask.env.iter().filter(|(name, _)| launch::is_base(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
+    let vars: BTreeMap<String, String> = ask
+        .env
+        .iter()
+        .filter(|(name, _)| launch::is_base(name))
+        .map(|(n, v)| (n.clone(), v.clone()))
+        .collect();
     let (git, repo, project, new) = match &ask.project {
         Some(name) => {
-            let project = fleet.projects.get(name).ok_or_else(|| unknown_project(name, fleet))?.as_ref().clone();
+            let project = fleet
+                .projects
+                .get(name)
+                .ok_or_else(|| unknown_project(name, fleet))?
+                .as_ref()
+                .clone();
             let (git, repo) = repository(&vars, Path::new(&project.path))?;
             (git, repo, project, false)
         }
@@ -205,12 +238,12 @@ fn repository(vars: &BTreeMap<String, String>, dir: &Path) -> Result<(Git, Repos
 
 fn git_refusal(err: &git::GitError) -> Refusal {
     let refusal = Refusal::error(err.slug(), chain(err));
-    match err {
-        git::GitError::NotARepository { .. } => {
-            refusal.hint("go to a repository, or name one: --project P").hint("skep run --directory … works without one")
-        }
-        _ => refusal,
+    if matches!(err, git::GitError::NotARepository { .. }) {
+        return refusal
+            .hint("go to a repository, or name one: --project P")
+            .hint("skep run --directory … works without one");
     }
+    refusal
 }
 
 /// The project of a repository: the one whose sub-directory the asker stands in, else the one for the whole of it.
@@ -219,25 +252,38 @@ fn registered(repo: &Repository, fleet: &Fleet) -> Option<Project> {
     fleet
         .projects
         .values()
-        .filter(|project| project.common_dir == common && repo.sub_dir.starts_with(&project.sub_dir))
+        .filter(|project| {
+            project.common_dir == common && repo.sub_dir.starts_with(&project.sub_dir)
+        })
         .max_by_key(|project| project.sub_dir.len())
         .map(|project| project.as_ref().clone())
 }
 
-fn new_project(repo: &Repository, name: Option<&str>, fleet: &Fleet, now: Timestamp) -> Result<Project, Refusal> {
+fn new_project(
+    repo: &Repository,
+    name: Option<&str>,
+    fleet: &Fleet,
+    now: Timestamp,
+) -> Result<Project, Refusal> {
     let not_text = || Refusal::error("path-not-text", "the repository's path is not UTF-8");
     let common_dir = repo.common_dir.to_str().ok_or_else(not_text)?.to_owned();
     let path = repo.seat().to_str().ok_or_else(not_text)?.to_owned();
     let sub_dir = repo.sub_dir.to_str().ok_or_else(not_text)?.to_owned();
-    let standing = fleet.projects.values().find(|project| project.common_dir == common_dir && project.sub_dir == sub_dir);
+    let standing = fleet
+        .projects
+        .values()
+        .find(|project| project.common_dir == common_dir && project.sub_dir == sub_dir);
     if let (None, Some(project)) = (name, standing) {
         return Ok(project.as_ref().clone());
     }
     let name = match name {
         Some(name) if !name.is_empty() && text::sanitise_name(name) == name => name.to_owned(),
         Some(name) => {
-            return Err(Refusal::error("project-name", format!("`{name}` cannot be a project's name"))
-                .hint(format!("--name {}", text::sanitise_name(name))));
+            return Err(Refusal::error(
+                "project-name",
+                format!("`{name}` cannot be a project's name"),
+            )
+            .hint(format!("--name {}", text::sanitise_name(name))));
         }
         None => free_name(repo, &common_dir, fleet),
     };
@@ -245,7 +291,8 @@ fn new_project(repo: &Repository, name: Option<&str>, fleet: &Fleet, now: Timest
 }
 
 fn free_name(repo: &Repository, common_dir: &str, fleet: &Fleet) -> String {
-    let mut folder = repo.seat().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut folder =
+        repo.seat().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if let Some(last) = repo.sub_dir.file_name() {
         folder = format!("{folder}-{}", last.to_string_lossy());
     }
@@ -256,12 +303,19 @@ fn free_name(repo: &Repository, common_dir: &str, fleet: &Fleet) -> String {
     format!("{name}-{}", hands::digest(common_dir.as_bytes()).chars().take(6).collect::<String>())
 }
 
-fn project_settings(place: &FoundPlace, ask: &RunAsk, config: &Path) -> Result<ProjectSettings, Refusal> {
-    let shared = git::file_at(&place.git, &place.repo, &place.base.oid, config::SHARED).map_err(|err| git_refusal(&err))?;
-    let shared = shared
-        .map(String::from_utf8)
-        .transpose()
-        .map_err(|_| Refusal::error("config-syntax", format!("{} at the base commit is not UTF-8", config::SHARED)))?;
+fn project_settings(
+    place: &FoundPlace,
+    ask: &RunAsk,
+    config: &Path,
+) -> Result<ProjectSettings, Refusal> {
+    let shared = git::file_at(&place.git, &place.repo, &place.base.oid, config::SHARED)
+        .map_err(|err| git_refusal(&err))?;
+    let shared = shared.map(String::from_utf8).transpose().map_err(|_| {
+        Refusal::error(
+            "config-syntax",
+            format!("{} at the base commit is not UTF-8", config::SHARED),
+        )
+    })?;
     let settings = config::project(config, &place.project.name, shared.as_deref())
         .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
     // Base given on the command line or at registration wins over what the settings say.
@@ -270,7 +324,11 @@ fn project_settings(place: &FoundPlace, ask: &RunAsk, config: &Path) -> Result<P
 }
 
 /// The set-up that a run of this project needs, as it stands at the base commit.
-fn set_up(place: &FoundPlace, project: &ProjectSettings, settings: &Settings) -> Result<Option<SetUp>, Refusal> {
+fn set_up(
+    place: &FoundPlace,
+    project: &ProjectSettings,
+    settings: &Settings,
+) -> Result<Option<SetUp>, Refusal> {
     let strict = project.setup.mode == config::Mode::Strict;
     let timeout_ms = millis(settings.time.setup);
     if let Some(command) = &project.setup.run {
@@ -281,9 +339,15 @@ fn set_up(place: &FoundPlace, project: &ProjectSettings, settings: &Settings) ->
     for dir in Path::new(&below).ancestors() {
         let file = dir.join(".worktree-setup");
         let Some(file) = file.to_str() else { continue };
-        let found = git::file_at(&place.git, &place.repo, &place.base.oid, file).map_err(|err| git_refusal(&err))?;
+        let found = git::file_at(&place.git, &place.repo, &place.base.oid, file)
+            .map_err(|err| git_refusal(&err))?;
         if let Some(bytes) = found {
-            return Ok(Some(SetUp { run: None, strict, timeout_ms, digest: hands::digest(&bytes) }));
+            return Ok(Some(SetUp {
+                run: None,
+                strict,
+                timeout_ms,
+                digest: hands::digest(&bytes),
+            }));
         }
     }
     Ok(None)
@@ -294,7 +358,11 @@ fn sub_dir(place: &FoundPlace, project: &ProjectSettings) -> String {
 }
 
 /// Whether the project's own script may run: approved as it is, approved by this very request, or refused.
-fn approval(ask: &RunAsk, place: Option<&FoundPlace>, set_up: Option<&SetUp>) -> Result<Option<(String, String)>, Refusal> {
+fn approval(
+    ask: &RunAsk,
+    place: Option<&FoundPlace>,
+    set_up: Option<&SetUp>,
+) -> Result<Option<(String, String)>, Refusal> {
     let (Some(place), Some(set_up)) = (place, set_up) else { return Ok(None) };
     let name = &place.project.name;
     if place.project.approved.as_ref() == Some(&set_up.digest) {
@@ -305,24 +373,40 @@ fn approval(ask: &RunAsk, place: Option<&FoundPlace>, set_up: Option<&SetUp>) ->
     }
     let what = set_up.run.clone().unwrap_or_else(|| ".worktree-setup".to_owned());
     let (slug, text) = match &place.project.approved {
-        None => ("scripts-unapproved", format!("`{name}` wants to run its own set-up, and nobody approved it: {what}")),
-        Some(_) => ("scripts-changed", format!("the set-up of `{name}` is not the one that was approved: {what}")),
+        None => (
+            "scripts-unapproved",
+            format!("`{name}` wants to run its own set-up, and nobody approved it: {what}"),
+        ),
+        Some(_) => (
+            "scripts-changed",
+            format!("the set-up of `{name}` is not the one that was approved: {what}"),
+        ),
     };
     let look = match &set_up.run {
         Some(_) => format!("git show {}:{}", place.base.oid, config::SHARED),
         None => format!("git show {}:.worktree-setup", place.base.oid),
     };
-    Err(Refusal::error(slug, text).decision().hint(format!("read it: {look}")).hint("approve it: skep run --yes …"))
+    Err(Refusal::error(slug, text)
+        .decision()
+        .hint(format!("read it: {look}"))
+        .hint("approve it: skep run --yes …"))
 }
 
-fn agent(ask: &RunAsk, project: &ProjectSettings, settings: &Settings, config: &Path) -> Result<Profile, Refusal> {
+fn agent(
+    ask: &RunAsk,
+    project: &ProjectSettings,
+    settings: &Settings,
+    config: &Path,
+) -> Result<Profile, Refusal> {
     let agents = config.join("agents");
     let load = |name: &str| {
-        Profile::load(name, Some(&agents)).map_err(|err| Refusal::error(err.slug(), chain(&err)).hint("skep agent ls"))
+        Profile::load(name, Some(&agents))
+            .map_err(|err| Refusal::error(err.slug(), chain(&err)).hint("skep agent ls"))
     };
     let path = ask.env.get("PATH").cloned().unwrap_or_default();
     let there = |profile: &Profile| {
-        profile.program == "{skep}" || profile::find_program(&profile.program, OsStr::new(&path)).is_some()
+        profile.program == "{skep}"
+            || profile::find_program(&profile.program, OsStr::new(&path)).is_some()
     };
     let named = ask.agent.as_ref().or(project.agent.as_ref()).or(settings.agent.as_ref());
     if let Some(name) = named {
@@ -330,16 +414,22 @@ fn agent(ask: &RunAsk, project: &ProjectSettings, settings: &Settings, config: &
         if !there(&profile) {
             let text = format!("agent `{name}`: `{}` is not on your PATH", profile.program);
             return Err(Refusal::error("agent-missing", text)
-                .hint(format!("install it, or name its program in {}", agents.join(format!("{name}.toml")).display()))
+                .hint(format!(
+                    "install it, or name its program in {}",
+                    agents.join(format!("{name}.toml")).display()
+                ))
                 .hint("skep run --agent scripted \"try it\"   works without any agent"));
         }
         return Ok(profile);
     }
     let found = PREFERRED.iter().filter_map(|name| load(name).ok()).find(|profile| there(profile));
     found.ok_or_else(|| {
-        Refusal::error("agent-none", format!("no agent was found on your PATH (looked for {})", PREFERRED.join(", ")))
-            .hint("install one of them")
-            .hint("skep run --agent scripted \"try it\"   works without any agent")
+        Refusal::error(
+            "agent-none",
+            format!("no agent was found on your PATH (looked for {})", PREFERRED.join(", ")),
+        )
+        .hint("install one of them")
+        .hint("skep run --agent scripted \"try it\"   works without any agent")
     })
 }
 
@@ -359,7 +449,8 @@ fn brief(common: &Common<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
     let task = task(title, fleet)?;
     let title = task.map_or(title, |task| task.title.as_str()).trim();
     if title.is_empty() {
-        return Err(Refusal::error("title-empty", "what is to be done?").hint("skep run \"fix the flaky test\""));
+        return Err(Refusal::error("title-empty", "what is to be done?")
+            .hint("skep run \"fix the flaky test\""));
     }
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
@@ -374,8 +465,11 @@ fn brief(common: &Common<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         name: match &ask.name {
             Some(name) if !name.is_empty() && text::sanitise_name(name) == *name => name.clone(),
             Some(name) => {
-                return Err(Refusal::error("worker-name", format!("`{name}` cannot be a worker's name"))
-                    .hint(format!("--name {}", text::sanitise_name(name))));
+                return Err(Refusal::error(
+                    "worker-name",
+                    format!("`{name}` cannot be a worker's name"),
+                )
+                .hint(format!("--name {}", text::sanitise_name(name))));
             }
             None => String::new(),
         },
@@ -400,14 +494,18 @@ fn brief(common: &Common<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
 fn task<'a>(title: &str, fleet: &'a Fleet) -> Result<Option<&'a Task>, Refusal> {
     if title.starts_with("task_") {
         let found = fleet.find_task(title);
-        let task = found.map_err(|err| Refusal { hints: err.hints, ..Refusal::error(err.slug, err.text) })?;
+        let task = found
+            .map_err(|err| Refusal { hints: err.hints, ..Refusal::error(err.slug, err.text) })?;
         return Ok(Some(task));
     }
     let number = title.trim().trim_start_matches('#');
     if !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) {
-        return Err(Refusal::error("title-number", format!("`{title}` is a number, and numbers of tasks are not stable"))
-            .hint("give a task's id: skep run task_7k2m9qx4ab   (skep task ls)")
-            .hint("or say what is to be done: skep run \"fix the flaky test\""));
+        return Err(Refusal::error(
+            "title-number",
+            format!("`{title}` is a number, and numbers of tasks are not stable"),
+        )
+        .hint("give a task's id: skep run task_7k2m9qx4ab   (skep task ls)")
+        .hint("or say what is to be done: skep run \"fix the flaky test\""));
     }
     Ok(None)
 }
@@ -420,15 +518,24 @@ fn prompt(ask: &RunAsk, title: &str, task: Option<&Task>) -> String {
     }
 }
 
-fn the_place(common: &Common<'_>, title: &str, task: Option<&Task>, id: &RunId, key: &str) -> Result<Place, Refusal> {
+fn the_place(
+    common: &Common<'_>,
+    title: &str,
+    task: Option<&Task>,
+    id: &RunId,
+    key: &str,
+) -> Result<Place, Refusal> {
     let Common { ask, settings, project, place, env_type, set_up, home, .. } = common;
     let user = ask.env.get("USER").or_else(|| ask.env.get("LOGNAME")).cloned().unwrap_or_default();
     let short: String = id.tail().chars().take(6).collect();
     let branch = match &ask.branch {
         Some(branch) if refs::is_valid_branch(branch) => branch.clone(),
         Some(branch) => {
-            return Err(Refusal::error("branch-name", format!("`{branch}` cannot be a branch's name"))
-                .hint(format!("--branch {}", text::slug(branch))));
+            return Err(Refusal::error(
+                "branch-name",
+                format!("`{branch}` cannot be a branch's name"),
+            )
+            .hint(format!("--branch {}", text::slug(branch))));
         }
         None => refs::branch_name(
             &settings.branch,
@@ -444,21 +551,33 @@ fn the_place(common: &Common<'_>, title: &str, task: Option<&Task>, id: &RunId, 
     let repository = place.map(|place| match env_type {
         // In place means the asker's own checkout, not the one that was registered.
         EnvType::InPlace if ask.project.is_none() => place.repo.seat().to_owned(),
-        EnvType::InPlace | EnvType::Worktree | EnvType::Directory => PathBuf::from(&place.project.path),
+        EnvType::InPlace | EnvType::Worktree | EnvType::Directory => {
+            PathBuf::from(&place.project.path)
+        }
     });
     let text_of = |path: &Path| {
-        path.to_str().map(str::to_owned).ok_or_else(|| Refusal::error("path-not-text", "the path is not UTF-8"))
+        path.to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| Refusal::error("path-not-text", "the path is not UTF-8"))
     };
     let envs = settings.env.root.clone().unwrap_or_else(|| home.envs());
     Ok(Place {
         env_type: *env_type,
         envs: text_of(&envs)?,
         key: format!("{}{}", id.tail(), OpId::new(spell(&format!("{key}/env"))).tail()),
-        repository: repository.as_deref().filter(|_| *env_type != EnvType::Directory).map(text_of).transpose()?,
+        repository: repository
+            .as_deref()
+            .filter(|_| *env_type != EnvType::Directory)
+            .map(text_of)
+            .transpose()?,
         sub_dir: place.map(|place| sub_dir(place, project)).unwrap_or_default(),
         base: project.base.clone(),
         target: project.target.clone(),
-        branches: if ask.branch.is_some() { vec![branch] } else { refs::candidates(&branch, &short) },
+        branches: if ask.branch.is_some() {
+            vec![branch]
+        } else {
+            refs::candidates(&branch, &short)
+        },
         exact_branch: ask.branch.is_some(),
         copy: project.files.copy.clone(),
         link: project.files.link.clone(),
@@ -471,9 +590,13 @@ fn the_place(common: &Common<'_>, title: &str, task: Option<&Task>, id: &RunId, 
 fn surface(ask: &RunAsk) -> Result<Surface, Refusal> {
     match ask.surface.as_deref() {
         None | Some("headless" | "auto") => Ok(Surface::Headless),
-        Some("terminal") => Err(Refusal::error("surface-to-come", "the terminal surface is not there yet")
-            .hint("leave out --surface: the agent runs headless")),
-        Some(other) => Err(Refusal::error("usage", format!("`{other}` is no surface: headless or terminal"))),
+        Some("terminal") => {
+            Err(Refusal::error("surface-to-come", "the terminal surface is not there yet")
+                .hint("leave out --surface: the agent runs headless"))
+        }
+        Some(other) => {
+            Err(Refusal::error("usage", format!("`{other}` is no surface: headless or terminal")))
+        }
     }
 }
 
@@ -483,7 +606,9 @@ fn permissions(ask: &RunAsk, settings: &Settings) -> Result<Permissions, Refusal
         Some("ask") => Ok(Permissions::Ask),
         Some("auto") => Ok(Permissions::Auto),
         Some("bypass") => Ok(Permissions::Bypass),
-        Some(other) => Err(Refusal::error("usage", format!("`{other}` is no permission: ask, auto or bypass"))),
+        Some(other) => {
+            Err(Refusal::error("usage", format!("`{other}` is no permission: ask, auto or bypass")))
+        }
     }
 }
 
@@ -512,5 +637,7 @@ fn millis(time: std::time::Duration) -> u64 {
 
 /// The daemon's own environment, which is a clean one; for git that nobody's run asks for.
 fn own_vars() -> BTreeMap<String, String> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }

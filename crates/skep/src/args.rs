@@ -94,7 +94,9 @@ pub(crate) enum Verb {
         follow: bool,
     },
     /// Wait until runs have ended, or are in a state
-    #[command(after_help = "Leaves with 0 when all completed, 4 when one ended otherwise, 3 when the time ran out.")]
+    #[command(
+        after_help = "Leaves with 0 when all completed, 4 when one ended otherwise, 3 when the time ran out."
+    )]
     Wait {
         /// Runs: ids, beginnings of ids, or workers' names
         #[arg(required = true)]
@@ -123,7 +125,10 @@ pub(crate) enum Verb {
         command: Vec<String>,
     },
     /// End runs; their work stays
-    #[command(visible_alias = "kill", after_help = "A second stop is by force. `skep kill` is `skep stop --now`.")]
+    #[command(
+        visible_alias = "kill",
+        after_help = "A second stop is by force. `skep kill` is `skep stop --now`."
+    )]
     Stop {
         /// Runs: ids, beginnings of ids, or workers' names
         #[arg(required_unless_present = "all")]
@@ -351,7 +356,8 @@ pub(crate) enum Config {
 
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no time like 90s, 10m or 2h"))?;
+    let number: u64 =
+        digits.parse().map_err(|_| format!("`{text}` is no time like 90s, 10m or 2h"))?;
     let seconds = match &text[digits.len()..] {
         "ms" => return Ok(Duration::from_millis(number)),
         "s" | "" => 1,

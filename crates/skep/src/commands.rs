@@ -59,15 +59,20 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Explain { slug } => explain::explain(skep, slug.as_deref()),
         Verb::Help { verb, verbs } => help::help(skep, verb.as_deref(), verbs),
         // The guards enter before the command line is read.
-        Verb::Gatekeeper => Err(CliError::error("usage", "skep gatekeeper [--tied] [--task-file F] -- CMD…")),
+        Verb::Gatekeeper => {
+            Err(CliError::error("usage", "skep gatekeeper [--tied] [--task-file F] -- CMD…"))
+        }
     }
 }
 
 /// Reads an answer as what it should be.
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, CliError> {
     serde_json::from_value(value).map_err(|err| {
-        CliError::error("daemon-other-version", format!("the daemon answers in another form: {err}"))
-            .hint("skep daemon stop")
+        CliError::error(
+            "daemon-other-version",
+            format!("the daemon answers in another form: {err}"),
+        )
+        .hint("skep daemon stop")
     })
 }
 
@@ -78,12 +83,14 @@ fn read_text(path: &Path) -> Result<String, CliError> {
         std::io::stdin().read_to_string(&mut text)?;
         return Ok(text);
     }
-    fs::read_to_string(path).map_err(|err| CliError::error("file-unreadable", format!("{}: {err}", path.display())))
+    fs::read_to_string(path)
+        .map_err(|err| CliError::error("file-unreadable", format!("{}: {err}", path.display())))
 }
 
 /// 0 when every run completed, 4 when one ended otherwise.
 fn code_of(runs: &[RunView]) -> ExitCode {
-    let otherwise = runs.iter().any(|run| run.outcome.as_deref().is_some_and(|outcome| outcome != "completed"));
+    let otherwise =
+        runs.iter().any(|run| run.outcome.as_deref().is_some_and(|outcome| outcome != "completed"));
     if otherwise { ExitCode::from(NOT_COMPLETED) } else { ExitCode::SUCCESS }
 }
 
@@ -93,10 +100,13 @@ fn state_of(run: &RunView) -> (Tone, String) {
         ("ended", Some("completed")) if run.landed.is_some() => (Tone::Good, "landed".to_owned()),
         ("ended", Some("completed")) => (Tone::Good, "completed".to_owned()),
         ("ended", Some(outcome)) => {
-            let reason = run.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let reason =
+                run.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
             (Tone::Bad, format!("{outcome}{reason}"))
         }
-        ("waiting", _) => (Tone::Wants, format!("waits: {}", run.waiting_for.as_deref().unwrap_or("?"))),
+        ("waiting", _) => {
+            (Tone::Wants, format!("waits: {}", run.waiting_for.as_deref().unwrap_or("?")))
+        }
         ("stalled", _) => (Tone::Wants, "stalled".to_owned()),
         ("queued", _) => (Tone::Faint, "queued".to_owned()),
         (state, _) => (Tone::Strong, state.to_owned()),

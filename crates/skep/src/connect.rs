@@ -22,11 +22,7 @@ use skep_api::{
 };
 use skep_host::{paths, proc, tree};
 
-use crate::{
-    args::Global,
-    exit::CliError,
-    output::Output,
-};
+use crate::{args::Global, exit::CliError, output::Output};
 
 /// Where this skep lives, and how to ask it.
 #[derive(Debug, Clone)]
@@ -43,16 +39,25 @@ impl Skep {
     ///
     /// Errors: neither is set and there is no HOME, or a place is not absolute.
     pub(crate) fn find(global: &Global, out: Output) -> Result<Skep, CliError> {
-        let env: BTreeMap<String, String> =
-            env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        let env: BTreeMap<String, String> = env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
         let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let below = |xdg: &str, fallback: &str| {
-            set(xdg).filter(|dir| dir.is_absolute()).or_else(|| Some(set("HOME")?.join(fallback))).map(|dir| dir.join("skep"))
+            set(xdg)
+                .filter(|dir| dir.is_absolute())
+                .or_else(|| Some(set("HOME")?.join(fallback)))
+                .map(|dir| dir.join("skep"))
         };
-        let home = global.home.clone().or_else(|| set("SKEP_HOME")).or_else(|| below("XDG_STATE_HOME", ".local/state"));
+        let home = global
+            .home
+            .clone()
+            .or_else(|| set("SKEP_HOME"))
+            .or_else(|| below("XDG_STATE_HOME", ".local/state"));
         let config = set("SKEP_CONFIG").or_else(|| below("XDG_CONFIG_HOME", ".config"));
         let (Some(home), Some(config)) = (home, config) else {
-            return Err(CliError::error("home-unset", "neither SKEP_HOME nor HOME is set").hint("skep --home DIR …"));
+            return Err(CliError::error("home-unset", "neither SKEP_HOME nor HOME is set")
+                .hint("skep --home DIR …"));
         };
         let home = std::path::absolute(&home)?;
         let config = std::path::absolute(&config)?;
@@ -106,8 +111,11 @@ impl Skep {
     /// Starts the daemon and waits until it is ready, or another is.
     fn start(&self) -> Result<(), CliError> {
         if !self.may_start {
-            return Err(CliError::error("daemon-absent", "no daemon answers, and SKEP_NO_DAEMON=1 forbids to start one")
-                .hint("skep daemon start"));
+            return Err(CliError::error(
+                "daemon-absent",
+                "no daemon answers, and SKEP_NO_DAEMON=1 forbids to start one",
+            )
+            .hint("skep daemon start"));
         }
         self.start_now()
     }
@@ -115,8 +123,11 @@ impl Skep {
     /// Starts the daemon whatever the environment forbids: somebody asked for just that.
     pub(crate) fn start_now(&self) -> Result<(), CliError> {
         if inside_a_run() {
-            return Err(CliError::error("daemon-absent", "no daemon answers, and a process of a run may not start one")
-                .hint("start it from a shell of your own: skep daemon start"));
+            return Err(CliError::error(
+                "daemon-absent",
+                "no daemon answers, and a process of a run may not start one",
+            )
+            .hint("start it from a shell of your own: skep daemon start"));
         }
         paths::create_private_dir(self.home.root())
             .map_err(|err| CliError::error(err.slug(), skep_daemon::engine::chain(&err)))?;
@@ -145,8 +156,10 @@ impl Skep {
                 Ok(refusal) => Err(refusal.into()),
                 Err(err) => Err(CliError::error("daemon-start", err.to_string())),
             },
-            Err(_) => Err(CliError::error("daemon-start", "the daemon went down before it was ready")
-                .hint(format!("look into {}", self.home.daemon_log().display()))),
+            Err(_) => {
+                Err(CliError::error("daemon-start", "the daemon went down before it was ready")
+                    .hint(format!("look into {}", self.home.daemon_log().display())))
+            }
         }
     }
 }
@@ -154,14 +167,20 @@ impl Skep {
 /// A request's id: random, so that only a repeat is the same.
 pub(crate) fn random_id() -> Result<String, CliError> {
     let mut bytes = [0_u8; 20];
-    getrandom::fill(&mut bytes).map_err(|err| CliError::error("input-output", format!("no random bytes: {err}")))?;
-    Ok(bytes.iter().map(|byte| char::from(skep_core::id::ALPHABET[usize::from(byte & 31)])).collect())
+    getrandom::fill(&mut bytes)
+        .map_err(|err| CliError::error("input-output", format!("no random bytes: {err}")))?;
+    Ok(bytes
+        .iter()
+        .map(|byte| char::from(skep_core::id::ALPHABET[usize::from(byte & 31)]))
+        .collect())
 }
 
 /// What a daemon needs of its starter's environment; nothing of it reaches a run.
 fn is_clean(name: &str) -> bool {
-    matches!(name, "HOME" | "USER" | "LOGNAME" | "PATH" | "LANG" | "TZ" | "SHELL" | "TMPDIR" | "SKEP_CRASH")
-        || name.starts_with("XDG_")
+    matches!(
+        name,
+        "HOME" | "USER" | "LOGNAME" | "PATH" | "LANG" | "TZ" | "SHELL" | "TMPDIR" | "SKEP_CRASH"
+    ) || name.starts_with("XDG_")
         || name.starts_with("LC_")
 }
 
@@ -173,7 +192,9 @@ fn inside_a_run() -> bool {
             let program = args.next().unwrap_or_default();
             let first = args.next().unwrap_or_default();
             let ours = program.ends_with(b"/exe") || program.ends_with(b"skep");
-            ours && [role::KEEPER, role::WARDEN, "gatekeeper"].iter().any(|role| first == role.as_bytes())
+            ours && [role::KEEPER, role::WARDEN, "gatekeeper"]
+                .iter()
+                .any(|role| first == role.as_bytes())
         })
     })
 }

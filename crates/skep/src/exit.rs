@@ -43,11 +43,14 @@ impl From<ClientError> for CliError {
         match err {
             ClientError::Refused(refusal) => CliError { refusal },
             ClientError::Absent(source) => {
-                CliError::error("daemon-absent", format!("no daemon answers: {source}")).hint("skep daemon start")
+                CliError::error("daemon-absent", format!("no daemon answers: {source}"))
+                    .hint("skep daemon start")
             }
-            ClientError::Broken(source) => CliError::error("daemon-broke-off", format!("the daemon broke off: {source}"))
-                .hint("ask again: what was decided is kept")
-                .hint("skep daemon status"),
+            ClientError::Broken(source) => {
+                CliError::error("daemon-broke-off", format!("the daemon broke off: {source}"))
+                    .hint("ask again: what was decided is kept")
+                    .hint("skep daemon status")
+            }
         }
     }
 }
@@ -56,7 +59,9 @@ impl From<std::io::Error> for CliError {
     fn from(err: std::io::Error) -> CliError {
         if err.kind() == std::io::ErrorKind::BrokenPipe {
             // Whoever read our output has seen enough.
-            return CliError { refusal: Refusal { exit: 0, ..Refusal::error("output-closed", "") } };
+            return CliError {
+                refusal: Refusal { exit: 0, ..Refusal::error("output-closed", "") },
+            };
         }
         CliError::error("input-output", err.to_string())
     }

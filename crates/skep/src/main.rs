@@ -36,7 +36,8 @@ fn effect() -> ExitCode {
     let mut input = Vec::new();
     let deed = std::io::stdin().read_to_end(&mut input).map_err(|err| err.to_string());
     let deed = deed.and_then(|_| serde_json::from_slice(&input).map_err(|err| err.to_string()));
-    let vars = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let vars = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let out = Output::new(true, true, true);
     match deed {
         Ok(deed) => {
@@ -53,20 +54,26 @@ fn effect() -> ExitCode {
 /// The scripted agent, as its profile starts it: `__agent scripted …`.
 fn agent(argv: &[OsString]) -> ExitCode {
     let here = std::path::absolute(".").unwrap_or_default();
-    let code = match Setting::parse(argv.get(3..).unwrap_or_default(), &here, env::vars_os().collect()) {
-        Ok(setting) => play(&setting, BufReader::new(std::io::stdin()), &mut std::io::stdout()),
-        Err(text) => {
-            Output::new(false, true, true).error(&Refusal::error("usage", text));
-            2
-        }
-    };
+    let code =
+        match Setting::parse(argv.get(3..).unwrap_or_default(), &here, env::vars_os().collect()) {
+            Ok(setting) => play(&setting, BufReader::new(std::io::stdin()), &mut std::io::stdout()),
+            Err(text) => {
+                Output::new(false, true, true).error(&Refusal::error("usage", text));
+                2
+            }
+        };
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
 fn command_line(argv: Vec<OsString>) -> ExitCode {
     let json = argv.iter().any(|arg| arg == "--json");
     let no_colour = env::vars_os().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
-    let killed = argv.iter().skip(1).any(|arg| arg == "kill") && argv.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|verb| verb == "kill");
+    let killed = argv.iter().skip(1).any(|arg| arg == "kill")
+        && argv
+            .iter()
+            .skip(1)
+            .find(|arg| !arg.to_string_lossy().starts_with('-'))
+            .is_some_and(|verb| verb == "kill");
     let cli = match Cli::try_parse_from(&argv) {
         Ok(cli) => cli,
         Err(err) => return usage(&err, json),

@@ -36,7 +36,8 @@ impl Output {
     /// Looks at the terminal once.
     pub(crate) fn new(json: bool, quiet: bool, no_colour: bool) -> Output {
         let stdout = io::stdout();
-        let width = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
+        let width =
+            rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
         Output {
             json,
             quiet,
@@ -66,7 +67,8 @@ impl Output {
     pub(crate) fn progress(&self, line: &str) {
         if self.progress {
             // Progress that nobody can read is not missed.
-            let _unread = writeln!(io::stderr(), "{}", self.paint(Tone::Faint, &text::one_line(line)));
+            let _unread =
+                writeln!(io::stderr(), "{}", self.paint(Tone::Faint, &text::one_line(line)));
         }
     }
 
@@ -91,12 +93,18 @@ impl Output {
         } else {
             let (slug, message) = (&refusal.slug, text::visible(&refusal.message));
             // Writing to a string cannot fail.
-            let _written = writeln!(block, "{}: {message}", self.paint(Tone::Bad, &format!("error[{slug}]")));
+            let _written =
+                writeln!(block, "{}: {message}", self.paint(Tone::Bad, &format!("error[{slug}]")));
             for hint in &refusal.hints {
-                let _written = writeln!(block, "  {} {}", self.paint(Tone::Wants, "→"), text::visible(hint));
+                let _written =
+                    writeln!(block, "  {} {}", self.paint(Tone::Wants, "→"), text::visible(hint));
             }
             if !slug.is_empty() && slug != "usage" {
-                let _written = writeln!(block, "  {}", self.paint(Tone::Faint, &format!("skep explain {slug}")));
+                let _written = writeln!(
+                    block,
+                    "  {}",
+                    self.paint(Tone::Faint, &format!("skep explain {slug}"))
+                );
             }
         }
         // Without a standard error the exit code has to do.
@@ -126,7 +134,8 @@ impl Output {
             .map(|row| row.iter().map(|(tone, cell)| (*tone, text::one_line(cell))).collect())
             .collect();
         let width = |nth: usize| {
-            let cells = rows.iter().filter_map(|row| row.get(nth)).map(|(_, cell)| cell.chars().count());
+            let cells =
+                rows.iter().filter_map(|row| row.get(nth)).map(|(_, cell)| cell.chars().count());
             cells.chain([heads[nth].chars().count()]).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..heads.len()).map(width).collect();
@@ -136,7 +145,8 @@ impl Output {
             let mut line = String::new();
             for (nth, (tone, cell)) in row.iter().enumerate() {
                 let last = nth + 1 == row.len();
-                let cell = if last { text::words(cell, left.saturating_sub(1)) } else { cell.clone() };
+                let cell =
+                    if last { text::words(cell, left.saturating_sub(1)) } else { cell.clone() };
                 let pad = if last { 0 } else { widths[nth] + 2 - cell.chars().count() };
                 line += &self.paint(*tone, &cell);
                 line += &" ".repeat(pad);

@@ -16,7 +16,17 @@ fn an_id_of_another_kind_is_refused() {
 
 #[test]
 fn hostile_ids_are_refused() {
-    for text in ["", "run_", "run_../../../x", "run_012345678", "run_01234567890", "run_012345678I", "run_012345678é", "RUN_0123456789", "run_01234/6789"] {
+    for text in [
+        "",
+        "run_",
+        "run_../../../x",
+        "run_012345678",
+        "run_01234567890",
+        "run_012345678I",
+        "run_012345678é",
+        "RUN_0123456789",
+        "run_01234/6789",
+    ] {
         assert!(text.parse::<RunId>().is_err(), "{text}");
     }
 }

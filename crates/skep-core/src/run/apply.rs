@@ -5,6 +5,7 @@
 
 use super::{EnvState, Event, Given, Misfit, OpResult, Requeue, Run, State, Verdict};
 use crate::{
+    id::OpId,
     said::{ErrorClass, TurnResult, Usage},
     time::Timestamp,
 };
@@ -193,10 +194,7 @@ impl Run {
                         self.faults += 1;
                     }
                     Requeue::Death if self.is_at_work() => self.deaths.push(at),
-                    Requeue::Wish
-                        if self.is_ended()
-                            && matches!(self.env, EnvState::None | EnvState::Held(_)) =>
-                    {
+                    Requeue::Wish if self.is_ended() && !self.closed && !self.is_closing() => {
                         self.faults = 0;
                         self.deaths.clear();
                     }
@@ -251,34 +249,7 @@ impl Run {
                 };
             }
             Event::Landing { .. } | Event::Done {} => {}
-            Event::OpDone { op, result } => {
-                let ours = match &self.env {
-                    EnvState::Closing { env, op: closing, .. } if closing == op => {
-                        Some(env.clone())
-                    }
-                    EnvState::None
-                    | EnvState::Preparing
-                    | EnvState::Held(_)
-                    | EnvState::Closing { .. }
-                    | EnvState::Closed(_) => None,
-                };
-                match (result, ours) {
-                    (OpResult::Closed { .. }, Some(env)) => self.env = EnvState::Closed(env),
-                    (OpResult::Refused { .. } | OpResult::Failed { .. }, Some(env)) => {
-                        self.env = EnvState::Held(env);
-                    }
-                    (OpResult::Landed { target, new, .. }, _) => {
-                        self.landed = Some((target.clone(), new.clone()));
-                    }
-                    (
-                        OpResult::Closed { .. }
-                        | OpResult::Refused { .. }
-                        | OpResult::Failed { .. },
-                        None,
-                    ) => {}
-                }
-                self.op = Some((op.clone(), result.clone()));
-            }
+            Event::OpDone { op, result } => self.close_or_land(op, result),
             Event::GitSeen { facts } => {
                 if self.has_new_commit(facts) {
                     self.deaths.clear();
@@ -287,6 +258,28 @@ impl Run {
             }
         }
         Ok(())
+    }
+
+    fn close_or_land(&mut self, op: &OpId, result: &OpResult) {
+        self.op = Some((op.clone(), result.clone()));
+        if let OpResult::Landed { target, new, .. } = result {
+            self.landed = Some((target.clone(), new.clone()));
+        }
+        match std::mem::replace(&mut self.env, EnvState::None) {
+            EnvState::Closing { env, op: closing, .. } if closing == *op => {
+                self.closed = matches!(result, OpResult::Closed { .. });
+                self.env = if self.closed { EnvState::Closed(env) } else { EnvState::Held(env) };
+            }
+            EnvState::None => {
+                self.closed |= self.is_ended() && matches!(result, OpResult::Closed { .. });
+            }
+            other @ (EnvState::Preparing
+            | EnvState::Held(_)
+            | EnvState::Closing { .. }
+            | EnvState::Closed(_)) => {
+                self.env = other;
+            }
+        }
     }
 
     fn enter(&mut self, state: State, at: Timestamp) {

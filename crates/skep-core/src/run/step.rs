@@ -140,10 +140,10 @@ impl Run {
         if !self.is_ended() {
             return Err(self.still_living("start it again"));
         }
-        if matches!(self.env, EnvState::Closing { .. }) {
+        if self.is_closing() {
             return Err(self.closing());
         }
-        if self.is_closed() {
+        if self.closed {
             return Err(Rejected {
                 slug: "run-closed",
                 text: format!("{id} is closed; its env is gone"),
@@ -533,6 +533,10 @@ impl Run {
     /// Whether its agent was asked for and has not ended.
     pub(super) fn is_at_work(&self) -> bool {
         self.is_living() && !matches!(self.state, State::Preparing { .. })
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.env, EnvState::Closing { .. })
     }
 
     fn closing(&self) -> Rejected {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-mod matrix;
+pub(crate) mod matrix;
 pub(crate) mod script;
 
 use script::{after, brief, check_of, git, op};

@@ -5,11 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use skep_api::{
-    client::ClientError,
-    request::Ask,
-    view::Health,
-};
+use skep_api::{client::ClientError, request::Ask, view::Health};
 use skep_daemon::daemon::{self, Options};
 
 use super::read;
@@ -38,7 +34,8 @@ fn status(skep: &Skep) -> Outcome {
     let mut client = match skep.standing() {
         Ok(client) => client,
         Err(ClientError::Absent(_)) => {
-            return Err(CliError::error("daemon-absent", "no daemon runs for this home").hint("skep daemon start"));
+            return Err(CliError::error("daemon-absent", "no daemon runs for this home")
+                .hint("skep daemon start"));
         }
         Err(err) => return Err(err.into()),
     };
@@ -74,8 +71,16 @@ fn stop(skep: &Skep) -> Outcome {
             let answer = client.ask(&random_id()?, Ask::Shutdown {}, |_| ())?;
             let health: Health = read(answer.clone())?;
             // It is gone when its lock is free.
-            skep_host::lock::hold_within(&skep.home.daemon_lock(), std::time::Duration::from_secs(10))
-                .map_err(|err| CliError::error(err.slug(), format!("the daemon (pid {}) is still there: {err}", health.pid)))?;
+            skep_host::lock::hold_within(
+                &skep.home.daemon_lock(),
+                std::time::Duration::from_secs(10),
+            )
+            .map_err(|err| {
+                CliError::error(
+                    err.slug(),
+                    format!("the daemon (pid {}) is still there: {err}", health.pid),
+                )
+            })?;
             if skep.out.json {
                 skep.out.json(&answer)?;
             } else {
@@ -91,7 +96,8 @@ fn run(skep: &Skep, detached: bool) -> Outcome {
         // A group leader cannot, and then it has its own session or a terminal that it was given on purpose.
         let _leader = rustix::process::setsid();
     }
-    let settings = skep_daemon::config::user(&skep.config).map_err(|err| CliError::error(err.slug(), err.to_string()));
+    let settings = skep_daemon::config::user(&skep.config)
+        .map_err(|err| CliError::error(err.slug(), err.to_string()));
     let settings = match settings {
         Ok(settings) => settings,
         Err(err) if detached => return told(&err),
@@ -106,9 +112,14 @@ fn run(skep: &Skep, detached: bool) -> Outcome {
     let ready = || {
         if detached {
             // The starter may be gone; the daemon is there all the same.
-            let _gone = writeln!(io::stdout(), "{}", serde_json::json!({"ready": std::process::id()}));
+            let _gone =
+                writeln!(io::stdout(), "{}", serde_json::json!({"ready": std::process::id()}));
         } else {
-            skep.out.note(&format!("ready (pid {}), home {}", std::process::id(), skep.home.root().display()));
+            skep.out.note(&format!(
+                "ready (pid {}), home {}",
+                std::process::id(),
+                skep.home.root().display()
+            ));
         }
     };
     match daemon::run(&options, ready) {

@@ -34,13 +34,18 @@ const SCRIPTS: [(&str, &str); 3] = [
 
 pub(super) fn demo(skep: &Skep, args: &args::Demo) -> Outcome {
     let root = std::env::temp_dir().join(format!("skep-demo-{}", random_id()?));
-    skep_host::paths::create_private_dir(&root).map_err(|err| CliError::error(err.slug(), err.to_string()))?;
+    skep_host::paths::create_private_dir(&root)
+        .map_err(|err| CliError::error(err.slug(), err.to_string()))?;
     let own = skep.at(&root.join("home"), &root.join("config"));
     let told = story(&own, &root);
     // However the story went, nothing of it may stay behind running.
     let stopped = end(&own);
     if args.keep {
-        skep.out.note(&format!("kept: {}  (skep --home {} ls)", root.display(), root.join("home").display()));
+        skep.out.note(&format!(
+            "kept: {}  (skep --home {} ls)",
+            root.display(),
+            root.join("home").display()
+        ));
     } else if stopped.is_ok() {
         fs::remove_dir_all(&root)?;
     }
@@ -64,12 +69,14 @@ fn story(skep: &Skep, root: &Path) -> Result<(), CliError> {
     let pid = pid.ok_or_else(|| CliError::error("demo", "the daemon has no pid"))?;
     kill_process(pid, Signal::KILL).map_err(std::io::Error::from)?;
     skep.out.line(&format!("daemon (pid {}) killed; the agents know nothing of it", health.pid))?;
-    lock::hold_within(&skep.home.daemon_lock(), Duration::from_secs(10)).map_err(|err| CliError::error(err.slug(), err.to_string()))?;
+    lock::hold_within(&skep.home.daemon_lock(), Duration::from_secs(10))
+        .map_err(|err| CliError::error(err.slug(), err.to_string()))?;
     fs::File::create(&go)?;
 
     act(skep, "4", "the next command starts another daemon, and the list is right")?;
     let ids: Vec<String> = runs.iter().map(|run| run.id.clone()).collect();
-    let wait = Ask::Wait { runs: ids, until: "ended".to_owned(), any: false, timeout_ms: Some(60_000) };
+    let wait =
+        Ask::Wait { runs: ids, until: "ended".to_owned(), any: false, timeout_ms: Some(60_000) };
     let runs: Vec<RunView> = read(skep.ask(wait)?)?;
     ls::table(&skep.out, &runs)?;
 
@@ -84,13 +91,19 @@ fn story(skep: &Skep, root: &Path) -> Result<(), CliError> {
     let others = runs.iter().skip(1).map(|run| run.id.clone()).collect();
     skep.ask(Ask::Close { runs: others, keep_branch: true, dry_run: false })?;
     skep.out.line(&git(skep, &repository, &["branch", "--list"])?)?;
-    skep.out.line(&skep.out.paint(Tone::Good, &format!("nothing was lost, in {} s", begun.elapsed().as_secs())))?;
+    skep.out.line(
+        &skep
+            .out
+            .paint(Tone::Good, &format!("nothing was lost, in {} s", begun.elapsed().as_secs())),
+    )?;
     skep.out.line("now yours: cd YOUR-REPOSITORY && skep run \"fix the flaky test\"")?;
     Ok(())
 }
 
 fn act(skep: &Skep, number: &str, title: &str) -> Result<(), CliError> {
-    Ok(skep.out.line(&format!("\n{}", skep.out.paint(Tone::Strong, &format!("{number}. {title}"))))?)
+    Ok(skep
+        .out
+        .line(&format!("\n{}", skep.out.paint(Tone::Strong, &format!("{number}. {title}"))))?)
 }
 
 fn make_repository(skep: &Skep, repository: &Path) -> Result<(), CliError> {
@@ -99,7 +112,8 @@ fn make_repository(skep: &Skep, repository: &Path) -> Result<(), CliError> {
     git(skep, repository, &["config", "user.name", "skep demo"])?;
     git(skep, repository, &["config", "user.email", "demo@example.invalid"])?;
     let readme = repository.join("README.md");
-    skep_host::paths::write_atomically(&readme, b"# garden\n").map_err(|err| CliError::error(err.slug(), err.to_string()))?;
+    skep_host::paths::write_atomically(&readme, b"# garden\n")
+        .map_err(|err| CliError::error(err.slug(), err.to_string()))?;
     git(skep, repository, &["add", "README.md"])?;
     git(skep, repository, &["commit", "-q", "-m", "plant the garden"])?;
     skep.out.line(&git(skep, repository, &["log", "--oneline"])?)?;
@@ -127,7 +141,8 @@ fn start(skep: &Skep, repository: &Path, go: &Path) -> Result<Vec<RunView>, CliE
         runs.extend(made);
     }
     let ids = runs.iter().map(|run| run.id.clone()).collect();
-    let wait = Ask::Wait { runs: ids, until: "running".to_owned(), any: false, timeout_ms: Some(60_000) };
+    let wait =
+        Ask::Wait { runs: ids, until: "running".to_owned(), any: false, timeout_ms: Some(60_000) };
     read(skep.ask(wait)?)
 }
 
@@ -138,7 +153,12 @@ fn end(skep: &Skep) -> Result<(), CliError> {
     skep.ask(Ask::Stop { runs: Vec::new(), all: true, now: true })?;
     let runs: Vec<RunView> = read(skep.ask(Ask::Ls { all: true, project: None })?)?;
     let ids: Vec<String> = runs.into_iter().map(|run| run.id).collect();
-    skep.ask(Ask::Wait { runs: ids, until: "ended".to_owned(), any: false, timeout_ms: Some(30_000) })?;
+    skep.ask(Ask::Wait {
+        runs: ids,
+        until: "ended".to_owned(),
+        any: false,
+        timeout_ms: Some(30_000),
+    })?;
     skep.ask(Ask::Shutdown {})?;
     lock::hold_within(&skep.home.daemon_lock(), Duration::from_secs(10))
         .map(drop)
@@ -157,7 +177,10 @@ fn git(skep: &Skep, dir: &Path, args: &[&str]) -> Result<String, CliError> {
         .output()
         .map_err(|err| CliError::error("demo", format!("{err}")).hint("the demo needs git"))?;
     if output.code() != 0 {
-        return Err(CliError::error("demo", format!("git {}: {}", args.join(" "), output.complaint())));
+        return Err(CliError::error(
+            "demo",
+            format!("git {}: {}", args.join(" "), output.complaint()),
+        ));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }

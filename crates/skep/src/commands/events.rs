@@ -34,7 +34,11 @@ fn print(skep: &Skep, item: serde_json::Value) -> Result<(), CliError> {
     if let Some(map) = body.as_object_mut() {
         map.remove("event");
     }
-    let body = if body.as_object().is_some_and(serde_json::Map::is_empty) { String::new() } else { body.to_string() };
+    let body = if body.as_object().is_some_and(serde_json::Map::is_empty) {
+        String::new()
+    } else {
+        body.to_string()
+    };
     let line = format!(
         "{:>6} {} {} {} {}",
         event.seq,

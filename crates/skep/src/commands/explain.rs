@@ -29,9 +29,14 @@ pub(super) fn explain(skep: &Skep, slug: Option<&str>) -> Outcome {
             Ok(ExitCode::SUCCESS)
         }
         None => {
-            let near = sections().map(|(name, _)| name).max_by(|a, b| strsim::jaro_winkler(a, slug).total_cmp(&strsim::jaro_winkler(b, slug)));
+            let near = sections().map(|(name, _)| name).max_by(|a, b| {
+                strsim::jaro_winkler(a, slug).total_cmp(&strsim::jaro_winkler(b, slug))
+            });
             let err = CliError::error("slug-unknown", format!("no error is called `{slug}`"));
-            Err(near.map_or(err, |near| CliError::error("slug-unknown", format!("no error is called `{slug}`")).hint(format!("skep explain {near}"))))
+            Err(near.map_or(err, |near| {
+                CliError::error("slug-unknown", format!("no error is called `{slug}`"))
+                    .hint(format!("skep explain {near}"))
+            }))
         }
     }
 }

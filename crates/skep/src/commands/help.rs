@@ -21,9 +21,12 @@ pub(super) fn help(skep: &Skep, verb: Option<&str>, verbs: bool) -> Outcome {
     let text = match verb {
         None => whole.render_help(),
         Some(verb) => {
-            let found = whole.get_subcommands_mut().find(|known| known.get_name() == verb || known.get_all_aliases().any(|alias| alias == verb));
+            let found = whole.get_subcommands_mut().find(|known| {
+                known.get_name() == verb || known.get_all_aliases().any(|alias| alias == verb)
+            });
             let Some(found) = found else {
-                return Err(CliError::error("usage", format!("there is no verb `{verb}`")).hint("skep help"));
+                return Err(CliError::error("usage", format!("there is no verb `{verb}`"))
+                    .hint("skep help"));
             };
             found.render_long_help()
         }

@@ -16,7 +16,8 @@ pub(super) fn land(skep: &Skep, id: &str, dry_run: bool) -> Outcome {
     let run: RunView = read(answer)?;
     if let Some(landed) = &run.landed {
         let head = skep_core::text::words(&landed.oid, 12);
-        skep.out.line(&skep.out.paint(Tone::Good, &format!("landed on {} ({head})", landed.target)))?;
+        skep.out
+            .line(&skep.out.paint(Tone::Good, &format!("landed on {} ({head})", landed.target)))?;
         skep.out.note(&format!("give its env back: skep close {} --keep-branch", run.name));
     }
     Ok(ExitCode::SUCCESS)

@@ -39,7 +39,8 @@ pub(super) fn logs(skep: &Skep, id: &str, follow: bool, raw: bool) -> Outcome {
 /// Prints the journal of the run's last attempt; with `follow` until the run has ended.
 pub(super) fn print(skep: &Skep, id: &str, follow: bool, raw: bool) -> Result<(), CliError> {
     let run: RunView = read(skep.ask(Ask::Show { run: id.to_owned() })?)?;
-    let run_id: RunId = run.id.parse().map_err(|err| CliError::error("run-unknown", format!("{err}")))?;
+    let run_id: RunId =
+        run.id.parse().map_err(|err| CliError::error("run-unknown", format!("{err}")))?;
     let mut attempt = run.attempt;
     let mut journal = Journal::open(skep, &run_id, attempt);
     journal.print(skep, raw)?;
@@ -78,7 +79,12 @@ fn end_of(skep: &Skep, id: &str) -> Result<rustix::fd::OwnedFd, CliError> {
     let (skep, id) = (skep.clone(), id.to_owned());
     thread::spawn(move || {
         // However the wait went: there is nothing more to follow, and the closing pipe says so.
-        let _ended = skep.ask(Ask::Wait { runs: vec![id], until: "ended".to_owned(), any: false, timeout_ms: None });
+        let _ended = skep.ask(Ask::Wait {
+            runs: vec![id],
+            until: "ended".to_owned(),
+            any: false,
+            timeout_ms: None,
+        });
         drop(writer);
     });
     Ok(reader)
@@ -95,12 +101,16 @@ struct Journal {
 impl Journal {
     fn open(skep: &Skep, run: &RunId, attempt: u32) -> Journal {
         let dir = skep.home.attempt(run, attempt);
-        let notify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).ok().filter(|fd| {
-            let what = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
-            // The run's own folder tells of the next attempt, and of this one where it is still to come.
-            let whole = inotify::add_watch(fd, skep.home.run(run), what).is_ok();
-            whole | inotify::add_watch(fd, &dir, what).is_ok()
-        });
+        let notify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
+            .ok()
+            .filter(|fd| {
+                let what = inotify::WatchFlags::MODIFY
+                    | inotify::WatchFlags::CREATE
+                    | inotify::WatchFlags::MOVED_TO;
+                // The run's own folder tells of the next attempt, and of this one where it is still to come.
+                let whole = inotify::add_watch(fd, skep.home.run(run), what).is_ok();
+                whole | inotify::add_watch(fd, &dir, what).is_ok()
+            });
         Journal { path: dir.join("journal.jsonl"), offset: 0, torn: Vec::new(), lines: 0, notify }
     }
 
@@ -162,11 +172,15 @@ fn shown(skep: &Skep, line: &[u8]) -> Option<String> {
         Entry::Agent(Said::Thought { text }) => faint(&format!("· {text}")),
         Entry::Agent(Said::Tool { name, input, .. }) => faint(&format!("▸ {name} {input}")),
         Entry::Agent(Said::ToolResult { ok: true, .. }) => return None,
-        Entry::Agent(Said::ToolResult { ok: false, text, .. }) => paint(Tone::Bad, &text::words(&text::one_line(&format!("✗ {text}")), 300)),
+        Entry::Agent(Said::ToolResult { ok: false, text, .. }) => {
+            paint(Tone::Bad, &text::words(&text::one_line(&format!("✗ {text}")), 300))
+        }
         Entry::Agent(Said::Ask { text, .. } | Said::Permission { text, .. }) => {
             paint(Tone::Wants, &text::visible(&format!("? {text}")))
         }
-        Entry::Agent(Said::Limit { text, .. }) => paint(Tone::Wants, &text::visible(&format!("limit: {text}"))),
+        Entry::Agent(Said::Limit { text, .. }) => {
+            paint(Tone::Wants, &text::visible(&format!("limit: {text}")))
+        }
         Entry::Agent(Said::Retry { attempt, text }) => faint(&format!("retry {attempt}: {text}")),
         Entry::Agent(Said::TurnEnded { result, .. }) => match result {
             TurnResult::Success | TurnResult::Ended => faint("── turn ended"),
@@ -175,7 +189,9 @@ fn shown(skep: &Skep, line: &[u8]) -> Option<String> {
         },
         Entry::Agent(Said::Error { text, .. }) => paint(Tone::Bad, &text::visible(&text)),
         Entry::Agent(Said::Session { .. } | Said::Usage { .. }) => return None,
-        Entry::Silence { quiet_ms, .. } => paint(Tone::Wants, &format!("silent for {} s", quiet_ms / 1000)),
+        Entry::Silence { quiet_ms, .. } => {
+            paint(Tone::Wants, &format!("silent for {} s", quiet_ms / 1000))
+        }
         Entry::Heard {} => faint("heard again"),
         Entry::Stderr { text } => faint(&format!("! {text}")),
         Entry::Output { text } => text::visible(&text),

@@ -20,7 +20,11 @@ pub(super) fn ls(skep: &Skep, all: bool, project: Option<String>) -> Outcome {
     }
     let runs: Vec<RunView> = read(answer)?;
     if runs.is_empty() {
-        skep.out.note(if all { "no runs yet: skep run \"…\"" } else { "no runs: skep run \"…\" (closed ones: skep ls --all)" });
+        skep.out.note(if all {
+            "no runs yet: skep run \"…\""
+        } else {
+            "no runs: skep run \"…\" (closed ones: skep ls --all)"
+        });
         return Ok(ExitCode::SUCCESS);
     }
     table(&skep.out, &runs)?;
@@ -51,6 +55,12 @@ fn row(run: &RunView, now: Timestamp) -> Vec<(Tone, String)> {
 pub(super) fn changes(run: &RunView) -> String {
     match &run.git {
         None => "-".to_owned(),
-        Some(git) => format!("+{} -{} {}c{}", git.insertions, git.deletions, git.ahead, if git.dirty { "*" } else { "" }),
+        Some(git) => format!(
+            "+{} -{} {}c{}",
+            git.insertions,
+            git.deletions,
+            git.ahead,
+            if git.dirty { "*" } else { "" }
+        ),
     }
 }

@@ -23,7 +23,12 @@ pub(super) fn path(skep: &Skep, id: &str) -> Outcome {
 
 pub(super) fn sh(skep: &Skep, id: &str, command: &[String]) -> Outcome {
     let (run, _, cwd) = standing(skep, id)?;
-    let shell = skep.env.get("SHELL").filter(|shell| !shell.is_empty()).cloned().unwrap_or_else(|| "/bin/sh".to_owned());
+    let shell = skep
+        .env
+        .get("SHELL")
+        .filter(|shell| !shell.is_empty())
+        .cloned()
+        .unwrap_or_else(|| "/bin/sh".to_owned());
     let (program, args) = match command {
         [] => (shell, &[][..]),
         [program, args @ ..] => (program.clone(), args),
@@ -41,8 +46,12 @@ fn standing(skep: &Skep, id: &str) -> Result<(RunView, String, String), CliError
         None => read(skep.ask(Ask::Show { run: id.to_owned() })?)?,
     };
     match (&found.worktree, &found.cwd, found.env_state.as_str()) {
-        (Some(worktree), Some(cwd), "held" | "closing") => Ok((found.clone(), worktree.clone(), cwd.clone())),
-        (_, _, state) => Err(CliError::error("no-env", format!("{} has no env that stands ({state})", found.id))
-            .hint(format!("skep show {}", found.id))),
+        (Some(worktree), Some(cwd), "held" | "closing") => {
+            Ok((found.clone(), worktree.clone(), cwd.clone()))
+        }
+        (_, _, state) => {
+            Err(CliError::error("no-env", format!("{} has no env that stands ({state})", found.id))
+                .hint(format!("skep show {}", found.id)))
+        }
     }
 }

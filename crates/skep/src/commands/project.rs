@@ -17,7 +17,10 @@ pub(super) fn project(skep: &Skep, verb: Project) -> Outcome {
     let answer = match verb {
         Project::Add { path, name, base } => {
             let path = std::path::absolute(path)?;
-            let path = path.to_str().ok_or_else(|| CliError::error("path-not-text", "the path is not UTF-8"))?.to_owned();
+            let path = path
+                .to_str()
+                .ok_or_else(|| CliError::error("path-not-text", "the path is not UTF-8"))?
+                .to_owned();
             skep.ask(Ask::ProjectAdd { path, name, base })?
         }
         Project::Ls => skep.ask(Ask::ProjectLs {})?,
@@ -27,7 +30,10 @@ pub(super) fn project(skep: &Skep, verb: Project) -> Outcome {
             if skep.out.json {
                 skep.out.json(&answer)?;
             } else {
-                skep.out.line(&format!("{}forgotten: {name}; its repository stays as it is", if dry_run { "would be " } else { "" }))?;
+                skep.out.line(&format!(
+                    "{}forgotten: {name}; its repository stays as it is",
+                    if dry_run { "would be " } else { "" }
+                ))?;
             }
             return Ok(ExitCode::SUCCESS);
         }

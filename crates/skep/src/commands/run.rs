@@ -18,12 +18,17 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
     let prompt = args.prompt_file.as_deref().map(read_text).transpose()?;
     let mut titles = args.titles;
     if titles.is_empty() {
-        let first = prompt.as_deref().and_then(|text| text.lines().find(|line| !line.trim().is_empty()));
-        titles.extend(first.map(|line| skep_core::text::words(line.trim().trim_start_matches('#').trim(), 80)));
+        let first =
+            prompt.as_deref().and_then(|text| text.lines().find(|line| !line.trim().is_empty()));
+        titles
+            .extend(first.map(|line| {
+                skep_core::text::words(line.trim().trim_start_matches('#').trim(), 80)
+            }));
     }
     let cwd = std::path::absolute(".")?;
     let Some(cwd) = cwd.to_str() else {
-        return Err(CliError::error("path-not-text", "this folder's name is not UTF-8").hint("skep run --project P …"));
+        return Err(CliError::error("path-not-text", "this folder's name is not UTF-8")
+            .hint("skep run --project P …"));
     };
     let ask = RunAsk {
         titles,
@@ -60,7 +65,12 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
             logs::print(skep, &run.id, true, false)?;
         }
         let ids = runs.into_iter().map(|run| run.id).collect();
-        let ended = skep.ask(Ask::Wait { runs: ids, until: "ended".to_owned(), any: false, timeout_ms: None })?;
+        let ended = skep.ask(Ask::Wait {
+            runs: ids,
+            until: "ended".to_owned(),
+            any: false,
+            timeout_ms: None,
+        })?;
         let runs: Vec<RunView> = read(ended.clone())?;
         if skep.out.json {
             skep.out.json(&ended)?;
@@ -78,11 +88,17 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
         }
     } else {
         ls::table(&skep.out, &runs)?;
-        for run in runs.iter().filter(|run| run.outcome.as_deref().is_some_and(|outcome| outcome != "completed")) {
+        for run in runs
+            .iter()
+            .filter(|run| run.outcome.as_deref().is_some_and(|outcome| outcome != "completed"))
+        {
             show::tail(skep, run)?;
         }
         if let Some(run) = runs.iter().find(|run| run.state != "ended") {
-            skep.out.note(&format!("watch it: skep logs {} -f    wait for it: skep wait {}", run.name, run.name));
+            skep.out.note(&format!(
+                "watch it: skep logs {} -f    wait for it: skep wait {}",
+                run.name, run.name
+            ));
         }
     }
     Ok(code_of(&runs))

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use skep_api::{request::Ask, view::RunView};
 use skep_core::text;
 
-use super::{ls, logs, read, state_of};
+use super::{logs, ls, read, state_of};
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
@@ -22,18 +22,34 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     let now = skep_daemon::daemon::now();
     let (tone, state) = state_of(&run);
     let out = &skep.out;
-    out.line(&format!("{}  {}", out.paint(Tone::Strong, &text::one_line(&run.title)), out.paint(tone, &state)))?;
+    out.line(&format!(
+        "{}  {}",
+        out.paint(Tone::Strong, &text::one_line(&run.title)),
+        out.paint(tone, &state)
+    ))?;
     let none = || "-".to_owned();
     let mut rows = vec![
         ("id", run.id.clone()),
         ("name", run.name.clone()),
         ("since", format!("{} ago ({})", age(run.since, now), run.since)),
-        ("agent", format!("{}{}", run.agent, run.model.as_ref().map(|model| format!(", {model}")).unwrap_or_default())),
+        (
+            "agent",
+            format!(
+                "{}{}",
+                run.agent,
+                run.model.as_ref().map(|model| format!(", {model}")).unwrap_or_default()
+            ),
+        ),
         ("attempt", run.attempt.to_string()),
         ("project", run.project.clone().unwrap_or_else(none)),
         ("task", run.task.clone().unwrap_or_else(none)),
         ("branch", run.branch.clone().unwrap_or_else(none)),
-        ("base", run.base.as_ref().map_or_else(none, |base| format!("{} {}", base.branch, text::words(&base.oid, 12)))),
+        (
+            "base",
+            run.base.as_ref().map_or_else(none, |base| {
+                format!("{} {}", base.branch, text::words(&base.oid, 12))
+            }),
+        ),
         ("target", run.target.clone().unwrap_or_else(none)),
         ("worktree", format!("{} ({})", run.worktree.clone().unwrap_or_else(none), run.env_state)),
         ("changes", ls::changes(&run)),
@@ -43,19 +59,36 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         rows.push(("cost", format!("${cost:.4} (as the agent says)")));
     }
     if let Some(exit) = &run.exit {
-        rows.push(("exit", exit.signal.map_or_else(|| exit.code.to_string(), |signal| format!("{} (signal {signal})", exit.code))));
+        rows.push((
+            "exit",
+            exit.signal.map_or_else(
+                || exit.code.to_string(),
+                |signal| format!("{} (signal {signal})", exit.code),
+            ),
+        ));
     }
     if let Some(landed) = &run.landed {
         rows.push(("landed", format!("{} {}", landed.target, text::words(&landed.oid, 12))));
     }
     if let Some(last) = &run.last {
-        rows.push(("last", format!("{} ({} ago)", text::words(&text::one_line(&last.text), 200), age(last.at, now))));
+        rows.push((
+            "last",
+            format!(
+                "{} ({} ago)",
+                text::words(&text::one_line(&last.text), 200),
+                age(last.at, now)
+            ),
+        ));
     }
     for note in &run.notes {
         rows.push(("note", note.clone()));
     }
     for (head, value) in rows {
-        out.line(&format!("  {} {}", out.paint(Tone::Faint, &format!("{head:<9}")), text::one_line(&value)))?;
+        out.line(&format!(
+            "  {} {}",
+            out.paint(Tone::Faint, &format!("{head:<9}")),
+            text::one_line(&value)
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,11 +5,7 @@ use std::process::ExitCode;
 use skep_api::{request::Ask, view::RunView};
 
 use super::{ls, read};
-use crate::{
-    connect::Skep,
-    exit::Outcome,
-    output::Tone,
-};
+use crate::{connect::Skep, exit::Outcome, output::Tone};
 
 pub(super) fn status(skep: &Skep) -> Outcome {
     let answer = skep.ask(Ask::Ls { all: false, project: None })?;
@@ -22,7 +18,10 @@ pub(super) fn status(skep: &Skep) -> Outcome {
     let ended = count("ended");
     let busy = runs.len() - ended - count("queued") - count("waiting") - count("stalled");
     let wanting = count("waiting") + count("stalled");
-    let head = format!("{busy} at work, {wanting} waiting for you, {} queued, {ended} ended", count("queued"));
+    let head = format!(
+        "{busy} at work, {wanting} waiting for you, {} queued, {ended} ended",
+        count("queued")
+    );
     skep.out.line(&skep.out.paint(if wanting > 0 { Tone::Wants } else { Tone::Strong }, &head))?;
     if !runs.is_empty() {
         skep.out.line("")?;
@@ -41,13 +40,17 @@ fn next(runs: &[RunView]) -> Vec<(&'static str, String)> {
     if let Some(run) = runs.iter().find(|run| run.state == "waiting" || run.state == "stalled") {
         next.push(("see why it waits", format!("skep why {}", run.name)));
     }
-    if let Some(run) = runs.iter().find(|run| run.outcome.as_deref() == Some("completed") && run.landed.is_none()) {
+    if let Some(run) =
+        runs.iter().find(|run| run.outcome.as_deref() == Some("completed") && run.landed.is_none())
+    {
         next.push(("bring it in", format!("skep land {}", run.name)));
     }
     if let Some(run) = runs.iter().find(|run| run.landed.is_some()) {
         next.push(("give its env back", format!("skep close {} --keep-branch", run.name)));
     }
-    if let Some(run) = runs.iter().find(|run| run.outcome.as_deref().is_some_and(|outcome| outcome != "completed")) {
+    if let Some(run) =
+        runs.iter().find(|run| run.outcome.as_deref().is_some_and(|outcome| outcome != "completed"))
+    {
         next.push(("see what went wrong", format!("skep logs {}", run.name)));
     }
     if let Some(run) = runs.iter().find(|run| run.state == "running") {

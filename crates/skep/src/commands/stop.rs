@@ -15,7 +15,12 @@ pub(super) fn stop(skep: &Skep, ids: Vec<String>, all: bool, now: bool) -> Outco
     let ended = if ids.is_empty() {
         serde_json::json!([])
     } else {
-        skep.ask(Ask::Wait { runs: ids, until: "ended".to_owned(), any: false, timeout_ms: Some(60_000) })?
+        skep.ask(Ask::Wait {
+            runs: ids,
+            until: "ended".to_owned(),
+            any: false,
+            timeout_ms: Some(60_000),
+        })?
     };
     if skep.out.json {
         skep.out.json(&ended)?;

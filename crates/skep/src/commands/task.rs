@@ -15,7 +15,14 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
     let answer = match verb {
         Task::Add { title, project, body, reference, priority, needs } => {
             let body = body.as_deref().map(read_text).transpose()?.unwrap_or_default();
-            skep.ask(Ask::TaskAdd(Box::new(TaskAsk { title, body, project, reference, priority, needs })))?
+            skep.ask(Ask::TaskAdd(Box::new(TaskAsk {
+                title,
+                body,
+                project,
+                reference,
+                priority,
+                needs,
+            })))?
         }
         Task::Ls => skep.ask(Ask::TaskLs {})?,
         Task::Show { id } => skep.ask(Ask::TaskShow { task: id })?,

@@ -5,11 +5,7 @@ use std::process::ExitCode;
 use skep_api::{request::Ask, view::WhyView};
 
 use super::read;
-use crate::{
-    connect::Skep,
-    exit::Outcome,
-    output::Tone,
-};
+use crate::{connect::Skep, exit::Outcome, output::Tone};
 
 pub(super) fn why(skep: &Skep, id: &str) -> Outcome {
     let answer = skep.ask(Ask::Why { run: id.to_owned() })?;

@@ -61,13 +61,21 @@ impl Mark {
     fn alive(&self) -> Vec<u32> {
         let table = Table::read().unwrap();
         let is_ours = |pid: u32| {
-            tree::arguments(pid).is_some_and(|arguments| arguments.iter().any(|arg| *arg == *self.seconds))
+            tree::arguments(pid)
+                .is_some_and(|arguments| arguments.iter().any(|arg| *arg == *self.seconds))
         };
-        table.rows().filter(|row| !row.zombie).map(|row| row.process.pid).filter(|pid| is_ours(*pid)).collect()
+        table
+            .rows()
+            .filter(|row| !row.zombie)
+            .map(|row| row.process.pid)
+            .filter(|pid| is_ours(*pid))
+            .collect()
     }
 
     fn wait_for(&self, count: usize) {
-        eventually(&format!("{count} processes that bear the mark"), || self.alive().len() == count);
+        eventually(&format!("{count} processes that bear the mark"), || {
+            self.alive().len() == count
+        });
     }
 
     #[track_caller]
@@ -153,7 +161,8 @@ fn warden_of(keeper: u32) -> u32 {
         let table = Table::read().unwrap();
         let below = table.descendants(keeper);
         found = below.iter().map(|row| row.process.pid).find(|pid| {
-            tree::arguments(*pid).is_some_and(|arguments| arguments.get(1).is_some_and(|arg| arg == "__warden"))
+            tree::arguments(*pid)
+                .is_some_and(|arguments| arguments.get(1).is_some_and(|arg| arg == "__warden"))
         });
         found.is_some()
     });

@@ -20,7 +20,10 @@ use std::path::{Path, PathBuf};
 
 /// The root of this repository.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository's root")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the repository's root")
 }
 
 /// Fails with one fault a line.

@@ -118,7 +118,7 @@ fn kind_of_input(input: &Input) -> usize {
 
 const KINDS_OF_INPUTS: usize = 23;
 
-fn kind_of_event(event: &Event) -> usize {
+pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
         Event::Created { .. } => 0,
         Event::Admitted {} => 1,
@@ -148,7 +148,7 @@ fn kind_of_event(event: &Event) -> usize {
     }
 }
 
-const KINDS_OF_EVENTS: usize = 25;
+pub(crate) const KINDS_OF_EVENTS: usize = 25;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -304,7 +304,7 @@ SweptUnknown      xxxxxx xxxxxx xxx.. xxxxxx
 Ended             ...... ...... ..... xxxxxx
 Requeued (Fault)  xxxx.. xxxxxx xxxxx xxxxxx
 Requeued (Death)  xxxxxx ...... ..... xxxxxx
-Requeued (Wish)   xxxxxx xxxxxx xxxxx ....xx
+Requeued (Wish)   xxxxxx xxxxxx xxxxx .x..xx
 Undoing           xxxxxx xxxxxx xxxxx xx..xx
 Undone            ...... ...... ..... ......
 Closing           xxxxxx xxxxxx xxxxx xx..xx

@@ -172,8 +172,8 @@ fn exit(words: &[&str], run: &Run, now: Timestamp) -> Exit {
             "forced" => exit.forced = true,
             "unstarted" => exit.error = Some("no such program".to_owned()),
             "after" => {
-                exit.ended =
-                    exit.started.plus(Duration::from_secs(rest.next().unwrap().parse().unwrap()))
+                let lasted = rest.next().unwrap().parse().unwrap();
+                exit.ended = exit.started.plus(Duration::from_secs(lasted));
             }
             "untouched" => exit.git = Some(git("b0", 0, false)),
             "dirty" => exit.git = Some(git("b0", 0, true)),
@@ -273,11 +273,13 @@ pub(crate) fn env_shown(run: &Run) -> &'static str {
 
 /// An effect, in a word; with `!` where it is by force.
 pub(crate) fn verb(effect: &Effect) -> String {
-    match effect {
-        Effect::Stop { force: true, .. } => "Stop!".to_owned(),
-        Effect::Deliver { id, .. } => format!("Deliver {id}"),
-        other => format!("{other:?}").split([' ', '{']).next().unwrap().to_owned(),
+    let text = format!("{effect:?}");
+    let name = text.split([' ', '{']).next().unwrap();
+    if let Effect::Deliver { id, .. } = effect {
+        return format!("{name} {id}");
     }
+    let by_force = matches!(effect, Effect::Stop { force: true, .. });
+    format!("{name}{}", if by_force { "!" } else { "" })
 }
 
 /// What a step shows: where the run stands after it, what changed beside the state, the effects.

@@ -32,10 +32,14 @@ fn no_command_no_task_file_and_no_such_program_are_one_with_a_message() {
     assert!(code == Some(1) && text.contains("no command"), "{code:?} {text}");
     let (code, text) = complaint(skep().args(["gatekeeper", "echo", "no dashes"]));
     assert!(code == Some(1) && text.contains("`echo`"), "{code:?} {text}");
-    let (code, text) = complaint(skep().args(["gatekeeper", "--task-file", "/nowhere/task", "--", "echo"]));
+    let (code, text) =
+        complaint(skep().args(["gatekeeper", "--task-file", "/nowhere/task", "--", "echo"]));
     assert!(code == Some(1) && text.contains("/nowhere/task"), "{code:?} {text}");
     let (code, text) = complaint(skep().args(["gatekeeper", "--", "/nowhere/program"]));
-    assert!(code == Some(1) && text.contains("/nowhere/program") && text.contains("No such file"), "{code:?} {text}");
+    assert!(
+        code == Some(1) && text.contains("/nowhere/program") && text.contains("No such file"),
+        "{code:?} {text}"
+    );
 }
 
 #[test]
@@ -43,8 +47,16 @@ fn the_tasks_text_is_the_last_argument_trimmed_and_its_file_is_gone_after_use() 
     let dir = tempfile::tempdir().unwrap();
     let task = dir.path().join("task");
     fs::write(&task, " \n do 'this' $(not that)\n and that \n\n").unwrap();
-    let printed = output(skep().args(["gatekeeper", "--task-file"]).arg(&task).args(["--", "printf", "<%s>", "first"]));
-    assert_eq!(String::from_utf8(printed.stdout).unwrap(), "<first><do 'this' $(not that)\n and that>");
+    let printed = output(
+        skep()
+            .args(["gatekeeper", "--task-file"])
+            .arg(&task)
+            .args(["--", "printf", "<%s>", "first"]),
+    );
+    assert_eq!(
+        String::from_utf8(printed.stdout).unwrap(),
+        "<first><do 'this' $(not that)\n and that>"
+    );
     assert!(!task.exists());
 }
 
@@ -76,7 +88,10 @@ fn the_child_gets_default_signals_and_nothing_open_that_its_starter_had_not() {
     fs::write(&look, "grep SigIgn /proc/self/status; ls /proc/self/fd").unwrap();
     let said = |how: &str| {
         let mut shell = proc::command("sh");
-        shell.args(["-c", &format!("{how} sh '{}'", look.display())]).stdin(Stdio::null()).stdout(Stdio::piped());
+        shell
+            .args(["-c", &format!("{how} sh '{}'", look.display())])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
         String::from_utf8(output(&mut shell).stdout).unwrap()
     };
     let ignored = |said: &str| {
@@ -85,7 +100,10 @@ fn the_child_gets_default_signals_and_nothing_open_that_its_starter_had_not() {
         u64::from_str_radix(mask, 16).unwrap() & 0x7fff_ffff
     };
     let plain = said("trap '' INT HUP QUIT USR1 TERM PIPE; exec");
-    let guarded = said(&format!("trap '' INT HUP QUIT USR1 TERM PIPE; exec '{}' gatekeeper --", env!("CARGO_BIN_EXE_skep")));
+    let guarded = said(&format!(
+        "trap '' INT HUP QUIT USR1 TERM PIPE; exec '{}' gatekeeper --",
+        env!("CARGO_BIN_EXE_skep")
+    ));
     assert_ne!(ignored(&plain), 0, "a shell passes on what it ignores");
     assert_eq!(ignored(&guarded), 0);
     let open = |said: &str| said.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
@@ -96,8 +114,13 @@ fn the_child_gets_default_signals_and_nothing_open_that_its_starter_had_not() {
 fn what_a_child_leaves_in_its_group_or_in_sessions_of_its_own_is_gone_on_return() {
     let mark = Mark::new();
     let stubborn = format!("(trap '' TERM; {}) &", mark.sleep());
-    let ready = format!("{} {stubborn} while [ $(pgrep -fc '[ ]{}') -lt 5 ]; do sleep 0.01; done; exit 0", mark.tree(), mark.seconds);
-    assert_eq!(code(&mut gatekeeper(&ready)), Some(0));
+    let mut child = gatekeeper(&format!("{} {stubborn} read go; exit 0", mark.tree()))
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    mark.wait_for(5);
+    drop(child.stdin.take());
+    assert_eq!(end_of(&mut child).code(), Some(0));
     mark.assert_gone();
 }
 
@@ -114,7 +137,10 @@ fn term_int_and_hup_each_end_the_tree_and_after_the_grace_whatever_ignores_them(
             let status = end_of(&mut child);
             assert_eq!(status.code(), Some(143));
             mark.assert_gone();
-            assert!(sent.elapsed() >= Duration::from_secs(2), "what ignores TERM has the whole grace");
+            assert!(
+                sent.elapsed() >= Duration::from_secs(2),
+                "what ignores TERM has the whole grace"
+            );
         })
     };
     for ending in [Signal::TERM, Signal::INT, Signal::HUP].map(end) {
@@ -156,7 +182,11 @@ fn whichever_guard_is_killed_the_other_ends_the_tree() {
 #[test]
 fn a_parents_death_ends_the_tree() {
     let mark = Mark::new();
-    let script = format!("'{}' gatekeeper -- sh -c '{} wait' & wait", env!("CARGO_BIN_EXE_skep"), mark.tree());
+    let script = format!(
+        "'{}' gatekeeper -- sh -c '{} wait' & wait",
+        env!("CARGO_BIN_EXE_skep"),
+        mark.tree()
+    );
     let mut parent = proc::command("sh").args(["-c", &script]).spawn().unwrap();
     mark.wait_for(4);
     let killed = Instant::now();
@@ -171,10 +201,15 @@ fn a_parents_death_is_noticed_when_another_reaper_takes_its_place() {
     let mark = Mark::new();
     let dir = tempfile::tempdir().unwrap();
     let parent_file = dir.path().join("parent");
-    let inner = format!("'{}' gatekeeper -- sh -c '{} wait' & wait", env!("CARGO_BIN_EXE_skep"), mark.tree());
+    let inner = format!(
+        "'{}' gatekeeper -- sh -c '{} wait' & wait",
+        env!("CARGO_BIN_EXE_skep"),
+        mark.tree()
+    );
     fs::write(dir.path().join("inner"), &inner).unwrap();
     // The outer gatekeeper reaps for all below it, so that nothing here is ever handed to init.
-    let outer = format!("cd '{}'; sh inner & echo $! >parent; wait; sleep 86400", dir.path().display());
+    let outer =
+        format!("cd '{}'; sh inner & echo $! >parent; wait; sleep 86400", dir.path().display());
     let mut child = gatekeeper(&outer).spawn().unwrap();
     mark.wait_for(4);
     kill(read_when_there(&parent_file).parse().unwrap(), Signal::KILL);
@@ -195,7 +230,11 @@ fn a_parent_that_died_before_the_first_look_is_noticed() {
         env!("CARGO_BIN_EXE_skep"),
         evidence.display()
     );
-    let mut parent = proc::command("setsid").args(["--wait", "sh", "-c", &script]).stdin(Stdio::null()).spawn().unwrap();
+    let mut parent = proc::command("setsid")
+        .args(["--wait", "sh", "-c", &script])
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
     parent.wait().unwrap();
     assert!(read_when_there(&dir.path().join("said")).contains("gone already"));
     assert!(!evidence.exists());
@@ -205,7 +244,9 @@ fn a_parent_that_died_before_the_first_look_is_noticed() {
 fn the_end_of_the_thread_that_started_it_is_not_the_end_of_its_parent() {
     let mark = Mark::new();
     let script = format!("{} & read line; echo \"got $line\"", mark.sleep());
-    let child = thread::spawn(move || gatekeeper(&script).stdin(Stdio::piped()).spawn().unwrap()).join().unwrap();
+    let child = thread::spawn(move || gatekeeper(&script).stdin(Stdio::piped()).spawn().unwrap())
+        .join()
+        .unwrap();
     mark.wait_for(1);
     // The thread is gone, and its death signal with it; a second thread that ends gives it time to be wrong.
     let mut child = child;
@@ -222,7 +263,16 @@ fn a_tree_that_forks_faster_than_it_can_be_walked_is_ended() {
     let hop = dir.path().join("hop");
     // Each generation lives only to start the next in a session of its own. Its number never grows, and a file ends it.
     let end = dir.path().join("end");
-    fs::write(&hop, format!("[ -e '{}' ] || setsid sh '{}' {} & exit", end.display(), hop.display(), mark.seconds)).unwrap();
+    fs::write(
+        &hop,
+        format!(
+            "[ -e '{}' ] || setsid sh '{}' {} & exit",
+            end.display(),
+            hop.display(),
+            mark.seconds
+        ),
+    )
+    .unwrap();
     let script = format!(
         "trap '' TERM; i=0; while [ $i -lt 12 ]; do sh '{}' {} & i=$((i+1)); done; exec sleep 86400",
         hop.display(),

@@ -12,7 +12,10 @@ fn warden(args: &[&str]) -> Command {
 
 #[test]
 fn an_effects_input_output_and_code_pass_through_its_warden() {
-    let mut child = warden(&["--", "sh", "-c", "cat; echo err >&2; exit 6"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = warden(&["--", "sh", "-c", "cat; echo err >&2; exit 6"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"{\"deed\":1}").unwrap();
     let output = output_of(child);
     assert_eq!(output.status.code(), Some(6));
@@ -26,9 +29,14 @@ fn an_effect_waits_for_its_lock_and_holds_it_while_anything_of_it_lives() {
     let mark = Mark::new();
     let held = lock::hold(&path).unwrap();
     let script = format!("echo begun; trap '' TERM; {} & wait", mark.sleep());
-    let mut child = warden(&["--grace-ms", "200", "--lock", path.to_str().unwrap(), "--", "sh", "-c", &script]).spawn().unwrap();
+    let mut child =
+        warden(&["--grace-ms", "200", "--lock", path.to_str().unwrap(), "--", "sh", "-c", &script])
+            .spawn()
+            .unwrap();
     // It is there and waits: nothing else can be seen of a program that is not started.
-    eventually("the warden runs", || tree::arguments(child.id()).is_some_and(|args| args.len() > 1));
+    eventually("the warden runs", || {
+        tree::arguments(child.id()).is_some_and(|args| args.len() > 1)
+    });
     assert_eq!(Table::read().unwrap().descendants(child.id()).len(), 0);
     drop(held);
     let mut begun = [0; 6];
@@ -53,14 +61,17 @@ fn a_warden_that_waits_for_its_lock_ends_with_its_parent_and_starts_nothing() {
         lock_file.display(),
         evidence.display()
     );
-    let mut parent = proc::command("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut parent =
+        proc::command("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = [0; 1];
     let mut pid = String::new();
     while parent.stdout.as_mut().unwrap().read(&mut said).unwrap() == 1 && said[0] != b'\n' {
         pid.push(char::from(said[0]));
     }
     let warden = pid.parse().unwrap();
-    eventually("it waits", || tree::arguments(warden).is_some_and(|args| args.get(1).is_some_and(|arg| arg == "__warden")));
+    eventually("it waits", || {
+        tree::arguments(warden).is_some_and(|args| args.get(1).is_some_and(|arg| arg == "__warden"))
+    });
     parent.kill().unwrap();
     parent.wait().unwrap();
     eventually("it is gone", || tree::identity(warden).is_none());
@@ -71,8 +82,11 @@ fn a_warden_that_waits_for_its_lock_ends_with_its_parent_and_starts_nothing() {
 #[test]
 fn an_effect_ends_when_the_one_that_wants_it_is_killed() {
     let mark = Mark::new();
-    let script =
-        format!("'{}' __warden --parent $$ --grace-ms 200 -- sh -c '{} wait' & wait", env!("CARGO_BIN_EXE_skep"), mark.tree());
+    let script = format!(
+        "'{}' __warden --parent $$ --grace-ms 200 -- sh -c '{} wait' & wait",
+        env!("CARGO_BIN_EXE_skep"),
+        mark.tree()
+    );
     let mut parent = proc::command("sh").args(["-c", &script]).spawn().unwrap();
     mark.wait_for(4);
     parent.kill().unwrap();
@@ -114,18 +128,22 @@ fn a_spared_helper_is_let_go_and_all_else_is_ended() {
     let helper = dir.path().join("cache-helper");
     fs::copy("/bin/sleep", &helper).unwrap();
     let script = format!(
-        "setsid '{}' {} >/dev/null 2>&1 & {} while [ $(pgrep -fc '[ ]{}') -lt 4 ]; do sleep 0.01; done",
+        "setsid '{}' {} & {} read go; exit 0",
         helper.display(),
         spared.seconds,
-        mark.tree(),
-        mark.seconds
+        mark.tree()
     );
-    let mut command = warden(&["--spare", "cache-helper", "--exit-dir", dir.path().to_str().unwrap(), "--"]);
-    let mut child = command.args(["sh", "-c", &script]).spawn().unwrap();
+    let mut command =
+        warden(&["--spare", "cache-helper", "--exit-dir", dir.path().to_str().unwrap(), "--"]);
+    let mut child = command.args(["sh", "-c", &script]).stdin(Stdio::piped()).spawn().unwrap();
+    mark.wait_for(4);
+    spared.wait_for(1);
+    drop(child.stdin.take());
     assert_eq!(end_of(&mut child).code(), Some(0));
     mark.assert_gone();
     let left = spared.alive();
     assert_eq!(left.len(), 1);
-    let exit: serde_json::Value = serde_json::from_slice(&fs::read(dir.path().join("exit.json")).unwrap()).unwrap();
+    let exit: serde_json::Value =
+        serde_json::from_slice(&fs::read(dir.path().join("exit.json")).unwrap()).unwrap();
     assert_eq!(exit["spared"], serde_json::json!([format!("cache-helper ({})", left[0])]));
 }
