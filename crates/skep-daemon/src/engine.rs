@@ -23,6 +23,9 @@ use thiserror::Error;
 
 use crate::board::Board;
 
+#[cfg(test)]
+mod tests;
+
 /// How many inputs are committed together at the most.
 const DRAIN: usize = 256;
 

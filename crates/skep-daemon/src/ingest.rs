@@ -30,6 +30,9 @@ use skep_host::tree::{self, Probe, Process};
 
 use crate::engine::Inbox;
 
+#[cfg(test)]
+mod tests;
+
 /// An attempt to listen to.
 #[derive(Debug, Clone)]
 pub struct Watch {

@@ -5,7 +5,8 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs, io::{self, Write},
+    fs,
+    io::{self, Write},
     os::{fd::AsFd, unix::ffi::OsStrExt},
     path::PathBuf,
     process::{Child, ExitCode},
@@ -73,7 +74,9 @@ fn parse(args: &[OsString]) -> Result<Wanted, BareError> {
         match arg.to_str() {
             Some("--") => break,
             Some("--tied") => wanted.tied = true,
-            Some("--task-file") => wanted.task_file = Some(args.next().ok_or(BareError::NoCommand)?.into()),
+            Some("--task-file") => {
+                wanted.task_file = Some(args.next().ok_or(BareError::NoCommand)?.into())
+            }
             _ => match arg.as_bytes().strip_prefix(b"--task-file=") {
                 Some(path) => wanted.task_file = Some(OsStr::from_bytes(path).into()),
                 None => return Err(BareError::Option(arg.clone())),
@@ -86,7 +89,8 @@ fn parse(args: &[OsString]) -> Result<Wanted, BareError> {
 
 /// The task's text, trimmed, as one more argument.
 fn read_task(path: &PathBuf) -> Result<OsString, BareError> {
-    let text = fs::read(path).map_err(|source| BareError::TaskFile { path: path.clone(), source })?;
+    let text =
+        fs::read(path).map_err(|source| BareError::TaskFile { path: path.clone(), source })?;
     Ok(OsStr::from_bytes(text.trim_ascii()).to_owned())
 }
 
@@ -128,16 +132,26 @@ impl Bare {
         if terminal_name_is_missing() {
             program.env("TERM", "xterm-256color");
         }
-        let warden = program.env("FORCE_COLOR", "1").stdin(theirs).spawn().map_err(BareError::Warden)?;
+        let warden =
+            program.env("FORCE_COLOR", "1").stdin(theirs).spawn().map_err(BareError::Warden)?;
         drop(program);
         link.hand(&[io::stdin().as_fd()]).map_err(BareError::Warden)?;
-        let mut keeper = Bare { signals, parent, link, warden, agent: None, terminal, patience: Patience::default() };
+        let mut keeper = Bare {
+            signals,
+            parent,
+            link,
+            warden,
+            agent: None,
+            terminal,
+            patience: Patience::default(),
+        };
         let first = keeper.link.hear_line();
         if let Some(why) = first.strip_prefix("failed ") {
             keeper.end();
             return Err(BareError::Start(why.to_owned()));
         }
-        keeper.agent = first.strip_prefix("started ").and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+        keeper.agent =
+            first.strip_prefix("started ").and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
         Ok(keeper)
     }
 
@@ -185,12 +199,19 @@ impl Bare {
     fn is_forced(&mut self, wait: Duration) -> bool {
         // Were it to fail, the end would only be looked for more often.
         let _ready = proc::wait_readable(&[self.signals.as_fd()], Some(wait));
-        let asked = self.signals.arrived().into_iter().any(|signal| signal != Signal::CHILD && signal != PARENT_DEATH);
+        let asked = self
+            .signals
+            .arrived()
+            .into_iter()
+            .any(|signal| signal != Signal::CHILD && signal != PARENT_DEATH);
         asked && self.patience.is_over(Instant::now())
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command inherits the whole environment, and this is about one name in it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command inherits the whole environment, and this is about one name in it"
+)]
 fn terminal_name_is_missing() -> bool {
     std::env::var_os("TERM").is_none_or(|name| name.is_empty())
 }

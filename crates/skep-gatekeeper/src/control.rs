@@ -51,7 +51,9 @@ fn converse(caller: &UnixStream, answer: &impl Fn(Control) -> Answer) -> io::Res
         None => match wire::receive(&mut BufReader::with_capacity(1024, caller)) {
             Ok(Some(control)) => answer(control),
             Ok(None) => return Ok(()),
-            Err(err) if err.kind() == io::ErrorKind::InvalidData => refuse("control-unknown", err.to_string()),
+            Err(err) if err.kind() == io::ErrorKind::InvalidData => {
+                refuse("control-unknown", err.to_string())
+            }
             Err(err) => return Err(err),
         },
     };
@@ -72,12 +74,17 @@ fn refusal(caller: &UnixStream) -> io::Result<Option<Answer>> {
     let mine = tree::ancestors(std::process::id());
     let peer = u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or(0);
     let stranger = |pid: &u32| !mine.contains(pid) && is_gatekeeper(*pid);
-    Ok(tree::ancestors(peer).iter().any(stranger).then(|| refuse("control-denied", "an agent's process controls no run")))
+    Ok(tree::ancestors(peer)
+        .iter()
+        .any(stranger)
+        .then(|| refuse("control-denied", "an agent's process controls no run")))
 }
 
 fn is_gatekeeper(pid: u32) -> bool {
     pid == std::process::id()
         || tree::arguments(pid).is_some_and(|arguments| {
-            arguments.get(1).is_some_and(|arg| arg == role::KEEPER || arg == role::WARDEN || arg == "gatekeeper")
+            arguments.get(1).is_some_and(|arg| {
+                arg == role::KEEPER || arg == role::WARDEN || arg == "gatekeeper"
+            })
         })
 }

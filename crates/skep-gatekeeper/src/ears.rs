@@ -40,7 +40,12 @@ impl Words {
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }
-        format!("{}… (a line of {} bytes, fnv1a64 {:016x})", &self.text[..end], self.bytes, self.digest)
+        format!(
+            "{}… (a line of {} bytes, fnv1a64 {:016x})",
+            &self.text[..end],
+            self.bytes,
+            self.digest
+        )
     }
 }
 

@@ -11,14 +11,12 @@ use std::{
 };
 
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions, kill_process_group, wait, waitid, waitpid,
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions, kill_process_group, wait,
+    waitid, waitpid,
 };
 use skep_host::tree::{self, Process, Row, Table};
 
 use crate::terminal::Terminal;
-
-#[cfg(test)]
-mod tests;
 
 /// How long it waits between two looks while it asks.
 const ASKING: Duration = Duration::from_millis(25);
@@ -96,7 +94,9 @@ impl Tree {
         match tree::children(std::process::id()) {
             Some(children) => {
                 for pid in children.iter().filter_map(|pid| i32::try_from(*pid).ok()) {
-                    if Some(pid) != agent && let Some(pid) = Pid::from_raw(pid) {
+                    if Some(pid) != agent
+                        && let Some(pid) = Pid::from_raw(pid)
+                    {
                         // Another look will find it when it has ended.
                         let _not_yet = waitpid(Some(pid), WaitOptions::NOHANG);
                     }
@@ -105,7 +105,8 @@ impl Tree {
             // A kernel without such a list: whoever has ended, the agent too if it ends in this very moment.
             None => while self.reap_any() {},
         }
-        waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT).is_ok()
+        waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT)
+            .is_ok()
     }
 
     fn reap_agent(&mut self) {
@@ -125,7 +126,8 @@ impl Tree {
         let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) else { return false };
         if Some(pid) == self.agent {
             let signal = status.terminating_signal();
-            let code = signal.map_or_else(|| status.exit_status().unwrap_or(1), |signal| 128 + signal);
+            let code =
+                signal.map_or_else(|| status.exit_status().unwrap_or(1), |signal| 128 + signal);
             self.death = Some(Death { code, signal });
             self.take_terminal_back();
             self.agent = None;
@@ -135,7 +137,9 @@ impl Tree {
 
     /// Returns the signal that has stopped the agent since the last question.
     pub fn stopped(&self) -> Option<i32> {
-        let status = waitid(WaitId::Pid(self.agent?), WaitIdOptions::STOPPED | WaitIdOptions::NOHANG).ok()??;
+        let status =
+            waitid(WaitId::Pid(self.agent?), WaitIdOptions::STOPPED | WaitIdOptions::NOHANG)
+                .ok()??;
         status.stopping_signal()
     }
 
@@ -159,10 +163,20 @@ impl Tree {
             force |= now >= kill_at;
             let pause = match self.look(force) {
                 Ok(look) if look.doomed == 0 && self.only_spared(&look) => {
-                    let spared = look.spared.iter().map(|row| format!("{} ({})", row.comm, row.process.pid)).collect();
+                    let spared = look
+                        .spared
+                        .iter()
+                        .map(|row| format!("{} ({})", row.comm, row.process.pid))
+                        .collect();
                     return Ended { death: self.death, spared };
                 }
-                Ok(look) if force => if look.fresh { Duration::ZERO } else { KILLING },
+                Ok(look) if force => {
+                    if look.fresh {
+                        Duration::ZERO
+                    } else {
+                        KILLING
+                    }
+                }
                 Ok(_) => ASKING.min(kill_at - now),
                 // Without /proc there is the agent's group, and what it leaves us as orphans.
                 Err(_) => {
@@ -181,7 +195,11 @@ impl Tree {
         let spared = self.spared_of(&rows);
         let is_doomed = |row: &Row| !row.zombie && !spared.contains(&row.process.pid);
         let doomed: Vec<&Row> = rows.iter().copied().filter(|row| is_doomed(row)).collect();
-        let fresh = doomed.iter().filter(|row| self.asked.insert(row.process)).map(|row| row.process).collect();
+        let fresh = doomed
+            .iter()
+            .filter(|row| self.asked.insert(row.process))
+            .map(|row| row.process)
+            .collect();
         if force {
             kill(&table, &doomed);
             self.kill_what_appears(&spared);
@@ -189,7 +207,11 @@ impl Tree {
             ask(&doomed, &fresh);
         }
         let spared = rows.iter().filter(|row| !row.zombie && spared.contains(&row.process.pid));
-        Ok(Look { doomed: doomed.len(), fresh: !fresh.is_empty(), spared: spared.map(|row| (*row).clone()).collect() })
+        Ok(Look {
+            doomed: doomed.len(),
+            fresh: !fresh.is_empty(),
+            spared: spared.map(|row| (*row).clone()).collect(),
+        })
     }
 
     /// The pids that are let go: those with a spared name, and all below them; never the agent itself.
@@ -234,7 +256,9 @@ impl Tree {
 
     /// Whether every child we still have is one of those that were spared: nothing was left to us since that look.
     fn only_spared(&self, look: &Look) -> bool {
-        let Some(children) = tree::children(std::process::id()) else { return !look.spared.is_empty() };
+        let Some(children) = tree::children(std::process::id()) else {
+            return !look.spared.is_empty();
+        };
         !look.spared.is_empty()
             && children.into_iter().all(|pid| look.spared.iter().any(|row| row.process.pid == pid))
     }

@@ -48,9 +48,6 @@ use crate::{
     warden::{GRACE, Orders, chain},
 };
 
-#[cfg(test)]
-mod tests;
-
 /// How many events may wait. Beyond it their makers wait, and with them, through its pipe, the agent.
 const WAITING: usize = 16;
 /// How many messages may wait for an agent that does not read.
@@ -99,7 +96,9 @@ impl KeeperError {
     /// Returns the slug under which `docs/errors.md` explains it.
     pub fn slug(&self) -> &'static str {
         match self {
-            KeeperError::Read { .. } | KeeperError::Record(_) | KeeperError::Host { .. } => "keeper-failed",
+            KeeperError::Read { .. } | KeeperError::Record(_) | KeeperError::Host { .. } => {
+                "keeper-failed"
+            }
             KeeperError::Spec { .. } => "spec-unreadable",
             KeeperError::Started => "attempt-started",
             KeeperError::Lock(err) => err.slug(),
@@ -120,7 +119,8 @@ pub fn enter(args: &[OsString]) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             // Standard error is a log file that may be on a full disk.
-            let _unread = writeln!(io::stderr(), "skep: keeper: error[{}]: {}", err.slug(), chain(&err));
+            let _unread =
+                writeln!(io::stderr(), "skep: keeper: error[{}]: {}", err.slug(), chain(&err));
             ExitCode::FAILURE
         }
     }
@@ -130,7 +130,8 @@ fn keep(dir: &Path) -> Result<(), KeeperError> {
     let spec = read_spec(dir)?;
     // It leads a session already where it was started as one.
     let _leads = setsid();
-    let signals = Signals::take(&[Signal::TERM, Signal::INT, Signal::HUP]).map_err(host("take over signals"))?;
+    let signals = Signals::take(&[Signal::TERM, Signal::INT, Signal::HUP])
+        .map_err(host("take over signals"))?;
     set_child_subreaper(Some(getpid())).map_err(|err| host("become a reaper")(err.into()))?;
     let lock = lock::hold(&spec.lock)?;
     let started = write_start(dir)?;
@@ -145,9 +146,11 @@ fn keep(dir: &Path) -> Result<(), KeeperError> {
 
 fn read_spec(dir: &Path) -> Result<Spec, KeeperError> {
     let path = dir.join("spec.json");
-    let bytes = fs::read(&path).map_err(|source| KeeperError::Read { path: path.clone(), source })?;
+    let bytes =
+        fs::read(&path).map_err(|source| KeeperError::Read { path: path.clone(), source })?;
     let wrong = |why: String| KeeperError::Spec { path: path.clone(), why };
-    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|err| wrong(err.to_string()))?;
+    let value: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(|err| wrong(err.to_string()))?;
     // Asked first: another version has every right to look different.
     match value.get("version").and_then(serde_json::Value::as_u64) {
         Some(version) if version == u64::from(spec::VERSION) => {}
@@ -203,7 +206,11 @@ enum Event {
     /// One of the agent's two pipes has ended.
     Closed,
     /// A message was written to the agent, or could not be.
-    Written { id: String, text: String, ok: bool },
+    Written {
+        id: String,
+        text: String,
+        ok: bool,
+    },
     Asked(Control, Sender<Answer>),
     Signal,
     /// The warden is gone.
@@ -243,16 +250,24 @@ struct Keeper {
 
 impl Keeper {
     /// Starts the warden and through it the agent, and everything that listens to it.
-    fn begin(dir: &Path, spec: Spec, signals: Signals, lock: Lock, started: Timestamp) -> Result<Keeper, KeeperError> {
+    fn begin(
+        dir: &Path,
+        spec: Spec,
+        signals: Signals,
+        lock: Lock,
+        started: Timestamp,
+    ) -> Result<Keeper, KeeperError> {
         let mut session = skep_harness::open(&spec.protocol)?;
         let opening = read_opening(&spec, session.as_mut())?;
-        let journal = Journal::open(dir, spec.limits.journal_bytes).map_err(host("open the journal"))?;
+        let journal =
+            Journal::open(dir, spec.limits.journal_bytes).map_err(host("open the journal"))?;
         let reports = Reports::open(dir).map_err(host("open the reports"))?;
         let (tell, events) = mpsc::sync_channel(WAITING);
         serve_controls(&spec.socket, &tell)?;
         let agent = start_warden(dir, &spec, &lock)?;
         let limits = &spec.limits;
-        let (idle, tool_idle) = (Duration::from_millis(limits.idle_ms), Duration::from_millis(limits.tool_idle_ms));
+        let (idle, tool_idle) =
+            (Duration::from_millis(limits.idle_ms), Duration::from_millis(limits.tool_idle_ms));
         let quiet = Quiet::new(idle, tool_idle, !session.closes_stdin(), Instant::now());
         let stdin = attend(agent.warden, agent.stdin, agent.stdout, agent.stderr, signals, &tell)?;
         // A fresh channel has room, and its reader was just started.
@@ -260,8 +275,24 @@ impl Keeper {
         let stdin = (!session.closes_stdin()).then_some(stdin);
         let epoch = spec.epoch;
         let mut keeper = Keeper {
-            dir: dir.to_owned(), spec, events, session, journal, reports, quiet, link: agent.link, agent: agent.pid,
-            started, stdin, unread: 0, sent: BTreeSet::new(), epoch, usage: None, stopping: false, open_pipes: 2, _lock: lock,
+            dir: dir.to_owned(),
+            spec,
+            events,
+            session,
+            journal,
+            reports,
+            quiet,
+            link: agent.link,
+            agent: agent.pid,
+            started,
+            stdin,
+            unread: 0,
+            sent: BTreeSet::new(),
+            epoch,
+            usage: None,
+            stopping: false,
+            open_pipes: 2,
+            _lock: lock,
         };
         let pid = u32::try_from(keeper.agent.as_raw_nonzero().get()).unwrap_or(0);
         keeper.report(Entry::Started { pid, gatekeeper: std::process::id() });
@@ -290,7 +321,11 @@ impl Keeper {
     /// When something is due by the clock.
     fn next_look(&self, now: Instant) -> Option<Duration> {
         let silence = self.quiet.until_report(now);
-        if self.reports.is_waiting() { Some(silence.map_or(TRY_AGAIN, |silence| silence.min(TRY_AGAIN))) } else { silence }
+        if self.reports.is_waiting() {
+            Some(silence.map_or(TRY_AGAIN, |silence| silence.min(TRY_AGAIN)))
+        } else {
+            silence
+        }
     }
 
     fn look(&mut self, now: Instant) {
@@ -329,9 +364,10 @@ impl Keeper {
             return self.journal(&Entry::Output { text: words.kept() });
         }
         for heard in self.session.line(&words.text) {
-            match heard {
-                Heard::Output(_) if words.bytes > ears::KEPT as u64 => self.journal(&Entry::Output { text: words.kept() }),
-                heard => self.keep(heard),
+            if matches!(heard, Heard::Output(_)) && words.bytes > ears::KEPT as u64 {
+                self.journal(&Entry::Output { text: words.kept() });
+            } else {
+                self.keep(heard);
             }
         }
     }
@@ -360,10 +396,18 @@ impl Keeper {
                 self.report_usage();
                 self.report(Entry::Agent(said));
             }
-            Said::Session { .. } | Said::Ask { .. } | Said::Permission { .. } | Said::Limit { .. } | Said::Error { .. } => {
+            Said::Session { .. }
+            | Said::Ask { .. }
+            | Said::Permission { .. }
+            | Said::Limit { .. }
+            | Said::Error { .. } => {
                 self.report(Entry::Agent(said));
             }
-            Said::Said { .. } | Said::Thought { .. } | Said::Tool { .. } | Said::ToolResult { .. } | Said::Retry { .. } => {
+            Said::Said { .. }
+            | Said::Thought { .. }
+            | Said::Tool { .. }
+            | Said::ToolResult { .. }
+            | Said::Retry { .. } => {
                 self.journal(&Entry::Agent(said));
             }
         }
@@ -404,13 +448,16 @@ impl Keeper {
                 self.stop(force);
                 Answer::Accepted {}
             }),
-            Control::Send { epoch, id, text } => self.admit(epoch).unwrap_or_else(|| self.send(id, text)),
+            Control::Send { epoch, id, text } => {
+                self.admit(epoch).unwrap_or_else(|| self.send(id, text))
+            }
             Control::Status {} => Answer::Status {
                 run: self.spec.run.to_string(),
                 attempt: self.spec.attempt,
                 agent: u32::try_from(self.agent.as_raw_nonzero().get()).ok(),
                 journal_lines: self.journal.lines(),
-                quiet_ms: u64::try_from(self.quiet.quiet(Instant::now()).as_millis()).unwrap_or(u64::MAX),
+                quiet_ms: u64::try_from(self.quiet.quiet(Instant::now()).as_millis())
+                    .unwrap_or(u64::MAX),
             },
         }
     }
@@ -418,7 +465,10 @@ impl Keeper {
     /// Returns the refusal of a daemon that has been followed by another.
     fn admit(&mut self, epoch: u64) -> Option<Answer> {
         if epoch < self.epoch {
-            return Some(refuse("epoch-old", format!("epoch {epoch} is over; it is {} now", self.epoch)));
+            return Some(refuse(
+                "epoch-old",
+                format!("epoch {epoch} is over; it is {} now", self.epoch),
+            ));
         }
         self.epoch = epoch;
         None
@@ -429,14 +479,22 @@ impl Keeper {
             return Answer::Accepted {};
         }
         if self.session.closes_stdin() {
-            return refuse("send-unsupported", format!("an agent of protocol {} takes no further message", self.spec.protocol));
+            return refuse(
+                "send-unsupported",
+                format!("an agent of protocol {} takes no further message", self.spec.protocol),
+            );
         }
-        let Some(stdin) = &self.stdin else { return refuse("send-closed", "the agent has closed its input") };
+        let Some(stdin) = &self.stdin else {
+            return refuse("send-closed", "the agent has closed its input");
+        };
         if self.unread >= UNREAD {
             return refuse("send-unread", "the agent has not read the messages before");
         }
         let Some(words) = self.session.message(&text) else {
-            return refuse("send-unsupported", format!("an agent of protocol {} takes no further message", self.spec.protocol));
+            return refuse(
+                "send-unsupported",
+                format!("an agent of protocol {} takes no further message", self.spec.protocol),
+            );
         };
         if stdin.send(Message { id: Some(id.clone()), text, bytes: words.into_bytes() }).is_err() {
             return refuse("send-closed", "the agent has closed its input");
@@ -538,7 +596,9 @@ impl Keeper {
 fn read_opening(spec: &Spec, session: &mut dyn Session) -> Result<Vec<u8>, KeeperError> {
     let path = &spec.prompt_file;
     let prompt = match spec.prompt {
-        PromptBy::Stdin => fs::read(path).map_err(|source| KeeperError::Read { path: path.clone(), source })?,
+        PromptBy::Stdin => {
+            fs::read(path).map_err(|source| KeeperError::Read { path: path.clone(), source })?
+        }
         PromptBy::File | PromptBy::Arg | PromptBy::None => Vec::new(),
     };
     Ok(session.opening(&String::from_utf8_lossy(&prompt)))
@@ -550,7 +610,9 @@ fn serve_controls(socket: &Path, tell: &SyncSender<Event>) -> Result<(), KeeperE
         let (answer, answered) = mpsc::channel();
         let asked = tell.send(Event::Asked(control, answer)).is_ok();
         let answered = asked.then(|| answered.recv_timeout(ANSWER).ok()).flatten();
-        answered.unwrap_or_else(|| refuse("keeper-ending", "the attempt is over, its last lines are being written"))
+        answered.unwrap_or_else(|| {
+            refuse("keeper-ending", "the attempt is over, its last lines are being written")
+        })
     };
     control::serve(socket, answer).map_err(host("serve on the control socket"))
 }
@@ -587,15 +649,20 @@ fn start_warden(dir: &Path, spec: &Spec, lock: &Lock) -> Result<Agent, KeeperErr
         .stdout(agents_stdout)
         .stderr(agents_stderr)
         .spawn()
-        .map_err(|err| KeeperError::Agent(format!("start the agent in `{}`: {err}", spec.cwd.display())))?;
+        .map_err(|err| {
+            KeeperError::Agent(format!("start the agent in `{}`: {err}", spec.cwd.display()))
+        })?;
     link.hand(&[agents_stdin.as_fd(), lock.as_fd()]).map_err(&fail)?;
     drop(agents_stdin);
     let first = link.hear_line();
-    let pid = first.strip_prefix("started ").and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+    let pid =
+        first.strip_prefix("started ").and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
     match pid {
         Some(pid) => Ok(Agent { warden, pid, link, stdin, stdout, stderr }),
         None => {
-            let why = first.strip_prefix("failed ").unwrap_or("the warden was killed before the agent was started");
+            let why = first
+                .strip_prefix("failed ")
+                .unwrap_or("the warden was killed before the agent was started");
             Err(KeeperError::Agent(why.to_owned()))
         }
     }

@@ -5,17 +5,17 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-pub mod terminal;
-pub mod link;
-pub mod stage;
-pub mod ending;
-pub mod record;
-pub mod warden;
 pub mod bare;
-pub mod quiet;
-pub mod ears;
 pub mod control;
+pub mod ears;
+pub mod ending;
 pub mod keeper;
+pub mod link;
+pub mod quiet;
+pub mod record;
+pub mod stage;
+pub mod terminal;
+pub mod warden;
 
 use skep_api::role;
 

@@ -36,8 +36,21 @@ pub struct Silence {
 
 impl Quiet {
     /// Begins at `now` with an agent at work.
-    pub fn new(idle: Duration, tool_idle: Duration, rests_between_turns: bool, now: Instant) -> Quiet {
-        Quiet { idle, tool_idle, last: now, tools: BTreeSet::new(), at_work: true, rests_between_turns, reported: false }
+    pub fn new(
+        idle: Duration,
+        tool_idle: Duration,
+        rests_between_turns: bool,
+        now: Instant,
+    ) -> Quiet {
+        Quiet {
+            idle,
+            tool_idle,
+            last: now,
+            tools: BTreeSet::new(),
+            at_work: true,
+            rests_between_turns,
+            reported: false,
+        }
     }
 
     /// Something was heard. Returns whether it ends a silence that was reported.
@@ -54,7 +67,10 @@ impl Quiet {
     }
 
     /// Learns from what was said whether a tool is in flight, and whether the agent waits for somebody.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else an agent says is only a sign of life")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else an agent says is only a sign of life"
+    )]
     pub fn learn(&mut self, said: &Said) {
         match said {
             Said::Tool { id, .. } => {

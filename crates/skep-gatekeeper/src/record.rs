@@ -31,7 +31,11 @@ pub fn now() -> Timestamp {
 /// Writes `exit.json` into `dir`.
 pub fn write_exit(dir: &Path, exit: &Exit) -> Result<(), PathError> {
     let path = dir.join("exit.json");
-    let bytes = serde_json::to_vec(exit).map_err(|err| PathError::Io { doing: "write", path: path.clone(), source: err.into() })?;
+    let bytes = serde_json::to_vec(exit).map_err(|err| PathError::Io {
+        doing: "write",
+        path: path.clone(),
+        source: err.into(),
+    })?;
     paths::write_atomically(&path, &bytes)
 }
 
@@ -53,7 +57,8 @@ struct Lines {
 impl Lines {
     /// Opens `path`; a torn last line is ended first.
     fn open(path: &Path) -> io::Result<Lines> {
-        let mut file = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path)?;
+        let mut file =
+            OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path)?;
         let text = fs::read(path)?;
         let mut bytes = text.len() as u64;
         if !text.is_empty() && !text.ends_with(b"\n") {
@@ -75,7 +80,8 @@ impl Lines {
     }
 
     fn spell(&self, at: Timestamp, entry: &Entry) -> io::Result<Vec<u8>> {
-        let mut bytes = serde_json::to_vec(&Line { line: self.line + 1, at, entry: entry.clone() })?;
+        let mut bytes =
+            serde_json::to_vec(&Line { line: self.line + 1, at, entry: entry.clone() })?;
         bytes.push(b'\n');
         Ok(bytes)
     }
@@ -155,7 +161,9 @@ impl Journal {
 
     /// Adds a line, or counts it as dropped.
     pub fn add(&mut self, at: Timestamp, entry: &Entry) {
-        let Ok(bytes) = self.lines.spell(at, entry) else { return self.drop_line(0, "it has no form") };
+        let Ok(bytes) = self.lines.spell(at, entry) else {
+            return self.drop_line(0, "it has no form");
+        };
         let size = bytes.len() as u64;
         if self.lines.bytes + size > self.cap {
             return self.drop_line(size, "the journal is full");
@@ -170,7 +178,8 @@ impl Journal {
     }
 
     fn retry(&mut self, at: Timestamp, entry: &Entry) {
-        let written = self.lines.spell(at, entry).and_then(|bytes| self.lines.append_spelled(&bytes));
+        let written =
+            self.lines.spell(at, entry).and_then(|bytes| self.lines.append_spelled(&bytes));
         if written.is_err() {
             self.drop_line(0, "it could not be written");
         }
@@ -194,7 +203,11 @@ impl Journal {
         if self.dropped == 0 {
             return;
         }
-        let entry = Entry::Dropped { lines: self.dropped, bytes: self.dropped_bytes, why: self.why.to_owned() };
+        let entry = Entry::Dropped {
+            lines: self.dropped,
+            bytes: self.dropped_bytes,
+            why: self.why.to_owned(),
+        };
         if self.lines.append(at, &entry).is_ok() {
             (self.dropped, self.dropped_bytes) = (0, 0);
         }

@@ -48,8 +48,26 @@ fn become_agent(link: &Link, parent: &OsString, command: &[OsString]) -> io::Res
 fn reset_signals() -> io::Result<()> {
     use Signal as S;
     let kinds = [
-        S::HUP, S::INT, S::QUIT, S::USR1, S::USR2, S::PIPE, S::ALARM, S::TERM, S::CHILD, S::CONT, S::TSTP, S::TTIN, S::TTOU,
-        S::URG, S::XCPU, S::XFSZ, S::VTALARM, S::PROF, S::WINCH, S::IO,
+        S::HUP,
+        S::INT,
+        S::QUIT,
+        S::USR1,
+        S::USR2,
+        S::PIPE,
+        S::ALARM,
+        S::TERM,
+        S::CHILD,
+        S::CONT,
+        S::TSTP,
+        S::TTIN,
+        S::TTOU,
+        S::URG,
+        S::XCPU,
+        S::XFSZ,
+        S::VTALARM,
+        S::PROF,
+        S::WINCH,
+        S::IO,
     ];
     for kind in kinds {
         signal_hook::flag::register(kind.as_raw(), Arc::new(AtomicBool::new(false)))?;

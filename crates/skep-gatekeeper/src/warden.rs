@@ -108,7 +108,8 @@ impl Orders {
     /// Spells them as arguments; the inverse of [`Orders::parse`].
     pub fn spell(&self) -> Vec<OsString> {
         let mut args = Vec::new();
-        let mut say = |name: &str, value: &OsStr| args.extend([OsString::from(name), value.to_owned()]);
+        let mut say =
+            |name: &str, value: &OsStr| args.extend([OsString::from(name), value.to_owned()]);
         if let Some(parent) = self.parent {
             say("--parent", parent.to_string().as_ref());
         }
@@ -214,57 +215,66 @@ enum Over {
 /// Runs a warden: `__warden …`.
 pub fn enter(args: &[OsString]) -> ExitCode {
     let Some(orders) = Orders::parse(args) else { return ExitCode::FAILURE };
-    match Warden::begin(orders) {
-        Ok(Some(warden)) => warden.watch(),
+    // Without a line there is no way to say why.
+    let Ok(link) = orders.link.then(Link::from_stdin).transpose() else { return ExitCode::FAILURE };
+    let started = record::now();
+    match begin(&orders, link.as_ref()) {
+        Ok(Some(begun)) => {
+            Warden { orders, link, begun, patience: Patience::default(), started }.watch()
+        }
         // Our parent was gone before anything was started.
         Ok(None) => ExitCode::FAILURE,
-        Err(()) => ExitCode::FAILURE,
+        Err(why) => {
+            complain(&orders, link.as_ref(), started, &why);
+            ExitCode::FAILURE
+        }
     }
 }
 
-struct Warden {
-    orders: Orders,
+/// A program that was started, and what holds it.
+struct Begun {
     signals: Signals,
     parent: Parent,
-    link: Option<Link>,
     /// Held for as long as this process lives; a keeper's is shared with it.
     _locks: Vec<OwnedFd>,
     tree: Tree,
     agent: Pid,
+}
+
+/// Starts the program; none if our parent is gone.
+fn begin(orders: &Orders, link: Option<&Link>) -> Result<Option<Begun>, String> {
+    let Some(Prepared { mut signals, parent, stdin, mut locks }) = prepare(orders, link)? else {
+        return Ok(None);
+    };
+    if let Some(path) = &orders.lock {
+        match wait_for_lock(path, parent, &mut signals).map_err(|err| chain(&err))? {
+            Some(lock) => locks.push(lock.into()),
+            None => return Ok(None),
+        }
+    }
+    let terminal = Terminal::of(&stdin);
+    let agent = start(orders, &stdin, terminal.as_ref()).inspect_err(|_| {
+        if let Some(terminal) = &terminal {
+            terminal.take_back();
+        }
+    })?;
+    let tree = Tree::new(Some(agent), &orders.spare, terminal);
+    Ok(Some(Begun { signals, parent, _locks: locks, tree, agent }))
+}
+
+struct Warden {
+    orders: Orders,
+    link: Option<Link>,
+    begun: Begun,
     patience: Patience,
     started: Timestamp,
 }
 
 impl Warden {
-    /// Starts the program; none if our parent is gone.
-    fn begin(orders: Orders) -> Result<Option<Warden>, ()> {
-        let started = record::now();
-        let link = if orders.link { Some(Link::from_stdin().map_err(drop)?) } else { None };
-        let complain = |why: &str| complain(&orders, link.as_ref(), started, why);
-        let prepared = prepare(&orders, link.as_ref()).map_err(|err| complain(&err))?;
-        let Some(Prepared { mut signals, parent, stdin, mut locks }) = prepared else { return Ok(None) };
-        if let Some(path) = &orders.lock {
-            match wait_for_lock(path, parent, &mut signals) {
-                Ok(Some(lock)) => locks.push(lock.into()),
-                Ok(None) => return Ok(None),
-                Err(err) => return Err(complain(&chain(&err))),
-            }
-        }
-        let terminal = Terminal::of(&stdin);
-        let agent = start(&orders, stdin, terminal.as_ref()).map_err(|why| {
-            if let Some(terminal) = &terminal {
-                terminal.take_back();
-            }
-            complain(&why);
-        })?;
-        let tree = Tree::new(Some(agent), &orders.spare, terminal);
-        Ok(Some(Warden { orders, signals, parent, link, _locks: locks, tree, agent, patience: Patience::default(), started }))
-    }
-
     fn watch(mut self) -> ExitCode {
         if let Some(link) = &self.link {
             // A keeper that is gone is noticed below.
-            link.say(format!("started {}\n", self.agent.as_raw_nonzero()).as_bytes());
+            link.say(format!("started {}\n", self.begun.agent.as_raw_nonzero()).as_bytes());
         }
         leave_output();
         let over = loop {
@@ -276,7 +286,7 @@ impl Warden {
             Over::Forced => Instant::now(),
             Over::Exited | Over::Stopped | Over::Orphaned => Instant::now() + self.orders.grace,
         };
-        let mut tree = std::mem::replace(&mut self.tree, Tree::new(None, &[], None));
+        let mut tree = std::mem::replace(&mut self.begun.tree, Tree::new(None, &[], None));
         let ended = tree.end(kill_at, |pause| self.is_forced(pause));
         let death = ended.death.unwrap_or(Death { code: 1, signal: None });
         self.write_exit(death, over != Over::Exited, ended.spared);
@@ -286,19 +296,19 @@ impl Warden {
     /// Waits for news while the program lives; says when its life is over.
     fn news(&mut self, wait: Option<Duration>) -> Option<Over> {
         let said = self.wait(wait);
-        for signal in self.signals.arrived() {
+        for signal in self.begun.signals.arrived() {
             if signal == Signal::CHILD {
-                self.tree.reap();
-                if self.tree.death().is_some() {
+                self.begun.tree.reap();
+                if self.begun.tree.death().is_some() {
                     return Some(Over::Exited);
                 }
-                if let Some(by) = self.tree.stopped() {
+                if let Some(by) = self.begun.tree.stopped() {
                     self.stop_with_agent(by);
                 }
             } else if signal == Signal::CONT {
                 self.go_on_with_agent();
             } else if signal == PARENT_DEATH {
-                if self.parent.is_gone() {
+                if self.begun.parent.is_gone() {
                     return Some(Over::Orphaned);
                 }
             } else if !self.patience.is_over(Instant::now()) {
@@ -315,7 +325,7 @@ impl Warden {
 
     /// Waits for a signal or a word; returns the words, empty when the keeper is gone.
     fn wait(&self, wait: Option<Duration>) -> Option<Vec<u8>> {
-        let mut fds = vec![self.signals.as_fd()];
+        let mut fds = vec![self.begun.signals.as_fd()];
         fds.extend(self.link.as_ref().map(AsFd::as_fd));
         let ready = proc::wait_readable(&fds, wait).unwrap_or_else(|_| {
             // Nothing that a guard waits on can fail to be waited on; were it so, it looks around at intervals.
@@ -334,7 +344,7 @@ impl Warden {
             self.link = None;
         }
         let mut force = said.is_some_and(|words| words.contains(&b'f'));
-        for signal in self.signals.arrived() {
+        for signal in self.begun.signals.arrived() {
             if [Signal::TERM, Signal::INT, Signal::HUP].contains(&signal) {
                 force |= self.patience.is_over(Instant::now());
             }
@@ -344,22 +354,23 @@ impl Warden {
 
     /// The agent was stopped from the terminal: gives the terminal back and stops too, so that the shell above sees it.
     fn stop_with_agent(&self, by: i32) {
-        let by_terminal = [Signal::TSTP, Signal::TTIN, Signal::TTOU].iter().any(|signal| signal.as_raw() == by);
-        if by_terminal && self.tree.terminal().is_some() {
-            self.tree.take_terminal_back();
+        let by_terminal =
+            [Signal::TSTP, Signal::TTIN, Signal::TTOU].iter().any(|signal| signal.as_raw() == by);
+        if by_terminal && self.begun.tree.terminal().is_some() {
+            self.begun.tree.take_terminal_back();
             // Our group is the keeper and us, and what else the shell started as one job.
             let _alone = kill_process_group(getpgrp(), Signal::TSTP);
         }
     }
 
     fn go_on_with_agent(&self) {
-        if let Some(terminal) = self.tree.terminal()
+        if let Some(terminal) = self.begun.tree.terminal()
             && terminal.is_ours()
         {
-            terminal.lend(self.agent);
+            terminal.lend(self.begun.agent);
         }
         // Gone is told by another signal.
-        let _gone = kill_process_group(self.agent, Signal::CONT);
+        let _gone = kill_process_group(self.begun.agent, Signal::CONT);
     }
 
     fn write_exit(&self, death: Death, forced: bool, spared: Vec<String>) {
@@ -401,8 +412,16 @@ fn complain(orders: &Orders, link: Option<&Link>, started: Timestamp, why: &str)
         }
     }
     let error = Some(why.to_owned());
-    let exit =
-        Exit { code: 1, signal: None, started, ended: record::now(), forced: false, error, spared: Vec::new(), git: None };
+    let exit = Exit {
+        code: 1,
+        signal: None,
+        started,
+        ended: record::now(),
+        forced: false,
+        error,
+        spared: Vec::new(),
+        git: None,
+    };
     write_exit(orders, &exit);
 }
 
@@ -436,13 +455,20 @@ fn prepare(orders: &Orders, link: Option<&Link>) -> Result<Option<Prepared>, Str
 }
 
 /// Waits for the lock as long as it takes; none if our parent goes or somebody ends us meanwhile.
-fn wait_for_lock(path: &std::path::Path, parent: Parent, signals: &mut Signals) -> Result<Option<Lock>, LockError> {
+fn wait_for_lock(
+    path: &std::path::Path,
+    parent: Parent,
+    signals: &mut Signals,
+) -> Result<Option<Lock>, LockError> {
     loop {
         match lock::hold_within(path, LOCK_LOOK) {
             Err(LockError::Held { .. }) => {}
             other => return other.map(Some),
         }
-        let ended = signals.arrived().into_iter().any(|signal| [Signal::TERM, Signal::INT, Signal::HUP].contains(&signal));
+        let ended = signals
+            .arrived()
+            .into_iter()
+            .any(|signal| [Signal::TERM, Signal::INT, Signal::HUP].contains(&signal));
         if ended || parent.is_gone() {
             return Ok(None);
         }
@@ -450,7 +476,7 @@ fn wait_for_lock(path: &std::path::Path, parent: Parent, signals: &mut Signals) 
 }
 
 /// Starts the program through the second stage, in a process group of its own, with the terminal where there is one.
-fn start(orders: &Orders, stdin: OwnedFd, terminal: Option<&Terminal>) -> Result<Pid, String> {
+fn start(orders: &Orders, stdin: &OwnedFd, terminal: Option<&Terminal>) -> Result<Pid, String> {
     let name = orders.command[0].to_string_lossy().into_owned();
     let text = |err: &dyn std::fmt::Display| format!("start `{name}`: {err}");
     let (link, theirs) = Link::pair().map_err(|err| text(&err))?;

@@ -194,14 +194,10 @@ impl From<LockError> for Cause {
     }
 }
 
-impl EnvError {
-    fn at(stage: Stage) -> impl FnOnce(Cause) -> EnvError {
-        move |cause| EnvError { stage, cause, left: Vec::new() }
-    }
-
+impl Cause {
     /// The stable word for this error.
     pub fn slug(&self) -> &'static str {
-        match &self.cause {
+        match self {
             Cause::Bad { .. } => "env-request",
             Cause::Busy { .. } => "env-busy",
             Cause::Foreign { .. } => "env-foreign",
@@ -212,6 +208,17 @@ impl EnvError {
             Cause::Git(error) => error.slug(),
             Cause::Io { .. } | Cause::Path(_) => "disk",
         }
+    }
+}
+
+impl EnvError {
+    fn at(stage: Stage) -> impl FnOnce(Cause) -> EnvError {
+        move |cause| EnvError { stage, cause, left: Vec::new() }
+    }
+
+    /// The stable word for this error.
+    pub fn slug(&self) -> &'static str {
+        self.cause.slug()
     }
 
     /// Whether the same again may go better.

@@ -289,7 +289,7 @@ impl Signals {
     pub fn take(signals: &[Signal]) -> io::Result<Signals> {
         let (read, write) = UnixStream::pair()?;
         let numbers: Vec<i32> = signals.iter().map(|signal| signal.as_raw()).collect();
-        Ok(Signals { delivery: SignalDelivery::with_pipe(read, write, SignalOnly::default(), numbers)? })
+        Ok(Signals { delivery: SignalDelivery::with_pipe(read, write, SignalOnly, numbers)? })
     }
 
     /// Returns the signals that have arrived since the last look, without waiting.

@@ -49,7 +49,7 @@ pub fn list(git: &Git, repo: &Repository) -> Result<Vec<Listed>, GitError> {
             (b"bare", Some(last)) => last.bare = true,
             (b"HEAD", Some(last)) => last.head = Some(words()).filter(|oid| git::is_oid(oid)),
             (b"branch", Some(last)) => {
-                last.branch = words().strip_prefix("refs/heads/").map(str::to_owned)
+                last.branch = words().strip_prefix("refs/heads/").map(str::to_owned);
             }
             (b"locked", Some(last)) => last.locked = Some(words()),
             _ => {}

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use skep_testkit::Place;
 
 use super::*;
 
@@ -165,6 +166,26 @@ proptest! {
             prop_assert!(is_valid_branch(&branch), "{branch:?}");
             let names = candidates(&branch, &d);
             prop_assert!(names.len() >= 3 && names.iter().all(|name| is_valid_branch(name)), "{names:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn git_itself_takes_every_generated_branch_and_judges_any_text_as_we_do(a in hostile(), b in hostile(), c in hostile()) {
+        let place = Place::new();
+        let takes = |name: &str| place.at("").try_git(&["check-ref-format", "--branch", name]).status.success();
+        let branch = branch_name(&a, &Parts { slug: &b, name: &c, short: &c, task: &a, user: &b });
+        for name in [external_branch(&a, &b), branch_name("skep/{slug}", &Parts { slug: &b, ..Parts::default() })].iter().chain(&candidates(&branch, &c)) {
+            prop_assert!(takes(name), "{name:?}");
+        }
+        for text in [&a, &b, &c] {
+            // An argument cannot hold a NUL, `@{-1}` names the branch before, and the length is a rule of our own.
+            if !text.contains(['\0', '{']) && text.len() <= LONGEST {
+                prop_assert_eq!(takes(text), is_valid_branch(text), "{:?}", text);
+            }
         }
     }
 }

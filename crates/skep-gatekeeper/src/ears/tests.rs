@@ -11,7 +11,8 @@ fn lines(bytes: &[u8]) -> Vec<Words> {
 
 #[test]
 fn lines_are_heard_one_by_one_and_the_last_without_its_newline_too() {
-    let texts: Vec<String> = lines(b"one\n\ntwo \xff\nthree").into_iter().map(|words| words.text).collect();
+    let texts: Vec<String> =
+        lines(b"one\n\ntwo \xff\nthree").into_iter().map(|words| words.text).collect();
     assert_eq!(texts, ["one", "", "two \u{fffd}", "three"]);
 }
 

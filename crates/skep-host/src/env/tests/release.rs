@@ -7,7 +7,7 @@ fn trash(yard: &Yard) -> PathBuf {
 fn proof(yard: &Yard, root: &Path) -> Proof {
     match inspect(&yard.git(), root).unwrap() {
         Verdict::Safe(proof) => proof,
-        other => panic!("not safe: {other:?}"),
+        other @ (Verdict::Unsafe(_) | Verdict::Unknown(_)) => panic!("not safe: {other:?}"),
     }
 }
 
