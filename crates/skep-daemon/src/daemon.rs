@@ -108,6 +108,8 @@ impl DaemonError {
 ///
 /// `ready` is called once it answers and has taken up what the last one left.
 pub fn run(options: &Options, ready: impl FnOnce()) -> Result<(), DaemonError> {
+    // For people who look into the process table; nothing depends on it.
+    let _unnamed = rustix::thread::set_name(c"skep-daemon");
     let home = Home::new(&options.home, rustix::process::getuid().as_raw());
     make_home(&home)?;
     let _lock = take_lock(&home)?;

@@ -265,7 +265,8 @@ impl Engine {
     ) {
         self.rejected += 1;
         // Without a log there is nowhere to tell it.
-        let _unread = writeln!(io::stderr(), "{now} rejected report {} ({key}): {rejected}", self.rejected);
+        let _unread =
+            writeln!(io::stderr(), "{now} rejected report {} ({key}): {rejected}", self.rejected);
         if key.starts_with(skep_ledger::outbox::REPORT) {
             self.gather(key, source, now, Decided::default(), feds, due);
         }

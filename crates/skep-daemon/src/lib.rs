@@ -6,6 +6,7 @@
 pub mod board;
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod door;
 pub mod engine;
 pub mod hands;

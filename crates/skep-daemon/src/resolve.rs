@@ -67,6 +67,7 @@ pub fn runs(
     now: Timestamp,
 ) -> Result<Resolved, Refusal> {
     let settings = config::user(config).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+    require_disk(&settings, home)?;
     let env_type = hands::env_type(ask.env_type.as_deref())
         .ok_or_else(|| Refusal::error("usage", "env_type is worktree, in_place or directory"))?;
     let place = if env_type == EnvType::Directory && ask.project.is_none() {
@@ -121,6 +122,24 @@ pub fn runs(
             prepare: settings.limits.prepare,
         },
     })
+}
+
+/// No run starts below the floor; what cannot be asked does not forbid one.
+fn require_disk(settings: &Settings, home: &Home) -> Result<(), Refusal> {
+    let envs = settings.env.root.clone().unwrap_or_else(|| home.envs());
+    match paths::free_bytes(&envs) {
+        Ok(free) if free < settings.limits.disk_free => {
+            let text = format!(
+                "{} MB are free, and limits.disk_free is {} MB",
+                free / 1_000_000,
+                settings.limits.disk_free / 1_000_000
+            );
+            Err(Refusal::error("disk-low", text)
+                .hint("give envs back: skep close ID --keep-branch")
+                .hint("lower the floor: skep config set limits.disk_free 1GB"))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Keeps what does not go to the ledger: the prompt, and the asker's environment, 0600.

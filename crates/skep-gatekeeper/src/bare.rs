@@ -75,7 +75,7 @@ fn parse(args: &[OsString]) -> Result<Wanted, BareError> {
             Some("--") => break,
             Some("--tied") => wanted.tied = true,
             Some("--task-file") => {
-                wanted.task_file = Some(args.next().ok_or(BareError::NoCommand)?.into())
+                wanted.task_file = Some(args.next().ok_or(BareError::NoCommand)?.into());
             }
             _ => match arg.as_bytes().strip_prefix(b"--task-file=") {
                 Some(path) => wanted.task_file = Some(OsStr::from_bytes(path).into()),

@@ -106,6 +106,15 @@ pub fn create_private_dir(path: &Path) -> Result<(), PathError> {
     }
 }
 
+/// Returns how many bytes an ordinary user may still write on the disk that `path`, or the nearest folder above it, lies on.
+pub fn free_bytes(path: &Path) -> Result<u64, PathError> {
+    let standing = path.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
+    match rustix::fs::statvfs(standing) {
+        Ok(disk) => Ok(disk.f_bavail.saturating_mul(disk.f_frsize)),
+        Err(err) => Err(PathError::Io { doing: "ask for the free space of", path: standing.to_owned(), source: err.into() }),
+    }
+}
+
 /// Dies on the spot, as by kill -9, when `SKEP_CRASH` names this point; only in builds with debug assertions.
 pub fn crash_point(name: &str) {
     if cfg!(debug_assertions) && crash_wanted().is_some_and(|wanted| wanted == name) {

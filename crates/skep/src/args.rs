@@ -174,6 +174,9 @@ pub(crate) enum Verb {
     /// Settings: what they are and where they come from
     #[command(subcommand)]
     Config(Config),
+    /// What is well with this skep and what is not
+    #[command(after_help = "Leaves with 1 when a check found something. It only looks.")]
+    Doctor,
     /// What an error means and what leads out of it
     Explain {
         /// The word in `error[word]`; none: the list

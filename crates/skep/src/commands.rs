@@ -6,6 +6,7 @@ mod close;
 mod config;
 mod daemon;
 mod demo;
+mod doctor;
 mod events;
 mod explain;
 mod help;
@@ -56,6 +57,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Task(verb) => task::task(skep, verb),
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
         Verb::Config(verb) => config::config(skep, verb),
+        Verb::Doctor => doctor::doctor(skep),
         Verb::Explain { slug } => explain::explain(skep, slug.as_deref()),
         Verb::Help { verb, verbs } => help::help(skep, verb.as_deref(), verbs),
         // The guards enter before the command line is read.

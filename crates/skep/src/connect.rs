@@ -8,6 +8,7 @@ use std::{
     env,
     fs::{self, File},
     io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -133,6 +134,7 @@ impl Skep {
             .map_err(|err| CliError::error(err.slug(), skep_daemon::engine::chain(&err)))?;
         let log = File::options().create(true).append(true).open(self.home.daemon_log())?;
         let mut child = proc::command("/proc/self/exe")
+            .arg0("skep")
             .args(["daemon", "run", "--detached"])
             .env_clear()
             .envs(self.env.iter().filter(|(name, _)| is_clean(name)))

@@ -116,7 +116,8 @@ fn a_keeper_that_went_without_a_word_is_told_as_gone() {
 fn what_the_warden_wrote_is_the_word_of_a_keeper_that_was_killed() {
     let mut bench = Bench::open();
     bench.watch(0);
-    skep_host::paths::write_atomically(&bench.dir.path().join("exit.json"), EXIT.as_bytes()).unwrap();
+    skep_host::paths::write_atomically(&bench.dir.path().join("exit.json"), EXIT.as_bytes())
+        .unwrap();
     bench.kill_keeper();
     let (key, input) = bench.next();
     assert_eq!(key, "run_0000000001/1/exit");

@@ -308,24 +308,48 @@ fn a_fetch_through_a_mirrors_refspec_leaves_the_users_branches_alone() {
 }
 
 #[test]
-fn a_fetch_that_would_ask_for_a_password_or_hangs_ends_within_its_time() {
+fn a_fetch_that_hangs_ends_within_its_time_and_nothing_of_it_lives() {
     let place = Place::new();
     let repo = cloned(&place, &["main"]);
-    place.write("hang", "#!/bin/sh\nsleep 600 & wait\n");
-    let hang = place.root().join("hang");
+    let (hang, pid) = (place.root().join("hang"), place.root().join("pid"));
+    place.write(&hang, &format!("#!/bin/sh\nsleep 600 &\necho $! > '{}'\nwait\n", pid.display()));
     fs::set_permissions(&hang, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     repo.git(&["config", "remote.origin.url", "ssh://git@example.invalid/x"]);
     repo.git(&["config", "core.sshCommand", hang.to_str().unwrap()]);
     let found = discover(&git(&place), repo.path()).unwrap();
     let begun = Instant::now();
     let outcome =
-        fetch(&git(&place), &found, &place.root().join("locks"), Duration::from_millis(300))
-            .unwrap();
+        fetch(&git(&place), &found, &place.root().join("locks"), Duration::from_secs(3)).unwrap();
     assert!(
         matches!(outcome, FetchOutcome::Failed { ref why, .. } if why.contains("no answer")),
         "{outcome:?}"
     );
     assert!(begun.elapsed() < Duration::from_secs(30));
+    let stat = format!("/proc/{}/stat", fs::read_to_string(&pid).expect("it had begun").trim());
+    let lives = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+    while lives() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{stat} lives");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn whoever_would_ask_for_a_password_gets_no_answer() {
+    let place = Place::new();
+    let repo = place.repo("r");
+    let mut env = place.env();
+    env.push(("GIT_ASKPASS".into(), "/bin/echo".into()));
+    env.push(("SSH_ASKPASS".into(), "/bin/echo".into()));
+    let git = Git::new(env);
+    let asked = git
+        .call(repo.path())
+        .args(["credential", "fill"])
+        .stdin(b"protocol=https\nhost=example.invalid\n\n".to_vec());
+    let error = asked.bytes().unwrap_err();
+    assert!(
+        matches!(error, GitError::Failed { ref stderr, .. } if stderr.contains("terminal prompts disabled")),
+        "{error}"
+    );
 }
 
 #[test]

@@ -1,9 +1,5 @@
 use std::{
-    collections::BTreeMap,
-    fs,
-    io::BufReader,
-    os::unix::net::UnixStream,
-    path::PathBuf,
+    collections::BTreeMap, fs, io::BufReader, os::unix::net::UnixStream, path::PathBuf,
     time::Instant,
 };
 
@@ -45,7 +41,12 @@ impl Attempt {
             prompt: PromptBy::Stdin,
             socket: path("ctl"),
             dir: dir.path().to_owned(),
-            limits: Limits { grace_ms: 200, idle_ms: 600_000, tool_idle_ms: 600_000, journal_bytes: 1 << 30 },
+            limits: Limits {
+                grace_ms: 200,
+                idle_ms: 600_000,
+                tool_idle_ms: 600_000,
+                journal_bytes: 1 << 30,
+            },
             spare: Vec::new(),
         };
         fs::write(path("prompt.md"), "do it\n").unwrap();
@@ -99,7 +100,9 @@ impl Attempt {
     }
 
     fn wait_for_report(&self, kind: &str) {
-        eventually(&format!("a report of kind {kind}"), || self.kinds("reports.jsonl").iter().any(|have| have == kind));
+        eventually(&format!("a report of kind {kind}"), || {
+            self.kinds("reports.jsonl").iter().any(|have| have == kind)
+        });
     }
 
     fn ask(&self, control: &Control) -> Answer {
@@ -137,11 +140,16 @@ fn an_attempt_is_recorded_from_its_start_to_its_exit() {
     assert_eq!((exit.code, exit.signal, exit.forced, exit.error), (7, None, false, None));
     assert!(exit.started <= exit.ended);
     assert_eq!(attempt.kinds("reports.jsonl"), ["started", "turn_ended", "exit"]);
-    let said: Vec<String> =
-        attempt.journal().iter().filter_map(|line| Some(format!("{}:{}", line["kind"].as_str()?, line["text"].as_str()?))).collect();
+    let said: Vec<String> = attempt
+        .journal()
+        .iter()
+        .filter_map(|line| Some(format!("{}:{}", line["kind"].as_str()?, line["text"].as_str()?)))
+        .collect();
     assert!(said.contains(&"output:do it".to_owned()), "{said:?}");
     assert!(said.contains(&"stderr:to-err".to_owned()));
-    assert!(said.contains(&format!("output:{}", attempt.dir.path().canonicalize().unwrap().display())));
+    assert!(
+        said.contains(&format!("output:{}", attempt.dir.path().canonicalize().unwrap().display()))
+    );
     assert_eq!(attempt.reports()[2]["exit"]["code"], 7);
     attempt.assert_numbered();
     assert!(!attempt.spec.socket.exists());
@@ -201,7 +209,11 @@ fn a_held_lock_or_a_spec_of_another_version_starts_nothing() {
     newer.spec.version = VERSION + 1;
     let refused = output(&mut newer.keeper());
     assert!(String::from_utf8_lossy(&refused.stderr).contains("error[spec-unreadable]"));
-    assert!(!attempt.path("evidence").exists() && !newer.path("evidence").exists() && !newer.path("start.json").exists());
+    assert!(
+        !attempt.path("evidence").exists()
+            && !newer.path("evidence").exists()
+            && !newer.path("start.json").exists()
+    );
 }
 
 #[test]
@@ -210,19 +222,31 @@ fn start_json_names_the_keeper_before_the_agent_runs() {
     let mut child = attempt.start();
     let pid = child.id();
     end_of(&mut child);
-    let seen: skep_api::journal::Start = serde_json::from_slice(&fs::read(attempt.path("seen-at-start")).unwrap()).unwrap();
+    let seen: skep_api::journal::Start =
+        serde_json::from_slice(&fs::read(attempt.path("seen-at-start")).unwrap()).unwrap();
     assert_eq!(seen.gatekeeper.pid, pid);
     assert_eq!(seen.boot, tree::boot_id().unwrap());
 }
 
 #[test]
 fn the_agent_inherits_neither_the_lock_nor_anything_of_its_guards() {
-    let attempt = Attempt::new("plain", "ls -l /proc/self/fd | grep -c lock; cat /proc/self/environ | tr '\\0' '\\n' | cut -d= -f1 | sort | tr '\\n' ' '");
+    let attempt = Attempt::new(
+        "plain",
+        "ls -l /proc/self/fd | grep -c lock; cat /proc/self/environ | tr '\\0' '\\n' | cut -d= -f1 | sort | tr '\\n' ' '",
+    );
     attempt.run();
-    let said: Vec<String> = attempt.journal().iter().filter(|line| line["kind"] == "output").map(|line| line["text"].to_string()).collect();
+    let said: Vec<String> = attempt
+        .journal()
+        .iter()
+        .filter(|line| line["kind"] == "output")
+        .map(|line| line["text"].to_string())
+        .collect();
     assert_eq!(said[0], "\"0\"");
     // What is not the spec's is the shell's own.
-    let names = said[1].trim_matches(['"', ' ']).split(' ').filter(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
+    let names = said[1]
+        .trim_matches(['"', ' '])
+        .split(' ')
+        .filter(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     assert_eq!(names.collect::<Vec<_>>(), ["PATH"]);
 }
 
@@ -230,7 +254,10 @@ fn the_agent_inherits_neither_the_lock_nor_anything_of_its_guards() {
 fn whichever_guard_of_a_run_is_killed_the_other_ends_the_tree_and_says_how_it_ended() {
     for keeper_dies in [true, false] {
         let mark = Mark::new();
-        let attempt = Attempt::new("plain", &format!("{} setsid sh -c 'trap \"\" TERM; {}' & wait", mark.tree(), mark.sleep()));
+        let attempt = Attempt::new(
+            "plain",
+            &format!("{} setsid sh -c 'trap \"\" TERM; {}' & wait", mark.tree(), mark.sleep()),
+        );
         let mut child = attempt.start();
         mark.wait_for(5);
         attempt.wait_for_report("started");
@@ -252,11 +279,19 @@ fn whichever_guard_of_a_run_is_killed_the_other_ends_the_tree_and_says_how_it_en
 fn a_run_outlives_whoever_started_it_and_its_terminal() {
     let attempt = Attempt::new("plain", "while [ ! -e go ]; do sleep 0.01; done; echo done");
     attempt.keeper();
-    let script = format!("'{}' __keeper '{}' & wait", env!("CARGO_BIN_EXE_skep"), attempt.dir.path().display());
+    let script = format!(
+        "'{}' __keeper '{}' & wait",
+        env!("CARGO_BIN_EXE_skep"),
+        attempt.dir.path().display()
+    );
     let mut parent = proc::command("setsid").args(["--wait", "sh", "-c", &script]).spawn().unwrap();
     attempt.wait_for_report("started");
     let keeper = u32::try_from(attempt.reports()[0]["gatekeeper"].as_u64().unwrap()).unwrap();
-    assert_eq!(Table::read().unwrap().row(keeper).unwrap().session, keeper, "it leads a session of its own");
+    assert_eq!(
+        Table::read().unwrap().row(keeper).unwrap().session,
+        keeper,
+        "it leads a session of its own"
+    );
     parent.kill().unwrap();
     parent.wait().unwrap();
     kill(keeper, Signal::HUP);
@@ -269,12 +304,18 @@ fn a_run_outlives_whoever_started_it_and_its_terminal() {
 fn a_cancelled_run_leaves_no_process_and_its_usage() {
     let mark = Mark::new();
     let usage = r#"{"kind":"usage","usage":{"input_tokens":11,"output_tokens":3,"cost_usd":null}}"#;
-    let script = format!("echo '{usage}'; {} trap '' TERM; {} & wait; wait", mark.tree(), mark.sleep());
+    let script =
+        format!("echo '{usage}'; {} trap '' TERM; {} & wait; wait", mark.tree(), mark.sleep());
     let attempt = Attempt::new("scripted", &script);
     let mut child = attempt.start();
     mark.wait_for(5);
-    eventually("the usage was heard", || attempt.kinds("journal.jsonl").contains(&"usage".to_owned()));
-    assert!(!attempt.kinds("reports.jsonl").contains(&"usage".to_owned()), "a total is reported when a turn ends");
+    eventually("the usage was heard", || {
+        attempt.kinds("journal.jsonl").contains(&"usage".to_owned())
+    });
+    assert!(
+        !attempt.kinds("reports.jsonl").contains(&"usage".to_owned()),
+        "a total is reported when a turn ends"
+    );
     let asked = Instant::now();
     assert_eq!(attempt.ask(&Control::Stop { epoch: 5, force: false }), Answer::Accepted {});
     end_of(&mut child);
@@ -292,7 +333,8 @@ fn a_cancelled_run_leaves_no_process_and_its_usage() {
 fn a_stop_by_force_does_not_wait_for_the_grace() {
     for by_signal in [false, true] {
         let mark = Mark::new();
-        let mut attempt = Attempt::new("plain", &format!("trap '' TERM; {} & wait; wait", mark.sleep()));
+        let mut attempt =
+            Attempt::new("plain", &format!("trap '' TERM; {} & wait; wait", mark.sleep()));
         attempt.spec.limits.grace_ms = 600_000;
         let mut child = attempt.start();
         mark.wait_for(1);
@@ -316,10 +358,16 @@ fn a_stop_by_force_does_not_wait_for_the_grace() {
 #[test]
 fn a_grandchild_that_keeps_the_output_open_does_not_delay_the_end() {
     let mark = Mark::new();
-    let attempt = Attempt::new("plain", &format!("setsid sh -c 'trap \"\" TERM; {}' & echo bye; exit 0", mark.sleep()));
+    let attempt = Attempt::new(
+        "plain",
+        &format!("setsid sh -c 'trap \"\" TERM; {}' & echo bye; exit 0", mark.sleep()),
+    );
     let begun = Instant::now();
     let exit = attempt.run();
-    assert!(begun.elapsed() < Duration::from_secs(5), "within the grace, and a little for a slow machine");
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "within the grace, and a little for a slow machine"
+    );
     assert_eq!((exit.code, exit.forced), (0, false));
     mark.assert_gone();
     assert!(attempt.journal().iter().any(|line| line["text"] == "bye"));
@@ -331,13 +379,20 @@ fn a_spared_helper_that_keeps_the_output_open_does_not_delay_the_end_and_is_name
     let mut attempt = Attempt::new("plain", "");
     let helper = attempt.path("cache-helper");
     fs::copy("/bin/sleep", &helper).unwrap();
-    attempt.spec.argv[2] = format!("setsid '{}' {} & while [ ! -e go ]; do sleep 0.01; done; echo bye", helper.display(), mark.seconds);
+    attempt.spec.argv[2] = format!(
+        "setsid '{}' {} & while [ ! -e go ]; do sleep 0.01; done; echo bye",
+        helper.display(),
+        mark.seconds
+    );
     attempt.spec.spare = vec!["cache-helper".to_owned()];
     let mut child = attempt.start();
     mark.wait_for(1);
     // It is the helper by now, no longer the shell that forked it.
     eventually("the helper bears its name", || {
-        mark.alive().first().and_then(|pid| tree::row(*pid)).is_some_and(|row| row.comm == "cache-helper")
+        mark.alive()
+            .first()
+            .and_then(|pid| tree::row(*pid))
+            .is_some_and(|row| row.comm == "cache-helper")
     });
     fs::write(attempt.path("go"), "").unwrap();
     end_of(&mut child);
@@ -348,17 +403,32 @@ fn a_spared_helper_that_keeps_the_output_open_does_not_delay_the_end_and_is_name
 #[test]
 fn a_prompt_of_a_mebibyte_meets_an_agent_that_writes_before_it_reads() {
     // It fills its own pipe and more before it reads a byte, then says how much it read.
-    let attempt = Attempt::new("plain", "head -c 1000000 /dev/zero | tr '\\0' 'x' | fold -w 1000; echo; cat /proc/[0-9]*/cmdline >cmdlines 2>/dev/null; wc -c");
+    let attempt = Attempt::new(
+        "plain",
+        "head -c 1000000 /dev/zero | tr '\\0' 'x' | fold -w 1000; echo; cat /proc/[0-9]*/cmdline >cmdlines 2>/dev/null; wc -c",
+    );
     let prompt = "secret-needle ".repeat(80_000);
     assert!(prompt.len() > 1 << 20);
     fs::write(attempt.path("prompt.md"), &prompt).unwrap();
     let exit = attempt.run();
     assert_eq!(exit.code, 0);
     let journal = attempt.journal();
-    assert!(journal.iter().any(|line| line["text"] == prompt.len().to_string()), "all of it was read");
-    assert_eq!(journal.iter().filter(|line| line["text"].as_str().is_some_and(|text| text.len() == 1000)).count(), 1000);
+    assert!(
+        journal.iter().any(|line| line["text"] == prompt.len().to_string()),
+        "all of it was read"
+    );
+    assert_eq!(
+        journal
+            .iter()
+            .filter(|line| line["text"].as_str().is_some_and(|text| text.len() == 1000))
+            .count(),
+        1000
+    );
     let cmdlines = fs::read(attempt.path("cmdlines")).unwrap();
-    assert!(!String::from_utf8_lossy(&cmdlines).contains("secret-needle"), "the prompt is in no argument");
+    assert!(
+        !String::from_utf8_lossy(&cmdlines).contains("secret-needle"),
+        "the prompt is in no argument"
+    );
 }
 
 #[test]
@@ -381,7 +451,10 @@ fn a_daemon_of_an_older_epoch_is_refused_and_a_newer_one_is_obeyed() {
     mark.wait_for(1);
     let stop = |epoch| Control::Stop { epoch, force: false };
     assert_eq!(slug_of(attempt.ask(&stop(4))), "epoch-old");
-    assert_eq!(slug_of(attempt.ask(&Control::Send { epoch: 9, id: "1".to_owned(), text: String::new() })), "send-unsupported");
+    assert_eq!(
+        slug_of(attempt.ask(&Control::Send { epoch: 9, id: "1".to_owned(), text: String::new() })),
+        "send-unsupported"
+    );
     assert_eq!(slug_of(attempt.ask(&stop(5))), "epoch-old", "one of epoch 9 has spoken since");
     assert_eq!(mark.alive().len(), 1);
     assert_eq!(attempt.ask(&stop(9)), Answer::Accepted {});
@@ -404,7 +477,12 @@ fn status_says_who_runs_and_since_when_it_is_quiet() {
         other => panic!("{other:?}"),
     }
     assert_eq!(slug_of(raw(&attempt, b"{\"ctl\":\"dance\"}\n")), "control-unknown");
-    assert_eq!(fs::metadata(&attempt.spec.socket).map(|found| std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o777).unwrap(), 0o600);
+    assert_eq!(
+        fs::metadata(&attempt.spec.socket)
+            .map(|found| std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o777)
+            .unwrap(),
+        0o600
+    );
     attempt.ask(&Control::Stop { epoch: 5, force: true });
     end_of(&mut child);
 }
@@ -427,7 +505,10 @@ fn an_agents_own_process_controls_no_run_even_when_it_detaches() {
         $s->print(qq({"ctl":"stop","epoch":99,"force":true}\n)); $s->flush; print $s->getline;"#;
     let mut attempt = Attempt::new("plain", "");
     fs::write(attempt.path("ask.pl"), asking).unwrap();
-    attempt.spec.argv[2] = format!("setsid env -i /usr/bin/perl ask.pl '{}' >answer 2>&1", victim.spec.socket.display());
+    attempt.spec.argv[2] = format!(
+        "setsid env -i /usr/bin/perl ask.pl '{}' >answer 2>&1",
+        victim.spec.socket.display()
+    );
     attempt.run();
     let answer = fs::read_to_string(attempt.path("answer")).unwrap();
     assert!(answer.contains("control-denied"), "{answer}");
@@ -447,22 +528,34 @@ fn messages_reach_an_agent_that_takes_them_and_each_counts_once() {
     let attempt = Attempt::new("scripted", script);
     let mut child = attempt.start();
     attempt.wait_for_report("turn_ended");
-    let send = |id: &str, text: &str| Control::Send { epoch: 5, id: id.to_owned(), text: text.to_owned() };
+    let send =
+        |id: &str, text: &str| Control::Send { epoch: 5, id: id.to_owned(), text: text.to_owned() };
     assert_eq!(attempt.ask(&send("m1", "go 'on'")), Answer::Accepted {});
-    eventually("the second turn ends", || attempt.kinds("reports.jsonl").iter().filter(|kind| *kind == "turn_ended").count() == 2);
-    assert_eq!(attempt.ask(&send("m1", "go 'on'")), Answer::Accepted {}, "the same message again is no second one");
+    eventually("the second turn ends", || {
+        attempt.kinds("reports.jsonl").iter().filter(|kind| *kind == "turn_ended").count() == 2
+    });
+    assert_eq!(
+        attempt.ask(&send("m1", "go 'on'")),
+        Answer::Accepted {},
+        "the same message again is no second one"
+    );
     assert_eq!(attempt.ask(&send("m2", "the last")), Answer::Accepted {});
     end_of(&mut child);
     assert!(fs::read_to_string(attempt.path("prompt-seen")).unwrap().contains("do it"));
     assert!(fs::read_to_string(attempt.path("first-seen")).unwrap().contains("go 'on'"));
     assert!(fs::read_to_string(attempt.path("second-seen")).unwrap().contains("the last"));
-    let delivered: Vec<Value> = attempt.reports().into_iter().filter(|line| line["kind"] == "delivered").collect();
-    assert_eq!(delivered.iter().map(|line| line["id"].as_str().unwrap()).collect::<Vec<_>>(), ["m1", "m2"]);
+    let delivered: Vec<Value> =
+        attempt.reports().into_iter().filter(|line| line["kind"] == "delivered").collect();
+    assert_eq!(
+        delivered.iter().map(|line| line["id"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["m1", "m2"]
+    );
 }
 
 #[test]
 fn a_silence_is_reported_once_and_so_is_its_end() {
-    let mut attempt = Attempt::new("plain", "echo before; while [ ! -e go ]; do sleep 0.01; done; echo after");
+    let mut attempt =
+        Attempt::new("plain", "echo before; while [ ! -e go ]; do sleep 0.01; done; echo after");
     attempt.spec.limits.idle_ms = 50;
     let mut child = attempt.start();
     attempt.wait_for_report("silence");
@@ -476,7 +569,10 @@ fn a_silence_is_reported_once_and_so_is_its_end() {
 
 #[test]
 fn a_flood_fills_the_journal_to_its_size_and_the_rest_is_counted() {
-    let mut attempt = Attempt::new("plain", "i=0; while [ $i -lt 2000 ]; do echo \"line $i of many, many lines\"; i=$((i+1)); done");
+    let mut attempt = Attempt::new(
+        "plain",
+        "i=0; while [ $i -lt 2000 ]; do echo \"line $i of many, many lines\"; i=$((i+1)); done",
+    );
     attempt.spec.limits.journal_bytes = 20_000;
     attempt.run();
     assert!(fs::metadata(attempt.path("journal.jsonl")).unwrap().len() < 21_000);
@@ -507,13 +603,23 @@ fn git_facts_of_the_worktree_stand_in_the_exit_report() {
     let worktree = attempt.path("work");
     fs::create_dir(&worktree).unwrap();
     let prepare = "git init -q -b main . && echo first >file && git add file && git commit -qm first && git rev-parse HEAD";
-    let made = proc::command("sh").args(["-c", prepare]).env_clear().envs(&attempt.spec.env).current_dir(&worktree).output().unwrap();
+    let made = proc::command("sh")
+        .args(["-c", prepare])
+        .env_clear()
+        .envs(&attempt.spec.env)
+        .current_dir(&worktree)
+        .output()
+        .unwrap();
     attempt.spec.base_oid = Some(String::from_utf8(made.stdout).unwrap().trim().to_owned());
     attempt.spec.cwd.clone_from(&worktree);
     attempt.spec.worktree = Some(worktree);
     attempt.run();
-    let exit: Exit = serde_json::from_value(attempt.reports().last().unwrap()["exit"].clone()).unwrap();
+    let exit: Exit =
+        serde_json::from_value(attempt.reports().last().unwrap()["exit"].clone()).unwrap();
     let git = exit.git.unwrap();
     assert_ne!(Some(&git.head), attempt.spec.base_oid.as_ref());
-    assert_eq!((git.branch.as_deref(), git.dirty, git.ahead, git.behind), (Some("main"), true, 1, None));
+    assert_eq!(
+        (git.branch.as_deref(), git.dirty, git.ahead, git.behind),
+        (Some("main"), true, 1, None)
+    );
 }
