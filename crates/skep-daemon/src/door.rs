@@ -690,10 +690,11 @@ fn list(fleet: &Fleet, all: bool, project: Option<&str>) -> Vec<RunView> {
     runs.into_iter().map(|run| RunView::of(run)).collect()
 }
 
-/// Whether a run ended without ever having had an env, and by a person's word: there is nothing left to look at.
+/// Whether a run ended without an env that stands, and a person has said enough about it: there is nothing left to do.
 fn is_forgotten(run: &Run) -> bool {
-    matches!(run.env, run::EnvState::None)
-        && matches!(run.state, State::Ended { outcome: run::Outcome::Stopped, .. })
+    let stopped = matches!(run.state, State::Ended { outcome: run::Outcome::Stopped, .. });
+    let closed = matches!(run.op, Some((_, OpResult::Closed { .. })));
+    run.is_ended() && matches!(run.env, run::EnvState::None) && (stopped || closed)
 }
 
 fn rank(run: &Run) -> u8 {
@@ -732,7 +733,8 @@ fn close_view(run: &Run, result: OpResult) -> CloseView {
             ..base
         },
         OpResult::Refused { slug, text, hints } => CloseView {
-            clean: Some(false),
+            // A close that was only undecided has not looked.
+            clean: slug.starts_with("worktree-").then_some(false),
             status: format!("{slug}: {text}"),
             reasons: hints,
             ..base

@@ -323,13 +323,14 @@ fn close(git: &Git, locks: &Path, root: &Path, trash: &Path, decided: bool, run:
         text: chain(err),
     };
     match env::resume_release(git, locks, root, trash, &[]) {
-        Ok(Some(released)) => return closed(released),
+        Ok(Some(released)) => return closed(released, false),
         Ok(None) => {}
         Err(err) => return failed(&err, err.slug()),
     }
     if !decided {
         return undecided(run);
     }
+    let in_place = matches!(env::read_owner(root), Ok(Some(owner)) if owner.env_type == env::EnvType::InPlace);
     let verdict = match env::inspect(git, root) {
         Ok(verdict) => verdict,
         Err(err) => return failed(&err, "env-unreadable"),
@@ -340,7 +341,7 @@ fn close(git: &Git, locks: &Path, root: &Path, trash: &Path, decided: bool, run:
         Verdict::Unknown(err) => return failed(&err, err.slug()),
     };
     match env::release(git, locks, root, trash, &[], proof) {
-        Ok(released) => closed(released),
+        Ok(released) => closed(released, in_place),
         Err(env::EnvError { cause: env::Cause::Work { reasons }, .. }) => refused(&reasons, run),
         Err(err) => failed(&err, err.slug()),
     }
@@ -358,7 +359,11 @@ fn undecided(run: &str) -> OpResult {
     }
 }
 
-fn closed(released: env::Released) -> OpResult {
+fn closed(released: env::Released, in_place: bool) -> OpResult {
+    if in_place {
+        let text = "your checkout stays as it is".to_owned();
+        return OpResult::Closed { kept_branch: released.branch, trash: None, text };
+    }
     let trash = released.kept.as_ref().map(|path| path.to_string_lossy().into_owned());
     let text = match (&released.branch, &trash) {
         (Some(branch), None) => format!("the worktree is gone, everything is on branch {branch}"),

@@ -80,7 +80,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
             model: run.brief.model.clone(),
             permissions: permissions(run.brief.permissions),
             git_roots: git_roots(Path::new(&env.worktree)),
-            skep: std::env::current_exe().map_err(|err| err.to_string())?,
+            skep: own_program()?,
         })
         .map_err(|err| chain(&err))?;
     let policy = &run.brief.policy;
@@ -158,6 +158,13 @@ fn permissions(permissions: skep_core::run::Permissions) -> profile::Permissions
         skep_core::run::Permissions::Auto => profile::Permissions::Auto,
         skep_core::run::Permissions::Bypass => profile::Permissions::Bypass,
     }
+}
+
+/// The program that this is; after an upgrade in place, the one that stands there now.
+fn own_program() -> Result<PathBuf, String> {
+    let path = std::env::current_exe().map_err(|err| err.to_string())?;
+    let name = path.to_str().and_then(|name| name.strip_suffix(" (deleted)"));
+    Ok(name.map_or_else(|| path.clone(), PathBuf::from))
 }
 
 /// The folders that git writes when it commits in `worktree`: a sandbox must let the agent write there.

@@ -308,7 +308,7 @@ fn a_fetch_through_a_mirrors_refspec_leaves_the_users_branches_alone() {
 }
 
 #[test]
-fn a_fetch_that_hangs_ends_within_its_time_and_nothing_of_it_lives() {
+fn a_fetch_that_would_ask_for_a_password_or_hangs_ends_within_its_time() {
     let place = Place::new();
     let repo = cloned(&place, &["main"]);
     let (hang, pid) = (place.root().join("hang"), place.root().join("pid"));

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use skep_host::{
-    proc,
+    paths, proc,
     tree::{self, Table},
 };
 
@@ -142,6 +142,10 @@ fn output_of(mut child: Child) -> Output {
 
 fn output(command: &mut Command) -> Output {
     output_of(command.spawn().unwrap())
+}
+
+fn put(path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
+    paths::write_atomically(path.as_ref(), text.as_ref()).unwrap();
 }
 
 /// Reads what a file holds once something is in it.

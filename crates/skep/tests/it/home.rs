@@ -22,9 +22,9 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Settings in which nothing takes longer than a test wants to wait.
 const SETTINGS: &str = "agent = \"scripted\"\n\
-    [limits]\ndisk_free = \"0\"\n\
     [time]\nhealth = \"200ms\"\ngrace = \"300ms\"\n\
-    [retry]\nfirst = \"100ms\"\njitter = 0.0\n";
+    [retry]\nfirst = \"100ms\"\njitter = 0.0\n\
+    [limits]\ndisk_free = \"0\"\n";
 
 /// Waits until `holds`.
 #[track_caller]
@@ -122,11 +122,11 @@ pub(crate) struct Home {
 impl Home {
     /// Makes a home in which nothing ever ran.
     pub(crate) fn new() -> Home {
-        Home::with("")
+        Home::with_limits("")
     }
 
-    /// Makes one with these lines of settings on top of the short times.
-    pub(crate) fn with(settings: &str) -> Home {
+    /// Makes one with these lines in `[limits]`.
+    pub(crate) fn with_limits(limits: &str) -> Home {
         let place = Place::new();
         let at = |name: &str| place.root().join(name).to_str().unwrap().to_owned();
         let vars = [
@@ -141,7 +141,7 @@ impl Home {
         let vars = vars.map(|(name, value)| (name.to_owned(), value)).to_vec();
         let home = Home { place, vars };
         fs::create_dir(home.at("tmp")).unwrap();
-        home.write("c/config.toml", &format!("{SETTINGS}{settings}"));
+        home.write("c/config.toml", &format!("{SETTINGS}{limits}\n"));
         home
     }
 

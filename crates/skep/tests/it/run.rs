@@ -375,7 +375,6 @@ fn without_a_base_the_remotes_default_branch_is_the_base_and_the_record_shows_it
     assert_eq!(place.at(text_of(&run, "worktree")).oid("HEAD~1"), first);
     // What came meanwhile is fetched.
     let second = origin.commit_file("more", "1\n");
-    std::thread::scope(|_| {});
     let run = home.ended("go", &["write a a", "commit a", "say done"], &["--base", "origin/main"]);
     assert!([first, second].contains(&text_of(&run["base"], "oid")), "{run}");
     // A base of one's own.
@@ -402,7 +401,7 @@ fn a_checkout_in_place_has_one_run_at_a_time_and_is_never_reset_or_removed() {
     fs::write(&go, "").unwrap();
     let first = home.wait(&text_of(&first, "id"), "ended");
     let second = home.wait(&text_of(&second, "id"), "ended");
-    assert_eq!((&first["outcome"], &second["outcome"]), (&"completed".into(), &"completed".into()));
+    assert_eq!((&first["outcome"], &second["outcome"]), (&"completed".into(), &"completed".into()), "{second}");
     home.skep(&["close", &text_of(&first, "id"), "--keep-branch"]);
     for (file, text) in [("code", "2\n"), ("mine", "not committed\n"), ("a", "a\n"), ("b", "b\n"), ("c", "c\n")] {
         assert_eq!(repo.read(file), text);
@@ -431,9 +430,7 @@ fn a_run_without_a_repository_works_in_a_folder_of_its_own() {
 
 #[test]
 fn no_more_runs_are_at_work_than_the_limit_allows_and_all_come_to_their_end() {
-    let home = Home::with("[time.x]\n".replace("[time.x]\n", "").as_str());
-    let settings = fs::read_to_string(home.at("c/config.toml")).unwrap();
-    home.write("c/config.toml", &settings.replace("[limits]\n", "[limits]\nruns = 2\n"));
+    let home = Home::with_limits("runs = 2");
     home.repo();
     let prompt = home.script("many", &["write a a", "commit a", "say done"]);
     let runs = home.json(&["run", "many", "--prompt-file", &prompt, "--count", "10", "-d"]);
@@ -448,8 +445,8 @@ fn no_more_runs_are_at_work_than_the_limit_allows_and_all_come_to_their_end() {
     let (mut active, mut most) = (BTreeSet::new(), 0);
     for event in home.events() {
         match event["event"]["event"].as_str() {
-            Some("admitted") => drop(active.insert(event["subject"].clone())),
-            Some("ended" | "requeued") => drop(active.remove(&event["subject"])),
+            Some("admitted") => drop(active.insert(text_of(&event, "subject"))),
+            Some("ended" | "requeued") => drop(active.remove(&text_of(&event, "subject"))),
             _ => {}
         }
         most = most.max(active.len());

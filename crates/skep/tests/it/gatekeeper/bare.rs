@@ -46,7 +46,7 @@ fn no_command_no_task_file_and_no_such_program_are_one_with_a_message() {
 fn the_tasks_text_is_the_last_argument_trimmed_and_its_file_is_gone_after_use() {
     let dir = tempfile::tempdir().unwrap();
     let task = dir.path().join("task");
-    fs::write(&task, " \n do 'this' $(not that)\n and that \n\n").unwrap();
+    put(&task, " \n do 'this' $(not that)\n and that \n\n");
     let printed = output(
         skep()
             .args(["gatekeeper", "--task-file"])
@@ -64,7 +64,7 @@ fn the_tasks_text_is_the_last_argument_trimmed_and_its_file_is_gone_after_use() 
 fn a_task_file_stays_when_the_program_could_not_be_started() {
     let dir = tempfile::tempdir().unwrap();
     let task = dir.path().join("task");
-    fs::write(&task, "precious").unwrap();
+    put(&task, "precious");
     let mut command = skep();
     command.args(["gatekeeper", "--task-file"]).arg(&task).args(["--", "/nowhere/program"]);
     assert_eq!(code(&mut command), Some(1));
@@ -206,7 +206,7 @@ fn a_parents_death_is_noticed_when_another_reaper_takes_its_place() {
         env!("CARGO_BIN_EXE_skep"),
         mark.tree()
     );
-    fs::write(dir.path().join("inner"), &inner).unwrap();
+    put(dir.path().join("inner"), &inner);
     // The outer gatekeeper reaps for all below it, so that nothing here is ever handed to init.
     let outer =
         format!("cd '{}'; sh inner & echo $! >parent; wait; sleep 86400", dir.path().display());
@@ -283,7 +283,7 @@ fn a_tree_that_forks_faster_than_it_can_be_walked_is_ended() {
     kill(child.id(), Signal::TERM);
     let status = end_of(&mut child);
     let left = mark.alive();
-    fs::write(&end, "").unwrap();
+    put(&end, "");
     assert_eq!(left, Vec::<u32>::new());
     assert_eq!(status.code(), Some(137));
 }

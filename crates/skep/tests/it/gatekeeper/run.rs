@@ -49,7 +49,7 @@ impl Attempt {
             },
             spare: Vec::new(),
         };
-        fs::write(path("prompt.md"), "do it\n").unwrap();
+        put(path("prompt.md"), "do it\n");
         Attempt { dir, spec }
     }
 
@@ -58,7 +58,7 @@ impl Attempt {
     }
 
     fn keeper(&self) -> Command {
-        fs::write(self.path("spec.json"), serde_json::to_vec(&self.spec).unwrap()).unwrap();
+        put(self.path("spec.json"), serde_json::to_vec(&self.spec).unwrap());
         let mut command = skep();
         command.env_clear().arg("__keeper").arg(self.dir.path());
         command
@@ -295,7 +295,7 @@ fn a_run_outlives_whoever_started_it_and_its_terminal() {
     parent.kill().unwrap();
     parent.wait().unwrap();
     kill(keeper, Signal::HUP);
-    fs::write(attempt.path("go"), "").unwrap();
+    put(attempt.path("go"), "");
     attempt.wait_for_report("exit");
     assert_eq!(attempt.exit().code, 0);
 }
@@ -394,7 +394,7 @@ fn a_spared_helper_that_keeps_the_output_open_does_not_delay_the_end_and_is_name
             .and_then(|pid| tree::row(*pid))
             .is_some_and(|row| row.comm == "cache-helper")
     });
-    fs::write(attempt.path("go"), "").unwrap();
+    put(attempt.path("go"), "");
     end_of(&mut child);
     assert_eq!(attempt.exit().spared, [format!("cache-helper ({})", mark.alive()[0])]);
     assert!(attempt.journal().iter().any(|line| line["text"] == "bye"));
@@ -409,7 +409,7 @@ fn a_prompt_of_a_mebibyte_meets_an_agent_that_writes_before_it_reads() {
     );
     let prompt = "secret-needle ".repeat(80_000);
     assert!(prompt.len() > 1 << 20);
-    fs::write(attempt.path("prompt.md"), &prompt).unwrap();
+    put(attempt.path("prompt.md"), &prompt);
     let exit = attempt.run();
     assert_eq!(exit.code, 0);
     let journal = attempt.journal();
@@ -435,7 +435,7 @@ fn a_prompt_of_a_mebibyte_meets_an_agent_that_writes_before_it_reads() {
 fn an_agent_that_never_reads_its_prompt_can_still_be_stopped() {
     let mark = Mark::new();
     let attempt = Attempt::new("plain", &format!("exec {}", mark.sleep()));
-    fs::write(attempt.path("prompt.md"), "x".repeat(1 << 20)).unwrap();
+    put(attempt.path("prompt.md"), "x".repeat(1 << 20));
     let mut child = attempt.start();
     mark.wait_for(1);
     attempt.ask(&Control::Stop { epoch: 5, force: false });
@@ -504,7 +504,7 @@ fn an_agents_own_process_controls_no_run_even_when_it_detaches() {
     let asking = r#"use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "no: $!";
         $s->print(qq({"ctl":"stop","epoch":99,"force":true}\n)); $s->flush; print $s->getline;"#;
     let mut attempt = Attempt::new("plain", "");
-    fs::write(attempt.path("ask.pl"), asking).unwrap();
+    put(attempt.path("ask.pl"), asking);
     attempt.spec.argv[2] = format!(
         "setsid env -i /usr/bin/perl ask.pl '{}' >answer 2>&1",
         victim.spec.socket.display()
@@ -559,7 +559,7 @@ fn a_silence_is_reported_once_and_so_is_its_end() {
     attempt.spec.limits.idle_ms = 50;
     let mut child = attempt.start();
     attempt.wait_for_report("silence");
-    fs::write(attempt.path("go"), "").unwrap();
+    put(attempt.path("go"), "");
     end_of(&mut child);
     let kinds = attempt.kinds("reports.jsonl");
     assert_eq!(kinds, ["started", "silence", "heard", "turn_ended", "exit"]);
