@@ -100,6 +100,8 @@ pub struct Place {
     pub exact_branch: bool,
     pub copy: Vec<String>,
     pub link: Vec<String>,
+    /// What of its ignored files is expendable, as patterns of `.gitignore`.
+    pub discard: Vec<String>,
     pub set_up: Option<SetUp>,
     /// How long a fetch before the start may take; 0 for none.
     pub fetch_ms: u64,

@@ -23,6 +23,7 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
+use skep_api::wire::chain;
 use skep_api::{place::Home, wire::Refusal};
 use skep_core::{run::Effect, time::Timestamp};
 use skep_host::{
@@ -35,7 +36,7 @@ use thiserror::Error;
 use crate::{
     board::Board,
     door::{Door, Phase},
-    engine::{Engine, EngineError, Inbox, chain},
+    engine::{Engine, EngineError, Inbox},
     ingest::Ingest,
     perform::Performer,
     reconcile,

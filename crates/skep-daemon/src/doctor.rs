@@ -6,11 +6,12 @@ use std::{collections::BTreeMap, ffi::OsStr, fs, os::unix::fs::MetadataExt, path
 
 use serde::Serialize;
 use skep_api::place::Home;
+use skep_api::wire::chain;
 use skep_harness::profile::{self, Profile};
 use skep_host::{paths, proc::Program, tree};
 use skep_ledger::Reader;
 
-use crate::{config, engine::chain};
+use crate::config;
 
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

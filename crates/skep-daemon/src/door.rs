@@ -16,9 +16,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use skep_api::wire::chain;
 use skep_api::{
     place::Home,
     request::{Ask, Request, RunAsk, TaskAsk},
+    role,
     view::{CloseView, Counts, EventView, Health, ProjectView, RunView, TaskView},
     wire::{self, Answer, Refusal},
 };
@@ -34,7 +36,7 @@ use skep_ledger::Reader;
 
 use crate::{
     board::{Board, Posted},
-    engine::{Inbox, Refused, chain},
+    engine::{Inbox, Refused},
     hands, resolve, why,
 };
 
@@ -285,9 +287,15 @@ impl Door {
         self.wish(&format!("{id}/limits"), Input::Limits(resolved.limits))?;
         let mut ids = Vec::new();
         for (nth, asked) in resolved.briefs.into_iter().enumerate() {
-            ids.push(asked.brief.id.clone());
+            let run = asked.brief.id.clone();
             resolve::keep(&asked, &self.home)?;
-            self.wish(&format!("{id}/{nth}"), Input::Create(Box::new(asked.brief)))?;
+            let created = self.wish(&format!("{id}/{nth}"), Input::Create(Box::new(asked.brief)));
+            if created.is_err() && !self.board.read().fleet.runs.contains_key(&run) {
+                // What stays is a prompt that nobody reads.
+                let _left = std::fs::remove_dir_all(self.home.run(&run));
+            }
+            created?;
+            ids.push(run);
         }
         if !ask.detach {
             for id in &ids {
@@ -460,7 +468,7 @@ impl Door {
             let run = fleet.find_run(text)?;
             let key = format!("{key}/{nth}");
             if dry_run {
-                views.push(close_view(run, hands::close_preview(run, &self.home, keep_branch)));
+                views.push(close_view(run, hands::close::preview(run, &self.home, keep_branch)));
                 continue;
             }
             progress(out, &format!("{}: closing", run.brief.name))?;
@@ -483,7 +491,7 @@ impl Door {
         let fleet = self.board.read().fleet;
         let run = fleet.find_run(text)?;
         if dry_run {
-            return value(&hands::land_preview(run, &self.home, (self.clock)()));
+            return value(&hands::land::preview(run, &self.home, (self.clock)()));
         }
         progress(out, &format!("{}: landing", run.brief.name))?;
         let op = OpId::new(resolve::spell(key));
@@ -648,11 +656,17 @@ fn speaker(fleet: &Fleet, peer: u32) -> Option<String> {
     if line.contains(&std::process::id()) {
         return Some("a script that skep itself runs".to_owned());
     }
-    fleet
+    let known = fleet
         .runs
         .values()
         .find(|run| run.gatekeeper().is_some_and(|keeper| line.contains(&keeper)))
-        .map(|run| run.id().to_string())
+        .map(|run| run.id().to_string());
+    // An agent may be quicker than the record of its gatekeeper.
+    known.or_else(|| line.iter().any(|pid| is_keeper(*pid)).then(|| "a run".to_owned()))
+}
+
+fn is_keeper(pid: u32) -> bool {
+    tree::arguments(pid).is_some_and(|args| args.get(1).is_some_and(|arg| arg == role::KEEPER))
 }
 
 fn may_be_asked_by_a_run(ask: &Ask) -> bool {

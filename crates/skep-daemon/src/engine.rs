@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use skep_api::wire::chain;
 use skep_core::{
     fleet::{Decided, Event, Fleet, Input, Misfit},
     run::{Effect, Rejected},
@@ -196,13 +197,6 @@ impl Engine {
         let mut due = Vec::new();
         let mut replies: Vec<(Sender<Reply>, Reply)> = Vec::new();
         let mut granted: Vec<Sender<Reply>> = Vec::new();
-        if self.fleet.next_wake().is_some_and(|at| at <= now) {
-            let key = format!("tick/{}", self.last + 1);
-            // A tick never carries an answer and is never refused.
-            if let Ok(decided) = self.decide(Input::Tick, now) {
-                self.gather(&key, "clock", now, decided, &mut feds, &mut due);
-            }
-        }
         for next in batch {
             let (key, source, input, reply) = match next {
                 Inbox::Wish { key, source, input, reply } => (key, source, input, Some(reply)),
@@ -222,6 +216,14 @@ impl Engine {
                     Some(reply) => replies.push((reply, Err(Refused::Rejected(rejected)))),
                     None => self.reject(&key, &source, now, &rejected, &mut feds, &mut due),
                 },
+            }
+        }
+        // After what came in: a word that is in the inbox already beats a deadline.
+        if self.fleet.next_wake().is_some_and(|at| at <= now) {
+            let key = format!("tick/{}", self.last + 1);
+            // A tick never carries an answer and is never refused.
+            if let Ok(decided) = self.decide(Input::Tick, now) {
+                self.gather(&key, "clock", now, decided, &mut feds, &mut due);
             }
         }
         let committed =
@@ -393,15 +395,4 @@ fn replay(ledger: &Ledger) -> Result<(Fleet, u64), EngineError> {
 fn kind_of(body: &str) -> String {
     let value: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     value["event"].as_str().unwrap_or("event").to_owned()
-}
-
-/// An error with all its causes, in one line.
-pub fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut cause = err.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
 }

@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use skep_api::wire::chain;
 use skep_api::{
     place::Home,
     spec::{Limits, PromptBy, Spec, VERSION},
@@ -16,8 +17,6 @@ use skep_api::{
 use skep_core::run::Run;
 use skep_harness::profile::{self, Profile};
 use skep_host::paths;
-
-use crate::{engine::chain, hands};
 
 /// Names that every process of a run gets where the asker had them.
 const BASE: &[&str] = &[
@@ -96,7 +95,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         env: run_vars(run, &env.cwd, &asker, &listed, home),
         cwd: PathBuf::from(&env.cwd),
         worktree: run.brief.place.repository.as_ref().map(|_| PathBuf::from(&env.worktree)),
-        lock: hands::lock_file(env),
+        lock: PathBuf::from(&env.lock),
         base_oid: env.base.as_ref().map(|base| base.oid.clone()),
         prompt_file,
         prompt: match launch.prompt {

@@ -23,6 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use skep_api::wire::chain;
 use skep_api::{ctl, place::Home, role, wire};
 use skep_core::{
     fleet,
@@ -37,7 +38,7 @@ use skep_host::{
 
 use crate::{
     board::Board,
-    engine::{Due, Inbox, chain},
+    engine::{Due, Inbox},
     hands::{self, Deed, Done},
     ingest::{Ingest, Watch, read_exit},
     launch,
@@ -263,8 +264,10 @@ impl Performer {
         {
             let mut queues = self.queues();
             let queue = queues.entry(run.id().clone()).or_default();
-            queue.under_way = Some(running.pid());
-            if std::mem::take(&mut queue.cancelled) {
+            // A cancel that came too late for the preparation must not hit what takes it back.
+            let cancellable = matches!(deed, Deed::Prepare { .. });
+            queue.under_way = cancellable.then_some(running.pid());
+            if std::mem::take(&mut queue.cancelled) && cancellable {
                 let _gone = proc::terminate_group(running.pid());
             }
         }
@@ -381,7 +384,7 @@ impl Performer {
             .map(|start| Process { pid: start.gatekeeper.pid, started: start.gatekeeper.started });
         let marks = Marks {
             variable: &format!("SKEP_RUN={}", run.id()),
-            inside: (run.brief.place.env_type == EnvType::Worktree).then(|| Path::new(&env.root)),
+            inside: (run.brief.place.env_type != EnvType::InPlace).then(|| Path::new(&env.root)),
             guard,
         };
         let unknown = match tree::sweep(&marks, grace) {

@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use skep_api::wire::chain;
 use skep_api::{place::Home, request::RunAsk, wire::Refusal};
 use skep_core::{
     fleet::{Fleet, Limits},
@@ -28,7 +29,6 @@ use skep_host::{
 
 use crate::{
     config::{self, ProjectSettings, Settings},
-    engine::chain,
     hands, launch,
 };
 
@@ -85,7 +85,7 @@ pub fn runs(
         place.as_ref().map(|place| set_up(place, &project, &settings)).transpose()?.flatten();
     let approve = approval(ask, place.as_ref(), set_up.as_ref())?;
     let profile = agent(ask, &project, &settings, config)?;
-    let common = Common {
+    let wanted = Wanted {
         ask,
         settings: &settings,
         project: &project,
@@ -109,7 +109,7 @@ pub fn runs(
     }
     for title in &ask.titles {
         for _ in 0..count {
-            briefs.push(brief(&common, title, &format!("{id}/{}", briefs.len()), fleet)?);
+            briefs.push(brief(&wanted, title, &format!("{id}/{}", briefs.len()), fleet)?);
         }
     }
     Ok(Resolved {
@@ -267,12 +267,12 @@ fn git_refusal(err: &git::GitError) -> Refusal {
 
 /// The project of a repository: the one whose sub-directory the asker stands in, else the one for the whole of it.
 fn registered(repo: &Repository, fleet: &Fleet) -> Option<Project> {
-    let common = repo.common_dir.to_str()?;
+    let wanted = repo.common_dir.to_str()?;
     fleet
         .projects
         .values()
         .filter(|project| {
-            project.common_dir == common && repo.sub_dir.starts_with(&project.sub_dir)
+            project.common_dir == wanted && repo.sub_dir.starts_with(&project.sub_dir)
         })
         .max_by_key(|project| project.sub_dir.len())
         .map(|project| project.as_ref().clone())
@@ -452,7 +452,7 @@ fn agent(
     })
 }
 
-struct Common<'a> {
+struct Wanted<'a> {
     ask: &'a RunAsk,
     settings: &'a Settings,
     project: &'a ProjectSettings,
@@ -463,8 +463,8 @@ struct Common<'a> {
     home: &'a Home,
 }
 
-fn brief(common: &Common<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<Asked, Refusal> {
-    let Common { ask, settings, project, place, profile, .. } = common;
+fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<Asked, Refusal> {
+    let Wanted { ask, settings, project, place, profile, .. } = wanted;
     let task = task(title, fleet)?;
     let title = task.map_or(title, |task| task.title.as_str()).trim();
     if title.is_empty() {
@@ -502,7 +502,7 @@ fn brief(common: &Common<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         model: ask.model.clone(),
         surface: surface(ask)?,
         permissions: permissions(ask, settings)?,
-        place: the_place(common, title, task, &id, key)?,
+        place: the_place(wanted, title, task, &id, key)?,
         policy: policy(settings, project),
         id,
     };
@@ -538,13 +538,13 @@ fn prompt(ask: &RunAsk, title: &str, task: Option<&Task>) -> String {
 }
 
 fn the_place(
-    common: &Common<'_>,
+    wanted: &Wanted<'_>,
     title: &str,
     task: Option<&Task>,
     id: &RunId,
     key: &str,
 ) -> Result<Place, Refusal> {
-    let Common { ask, settings, project, place, env_type, set_up, home, .. } = common;
+    let Wanted { ask, settings, project, place, env_type, set_up, home, .. } = wanted;
     let user = ask.env.get("USER").or_else(|| ask.env.get("LOGNAME")).cloned().unwrap_or_default();
     let short: String = id.tail().chars().take(6).collect();
     let branch = match &ask.branch {
@@ -560,7 +560,7 @@ fn the_place(
             &settings.branch,
             &Parts {
                 slug: &text::slug(title),
-                name: common.ask.name.as_deref().unwrap_or_default(),
+                name: wanted.ask.name.as_deref().unwrap_or_default(),
                 short: &short,
                 task: task.map(|task| task.id.tail()).unwrap_or_default(),
                 user: &user,
@@ -600,6 +600,7 @@ fn the_place(
         exact_branch: ask.branch.is_some(),
         copy: project.files.copy.clone(),
         link: project.files.link.clone(),
+        discard: project.files.discard.clone(),
         set_up: if *env_type == EnvType::Worktree { set_up.clone() } else { None },
         fetch_ms: millis(settings.time.fetch),
         sign: project.sign,

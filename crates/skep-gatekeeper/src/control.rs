@@ -46,16 +46,14 @@ pub fn serve(socket: &Path, answer: impl Fn(Control) -> Answer + Send + 'static)
 fn converse(caller: &UnixStream, answer: &impl Fn(Control) -> Answer) -> io::Result<()> {
     caller.set_read_timeout(Some(PATIENCE))?;
     caller.set_write_timeout(Some(PATIENCE))?;
-    let said = match refusal(caller)? {
-        Some(refused) => refused,
-        None => match wire::receive(&mut BufReader::with_capacity(1024, caller)) {
-            Ok(Some(control)) => answer(control),
-            Ok(None) => return Ok(()),
-            Err(err) if err.kind() == io::ErrorKind::InvalidData => {
-                refuse("control-unknown", err.to_string())
-            }
-            Err(err) => return Err(err),
-        },
+    // Read even from one who is not heard: a socket closed over unread words takes the answer with it.
+    let asked = wire::receive(&mut BufReader::with_capacity(1024, caller));
+    let said = match (refusal(caller)?, asked) {
+        (Some(refused), _) => refused,
+        (None, Ok(Some(control))) => answer(control),
+        (None, Ok(None)) => return Ok(()),
+        (None, Err(err)) if err.kind() == io::ErrorKind::InvalidData => refuse("control-unknown", err.to_string()),
+        (None, Err(err)) => return Err(err),
     };
     wire::send(&mut &*caller, &said)
 }

@@ -873,15 +873,7 @@ fn occupy(ask: &Prepare, root: &Path, top: &Path) -> Result<(), Cause> {
             LockError::Held { .. } => busy(there.as_ref().map(|place| place.run.clone())),
             other @ LockError::Io { .. } => other.into(),
         })?;
-    // Read again: only now does nobody else write it.
-    if let Some(place) = read_place(&record)?
-        && place.root != root
-        && read_owner(&place.root)?.is_some_and(|owner| {
-            owner.state != State::Released && owner.checkout.as_deref() == Some(top)
-        })
-    {
-        return Err(busy(Some(place.run)));
-    }
+    // The lock is free, so nothing of the one that stood here lives; its env lets go of its own record only.
     let place = Place { root: root.to_owned(), run: ask.run.clone(), checkout: top.to_owned() };
     let bytes = serde_json::to_vec(&place).map_err(|error| Cause::Io {
         what: "write",

@@ -2,11 +2,11 @@
 //!
 //! **Invariant:** does not know what a run is.
 
-pub mod paths;
-pub mod lock;
-pub mod proc;
-pub mod tree;
-pub mod git;
-pub mod worktree;
-pub mod salvage;
 pub mod env;
+pub mod git;
+pub mod lock;
+pub mod paths;
+pub mod proc;
+pub mod salvage;
+pub mod tree;
+pub mod worktree;

@@ -71,7 +71,11 @@ impl From<Lock> for OwnedFd {
 /// Errors: [`LockError::Held`] at once when another holds it.
 pub fn hold(path: &Path) -> Result<Lock, LockError> {
     let file = open(path)?;
-    if try_hold(&file, path)? { Ok(Lock { file }) } else { Err(LockError::Held { path: path.to_owned() }) }
+    if try_hold(&file, path)? {
+        Ok(Lock { file })
+    } else {
+        Err(LockError::Held { path: path.to_owned() })
+    }
 }
 
 /// Takes the lock at `path`, waiting for it as long as it takes.

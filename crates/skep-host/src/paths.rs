@@ -81,9 +81,11 @@ pub fn sync_parent(path: &Path) -> Result<(), PathError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    File::open(parent)
-        .and_then(|dir| dir.sync_all())
-        .map_err(|source| PathError::Io { doing: "sync", path: parent.to_owned(), source })
+    File::open(parent).and_then(|dir| dir.sync_all()).map_err(|source| PathError::Io {
+        doing: "sync",
+        path: parent.to_owned(),
+        source,
+    })
 }
 
 /// Makes the folder `path`, and those above it that are missing, so that only its owner may enter.
@@ -111,7 +113,11 @@ pub fn free_bytes(path: &Path) -> Result<u64, PathError> {
     let standing = path.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
     match rustix::fs::statvfs(standing) {
         Ok(disk) => Ok(disk.f_bavail.saturating_mul(disk.f_frsize)),
-        Err(err) => Err(PathError::Io { doing: "ask for the free space of", path: standing.to_owned(), source: err.into() }),
+        Err(err) => Err(PathError::Io {
+            doing: "ask for the free space of",
+            path: standing.to_owned(),
+            source: err.into(),
+        }),
     }
 }
 
@@ -119,7 +125,8 @@ pub fn free_bytes(path: &Path) -> Result<u64, PathError> {
 pub fn crash_point(name: &str) {
     if cfg!(debug_assertions) && crash_wanted().is_some_and(|wanted| wanted == name) {
         // Nothing may run after this, no handler and no destructor.
-        let _dead = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        let _dead =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
 }
 

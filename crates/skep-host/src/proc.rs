@@ -119,8 +119,12 @@ impl Program {
     }
 
     #[must_use]
-    pub fn envs<N: AsRef<OsStr>, V: AsRef<OsStr>>(mut self, vars: impl IntoIterator<Item = (N, V)>) -> Program {
-        self.env.extend(vars.into_iter().map(|(n, v)| (n.as_ref().to_owned(), v.as_ref().to_owned())));
+    pub fn envs<N: AsRef<OsStr>, V: AsRef<OsStr>>(
+        mut self,
+        vars: impl IntoIterator<Item = (N, V)>,
+    ) -> Program {
+        self.env
+            .extend(vars.into_iter().map(|(n, v)| (n.as_ref().to_owned(), v.as_ref().to_owned())));
         self
     }
 
@@ -223,10 +227,16 @@ impl Running {
         }
         let status = self.child.wait().map_err(pipe)?;
         let bytes = |handle: Option<Collecting>| match handle {
-            Some(handle) => handle.join().unwrap_or_else(|_| Err(std::io::Error::other("reader panicked"))),
+            Some(handle) => {
+                handle.join().unwrap_or_else(|_| Err(std::io::Error::other("reader panicked")))
+            }
             None => Ok(Vec::new()),
         };
-        Ok(Output { status, stdout: bytes(self.stdout).map_err(pipe)?, stderr: bytes(self.stderr).map_err(pipe)? })
+        Ok(Output {
+            status,
+            stdout: bytes(self.stdout).map_err(pipe)?,
+            stderr: bytes(self.stderr).map_err(pipe)?,
+        })
     }
 }
 
@@ -275,7 +285,8 @@ pub fn spawn_detached_with<N: AsRef<OsStr>, V: AsRef<OsStr>>(
 /// Asks the process group that `leader` leads to end.
 pub fn terminate_group(leader: u32) -> io::Result<()> {
     let group = i32::try_from(leader).ok().and_then(Pid::from_raw);
-    let group = group.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a process group"))?;
+    let group =
+        group.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a process group"))?;
     Ok(kill_process_group(group, Signal::TERM)?)
 }
 
@@ -308,7 +319,8 @@ impl AsFd for Signals {
 /// Waits until one of the descriptors is readable (or its other end is gone), at most `wait`; none waits for ever.
 /// Returns which are.
 pub fn wait_readable(fds: &[BorrowedFd<'_>], wait: Option<Duration>) -> io::Result<Vec<bool>> {
-    let mut polled: Vec<PollFd<'_>> = fds.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+    let mut polled: Vec<PollFd<'_>> =
+        fds.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
     let wait = wait.map(|wait| Timespec {
         tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(wait.subsec_nanos()),

@@ -125,7 +125,12 @@ impl Table {
 /// Returns the living processes that descend from `pid`.
 pub fn descendants(pid: u32) -> io::Result<Vec<Process>> {
     let table = Table::read()?;
-    Ok(table.descendants(pid).into_iter().filter(|row| !row.zombie).map(|row| row.process).collect())
+    Ok(table
+        .descendants(pid)
+        .into_iter()
+        .filter(|row| !row.zombie)
+        .map(|row| row.process)
+        .collect())
 }
 
 /// Returns the pids above `pid`, nearest first, without walking all of `/proc`.
@@ -165,7 +170,8 @@ pub fn identity(pid: u32) -> Option<Process> {
 /// Returns the arguments of `pid`, the program's name first; empty for a zombie, none where it cannot be asked.
 pub fn arguments(pid: u32) -> Option<Vec<OsString>> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let mut arguments: Vec<OsString> = line.split(|byte| *byte == 0).map(|arg| OsString::from_vec(arg.to_vec())).collect();
+    let mut arguments: Vec<OsString> =
+        line.split(|byte| *byte == 0).map(|arg| OsString::from_vec(arg.to_vec())).collect();
     // Each argument is ended, not parted, by a zero.
     arguments.pop();
     Some(arguments)
@@ -284,8 +290,9 @@ pub fn sweep(marks: &Marks<'_>, grace: Duration) -> io::Result<Vec<Process>> {
 
 fn has_variable(pid: u32, variable: &str) -> bool {
     // What we may not read runs as somebody else; we could not signal it either.
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes()))
+    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
+        environ.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes())
+    })
 }
 
 fn in_session(row: &Row, guard: Option<Process>) -> bool {
@@ -322,23 +329,27 @@ fn pid_of(process: Process) -> io::Result<Pid> {
 
 fn is_gone(err: &io::Error) -> bool {
     // A process that ends while its file is read gives ESRCH.
-    err.kind() == io::ErrorKind::NotFound || err.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+    err.kind() == io::ErrorKind::NotFound
+        || err.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
 
 /// Whether `/proc` would show `pid` if it lived: it is mounted, and nothing hides there.
 fn proc_shows(pid: u32) -> bool {
     let mounted = fs::metadata("/proc/self/stat").is_ok_and(|found| found.ino() != 0);
-    let hidden = i32::try_from(pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)));
+    let hidden = i32::try_from(pid).ok().and_then(Pid::from_raw).is_some_and(|pid| {
+        !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+    });
     mounted && !hidden
 }
 
 fn read_row(pid: u32) -> io::Result<Row> {
     let stat = fs::read(format!("/proc/{pid}/stat"))?;
-    parse_row(pid, &String::from_utf8_lossy(&stat))
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat reads like no process")))
+    parse_row(pid, &String::from_utf8_lossy(&stat)).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("/proc/{pid}/stat reads like no process"),
+        )
+    })
 }
 
 /// Reads one line of `/proc/PID/stat`; the name in brackets may hold anything, brackets too.

@@ -6,7 +6,8 @@
 use std::{
     ffi::OsString,
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Stdio},
     sync::mpsc,
@@ -26,6 +27,7 @@ pub struct Lab {
     home: TempDir,
     cache: PathBuf,
     server: Child,
+    address: String,
     /// The server ends when this does, even after a kill -9 of the test.
     _tie: ChildStdin,
 }
@@ -49,12 +51,25 @@ impl Lab {
             tempfile::Builder::new().prefix("skep-lab-").tempdir().expect("a temporary folder");
         let (server, tie, address) = serve(home.path());
         settle(home.path(), agent, &format!("http://{address}/s/{script}/v1"));
-        Some(Lab { home, cache, server, _tie: tie })
+        Some(Lab { home, cache, server, address, _tie: tie })
     }
 
     /// Returns the home of the agents.
     pub fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// Lets every model call go on that waits, or will wait, at the gate `name`.
+    pub fn open_gate(&self, name: &str) {
+        let request = format!(
+            "POST /_gate/{name} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            self.address
+        );
+        let mut stream = TcpStream::connect(&self.address).expect("the model server listens");
+        stream.write_all(request.as_bytes()).expect("it takes the request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        assert!(answer.contains(" 200 "), "{answer}");
     }
 
     /// Returns the whole environment of an agent: its program on the PATH, its home, the scripted model.

@@ -131,7 +131,7 @@ impl Skep {
             .hint("start it from a shell of your own: skep daemon start"));
         }
         paths::create_private_dir(self.home.root())
-            .map_err(|err| CliError::error(err.slug(), skep_daemon::engine::chain(&err)))?;
+            .map_err(|err| CliError::error(err.slug(), skep_api::wire::chain(&err)))?;
         let log = File::options().create(true).append(true).open(self.home.daemon_log())?;
         let mut child = proc::command("/proc/self/exe")
             .arg0("skep")

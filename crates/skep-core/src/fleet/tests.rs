@@ -172,21 +172,26 @@ fn after(limits: Limits, script: &str) -> Fleet {
 
 #[test]
 fn a_run_goes_when_a_slot_is_free_and_in_the_order_of_asking() {
-    check(ONE, "0 create a, 1 create b, 2 create c, 3 a prepared, 4 a started, 9 a exit 7, 10 b stop, 11 b prepared", "
-0 create a     a preparing, env preparing; Prepare
+    check(
+        ONE,
+        "0 create c, 1 create b, 2 create a, 3 c prepared, 4 c started, 9 c exit 7, 10 b stop, 11 b prepared",
+        "
+0 create c     c preparing, env preparing; Prepare
 1 create b     b queued
-2 create c     c queued
-3 a prepared   a starting, env held; Start
-4 a started    a running
-9 a exit 7     a ended (failed: agent-exit) | b preparing, env preparing; Prepare
+2 create a     a queued
+3 c prepared   c starting, env held; Start
+4 c started    c running
+9 c exit 7     c ended (failed: agent-exit) | b preparing, env preparing; Prepare
 10 b stop      b preparing, unwanted; CancelPrepare
-11 b prepared  b ended (stopped: stopped-by-person), env undoing; Undo | c preparing, env preparing; Prepare");
+11 b prepared  b ended (stopped: stopped-by-person), env undoing; Undo | a preparing, env preparing; Prepare",
+    );
 }
 
 #[test]
 fn of_fifty_claims_on_two_slots_never_more_than_two_are_active() {
     let mut fleet = fleet(TWO);
-    let names: Vec<String> = (0..50).map(|n| format!("n{}{}", n / 10, n % 10)).collect();
+    // Their ids are in the other order: it is the asking that counts.
+    let names: Vec<String> = (0..50).rev().map(|n| format!("n{}{}", n / 10, n % 10)).collect();
     let active = |fleet: &Fleet| fleet.runs.values().filter(|run| run.is_living()).count();
     for name in &names {
         play(&mut fleet, &format!("0 create {name}"));
@@ -758,6 +763,13 @@ fn a_name_means_the_run_that_holds_it_else_the_last_that_held_it() {
     play(&mut fleet, "20 b close 2");
     play(&mut fleet, "21 b op 2 closed");
     assert_eq!(fleet.find_run("a").unwrap().id(), &id("b"), "the last of two that held it");
+}
+
+#[test]
+fn a_name_that_went_back_to_an_older_run_means_the_older_run() {
+    let fleet =
+        after(ONE, "0 create x, 0 create a, 1 a stop, 2 create b called a, 3 b stop, 4 a again");
+    assert_eq!(fleet.find_run("a").unwrap().id(), &id("a"));
 }
 
 #[test]

@@ -86,19 +86,10 @@ fn a_fault_of_the_environment_is_tried_again_with_growing_patience_and_then_fail
 }
 
 #[test]
-fn a_preparation_that_holds_makes_the_next_faults_count_anew() {
-    check(
-        "0 admit, 1 prepare-failed environment disk, 6 admit, 7 prepared, 8 stop, 9 exit 0 forced, 10 again, 11 admit",
-        "
-0 admit                            preparing, env preparing; Prepare
-1 prepare-failed environment disk  queued until 6, env none; Undo
-6 admit                            preparing, env preparing; Prepare
-7 prepared                         starting, env held; Start
-8 stop                             stopping (Person); Stop
-9 exit 0 forced                    ended (stopped: stopped-by-person)
-10 again                           queued, attempt 2
-11 admit                           starting; Start",
-    );
+fn a_preparation_that_holds_ends_the_row_of_faults() {
+    let failed = "0 admit, 1 prepare-failed environment disk";
+    assert_eq!(after(brief("amber"), failed).faults, 1);
+    assert_eq!(after(brief("amber"), &format!("{failed}, 6 admit, 7 prepared")).faults, 0);
 }
 
 #[test]

@@ -99,6 +99,7 @@ fn create() -> Input {
             exact_branch: false,
             copy: Vec::new(),
             link: Vec::new(),
+            discard: Vec::new(),
             set_up: None,
             fetch_ms: 0,
             sign: false,

@@ -578,13 +578,15 @@ fn in_place_one_run_at_a_time_works_in_a_checkout_and_nothing_of_it_is_reset_or_
     assert_eq!((one.worktree.as_path(), one.branch.as_deref()), (yard.repo().path(), Some("main")));
     let from_below =
         Prepare { repository: Some(yard.repo().path().join("pkg")), ..in_place(&yard, 2) };
+    let living = lock::hold(&one.lock).unwrap();
     let error = yard.prepare(&from_below).unwrap_err();
     assert_eq!(error.slug(), "env-busy");
     assert!(error.cause.to_string().contains("run_1"), "{}", error.cause);
     assert!(!yard.place.root().join("env/key-of-env-02").exists());
-    undo(&yard.git(), &yard.locks(), &one.root, Ran::Agent).unwrap();
+    drop(living);
     let two = yard.prepare(&from_below).unwrap();
     assert_eq!(one.lock, two.lock);
+    undo(&yard.git(), &yard.locks(), &one.root, Ran::Agent).unwrap();
     let _held = lock::hold(&two.lock).unwrap();
     assert_eq!(yard.prepare(&in_place(&yard, 3)).unwrap_err().slug(), "env-busy");
     let after = contents(yard.repo().path());

@@ -39,7 +39,10 @@ fn a_waiter_gets_the_lock_when_it_is_let_go() {
             drop(lock);
         }
     });
-    assert!(heard.recv_timeout(Duration::from_millis(50)).is_err(), "it waits while the lock is held");
+    assert!(
+        heard.recv_timeout(Duration::from_millis(50)).is_err(),
+        "it waits while the lock is held"
+    );
     drop(first);
     heard.recv_timeout(Duration::from_secs(10)).unwrap();
     waiting.join().unwrap();

@@ -14,7 +14,11 @@ fn a_written_file_replaces_the_old_one_whole_and_leaves_no_draft() {
     let held_open = fs::File::open(&path).unwrap();
     write_atomically(&path, b"second").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"second");
-    assert_eq!(io::read_to_string(held_open).unwrap(), "a long first version", "a reader keeps the whole old file");
+    assert_eq!(
+        io::read_to_string(held_open).unwrap(),
+        "a long first version",
+        "a reader keeps the whole old file"
+    );
     assert_eq!(mode(&path), 0o600);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }

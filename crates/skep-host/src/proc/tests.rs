@@ -8,7 +8,8 @@ fn a_detached_program_writes_to_its_log_and_leads_a_group_of_its_own() {
     let log = dir.path().join("log");
     let script = "pwd; env | grep -v ^PWD= | grep -v ^SHLVL= | grep -v ^_=; cat; cut -d' ' -f5 /proc/$$/stat; exit 3";
     crate::paths::write_atomically(&log, b"before\n").unwrap();
-    let pid = spawn_detached(Path::new("/bin/sh"), &["-c".as_ref(), script.as_ref()], &log).unwrap();
+    let pid =
+        spawn_detached(Path::new("/bin/sh"), &["-c".as_ref(), script.as_ref()], &log).unwrap();
     let i = i32::try_from(pid).unwrap();
     // Its reaper takes it away; until then the pid stands.
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -20,7 +21,11 @@ fn a_detached_program_writes_to_its_log_and_leads_a_group_of_its_own() {
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("before"));
     assert_eq!(lines.next(), Some("/"));
-    assert_eq!(lines.next(), Some(pid.to_string().as_str()), "an empty environment, no input, its own group");
+    assert_eq!(
+        lines.next(),
+        Some(pid.to_string().as_str()),
+        "an empty environment, no input, its own group"
+    );
     assert_eq!(lines.next(), None);
 }
 

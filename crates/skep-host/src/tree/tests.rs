@@ -45,7 +45,11 @@ fn a_living_process_is_alive_and_a_zombie_is_dead() {
     drop(script.0.stdin.take());
     // Readable once it has ended; nobody has reaped it then.
     proc::wait_readable(&[std::os::fd::AsFd::as_fd(&fd)], Some(Duration::from_secs(10))).unwrap();
-    assert_eq!(fs::read_to_string(format!("/proc/{}/comm", process.pid)).unwrap().trim(), "sh", "the zombie stands");
+    assert_eq!(
+        fs::read_to_string(format!("/proc/{}/comm", process.pid)).unwrap().trim(),
+        "sh",
+        "the zombie stands"
+    );
     assert_eq!(probe(process), Probe::Dead);
     assert!(open(process).unwrap().is_none());
     assert!(!signal(process, Signal::KILL).unwrap());
@@ -71,7 +75,10 @@ fn a_pid_that_nobody_has_is_dead_and_no_pid_at_all_is_unknown() {
     };
     assert_eq!(probe(process), Probe::Dead);
     assert_eq!(identity(process.pid), None);
-    assert!(signal(Process { pid: 0, started: 0 }, Signal::KILL).is_err(), "never a group by accident");
+    assert!(
+        signal(Process { pid: 0, started: 0 }, Signal::KILL).is_err(),
+        "never a group by accident"
+    );
 }
 
 #[test]
@@ -86,7 +93,8 @@ fn a_name_that_holds_brackets_and_spaces_is_read_whole() {
 
 #[test]
 fn a_process_whose_first_thread_ended_is_no_zombie() {
-    let stat = |threads| format!("42 (x) Z 7 40 39 0 0 4194304 1 2 3 4 5 6 7 8 20 0 {threads} 0 999 1");
+    let stat =
+        |threads| format!("42 (x) Z 7 40 39 0 0 4194304 1 2 3 4 5 6 7 8 20 0 {threads} 0 999 1");
     assert!(parse_row(42, &stat(1)).unwrap().zombie);
     assert!(!parse_row(42, &stat(3)).unwrap().zombie);
 }
@@ -95,7 +103,8 @@ fn a_process_whose_first_thread_ended_is_no_zombie() {
 fn descendants_are_found_through_sessions_of_their_own_and_ancestors_lead_back() {
     let script = Script::ready("setsid sh -c 'sleep 1000 & echo ready; wait' & wait", plain);
     let below = Table::read().unwrap();
-    let names: Vec<&str> = below.descendants(script.0.id()).iter().map(|row| row.comm.as_str()).collect();
+    let names: Vec<&str> =
+        below.descendants(script.0.id()).iter().map(|row| row.comm.as_str()).collect();
     assert_eq!(names, ["sh", "sleep"]);
     let sleep = below.descendants(script.0.id())[1].process;
     assert!(descendants(std::process::id()).unwrap().contains(&sleep));
@@ -158,7 +167,8 @@ fn whoever_stands_in_a_folder_is_found_there_even_when_the_folder_is_gone() {
 fn a_sweep_leaves_alone_what_another_living_program_started_in_the_folder() {
     let dir = tempfile::tempdir().unwrap();
     // An editor, say, that stands elsewhere, with a server of its own in the folder.
-    let script = format!("(cd '{}' && exec sh -c 'echo ready; sleep 1000') & wait", dir.path().display());
+    let script =
+        format!("(cd '{}' && exec sh -c 'echo ready; sleep 1000') & wait", dir.path().display());
     let editor = Script::ready(&script, plain);
     let guard = Some(Process { pid: u32::MAX, started: 0 });
     let marks = Marks { variable: "SKEP_TEST_MARK=nobody", inside: Some(dir.path()), guard };
@@ -173,7 +183,8 @@ fn a_sweep_leaves_alone_what_another_living_program_started_in_the_folder() {
 fn a_sweep_finds_what_is_left_of_a_lost_guards_session_whatever_it_scrubbed() {
     let dir = tempfile::tempdir().unwrap();
     let pid_file = dir.path().join("pid");
-    let script = format!("env -i /bin/sleep 1000 & echo $! >'{}'; echo ready; read x", pid_file.display());
+    let script =
+        format!("env -i /bin/sleep 1000 & echo $! >'{}'; echo ready; read x", pid_file.display());
     let mut guard = proc::command("setsid")
         .args(["--wait", "sh", "-c", &script])
         .current_dir("/")

@@ -14,7 +14,7 @@ use crate::{
 
 pub(super) fn config(skep: &Skep, verb: Config) -> Outcome {
     let refuse = |err: config::ConfigError| {
-        CliError::error(err.slug(), skep_daemon::engine::chain(&err)).hint("skep config show")
+        CliError::error(err.slug(), skep_api::wire::chain(&err)).hint("skep config show")
     };
     match verb {
         Config::Path => skep.out.line(&config::user_file(&skep.config).to_string_lossy())?,

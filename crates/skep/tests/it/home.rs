@@ -220,7 +220,11 @@ impl Home {
             .unwrap_or_else(|err| panic!("skep {args:?}: {err}"));
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("what skep says is UTF-8");
         Said {
-            code: output.status.code().or(output.status.signal().map(|signal| 128 + signal)).unwrap(),
+            code: output
+                .status
+                .code()
+                .or(output.status.signal().map(|signal| 128 + signal))
+                .unwrap(),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
         }
@@ -313,13 +317,18 @@ impl Home {
         let ours = |pid: u32| {
             let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
             let cwd = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
-            names(&read("cmdline")) || names(&read("environ")) || names(cwd.as_os_str().as_encoded_bytes())
+            names(&read("cmdline"))
+                || names(&read("environ"))
+                || names(cwd.as_os_str().as_encoded_bytes())
         };
         table
             .rows()
-            .filter(|row| !row.zombie && row.process.pid != std::process::id() && ours(row.process.pid))
+            .filter(|row| {
+                !row.zombie && row.process.pid != std::process::id() && ours(row.process.pid)
+            })
             .map(|row| {
-                let line = fs::read(format!("/proc/{}/cmdline", row.process.pid)).unwrap_or_default();
+                let line =
+                    fs::read(format!("/proc/{}/cmdline", row.process.pid)).unwrap_or_default();
                 (row.process.pid, String::from_utf8_lossy(&line).replace('\0', " "))
             })
             .collect()

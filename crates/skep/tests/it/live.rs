@@ -1,5 +1,7 @@
 //! Live agents under the real guards. They run only where the suite asks for them; see `skep_testkit::lab`.
 
+mod fleet;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Lines, Write},

@@ -14,7 +14,11 @@ use crate::home::{Home, Said, eventually, lives, pid_of, text_of};
 
 /// What a launch may leave in a repository.
 fn traces(repo: &Repo<'_>) -> (Vec<String>, String, String) {
-    (repo.git(&["for-each-ref"]).lines().map(str::to_owned).collect(), repo.git(&["worktree", "list"]), repo.status())
+    (
+        repo.git(&["for-each-ref"]).lines().map(str::to_owned).collect(),
+        repo.git(&["worktree", "list"]),
+        repo.status(),
+    )
 }
 
 /// What a launch may leave in a home.
@@ -72,11 +76,22 @@ fn a_task_that_a_live_run_holds_is_refused_by_name_and_nothing_changes() {
     let task = text_of(&home.json(&["task", "add", "Add a greeting"]), "id");
     let prompt = home.script("held", &["hang"]);
     let holder = text_of(&home.json(&["run", &task, "--prompt-file", &prompt]), "id");
-    let before = (traces(&repo), places(&home), home.json(&["ls", "--all"]), home.json(&["task", "show", &task]));
-    let error = home.skep(&["--json", "run", &task, "--prompt-file", &prompt]).refused(1, "task-held");
+    let before = (
+        traces(&repo),
+        places(&home),
+        home.json(&["ls", "--all"]),
+        home.json(&["task", "show", &task]),
+    );
+    let error =
+        home.skep(&["--json", "run", &task, "--prompt-file", &prompt]).refused(1, "task-held");
     assert!(text_of(&error, "message").contains(&holder), "{error}");
     assert!(error["hints"].to_string().contains(&holder), "{error}");
-    let after = (traces(&repo), places(&home), home.json(&["ls", "--all"]), home.json(&["task", "show", &task]));
+    let after = (
+        traces(&repo),
+        places(&home),
+        home.json(&["ls", "--all"]),
+        home.json(&["task", "show", &task]),
+    );
     assert_eq!(before, after);
 }
 
@@ -121,7 +136,10 @@ fn a_task_that_is_completed_is_refused_and_one_that_failed_may_be_tried_again() 
 fn an_agent_whose_program_is_missing_is_refused_and_leaves_nothing() {
     let home = Home::new();
     let repo = home.repo();
-    home.write("c/agents/ghost.toml", "protocol = \"plain\"\nprogram = \"no-such-program\"\nprompt = \"none\"\n");
+    home.write(
+        "c/agents/ghost.toml",
+        "protocol = \"plain\"\nprogram = \"no-such-program\"\nprompt = \"none\"\n",
+    );
     home.json(&["project", "add", "."]);
     let before = (traces(&repo), places(&home));
     home.skep(&["--json", "run", "fix it", "--agent", "ghost"]).refused(2, "agent-missing");
@@ -137,11 +155,16 @@ fn an_agent_that_cannot_be_started_leaves_no_branch_no_worktree_and_no_env() {
     // It is there and may be executed; only the kernel finds out that it cannot be.
     let program = home.write("broken", "#!/no/such/interpreter\n");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    home.write("c/agents/broken.toml", &format!("protocol = \"plain\"\nprogram = \"{program}\"\nprompt = \"none\"\n"));
+    home.write(
+        "c/agents/broken.toml",
+        &format!("protocol = \"plain\"\nprogram = \"{program}\"\nprompt = \"none\"\n"),
+    );
     let before = traces(&repo);
     let run = home.skep(&["--json", "run", "fix it", "--agent", "broken"]).json(4);
     assert_eq!((&run["outcome"], &run["reason"]), (&"failed".into(), &"start".into()), "{run}");
-    eventually("what was made is taken back", || home.listed(&text_of(&run, "id"))["env_state"] == "none");
+    eventually("what was made is taken back", || {
+        home.listed(&text_of(&run, "id"))["env_state"] == "none"
+    });
     assert_eq!(traces(&repo), before);
     assert_eq!(fs::read_dir(home.root().join("env")).unwrap().count(), 0);
     home.no_agents();
@@ -185,14 +208,18 @@ fn in_a_projects_sub_directory_the_agent_starts_there_and_the_nearest_set_up_ran
     let repo = home.repo();
     for (dir, word) in [("", "root"), ("pkg/", "near"), ("other/", "other")] {
         let file = format!("{dir}.worktree-setup");
-        repo.write(&file, &format!("#!/bin/sh\necho {word} > set-up\npwd >> set-up\nenv > set-up.env\n"));
+        repo.write(
+            &file,
+            &format!("#!/bin/sh\necho {word} > set-up\npwd >> set-up\nenv > set-up.env\n"),
+        );
         fs::set_permissions(repo.path().join(file), fs::Permissions::from_mode(0o755)).unwrap();
     }
     repo.commit_file("pkg/a/code", "1\n");
     let project = home.json(&["project", "add", "pkg/a", "--name", "a"]);
     assert_eq!(project["sub_dir"], "pkg/a");
     let run = home.run("sub", &["write here x", "hang"], &["--project", "a", "--yes"]);
-    let (worktree, cwd) = (PathBuf::from(text_of(&run, "worktree")), PathBuf::from(text_of(&run, "cwd")));
+    let (worktree, cwd) =
+        (PathBuf::from(text_of(&run, "worktree")), PathBuf::from(text_of(&run, "cwd")));
     assert_eq!(cwd, worktree.join("pkg/a"));
     assert_eq!(fs::read_link(format!("/proc/{}/cwd", pid_of(&run, "pid"))).unwrap(), cwd);
     eventually("the agent wrote where it stands", || cwd.join("here").exists());
@@ -208,7 +235,8 @@ fn a_set_up_runs_only_as_it_was_approved() {
     let repo = home.repo();
     let script = |text: &str| {
         repo.write(".worktree-setup", text);
-        fs::set_permissions(repo.path().join(".worktree-setup"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(repo.path().join(".worktree-setup"), fs::Permissions::from_mode(0o755))
+            .unwrap();
         repo.commit("set-up");
     };
     script("#!/bin/sh\ntouch one\n");
@@ -234,8 +262,12 @@ fn a_set_up_runs_only_as_it_was_approved() {
 fn a_set_up_that_fails_stops_the_launch_keeps_its_output_and_is_taken_back() {
     let home = Home::new();
     let repo = home.repo();
-    repo.write(".worktree-setup", "#!/bin/sh\necho half; echo the well is dry >&2; touch half\nexit 1\n");
-    fs::set_permissions(repo.path().join(".worktree-setup"), fs::Permissions::from_mode(0o755)).unwrap();
+    repo.write(
+        ".worktree-setup",
+        "#!/bin/sh\necho half; echo the well is dry >&2; touch half\nexit 1\n",
+    );
+    fs::set_permissions(repo.path().join(".worktree-setup"), fs::Permissions::from_mode(0o755))
+        .unwrap();
     repo.commit("set-up");
     let before = traces(&repo);
     let prompt = home.script("go", &["write a a", "commit a", "say done"]);
@@ -246,25 +278,31 @@ fn a_set_up_that_fails_stops_the_launch_keeps_its_output_and_is_taken_back() {
     let id = text_of(&run, "id");
     assert_eq!((&run["outcome"], &run["reason"]), (&"failed".into(), &"set-up".into()), "{run}");
     assert!(!home.kinds(&id).contains(&"started".to_owned()), "the agent was launched");
-    eventually("what was made is taken back", || home.listed(&id)["env_state"] == "none");
+    assert_eq!(home.listed(&id)["env_state"], "none");
     assert_eq!(traces(&repo), before);
     assert_eq!(fs::read_dir(home.root().join("env")).unwrap().count(), 0);
     // What it said stays, all of it.
     let show = home.skep(&["show", &id]).ok() + &home.skep(&["why", &id]).ok();
     assert!(show.contains("the well is dry"), "{show}");
+    let log = fs::read_to_string(home.root().join("runs").join(&id).join("setup.log")).unwrap();
+    assert!(log.contains("half") && log.contains("the well is dry"), "{log}");
 }
 
 #[test]
 fn a_set_up_that_may_fail_is_told_and_the_agent_is_launched() {
     let home = Home::new();
     let repo = home.repo();
-    repo.write(".skep/project.toml", "[setup]\nrun = \"echo the well is dry; exit 1\"\nmode = \"warn\"\n");
+    repo.write(
+        ".skep/project.toml",
+        "[setup]\nrun = \"echo the well is dry; exit 1\"\nmode = \"warn\"\n",
+    );
     repo.commit("set-up");
     let run = home.run("go", &["write a a", "commit a", "say done"], &["--yes"]);
     let run = home.wait(&text_of(&run, "id"), "ended");
     assert_eq!(run["outcome"], "completed", "{run}");
     assert!(run["notes"].to_string().contains("the well is dry"), "{run}");
-    let log = fs::read_to_string(PathBuf::from(text_of(&run, "env")).join("logs/setup.log")).unwrap();
+    let log =
+        fs::read_to_string(PathBuf::from(text_of(&run, "env")).join("logs/setup.log")).unwrap();
     assert!(log.contains("the well is dry"), "{log}");
 }
 
@@ -286,7 +324,8 @@ fn a_hostile_title_and_300_kib_reach_the_agent_byte_by_byte_and_nothing_is_evalu
         "don't \"stop\" $(touch {0}) `touch {0}` ; touch {0} | & > {0}\n--force \\ % 🐝 ünïcode\ttab",
         evaluated.display()
     );
-    let body = format!("{hostile}\n{}\n'\"$(exit 1)`\n", "honey 🍯 $(x) `y` '\"\\\n".repeat(14_000));
+    let body =
+        format!("{hostile}\n{}\n'\"$(exit 1)`\n", "honey 🍯 $(x) `y` '\"\\\n".repeat(14_000));
     assert!(body.len() > 300 * 1024);
     let file = home.write("body", &body);
     let task = text_of(&home.json(&["task", "add", &hostile, "--body", &file]), "id");
@@ -305,7 +344,11 @@ fn a_hostile_title_and_300_kib_reach_the_agent_byte_by_byte_and_nothing_is_evalu
     let got = fs::read(Path::new(&text_of(&run, "worktree")).join("prompt.bin")).unwrap();
     assert!(got == body.as_bytes());
     assert!(!evaluated.exists(), "something was evaluated");
-    assert!(repo.branches().iter().all(|name| name.is_ascii() && !name.contains(['$', '`', ' '])), "{:?}", repo.branches());
+    assert!(
+        repo.branches().iter().all(|name| name.is_ascii() && !name.contains(['$', '`', ' '])),
+        "{:?}",
+        repo.branches()
+    );
 }
 
 #[test]
@@ -326,21 +369,48 @@ fn the_agents_environment_holds_nothing_outside_the_list() {
     // The daemon is started by one who holds them, too.
     home.skep(&["daemon", "start"]).ok();
     let held = environ(home.daemon());
-    assert!(secrets.iter().all(|(name, _)| *name == "SKEP_RUN" || !held.contains_key(*name)), "{held:?}");
+    assert!(
+        secrets.iter().all(|(name, _)| *name == "SKEP_RUN" || !held.contains_key(*name)),
+        "{held:?}"
+    );
     let run = home.run("look", &["hang"], &[]);
     let vars = environ(pid_of(&run, "pid"));
     let listed = [
-        "HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TZ", "TMPDIR", "TERM", "NO_PROXY", "PWD", "DATABASE_URL",
-        "SKEP_RUN", "SKEP_TASK", "SKEP_NAME", "SKEP_AGENT", "SKEP_PROJECT", "SKEP_SOCKET", "GIT_TERMINAL_PROMPT",
-        "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "PATH",
+        "LANG",
+        "TZ",
+        "TMPDIR",
+        "TERM",
+        "NO_PROXY",
+        "PWD",
+        "DATABASE_URL",
+        "SKEP_RUN",
+        "SKEP_TASK",
+        "SKEP_NAME",
+        "SKEP_AGENT",
+        "SKEP_PROJECT",
+        "SKEP_SOCKET",
+        "GIT_TERMINAL_PROMPT",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_KEY_0",
+        "GIT_CONFIG_VALUE_0",
     ];
-    let others: Vec<&String> = vars.keys().filter(|name| !listed.contains(&name.as_str())).collect();
+    let others: Vec<&String> =
+        vars.keys().filter(|name| !listed.contains(&name.as_str())).collect();
     assert!(others.is_empty(), "{others:?}");
     assert_eq!(vars["DATABASE_URL"], "pg://secret-6", "the project lists it");
     assert_eq!(vars["NO_PROXY"], "localhost");
     assert_eq!(vars["SKEP_RUN"], text_of(&run, "id"), "identity is skep's to give");
     for secret in ["secret-1", "secret-2", "secret-3", "secret-4", "secret5"] {
-        assert_eq!(files_with(&home.root(), secret), Vec::<PathBuf>::new(), "{secret} lies in the home");
+        assert_eq!(
+            files_with(&home.root(), secret),
+            Vec::<PathBuf>::new(),
+            "{secret} lies in the home"
+        );
     }
 }
 
@@ -351,7 +421,9 @@ fn files_with(dir: &Path, word: &str) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         if path.is_dir() && !path.is_symlink() {
             found.extend(files_with(&path, word));
-        } else if fs::read(&path).is_ok_and(|bytes| bytes.windows(word.len()).any(|w| w == word.as_bytes())) {
+        } else if fs::read(&path)
+            .is_ok_and(|bytes| bytes.windows(word.len()).any(|w| w == word.as_bytes()))
+        {
             found.push(path);
         }
     }
@@ -398,14 +470,17 @@ fn a_checkout_in_place_has_one_run_at_a_time_and_is_never_reset_or_removed() {
     assert_eq!((&second["state"], &second["waiting_for"]), (&"queued".into(), &"slot".into()), "{second}");
     let why = home.skep(&["why", &text_of(&second, "id")]).ok();
     assert!(why.contains(&text_of(&first, "id")), "{why}");
+    home.skep(&["stop", &text_of(&second, "id")]).ok();
     fs::write(&go, "").unwrap();
     let first = home.wait(&text_of(&first, "id"), "ended");
-    let second = home.wait(&text_of(&second, "id"), "ended");
-    assert_eq!((&first["outcome"], &second["outcome"]), (&"completed".into(), &"completed".into()), "{second}");
-    home.skep(&["close", &text_of(&first, "id"), "--keep-branch"]);
-    for (file, text) in [("code", "2\n"), ("mine", "not committed\n"), ("a", "a\n"), ("b", "b\n"), ("c", "c\n")] {
+    assert_eq!(first["outcome"], "completed", "{first}");
+    home.skep(&["close", &text_of(&first, "id"), "--keep-branch"]).ok();
+    let third = home.ended("third", &["write d d", "say done"], &["--in-place"]);
+    assert_eq!(third["outcome"], "completed", "{third}");
+    for (file, text) in [("code", "2\n"), ("mine", "not committed\n"), ("a", "a\n"), ("b", "b\n"), ("d", "d\n")] {
         assert_eq!(repo.read(file), text);
     }
+    assert!(!repo.path().join("c").exists());
     assert_eq!(repo.branches(), ["main"]);
 }
 
@@ -415,10 +490,19 @@ fn a_run_without_a_repository_works_in_a_folder_of_its_own() {
     let nowhere = home.at("tmp");
     home.skep_in(&nowhere, &["--json", "run", "go"]).error(2);
     let prompt = home.script("go", &["write a a", "say done"]);
-    let run = home.skep_in(&nowhere, &["--json", "run", "go", "--directory", "--prompt-file", &prompt]).json(0);
+    let run = home
+        .skep_in(&nowhere, &["--json", "run", "go", "--directory", "--prompt-file", &prompt])
+        .json(0);
     let run = home.wait(&text_of(&run, "id"), "ended");
-    assert_eq!((&run["outcome"], &run["env_type"]), (&"completed".into(), &"directory".into()), "{run}");
-    assert_eq!((&run["branch"], &run["base"], &run["git"]), (&Value::Null, &Value::Null, &Value::Null));
+    assert_eq!(
+        (&run["outcome"], &run["env_type"]),
+        (&"completed".into(), &"directory".into()),
+        "{run}"
+    );
+    assert_eq!(
+        (&run["branch"], &run["base"], &run["git"]),
+        (&Value::Null, &Value::Null, &Value::Null)
+    );
     let cwd = PathBuf::from(text_of(&run, "cwd"));
     assert!(cwd.starts_with(home.root().join("env")), "{cwd:?}");
     assert_eq!(fs::read_to_string(cwd.join("a")).unwrap(), "a\n");
@@ -440,7 +524,8 @@ fn no_more_runs_are_at_work_than_the_limit_allows_and_all_come_to_their_end() {
     wait.extend(ids.iter().map(String::as_str));
     let ended = home.json(&wait);
     assert!(ended.as_array().unwrap().iter().all(|run| run["outcome"] == "completed"), "{ended}");
-    let branches: BTreeSet<String> = ended.as_array().unwrap().iter().map(|run| text_of(run, "branch")).collect();
+    let branches: BTreeSet<String> =
+        ended.as_array().unwrap().iter().map(|run| text_of(run, "branch")).collect();
     assert_eq!(branches.len(), 10);
     let (mut active, mut most) = (BTreeSet::new(), 0);
     for event in home.events() {
@@ -459,7 +544,8 @@ fn three_agents_at_once_outlive_a_killed_daemon_and_the_list_is_right_again() {
     let home = Home::new();
     home.repo();
     let go = home.at("go");
-    let steps = ["write a a", &format!("wait-for {}", go.display()), "usage 7 5", "commit a", "say done"];
+    let steps =
+        ["write a a", &format!("wait-for {}", go.display()), "usage 7 5", "commit a", "say done"];
     let prompt = home.script("go", &steps);
     let runs = home.json(&["run", "one", "two", "three", "--prompt-file", &prompt]);
     let runs = runs.as_array().unwrap();
@@ -473,13 +559,22 @@ fn three_agents_at_once_outlive_a_killed_daemon_and_the_list_is_right_again() {
     // And while nobody is there at all.
     home.kill_daemon();
     fs::write(&go, "").unwrap();
-    eventually("the agents end by themselves", || !runs.iter().any(|run| lives(pid_of(run, "gatekeeper"))));
+    eventually("the agents end by themselves", || {
+        !runs.iter().any(|run| lives(pid_of(run, "gatekeeper")))
+    });
     for run in runs {
         let ended = home.wait(&text_of(run, "id"), "ended");
-        assert_eq!((&ended["outcome"], &ended["attempt"]), (&"completed".into(), &1.into()), "{ended}");
+        assert_eq!(
+            (&ended["outcome"], &ended["attempt"]),
+            (&"completed".into(), &1.into()),
+            "{ended}"
+        );
         assert_eq!(ended["usage"]["input_tokens"], 7);
         assert_eq!(ended["git"]["ahead"], 1);
-        assert_eq!(home.kinds(&text_of(run, "id")).iter().filter(|kind| *kind == "ended").count(), 1);
+        assert_eq!(
+            home.kinds(&text_of(run, "id")).iter().filter(|kind| *kind == "ended").count(),
+            1
+        );
     }
 }
 
@@ -516,7 +611,10 @@ fn a_name_a_beginning_and_a_bare_id_all_mean_the_run() {
         assert_eq!(home.json(&["show", text])["id"], id.as_str(), "{text}");
     }
     let error = home.skep(&["--json", "show", "run_"]).error(2);
-    assert!(error.to_string().contains(&id) && error.to_string().contains(&text_of(&two, "id")), "{error}");
+    assert!(
+        error.to_string().contains(&id) && error.to_string().contains(&text_of(&two, "id")),
+        "{error}"
+    );
     assert!(home.skep(&["path", "amber"]).ok().trim() == text_of(&one, "worktree"));
     assert_eq!(home.skep(&["sh", "amber", "--", "cat", "a"]).ok(), "a\n");
     assert_eq!(home.skep(&["sh", "amber", "--", "sh", "-c", "exit 7"]).code, 7);
@@ -546,7 +644,12 @@ fn nothing_that_others_wrote_reaches_the_terminal_raw() {
     home.repo();
     let evil = "\u{1b}]0;owned\u{7}\u{1b}[2Jhi\u{202e}\u{9b}31m";
     let title = format!("fix {evil}");
-    let steps = [format!("say {evil}"), format!("stderr {evil}"), format!("write a {evil}"), format!("result failed {evil}")];
+    let steps = [
+        format!("say {evil}"),
+        format!("stderr {evil}"),
+        format!("write a {evil}"),
+        format!("result failed {evil}"),
+    ];
     let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
     let prompt = home.script("evil", &steps);
     let run = home.skep(&["--json", "run", &title, "--prompt-file", &prompt, "-d"]).json(0);
@@ -567,7 +670,10 @@ fn nothing_that_others_wrote_reaches_the_terminal_raw() {
     for args in calls {
         let said = home.skep(args);
         for text in [&said.stdout, &said.stderr] {
-            assert!(!text.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{args:?}: {text:?}");
+            assert!(
+                !text.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']),
+                "{args:?}: {text:?}"
+            );
         }
     }
     // Programs get it whole, as JSON spells it.
@@ -582,9 +688,41 @@ fn the_views_have_the_fields_that_scripts_rely_on() {
     let id = text_of(&run, "id");
     home.wait(&id, "ended");
     let fields = [
-        "id", "name", "kind", "task", "title", "project", "by", "agent", "model", "account", "surface", "permissions",
-        "state", "waiting_for", "outcome", "reason", "since", "attempt", "env_type", "env_state", "env", "worktree", "cwd",
-        "branch", "target", "base", "git", "session", "pid", "gatekeeper", "exit", "last", "change", "questions", "usage",
+        "id",
+        "name",
+        "kind",
+        "task",
+        "title",
+        "project",
+        "by",
+        "agent",
+        "model",
+        "account",
+        "surface",
+        "permissions",
+        "state",
+        "waiting_for",
+        "outcome",
+        "reason",
+        "since",
+        "attempt",
+        "env_type",
+        "env_state",
+        "env",
+        "worktree",
+        "cwd",
+        "branch",
+        "target",
+        "base",
+        "git",
+        "session",
+        "pid",
+        "gatekeeper",
+        "exit",
+        "last",
+        "change",
+        "questions",
+        "usage",
         "host",
     ];
     let show = home.json(&["show", &id]);
@@ -593,13 +731,21 @@ fn the_views_have_the_fields_that_scripts_rely_on() {
             assert!(view.get(field).is_some(), "`{field}` is missing: {view}");
         }
     }
-    assert_eq!((&show["kind"], &show["by"], &show["host"]), (&"code".into(), &"person".into(), &"local".into()));
+    assert_eq!(
+        (&show["kind"], &show["by"], &show["host"]),
+        (&"code".into(), &"person".into(), &"local".into())
+    );
     assert_eq!((&show["surface"], &show["env_state"]), (&"headless".into(), &"held".into()));
-    assert_eq!(show["usage"], serde_json::json!({"input_tokens": 10, "output_tokens": 20, "cost_usd": 0.5}));
+    assert_eq!(
+        show["usage"],
+        serde_json::json!({"input_tokens": 10, "output_tokens": 20, "cost_usd": 0.5})
+    );
     assert_eq!(show["exit"]["code"], 0);
     assert_eq!(show["exit"]["signal"], Value::Null);
     assert_eq!(show["last"]["text"], "done");
-    for field in ["head", "dirty", "unpushed", "ahead", "behind", "files", "insertions", "deletions", "at"] {
+    for field in
+        ["head", "dirty", "unpushed", "ahead", "behind", "files", "insertions", "deletions", "at"]
+    {
         assert!(show["git"].get(field).is_some(), "`git.{field}` is missing: {show}");
     }
     assert_eq!((&show["git"]["ahead"], &show["git"]["dirty"]), (&1.into(), &false.into()));

@@ -33,6 +33,7 @@ pub(crate) fn brief(name: &str) -> Brief {
             exact_branch: false,
             copy: Vec::new(),
             link: Vec::new(),
+            discard: Vec::new(),
             sign: false,
             fetch_ms: 0,
             set_up: None,

@@ -85,7 +85,7 @@ fn input_and_output_are_the_childs_own_without_a_terminal() {
 fn the_child_gets_default_signals_and_nothing_open_that_its_starter_had_not() {
     let dir = tempfile::tempdir().unwrap();
     let look = dir.path().join("look");
-    fs::write(&look, "grep SigIgn /proc/self/status; ls /proc/self/fd").unwrap();
+    put(&look, "grep SigIgn /proc/self/status; ls /proc/self/fd");
     let said = |how: &str| {
         let mut shell = proc::command("sh");
         shell
@@ -263,16 +263,13 @@ fn a_tree_that_forks_faster_than_it_can_be_walked_is_ended() {
     let hop = dir.path().join("hop");
     // Each generation lives only to start the next in a session of its own. Its number never grows, and a file ends it.
     let end = dir.path().join("end");
-    fs::write(
-        &hop,
-        format!(
-            "[ -e '{}' ] || setsid sh '{}' {} & exit",
-            end.display(),
-            hop.display(),
-            mark.seconds
-        ),
-    )
-    .unwrap();
+    let next = format!(
+        "[ -e '{}' ] || setsid sh '{}' {} & exit",
+        end.display(),
+        hop.display(),
+        mark.seconds
+    );
+    put(&hop, next);
     let script = format!(
         "trap '' TERM; i=0; while [ $i -lt 12 ]; do sh '{}' {} & i=$((i+1)); done; exec sleep 86400",
         hop.display(),

@@ -28,7 +28,7 @@ fn an_effect_waits_for_its_lock_and_holds_it_while_anything_of_it_lives() {
     let path = dir.path().join("lock");
     let mark = Mark::new();
     let held = lock::hold(&path).unwrap();
-    let script = format!("echo begun; trap '' TERM; {} & wait", mark.sleep());
+    let script = format!("trap '' TERM; echo begun; {} & wait", mark.sleep());
     let mut child =
         warden(&["--grace-ms", "200", "--lock", path.to_str().unwrap(), "--", "sh", "-c", &script])
             .spawn()
