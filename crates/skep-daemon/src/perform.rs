@@ -99,7 +99,7 @@ impl Performer {
                 | Effect::Deliver { .. }
                 | Effect::Sweep { .. }
                 | Effect::Close { .. }
-                | Effect::Land { .. } => self.enqueue(due),
+                | Effect::Land { .. } => self.enqueue(&due),
             }
         }
     }
@@ -109,7 +109,7 @@ impl Performer {
         self.spawn(due, move |due| me.perform(due));
     }
 
-    fn enqueue(self: &Arc<Performer>, due: Due) {
+    fn enqueue(self: &Arc<Performer>, due: &Due) {
         let run = due.effect.run().clone();
         let mut queues = self.queues();
         let queue = queues.entry(run.clone()).or_default();
@@ -120,7 +120,7 @@ impl Performer {
         queue.busy = true;
         drop(queues);
         let me = Arc::clone(self);
-        self.spawn(&due, move |_| {
+        self.spawn(due, move |_| {
             while let Some(next) = me.next(&run) {
                 me.perform(&next);
             }

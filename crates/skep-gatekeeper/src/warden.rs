@@ -7,7 +7,6 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::File,
     io::{self, Write},
     os::{
         fd::{AsFd, OwnedFd},
@@ -276,7 +275,6 @@ impl Warden {
             // A keeper that is gone is noticed below.
             link.say(format!("started {}\n", self.begun.agent.as_raw_nonzero()).as_bytes());
         }
-        leave_output();
         let over = loop {
             if let Some(over) = self.news(None) {
                 break over;
@@ -503,16 +501,6 @@ fn start(orders: &Orders, stdin: &OwnedFd, terminal: Option<&Terminal>) -> Resul
     // It has said its last word; its code says nothing more.
     let _reaped = rustix::process::waitpid(Some(agent), rustix::process::WaitOptions::empty());
     Err(text(&trouble))
-}
-
-/// Lets go of what the program writes to, so that its reader sees the end when the program's tree is gone.
-fn leave_output() {
-    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
-        // Where one cannot be replaced, the reader sees the end a little later.
-        let _kept = rustix::stdio::dup2_stdin(&null);
-        let _kept = rustix::stdio::dup2_stdout(&null);
-        let _kept = rustix::stdio::dup2_stderr(&null);
-    }
 }
 
 /// An error with its causes, for a person.

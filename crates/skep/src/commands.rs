@@ -47,7 +47,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Why { id } => why::why(skep, &id),
         Verb::Logs { id, follow, raw } => logs::logs(skep, &id, follow, raw),
         Verb::Events { from, follow } => events::events(skep, from, follow),
-        Verb::Wait { ids, until, any, timeout } => wait::wait(skep, ids, until, any, timeout),
+        Verb::Wait { ids, until, any, timeout } => wait::wait(skep, ids, &until, any, timeout),
         Verb::Path { id } => path::path(skep, &id),
         Verb::Sh { id, command } => path::sh(skep, &id, &command),
         Verb::Stop { ids, all, now } => stop::stop(skep, ids, all, now || killed),

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     match argv.get(1).and_then(|first| first.to_str()) {
         Some(role::EFFECT) => effect(),
         Some(role::AGENT) => agent(&argv),
-        _ => command_line(argv),
+        _ => command_line(&argv),
     }
 }
 
@@ -65,7 +65,7 @@ fn agent(argv: &[OsString]) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
-fn command_line(argv: Vec<OsString>) -> ExitCode {
+fn command_line(argv: &[OsString]) -> ExitCode {
     let json = argv.iter().any(|arg| arg == "--json");
     let no_colour = env::vars_os().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
     let killed = argv.iter().skip(1).any(|arg| arg == "kill")
@@ -74,7 +74,7 @@ fn command_line(argv: Vec<OsString>) -> ExitCode {
             .skip(1)
             .find(|arg| !arg.to_string_lossy().starts_with('-'))
             .is_some_and(|verb| verb == "kill");
-    let cli = match Cli::try_parse_from(&argv) {
+    let cli = match Cli::try_parse_from(argv) {
         Ok(cli) => cli,
         Err(err) => return usage(&err, json),
     };

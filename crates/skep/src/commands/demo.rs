@@ -49,7 +49,7 @@ pub(super) fn demo(skep: &Skep, args: &args::Demo) -> Outcome {
     } else if stopped.is_ok() {
         fs::remove_dir_all(&root)?;
     }
-    told.and_then(|()| stopped).map(|()| ExitCode::SUCCESS)
+    told.and(stopped).map(|()| ExitCode::SUCCESS)
 }
 
 fn story(skep: &Skep, root: &Path) -> Result<(), CliError> {

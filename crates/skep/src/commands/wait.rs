@@ -10,12 +10,12 @@ use crate::{connect::Skep, exit::Outcome};
 pub(super) fn wait(
     skep: &Skep,
     ids: Vec<String>,
-    until: String,
+    until: &str,
     any: bool,
     timeout: Option<Duration>,
 ) -> Outcome {
     let timeout_ms = timeout.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-    let answer = skep.ask(Ask::Wait { runs: ids, until: until.clone(), any, timeout_ms })?;
+    let answer = skep.ask(Ask::Wait { runs: ids, until: until.to_owned(), any, timeout_ms })?;
     let runs: Vec<RunView> = read(answer.clone())?;
     if skep.out.json {
         skep.out.json(&answer)?;
