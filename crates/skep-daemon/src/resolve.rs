@@ -420,7 +420,7 @@ fn agent(
     let agents = config.join("agents");
     let load = |name: &str| {
         Profile::load(name, Some(&agents))
-            .map_err(|err| Refusal::error(err.slug(), chain(&err)).hint("skep agent ls"))
+            .map_err(|err| Refusal::error(err.slug(), chain(&err)).hint("skep doctor"))
     };
     let path = ask.env.get("PATH").cloned().unwrap_or_default();
     let there = |profile: &Profile| {
