@@ -33,8 +33,17 @@ use crate::{
     args::{Cli, Verb},
     connect::Skep,
     exit::{CliError, NOT_COMPLETED, Outcome},
-    output::Tone,
+    output::{Output, Tone},
 };
+
+/// Answers what needs no home and no daemon; none where `cli` wants more.
+pub(crate) fn tell(cli: &Cli, out: &Output) -> Option<Outcome> {
+    match &cli.verb {
+        Some(Verb::Explain { slug }) => Some(explain::explain(out, slug.as_deref())),
+        Some(Verb::Help { verb, verbs }) => Some(help::help(out, verb.as_deref(), *verbs)),
+        _ => None,
+    }
+}
 
 /// Does what `cli` says.
 pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
@@ -58,8 +67,6 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor => doctor::doctor(skep),
-        Verb::Explain { slug } => explain::explain(skep, slug.as_deref()),
-        Verb::Help { verb, verbs } => help::help(skep, verb.as_deref(), verbs),
         // The guards enter before the command line is read.
         Verb::Gatekeeper => {
             Err(CliError::error("usage", "skep gatekeeper [--tied] [--task-file F] -- CMD…"))

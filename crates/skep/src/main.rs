@@ -76,10 +76,13 @@ fn command_line(argv: &[OsString]) -> ExitCode {
             .is_some_and(|verb| verb == "kill");
     let cli = match Cli::try_parse_from(argv) {
         Ok(cli) => cli,
-        Err(err) => return usage(&err, json),
+        Err(err) => return usage(&err, json, no_colour),
     };
     let out = Output::new(cli.global.json, cli.global.quiet, no_colour);
-    let done = Skep::find(&cli.global, out).and_then(|skep| commands::perform(cli, &skep, killed));
+    let done = match commands::tell(&cli, &out) {
+        Some(told) => told,
+        None => Skep::find(&cli.global, out).and_then(|skep| commands::perform(cli, &skep, killed)),
+    };
     done.unwrap_or_else(|err: CliError| {
         out.error(&err.refusal);
         ExitCode::from(err.refusal.exit)
@@ -87,14 +90,15 @@ fn command_line(argv: &[OsString]) -> ExitCode {
 }
 
 /// Help and version are results; anything else is wrong usage.
-fn usage(err: &clap::Error, json: bool) -> ExitCode {
-    if !err.use_stderr() || !json {
+fn usage(err: &clap::Error, json: bool, no_colour: bool) -> ExitCode {
+    if !err.use_stderr() {
         // Without a terminal to say it to, the exit code has to do.
         let _unread = err.print();
-        return ExitCode::from(if err.use_stderr() { 2 } else { 0 });
+        return ExitCode::SUCCESS;
     }
     let text = err.to_string();
-    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    Output::new(true, true, true).error(&Refusal::error("usage", line));
+    let text = text.trim_start_matches("error: ").trim_end();
+    let said = if json { text.lines().next().unwrap_or_default() } else { text };
+    Output::new(json, false, no_colour).error(&Refusal::error("usage", said));
     ExitCode::from(2)
 }

@@ -80,6 +80,15 @@ fn story(skep: &Skep, root: &Path) -> Result<(), CliError> {
     let runs: Vec<RunView> = read(skep.ask(wait)?)?;
     ls::table(&skep.out, &runs)?;
 
+    if let Some(run) = runs.iter().find(|run| run.outcome.as_deref() != Some("completed")) {
+        super::show::tail(skep, run)?;
+        return Err(CliError::error(
+            "demo",
+            format!("not all three agents completed: {}", run.name),
+        )
+        .hint("skep doctor"));
+    }
+
     act(skep, "5", "one of them lands")?;
     let first = runs.first().ok_or_else(|| CliError::error("demo", "no run was made"))?;
     let landed: RunView = read(skep.ask(Ask::Land { run: first.id.clone(), dry_run: false })?)?;

@@ -3,28 +3,27 @@
 use std::process::ExitCode;
 
 use crate::{
-    connect::Skep,
     exit::{CliError, Outcome},
-    output::Tone,
+    output::{Output, Tone},
 };
 
 /// The one list of errors; the same page that people read in the repository.
 const ERRORS: &str = include_str!("../../../../docs/errors.md");
 
-pub(super) fn explain(skep: &Skep, slug: Option<&str>) -> Outcome {
+pub(super) fn explain(out: &Output, slug: Option<&str>) -> Outcome {
     let Some(slug) = slug else {
         for (slug, _) in sections() {
-            skep.out.line(slug)?;
+            out.line(slug)?;
         }
         return Ok(ExitCode::SUCCESS);
     };
     match sections().find(|(name, _)| *name == slug) {
         Some((name, body)) => {
-            if skep.out.json {
-                skep.out.json(&serde_json::json!({"slug": name, "text": body}))?;
+            if out.json {
+                out.json(&serde_json::json!({"slug": name, "text": body}))?;
             } else {
-                skep.out.line(&skep.out.paint(Tone::Strong, name))?;
-                skep.out.line(body)?;
+                out.line(&out.paint(Tone::Strong, name))?;
+                out.line(body)?;
             }
             Ok(ExitCode::SUCCESS)
         }

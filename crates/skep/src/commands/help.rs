@@ -6,15 +6,15 @@ use clap::{Command, CommandFactory};
 
 use crate::{
     args::Cli,
-    connect::Skep,
     exit::{CliError, Outcome},
+    output::Output,
 };
 
-pub(super) fn help(skep: &Skep, verb: Option<&str>, verbs: bool) -> Outcome {
+pub(super) fn help(out: &Output, verb: Option<&str>, verbs: bool) -> Outcome {
     let mut whole = Cli::command();
     if verbs {
         for line in all(&whole, "") {
-            skep.out.line(&line)?;
+            out.line(&line)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -31,7 +31,7 @@ pub(super) fn help(skep: &Skep, verb: Option<&str>, verbs: bool) -> Outcome {
             found.render_long_help()
         }
     };
-    skep.out.line(text.to_string().trim_end())?;
+    out.line(text.to_string().trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -467,7 +467,11 @@ fn a_checkout_in_place_has_one_run_at_a_time_and_is_never_reset_or_removed() {
     assert_eq!(first["env_type"], "in_place");
     assert_eq!(PathBuf::from(text_of(&first, "cwd")), repo.path());
     let second = home.run("second", &["write c c", "say done"], &["--in-place"]);
-    assert_eq!((&second["state"], &second["waiting_for"]), (&"queued".into(), &"slot".into()), "{second}");
+    assert_eq!(
+        (&second["state"], &second["waiting_for"]),
+        (&"queued".into(), &"slot".into()),
+        "{second}"
+    );
     let why = home.skep(&["why", &text_of(&second, "id")]).ok();
     assert!(why.contains(&text_of(&first, "id")), "{why}");
     home.skep(&["stop", &text_of(&second, "id")]).ok();
@@ -477,7 +481,9 @@ fn a_checkout_in_place_has_one_run_at_a_time_and_is_never_reset_or_removed() {
     home.skep(&["close", &text_of(&first, "id"), "--keep-branch"]).ok();
     let third = home.ended("third", &["write d d", "say done"], &["--in-place"]);
     assert_eq!(third["outcome"], "completed", "{third}");
-    for (file, text) in [("code", "2\n"), ("mine", "not committed\n"), ("a", "a\n"), ("b", "b\n"), ("d", "d\n")] {
+    for (file, text) in
+        [("code", "2\n"), ("mine", "not committed\n"), ("a", "a\n"), ("b", "b\n"), ("d", "d\n")]
+    {
         assert_eq!(repo.read(file), text);
     }
     assert!(!repo.path().join("c").exists());

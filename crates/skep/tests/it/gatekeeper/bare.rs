@@ -263,7 +263,10 @@ fn a_tree_that_forks_faster_than_it_can_be_walked_is_ended() {
     // Each generation lives only to fork the next into a session of its own. Their number never grows, and a file ends
     // them should the guards not.
     let (hop, end) = (dir.path().join("hop"), dir.path().join("end"));
-    put(&hop, "use POSIX; $SIG{TERM} = 'IGNORE'; while (! -e $ARGV[0]) { exit if fork; POSIX::setsid(); }");
+    put(
+        &hop,
+        "use POSIX; $SIG{TERM} = 'IGNORE'; while (! -e $ARGV[0]) { exit if fork; POSIX::setsid(); }",
+    );
     let script = format!(
         "trap '' TERM; i=0; while [ $i -lt 8 ]; do perl '{}' '{}' {} & i=$((i+1)); done; exec sleep 86400",
         hop.display(),
@@ -272,7 +275,9 @@ fn a_tree_that_forks_faster_than_it_can_be_walked_is_ended() {
     );
     let mut child = gatekeeper(&script).spawn().unwrap();
     let sleeps = |pid| tree::arguments(pid).is_some_and(|arguments| arguments[0] == "sleep");
-    eventually("the storm blows", || tree::descendants(child.id()).unwrap().iter().any(|process| sleeps(process.pid)));
+    eventually("the storm blows", || {
+        tree::descendants(child.id()).unwrap().iter().any(|process| sleeps(process.pid))
+    });
     kill(child.id(), Signal::TERM);
     let ended = Instant::now();
     let status = end_of(&mut child);

@@ -30,7 +30,8 @@ impl Yard {
     /// Calls skep as a person whose agents know only the model of `lab`.
     #[track_caller]
     fn skep(&self, lab: &Lab, args: &[&str]) -> Said {
-        let text = |text: std::ffi::OsString| text.into_string().expect("the lab's words are UTF-8");
+        let text =
+            |text: std::ffi::OsString| text.into_string().expect("the lab's words are UTF-8");
         let vars: Vec<(String, String)> =
             lab.env().into_iter().map(|(name, value)| (text(name), text(value))).collect();
         let vars: Vec<(&str, &str)> =
@@ -70,7 +71,10 @@ impl Yard {
         assert_eq!(run["git"]["dirty"], false, "{run}");
         assert!(run["usage"]["input_tokens"].as_u64().is_some_and(|tokens| tokens > 0), "{run}");
         let worktree = text_of(&run, "worktree");
-        assert_eq!(self.home.place().at(&worktree).git(&["log", "--format=%s", "-1"]), "scripted commit");
+        assert_eq!(
+            self.home.place().at(&worktree).git(&["log", "--format=%s", "-1"]),
+            "scripted commit"
+        );
         self.prompt_is_no_argument(&run);
 
         let logs = self.skep(lab, &["logs", &name]).ok();
@@ -226,7 +230,11 @@ fn three_agents_at_once_outlive_their_daemon_and_are_listed_right() {
         let run = yard.home.wait(id, "ended");
         let logs = || yard.skep(lab, &["logs", id]).ok();
         assert_eq!(run["outcome"], "completed", "{agent}: {run}\n{}", logs());
-        assert_eq!((&run["attempt"], &run["git"]["ahead"]), (&1.into(), &1.into()), "{agent}: {run}");
+        assert_eq!(
+            (&run["attempt"], &run["git"]["ahead"]),
+            (&1.into(), &1.into()),
+            "{agent}: {run}"
+        );
     }
     yard.home.no_agents();
 }
