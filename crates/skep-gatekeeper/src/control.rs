@@ -52,7 +52,9 @@ fn converse(caller: &UnixStream, answer: &impl Fn(Control) -> Answer) -> io::Res
         (Some(refused), _) => refused,
         (None, Ok(Some(control))) => answer(control),
         (None, Ok(None)) => return Ok(()),
-        (None, Err(err)) if err.kind() == io::ErrorKind::InvalidData => refuse("control-unknown", err.to_string()),
+        (None, Err(err)) if err.kind() == io::ErrorKind::InvalidData => {
+            refuse("control-unknown", err.to_string())
+        }
         (None, Err(err)) => return Err(err),
     };
     wire::send(&mut &*caller, &said)

@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeSet,
     io,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,10 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions, kill_process_group, wait,
     waitid, waitpid,
 };
-use skep_host::tree::{self, Process, Row, Table};
+use skep_host::{
+    cgroup,
+    tree::{self, Process, Row, Table},
+};
 
 use crate::terminal::Terminal;
 
@@ -22,8 +26,8 @@ use crate::terminal::Terminal;
 const ASKING: Duration = Duration::from_millis(25);
 /// How long it waits between two looks while it kills and nothing new appears.
 const KILLING: Duration = Duration::from_millis(5);
-/// How often it kills what appears right below it before it looks at the whole tree again.
-const BURST: usize = 200;
+/// How long it kills one by one before it asks the control group, where there is one.
+const LAST_RESORT: Duration = Duration::from_secs(1);
 
 /// How the agent itself ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,7 @@ pub struct Tree {
     agent: Option<Pid>,
     spare: Vec<String>,
     terminal: Option<Terminal>,
+    cgroup: Option<PathBuf>,
     asked: BTreeSet<Process>,
     death: Option<Death>,
 }
@@ -74,7 +79,21 @@ pub struct Ended {
 impl Tree {
     /// The tree of `agent`, which leads a process group, where it is known.
     pub fn new(agent: Option<Pid>, spare: &[String], terminal: Option<Terminal>) -> Tree {
-        Tree { agent, spare: spare.to_vec(), terminal, asked: BTreeSet::new(), death: None }
+        Tree {
+            agent,
+            spare: spare.to_vec(),
+            terminal,
+            cgroup: None,
+            asked: BTreeSet::new(),
+            death: None,
+        }
+    }
+
+    /// Adds the control group that the agent was started in.
+    #[must_use]
+    pub fn in_cgroup(mut self, cgroup: Option<PathBuf>) -> Tree {
+        self.cgroup = cgroup;
+        self
     }
 
     /// The terminal that was lent to the agent.
@@ -155,12 +174,16 @@ impl Tree {
     /// Shape: `wait` waits at most so long for news, and tells whether to kill from now on.
     pub fn end(&mut self, kill_at: Instant, mut wait: impl FnMut(Duration) -> bool) -> Ended {
         let mut force = false;
+        let mut killing = None;
         loop {
             if !self.reap() {
                 return Ended { death: self.death, spared: Vec::new() };
             }
             let now = Instant::now();
             force |= now >= kill_at;
+            if force && now.duration_since(*killing.get_or_insert(now)) > LAST_RESORT {
+                self.kill_cgroup();
+            }
             let pause = match self.look(force) {
                 Ok(look) if look.doomed == 0 && self.only_spared(&look) => {
                     let spared = look
@@ -202,7 +225,6 @@ impl Tree {
             .collect();
         if force {
             kill(&table, &doomed);
-            self.kill_what_appears(&spared);
         } else {
             ask(&doomed, &fresh);
         }
@@ -229,31 +251,6 @@ impl Tree {
         spared
     }
 
-    /// Kills, without a walk through all of `/proc`, what appears right below us: the orphans of a tree that forks
-    /// faster than it can be walked.
-    fn kill_what_appears(&mut self, spared: &BTreeSet<u32>) {
-        for _ in 0..BURST {
-            let Some(children) = tree::children(std::process::id()) else { return };
-            let mut found = false;
-            for pid in children.into_iter().filter(|pid| !spared.contains(pid)) {
-                let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { continue };
-                if self.spare.is_empty() || !self.has_spared_name(pid) {
-                    // Ours and not reaped: the pid cannot be another's. It may be a zombie already.
-                    let _gone = rustix::process::kill_process(pid, Signal::KILL);
-                    found = true;
-                }
-            }
-            if !self.reap() || !found {
-                return;
-            }
-        }
-    }
-
-    fn has_spared_name(&self, pid: Pid) -> bool {
-        std::fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero()))
-            .is_ok_and(|comm| self.spare.iter().any(|name| name == comm.trim_end()))
-    }
-
     /// Whether every child we still have is one of those that were spared: nothing was left to us since that look.
     fn only_spared(&self, look: &Look) -> bool {
         let Some(children) = tree::children(std::process::id()) else {
@@ -261,6 +258,16 @@ impl Tree {
         };
         !look.spared.is_empty()
             && children.into_iter().all(|pid| look.spared.iter().any(|row| row.process.pid == pid))
+    }
+
+    /// The kernel's own way, which no fork escapes; but it knows no mercy with what is spared.
+    fn kill_cgroup(&self) {
+        if let Some(cgroup) = &self.cgroup
+            && self.spare.is_empty()
+        {
+            // Where it fails, the looks go on as they did before.
+            let _failed = cgroup::kill(cgroup);
+        }
     }
 
     fn signal_agents_group(&self, signal: Signal) {

@@ -30,7 +30,7 @@ use skep_core::{
 };
 use skep_harness::{HarnessError, Heard, Session};
 use skep_host::{
-    git,
+    cgroup, git,
     lock::{self, Lock, LockError},
     paths::{self, PathError},
     proc::{SMALL_STACK, Signals},
@@ -245,6 +245,7 @@ struct Keeper {
     usage: Option<Usage>,
     stopping: bool,
     open_pipes: u8,
+    cgroup: Option<PathBuf>,
     _lock: Lock,
 }
 
@@ -264,7 +265,8 @@ impl Keeper {
         let reports = Reports::open(dir).map_err(host("open the reports"))?;
         let (tell, events) = mpsc::sync_channel(WAITING);
         serve_controls(&spec.socket, &tell)?;
-        let agent = start_warden(dir, &spec, &lock)?;
+        let cgroup = cgroup::make(spec.run.as_str());
+        let agent = start_warden(dir, &spec, &lock, cgroup.as_deref())?;
         let limits = &spec.limits;
         let (idle, tool_idle) =
             (Duration::from_millis(limits.idle_ms), Duration::from_millis(limits.tool_idle_ms));
@@ -292,6 +294,7 @@ impl Keeper {
             usage: None,
             stopping: false,
             open_pipes: 2,
+            cgroup,
             _lock: lock,
         };
         let pid = u32::try_from(keeper.agent.as_raw_nonzero().get()).unwrap_or(0);
@@ -513,6 +516,9 @@ impl Keeper {
     /// The warden is gone: ends what it may have left, then says how it all ended.
     fn finish(mut self, status: io::Result<ExitStatus>) -> Result<(), KeeperError> {
         let ended = self.end_tree();
+        if let Some(cgroup) = &self.cgroup {
+            cgroup::remove(cgroup);
+        }
         self.hear_last_words();
         let mut exit = match record::read_exit(&self.dir) {
             Some(exit) => exit,
@@ -539,7 +545,8 @@ impl Keeper {
 
     /// Ends what is left below us; after a warden that ended by itself that is nothing.
     fn end_tree(&mut self) -> Ended {
-        let mut tree = Tree::new(Some(self.agent), &self.spec.spare, None);
+        let mut tree =
+            Tree::new(Some(self.agent), &self.spec.spare, None).in_cgroup(self.cgroup.clone());
         let grace = Duration::from_millis(self.spec.limits.grace_ms);
         let mut force = false;
         tree.end(Instant::now() + grace, |pause| {
@@ -627,13 +634,19 @@ struct Agent {
     stderr: io::PipeReader,
 }
 
-fn start_warden(dir: &Path, spec: &Spec, lock: &Lock) -> Result<Agent, KeeperError> {
+fn start_warden(
+    dir: &Path,
+    spec: &Spec,
+    lock: &Lock,
+    cgroup: Option<&Path>,
+) -> Result<Agent, KeeperError> {
     let fail = host("start the warden");
     let command: Vec<OsString> = spec.argv.iter().map(OsString::from).collect();
     let orders = Orders {
         grace: Duration::from_millis(spec.limits.grace_ms),
         spare: spec.spare.clone(),
         exit_dir: Some(dir.to_owned()),
+        cgroup: cgroup.map(Path::to_owned),
         ..Orders::of_keeper(&command)
     };
     let (link, theirs) = Link::pair().map_err(&fail)?;

@@ -8,27 +8,33 @@ use std::{
     ffi::OsString,
     io,
     os::unix::process::CommandExt,
+    path::Path,
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool},
 };
 
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
-use skep_host::proc;
+use skep_host::{cgroup, proc};
 
 use crate::link::Link;
 
-/// Becomes the agent: `PARENT CMD…`.
+/// Becomes the agent: `PARENT CGROUP CMD…`, where an empty group is none.
 pub fn enter(args: &[OsString]) -> ExitCode {
-    let Some((parent, command)) = args.split_first() else { return ExitCode::FAILURE };
+    let [parent, cgroup, command @ ..] = args else { return ExitCode::FAILURE };
     let Ok(link) = Link::from_stdin() else { return ExitCode::FAILURE };
-    if let Err(why) = become_agent(&link, parent, command) {
+    if let Err(why) = become_agent(&link, parent, cgroup, command) {
         // A warden that is gone needs no reason.
         let _gone = link.say(why.to_string().as_bytes());
     }
     ExitCode::FAILURE
 }
 
-fn become_agent(link: &Link, parent: &OsString, command: &[OsString]) -> io::Result<()> {
+fn become_agent(
+    link: &Link,
+    parent: &OsString,
+    cgroup: &OsString,
+    command: &[OsString],
+) -> io::Result<()> {
     let (program, args) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     set_parent_process_death_signal(Some(Signal::TERM))?;
     let warden = getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
@@ -36,6 +42,10 @@ fn become_agent(link: &Link, parent: &OsString, command: &[OsString]) -> io::Res
         return Err(io::Error::other("its warden is gone"));
     }
     reset_signals()?;
+    if !cgroup.is_empty() {
+        // A last resort and no condition: without it the guards still hold the tree.
+        let _outside = cgroup::join(Path::new(cgroup));
+    }
     // The word to go: the warden has given us the terminal by now, where there is one.
     let stdin = link.receive()?.pop().ok_or(io::ErrorKind::UnexpectedEof)?;
     rustix::stdio::dup2_stdin(&stdin)?;

@@ -2,7 +2,8 @@
 //!
 //! Owns: its program's start and end, and `exit.json` where it is told a folder for it.
 //! Never: prints while its program lives, follows a parent other than the one that started it, or leaves a process.
-//! `__warden [--parent PID] [--lock FILE] [--grace-ms N] [--spare NAME]… [--link] [--exit-dir DIR] -- CMD…`
+//! `__warden [--parent PID] [--lock FILE] [--grace-ms N] [--spare NAME]… [--link] [--exit-dir DIR] [--cgroup DIR]
+//! -- CMD…`
 //! See docs/design/stopping.md.
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::process::CommandExt,
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
     thread,
     time::{Duration, Instant},
@@ -66,6 +67,8 @@ pub struct Orders {
     pub link: bool,
     /// Where `exit.json` goes.
     pub exit_dir: Option<PathBuf>,
+    /// The control group to start the program in.
+    pub cgroup: Option<PathBuf>,
     pub command: Vec<OsString>,
 }
 
@@ -79,6 +82,7 @@ impl Orders {
             spare: Vec::new(),
             link: true,
             exit_dir: None,
+            cgroup: None,
             command: command.to_vec(),
         }
     }
@@ -95,6 +99,7 @@ impl Orders {
                 "--parent" => orders.parent = Some(number(args.next()?)?),
                 "--lock" => orders.lock = Some(args.next()?.into()),
                 "--exit-dir" => orders.exit_dir = Some(args.next()?.into()),
+                "--cgroup" => orders.cgroup = Some(args.next()?.into()),
                 "--grace-ms" => orders.grace = Duration::from_millis(number(args.next()?)?),
                 "--spare" => orders.spare.push(args.next()?.to_str()?.to_owned()),
                 _ => return None,
@@ -117,6 +122,9 @@ impl Orders {
         }
         if let Some(dir) = &self.exit_dir {
             say("--exit-dir", dir.as_ref());
+        }
+        if let Some(cgroup) = &self.cgroup {
+            say("--cgroup", cgroup.as_ref());
         }
         say("--grace-ms", self.grace.as_millis().to_string().as_ref());
         for name in &self.spare {
@@ -257,7 +265,7 @@ fn begin(orders: &Orders, link: Option<&Link>) -> Result<Option<Begun>, String> 
             terminal.take_back();
         }
     })?;
-    let tree = Tree::new(Some(agent), &orders.spare, terminal);
+    let tree = Tree::new(Some(agent), &orders.spare, terminal).in_cgroup(orders.cgroup.clone());
     Ok(Some(Begun { signals, parent, _locks: locks, tree, agent }))
 }
 
@@ -454,7 +462,7 @@ fn prepare(orders: &Orders, link: Option<&Link>) -> Result<Option<Prepared>, Str
 
 /// Waits for the lock as long as it takes; none if our parent goes or somebody ends us meanwhile.
 fn wait_for_lock(
-    path: &std::path::Path,
+    path: &Path,
     parent: Parent,
     signals: &mut Signals,
 ) -> Result<Option<Lock>, LockError> {
@@ -483,6 +491,7 @@ fn start(orders: &Orders, stdin: &OwnedFd, terminal: Option<&Terminal>) -> Resul
         .arg0("skep")
         .arg(role::STAGE)
         .arg(getpid().as_raw_nonzero().to_string())
+        .arg(orders.cgroup.as_deref().unwrap_or(Path::new("")))
         .args(&orders.command)
         .stdin(theirs)
         .process_group(0)

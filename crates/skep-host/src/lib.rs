@@ -8,5 +8,6 @@ pub mod lock;
 pub mod paths;
 pub mod proc;
 pub mod salvage;
+pub mod cgroup;
 pub mod tree;
 pub mod worktree;

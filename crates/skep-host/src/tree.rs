@@ -19,6 +19,8 @@ use std::{
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::cgroup;
+
 #[cfg(test)]
 mod tests;
 
@@ -225,7 +227,7 @@ pub fn terminate(process: Process) -> io::Result<bool> {
 /// What a process left over from a lost guard may be known by.
 #[derive(Debug, Clone, Copy)]
 pub struct Marks<'a> {
-    /// A variable in its environment, whole: `NAME=value`.
+    /// A variable in its environment, whole: `NAME=value`; the value is also the mark of its control group.
     pub variable: &'a str,
     /// A folder that it stands in.
     pub inside: Option<&'a Path>,
@@ -248,6 +250,7 @@ pub fn marked(marks: &Marks<'_>) -> io::Result<Vec<Process>> {
         .filter(|row| !row.zombie && !mine.contains(&row.process.pid) && row.process.pid != 1)
         .filter(|row| {
             has_variable(row.process.pid, marks.variable)
+                || marks.variable.split_once('=').is_some_and(|(_, mark)| cgroup::is_member(row.process.pid, mark))
                 || in_session(row, marks.guard)
                 || (marks.inside.is_some_and(|dir| is_inside(row.process.pid, dir))
                     && is_left_over(&table, row, marks, &mine))

@@ -67,8 +67,8 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor => doctor::doctor(skep),
-        // The guards enter before the command line is read.
-        Verb::Gatekeeper => {
+        // The guards entered, and these were answered, before.
+        Verb::Explain { .. } | Verb::Help { .. } | Verb::Gatekeeper => {
             Err(CliError::error("usage", "skep gatekeeper [--tied] [--task-file F] -- CMD…"))
         }
     }

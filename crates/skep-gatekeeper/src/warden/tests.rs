@@ -13,6 +13,7 @@ fn orders_are_read_as_they_are_spelled() {
         spare: vec!["sccache".to_owned(), "gpg-agent".to_owned()],
         link: true,
         exit_dir: Some("/runs/1".into()),
+        cgroup: Some("/cgroup/skep.run".into()),
         command: args("sh -c --link"),
     };
     let none = Orders { parent: None, link: false, ..Orders::of_keeper(&args("true")) };
