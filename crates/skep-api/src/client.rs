@@ -42,6 +42,11 @@ impl Client {
         Ok(Client { reader, writer })
     }
 
+    /// The connection itself, for whoever wants to know who is at its other end.
+    pub fn socket(&self) -> &UnixStream {
+        &self.writer
+    }
+
     /// Asks and gives what is to be shown meanwhile to `progress`; returns the whole answer.
     pub fn ask(
         &mut self,

@@ -448,6 +448,7 @@ impl Door {
                     format!("not {until} in time: {}", left.join(", ")),
                 );
                 refusal.exit = 3;
+                refusal.hints = left.iter().take(3).map(|id| format!("skep why {id}")).collect();
                 return Err(refusal.into());
             }
             posted = self.board.wait_beyond(posted.seq, deadline);

@@ -357,7 +357,10 @@ impl Engine {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<u64, LedgerError> {
-        match self.ledger.commit(batch) {
+        skep_host::paths::crash_point("commit.before");
+        let committed = self.ledger.commit(batch);
+        skep_host::paths::crash_point("commit.after");
+        match committed {
             Err(LedgerError::DiskFull { .. }) if self.reserve.held() => {
                 self.reserve.give_up()?;
                 self.ledger.commit(batch).map(|committed| committed.last)

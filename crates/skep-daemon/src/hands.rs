@@ -129,6 +129,9 @@ pub fn close_deed(run: &Run, home: &Home, keep_branch: bool) -> Result<Deed, Str
         root: PathBuf::from(&env.root),
         trash: trash(&run.brief.place, home),
         discard: run.brief.place.discard.clone(),
+        repository: run.brief.place.repository.as_ref().map(PathBuf::from),
+        worktree: PathBuf::from(&env.worktree),
+        branch: env.branch.clone(),
         decided: keep_branch || run.landed.is_some(),
         run: run.id().to_string(),
     };

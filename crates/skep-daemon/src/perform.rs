@@ -165,7 +165,9 @@ impl Performer {
         let Some(run) = fleet.runs.get(due.effect.run()) else {
             return self.report(due, Input::Done);
         };
+        let kind = due.effect.kind();
         skep_host::paths::crash_point("effect.before");
+        skep_host::paths::crash_point(&format!("{kind}.before"));
         let input = match &due.effect {
             Effect::Prepare { .. } => self.prepare(run),
             Effect::Undo { .. } => self.undo(run),
@@ -187,6 +189,7 @@ impl Performer {
             // A one-shot protocol has no cancel of its own; the deadline of the stalled state follows.
             Effect::CancelTurn { .. } | Effect::CancelPrepare { .. } => Input::Done,
         };
+        skep_host::paths::crash_point(&format!("{kind}.after"));
         skep_host::paths::crash_point("effect.after");
         self.report(due, input);
     }

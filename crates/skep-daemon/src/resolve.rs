@@ -24,7 +24,7 @@ use skep_core::{
 use skep_harness::profile::{self, Profile};
 use skep_host::{
     git::{self, Git, Repository},
-    paths,
+    paths, worktree,
 };
 
 use crate::{
@@ -197,7 +197,7 @@ pub fn project(
     if let Some(base) = base {
         git::base(&git, &repo, Some(base)).map_err(|err| git_refusal(&err))?;
     }
-    let mut project = new_project(&repo, name, fleet, now)?;
+    let mut project = new_project(&at_main(&git, repo)?, name, fleet, now)?;
     project.base = base.map(str::to_owned);
     Ok(project)
 }
@@ -233,7 +233,7 @@ fn find_place(ask: &RunAsk, fleet: &Fleet, now: Timestamp) -> Result<FoundPlace,
             let (git, repo) = repository(&vars, Path::new(&ask.cwd))?;
             let (project, new) = match registered(&repo, fleet) {
                 Some(project) => (project, false),
-                None => (new_project(&at_top(&repo), None, fleet, now)?, true),
+                None => (new_project(&at_main(&git, at_top(&repo))?, None, fleet, now)?, true),
             };
             (git, repo, project, new)
         }
@@ -246,6 +246,20 @@ fn find_place(ask: &RunAsk, fleet: &Fleet, now: Timestamp) -> Result<FoundPlace,
 /// A repository that is used from a folder in it is registered whole.
 fn at_top(repo: &Repository) -> Repository {
     Repository { sub_dir: PathBuf::new(), ..repo.clone() }
+}
+
+/// A repository by its main worktree: a linked one may be gone tomorrow.
+fn at_main(git: &Git, repo: Repository) -> Result<Repository, Refusal> {
+    if !repo.linked {
+        return Ok(repo);
+    }
+    let all = worktree::list(git, &repo).map_err(|err| git_refusal(&err))?;
+    Ok(match all.into_iter().next() {
+        Some(main) => {
+            Repository { top: (!main.bare).then_some(main.path), linked: false, ..repo }
+        }
+        None => repo,
+    })
 }
 
 fn repository(vars: &BTreeMap<String, String>, dir: &Path) -> Result<(Git, Repository), Refusal> {

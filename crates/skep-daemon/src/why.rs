@@ -54,8 +54,9 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
     }
     if let Some(git) = &run.git {
         let value = format!(
-            "{} commits since the base, {}",
+            "{} commit{} since the base, {}",
             git.ahead,
+            if git.ahead == 1 { "" } else { "s" },
             if git.dirty { "dirty" } else { "clean" }
         );
         facts.push(aged(

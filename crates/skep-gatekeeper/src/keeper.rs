@@ -266,7 +266,8 @@ impl Keeper {
         let (tell, events) = mpsc::sync_channel(WAITING);
         serve_controls(&spec.socket, &tell)?;
         let cgroup = cgroup::make(spec.run.as_str());
-        let agent = start_warden(dir, &spec, &lock, cgroup.as_deref())?;
+        let agent = start_warden(dir, &spec, &lock, cgroup.as_deref())
+            .inspect_err(|_| cgroup.as_deref().map_or((), cgroup::remove))?;
         let limits = &spec.limits;
         let (idle, tool_idle) =
             (Duration::from_millis(limits.idle_ms), Duration::from_millis(limits.tool_idle_ms));

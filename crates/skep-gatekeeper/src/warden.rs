@@ -26,6 +26,7 @@ use rustix::process::{
 use skep_api::role;
 use skep_core::{facts::Exit, time::Timestamp};
 use skep_host::{
+    cgroup,
     lock::{self, Lock, LockError},
     proc::{self, Signals},
     tree,
@@ -294,6 +295,9 @@ impl Warden {
         };
         let mut tree = std::mem::replace(&mut self.begun.tree, Tree::new(None, &[], None));
         let ended = tree.end(kill_at, |pause| self.is_forced(pause));
+        if let Some(cgroup) = &self.orders.cgroup {
+            cgroup::remove(cgroup);
+        }
         let death = ended.death.unwrap_or(Death { code: 1, signal: None });
         self.write_exit(death, over != Over::Exited, ended.spared);
         ExitCode::from(u8::try_from(death.code).unwrap_or(1))

@@ -2,12 +2,12 @@
 //!
 //! **Invariant:** does not know what a run is.
 
+pub mod cgroup;
 pub mod env;
 pub mod git;
 pub mod lock;
 pub mod paths;
 pub mod proc;
 pub mod salvage;
-pub mod cgroup;
 pub mod tree;
 pub mod worktree;

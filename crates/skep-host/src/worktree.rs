@@ -194,7 +194,7 @@ pub(crate) fn remove(
 }
 
 /// Drops the registration of a worktree whose folder is gone.
-pub(crate) fn unregister(
+pub fn unregister(
     git: &Git,
     repo: &Repository,
     locks: &Path,

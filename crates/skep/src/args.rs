@@ -26,16 +26,16 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// The home of this skep: ledger, envs, runs [default: $SKEP_HOME, else the XDG state folder]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Anywhere")]
     pub(crate) home: Option<PathBuf>,
     /// Print one JSON value (JSON lines for streams)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Anywhere")]
     pub(crate) json: bool,
     /// Say nothing but results and errors
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Anywhere")]
     pub(crate) quiet: bool,
     /// Say more; twice for still more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Anywhere")]
     pub(crate) verbose: u8,
 }
 

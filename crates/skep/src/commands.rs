@@ -108,6 +108,9 @@ fn state_of(run: &RunView) -> (Tone, String) {
     match (run.state.as_str(), run.outcome.as_deref()) {
         ("ended", Some("completed")) if run.landed.is_some() => (Tone::Good, "landed".to_owned()),
         ("ended", Some("completed")) => (Tone::Good, "completed".to_owned()),
+        ("ended", Some("stopped")) if run.reason.as_deref() == Some("stopped-by-person") => {
+            (Tone::Bad, "stopped".to_owned())
+        }
         ("ended", Some(outcome)) => {
             let reason =
                 run.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();

@@ -94,8 +94,20 @@ impl Skep {
     }
 
     /// Connects only where a daemon answers already.
+    ///
+    /// Errors: nobody answers, or somebody who is not this home's daemon: what is asked would be told to a stranger.
     pub(crate) fn standing(&self) -> Result<Client, ClientError> {
-        Client::connect(&self.home.daemon_socket())
+        let client = Client::connect(&self.home.daemon_socket())?;
+        let peer = rustix::net::sockopt::socket_peercred(client.socket())
+            .map_err(|err| ClientError::Broken(err.into()))?;
+        let peer = peer.pid.as_raw_nonzero().get();
+        let ours = fs::read_to_string(self.home.daemon_lock()).unwrap_or_default();
+        if ours.trim() == peer.to_string() {
+            return Ok(client);
+        }
+        let socket = self.home.daemon_socket();
+        let text = format!("not our daemon: pid {peer} answers on `{}`", socket.display());
+        Err(ClientError::Refused(Refusal::error("socket-foreign", text)))
     }
 
     fn client(&self) -> Result<Client, CliError> {
@@ -130,8 +142,11 @@ impl Skep {
             )
             .hint("start it from a shell of your own: skep daemon start"));
         }
-        paths::create_private_dir(self.home.root())
-            .map_err(|err| CliError::error(err.slug(), skep_api::wire::chain(&err)))?;
+        paths::create_private_dir(self.home.root()).map_err(|err| {
+            CliError::error(err.slug(), skep_api::wire::chain(&err))
+                .hint(format!("chmod 700 {}", self.home.root().display()))
+                .hint("skep --home DIR … for another place")
+        })?;
         let log = File::options().create(true).append(true).open(self.home.daemon_log())?;
         let mut child = proc::command("/proc/self/exe")
             .arg0("skep")

@@ -127,6 +127,20 @@ impl Output {
         format!("\x1b[{code}m{text}\x1b[0m")
     }
 
+    /// How many columns there are to write in.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Prints text broken at words, each line `indent` columns in.
+    pub(crate) fn prose(&self, indent: usize, tone: Tone, text: &str) -> io::Result<()> {
+        let width = self.width.saturating_sub(indent + 1).max(20);
+        folded(text, width).iter().try_for_each(|line| {
+            let line = format!("{:indent$}{}", "", self.paint(tone, line));
+            self.line(line.trim_end())
+        })
+    }
+
     /// Prints rows under heads, the last column cut to what is left of the width.
     pub(crate) fn table(&self, heads: &[&str], rows: &[Vec<(Tone, String)>]) -> io::Result<()> {
         let rows: Vec<Vec<(Tone, String)>> = rows
@@ -158,9 +172,41 @@ impl Output {
     }
 }
 
+/// Breaks text at words: paragraphs flow, a line that is set in or begins an item keeps its beginning.
+fn folded(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut flows = false;
+    for line in text.lines() {
+        let set = line.starts_with([' ', '-', '|', '\t']);
+        if line.trim().is_empty() || set || !flows {
+            lines.push(if set { line.to_owned() } else { String::new() });
+        }
+        flows = !line.trim().is_empty();
+        if set || !flows {
+            continue;
+        }
+        for word in line.split_whitespace() {
+            let last = lines.last_mut().expect("a line was just begun");
+            if last.is_empty() {
+                last.push_str(word);
+            } else if last.chars().count() + 1 + word.chars().count() <= width {
+                last.push(' ');
+                last.push_str(word);
+            } else {
+                lines.push(word.to_owned());
+            }
+        }
+    }
+    lines
+}
+
 /// How long ago `at` was, in one short word.
 pub(crate) fn age(at: Timestamp, now: Timestamp) -> String {
-    let seconds = now.since(at).as_secs();
+    spell(now.since(at).as_secs())
+}
+
+/// A stretch of time in one short word.
+pub(crate) fn spell(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds}s"),
         60..3600 => format!("{}m", seconds / 60),

@@ -1,6 +1,10 @@
 //! Giving an env back: proof first, then the move, then a second look; refusals in words with the ways on.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 use skep_api::{place::Home, wire::chain};
@@ -10,8 +14,9 @@ use skep_core::{
 };
 use skep_host::{
     env,
-    git::Git,
+    git::{self, Git, GitError},
     salvage::{Reason, Verdict},
+    worktree,
 };
 
 use crate::launch;
@@ -24,6 +29,10 @@ pub struct Leaving {
     pub trash: PathBuf,
     /// What of its ignored files is expendable.
     pub discard: Vec<String>,
+    /// What its worktree is registered as, and where; for an env that is gone already.
+    pub repository: Option<PathBuf>,
+    pub worktree: PathBuf,
+    pub branch: Option<String>,
     /// Whether a person said what is to become of the work: it landed, or the branch is to be kept.
     pub decided: bool,
     pub run: String,
@@ -31,7 +40,7 @@ pub struct Leaving {
 
 /// Gives an env back, if nothing is only there.
 pub(super) fn close(git: &Git, leaving: &Leaving) -> OpResult {
-    let Leaving { locks, root, trash, discard, decided, run } = leaving;
+    let Leaving { locks, root, trash, discard, decided, run, .. } = leaving;
     let failed = |err: &dyn std::error::Error, slug: &str| OpResult::Failed {
         slug: slug.to_owned(),
         text: chain(err),
@@ -43,6 +52,10 @@ pub(super) fn close(git: &Git, leaving: &Leaving) -> OpResult {
     }
     if !*decided {
         return undecided(run);
+    }
+    if is_gone(root) {
+        return gone(git, leaving)
+            .unwrap_or_else(|err| failed(&err, err.slug()));
     }
     let in_place =
         matches!(env::read_owner(root), Ok(Some(owner)) if owner.env_type == env::EnvType::InPlace);
@@ -62,14 +75,37 @@ pub(super) fn close(git: &Git, leaving: &Leaving) -> OpResult {
     }
 }
 
+/// Whether an env's folder is missing where folders of envs lie.
+fn is_gone(root: &Path) -> bool {
+    let missing = fs::symlink_metadata(root).is_err_and(|err| err.kind() == ErrorKind::NotFound);
+    missing && root.parent().is_some_and(Path::is_dir)
+}
+
+/// An env that was given back by a close that could not tell, or deleted by hand: git forgets the worktree.
+fn gone(git: &Git, leaving: &Leaving) -> Result<OpResult, GitError> {
+    let mut kept_branch = None;
+    if let Some(repository) = &leaving.repository {
+        let repo = git::discover(git, repository)?;
+        worktree::unregister(git, &repo, &leaving.locks, &leaving.worktree)?;
+        if let Some(branch) = &leaving.branch {
+            kept_branch = git::branch(git, &repo, branch)?.map(|_| branch.clone());
+        }
+    }
+    let text = match &kept_branch {
+        Some(branch) => format!("the worktree was gone already, commits are on branch {branch}"),
+        None => "its folder was gone already".to_owned(),
+    };
+    Ok(OpResult::Closed { kept_branch, trash: None, text })
+}
+
 /// The answer to a close that nobody has said enough about.
 fn undecided(run: &str) -> OpResult {
     OpResult::Refused {
         slug: "close-undecided".to_owned(),
         text: "its work has not landed".to_owned(),
         hints: vec![
-            format!("skep land {run}        bring it in, then close"),
-            format!("skep close {run} --keep-branch   remove the worktree, keep the branch"),
+            format!("skep land {run} (brings it in; then close)"),
+            format!("skep close {run} --keep-branch (removes only the worktree)"),
         ],
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn explain(out: &Output, slug: Option<&str>) -> Outcome {
                 out.json(&serde_json::json!({"slug": name, "text": body}))?;
             } else {
                 out.line(&out.paint(Tone::Strong, name))?;
-                out.line(body)?;
+                out.prose(0, Tone::Plain, body)?;
             }
             Ok(ExitCode::SUCCESS)
         }

@@ -20,7 +20,7 @@ use skep_api::{
 };
 use skep_core::{
     id::RunId,
-    said::{Said, TurnResult},
+    said::{ErrorClass, Said, TurnResult},
     text,
 };
 
@@ -187,6 +187,9 @@ fn shown(skep: &Skep, line: &[u8]) -> Option<String> {
             TurnResult::Failed => paint(Tone::Bad, "── turn failed"),
             TurnResult::Cancelled => paint(Tone::Bad, "── turn cancelled"),
         },
+        Entry::Agent(Said::Error { class: ErrorClass::Notice, text }) => {
+            faint(&format!("! {text}"))
+        }
         Entry::Agent(Said::Error { text, .. }) => paint(Tone::Bad, &text::visible(&text)),
         Entry::Agent(Said::Session { .. } | Said::Usage { .. }) => return None,
         Entry::Silence { quiet_ms, .. } => {

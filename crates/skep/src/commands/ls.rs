@@ -31,11 +31,22 @@ pub(super) fn ls(skep: &Skep, all: bool, project: Option<String>) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The least width at which a table of runs has room for ids; a name says the same.
+const ROOM_FOR_IDS: usize = 110;
+const ID: usize = 6;
+
 /// Prints runs as a table.
 pub(super) fn table(out: &Output, runs: &[RunView]) -> std::io::Result<()> {
     let now = skep_daemon::daemon::now();
-    let rows: Vec<Vec<(Tone, String)>> = runs.iter().map(|run| row(run, now)).collect();
-    out.table(&["NAME", "STATE", "AGE", "AGENT", "PROJECT", "CHANGES", "ID", "TITLE"], &rows)
+    let mut heads = vec!["NAME", "STATE", "AGE", "AGENT", "PROJECT", "CHANGES", "ID", "TITLE"];
+    let mut rows: Vec<Vec<(Tone, String)>> = runs.iter().map(|run| row(run, now)).collect();
+    if out.width() < ROOM_FOR_IDS {
+        heads.remove(ID);
+        for row in &mut rows {
+            row.remove(ID);
+        }
+    }
+    out.table(&heads, &rows)
 }
 
 fn row(run: &RunView, now: Timestamp) -> Vec<(Tone, String)> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use skep_api::{request::Ask, view::RunView};
 use skep_core::text;
 
-use super::{logs, ls, read, state_of};
+use super::{logs, read, state_of};
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
@@ -52,7 +52,7 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         ),
         ("target", run.target.clone().unwrap_or_else(none)),
         ("worktree", format!("{} ({})", run.worktree.clone().unwrap_or_else(none), run.env_state)),
-        ("changes", ls::changes(&run)),
+        ("changes", changes(&run)),
         ("tokens", format!("{} in, {} out", run.usage.input_tokens, run.usage.output_tokens)),
     ];
     if let Some(cost) = run.usage.cost_usd {
@@ -91,6 +91,18 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What changed, in words, as of the last look.
+fn changes(run: &RunView) -> String {
+    let Some(git) = &run.git else { return "not looked at yet".to_owned() };
+    let commits = match git.ahead {
+        0 => "no commit".to_owned(),
+        1 => "1 commit".to_owned(),
+        many => format!("{many} commits"),
+    };
+    let dirty = if git.dirty { ", and changes that no commit holds" } else { "" };
+    format!("{commits}, +{} -{} lines{dirty}", git.insertions, git.deletions)
 }
 
 /// Prints the last lines of a run that went wrong.

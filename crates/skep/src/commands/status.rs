@@ -58,6 +58,7 @@ fn next(runs: &[RunView]) -> Vec<(&'static str, String)> {
     }
     if next.is_empty() {
         next.push(("put an agent to work", "skep run \"fix the flaky test\"".to_owned()));
+        next.push(("see how it goes, without one", "skep demo".to_owned()));
     }
     next
 }

@@ -3,9 +3,14 @@
 use std::process::ExitCode;
 
 use skep_api::{request::Ask, view::WhyView};
+use skep_core::text;
 
 use super::read;
-use crate::{connect::Skep, exit::Outcome, output::Tone};
+use crate::{
+    connect::Skep,
+    exit::Outcome,
+    output::{Output, Tone, spell},
+};
 
 pub(super) fn why(skep: &Skep, id: &str) -> Outcome {
     let answer = skep.ask(Ask::Why { run: id.to_owned() })?;
@@ -14,19 +19,14 @@ pub(super) fn why(skep: &Skep, id: &str) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let facts: Vec<WhyView> = read(answer)?;
-    let rows: Vec<Vec<(Tone, String)>> = facts
-        .into_iter()
-        .map(|fact| {
-            let age = fact.age_ms.map_or_else(|| "-".to_owned(), |ms| format!("{}s", ms / 1000));
-            vec![
-                (Tone::Strong, fact.fact),
-                (Tone::Plain, skep_core::text::words(&fact.value, 60)),
-                (Tone::Faint, fact.source),
-                (Tone::Faint, age),
-                (Tone::Faint, fact.rule),
-            ]
-        })
-        .collect();
-    skep.out.table(&["FACT", "VALUE", "SOURCE", "AGE", "RULE"], &rows)?;
+    facts.iter().try_for_each(|fact| print(&skep.out, fact))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A fact and its value, and below it where it is from, how old it is, and the rule that it met.
+fn print(out: &Output, fact: &WhyView) -> std::io::Result<()> {
+    let name = out.paint(Tone::Strong, &format!("{:<11}", fact.fact));
+    out.line(&format!("{name} {}", text::words(&text::one_line(&fact.value), 300)))?;
+    let age = fact.age_ms.map_or(String::new(), |ms| format!(", {} ago", spell(ms / 1000)));
+    out.prose(12, Tone::Faint, &format!("{}{age}: {}", fact.source, fact.rule))
 }

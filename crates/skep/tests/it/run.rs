@@ -301,8 +301,8 @@ fn a_set_up_that_may_fail_is_told_and_the_agent_is_launched() {
     let run = home.wait(&text_of(&run, "id"), "ended");
     assert_eq!(run["outcome"], "completed", "{run}");
     assert!(run["notes"].to_string().contains("the well is dry"), "{run}");
-    let log =
-        fs::read_to_string(PathBuf::from(text_of(&run, "env")).join("logs/setup.log")).unwrap();
+    let log = home.root().join("runs").join(text_of(&run, "id")).join("setup.log");
+    let log = fs::read_to_string(log).unwrap();
     assert!(log.contains("the well is dry"), "{log}");
 }
 

@@ -10,7 +10,7 @@ use skep_api::{
     wire,
 };
 use skep_core::{facts::Exit, id::RunId};
-use skep_host::lock;
+use skep_host::{cgroup, lock};
 
 use super::*;
 
@@ -622,4 +622,41 @@ fn git_facts_of_the_worktree_stand_in_the_exit_report() {
         (git.branch.as_deref(), git.dirty, git.ahead, git.behind),
         (Some("main"), true, 1, None)
     );
+}
+
+#[test]
+fn when_both_guards_are_killed_at_once_a_control_group_still_names_what_hides() {
+    let mark = Mark::new();
+    // Scrubbed, in a session of its own, standing elsewhere: nothing of what it was given is left.
+    let hidden = format!("cd /; exec setsid env -i /bin/{}", mark.sleep());
+    let mut attempt = Attempt::new("plain", &format!("cat /proc/self/cgroup; ({hidden}) & wait"));
+    // A mark that no other test has: the group is named after it.
+    attempt.spec.run = RunId::new([11; 10]);
+    let run = attempt.spec.run.to_string();
+    let Some(probe) = cgroup::make(&run) else {
+        assert!(!attempt.path("start.json").exists(), "skipped: no control groups of version 2 that we may use");
+        return;
+    };
+    cgroup::remove(&probe);
+    let mut keeper = attempt.start();
+    mark.wait_for(1);
+    attempt.wait_for_report("started");
+    let warden = warden_of(keeper.id());
+    let guard = tree::identity(keeper.id()).unwrap();
+    let agent = tree::descendants(warden).unwrap()[0];
+    // Neither may see the other die first.
+    for pid in [warden, keeper.id()] {
+        kill(pid, Signal::STOP);
+    }
+    for pid in [warden, keeper.id()] {
+        kill(pid, Signal::KILL);
+    }
+    keeper.wait().unwrap();
+    eventually("the agent itself heard of it", || tree::probe(agent) == tree::Probe::Dead);
+    assert_eq!(mark.alive().len(), 1, "what hides lives on");
+    let variable = format!("SKEP_RUN={run}");
+    let marks = tree::Marks { variable: &variable, inside: Some(attempt.dir.path()), guard: Some(guard) };
+    assert_eq!(tree::sweep(&marks, Duration::from_millis(100)).unwrap(), []);
+    mark.assert_gone();
+    cgroup::remove(&probe);
 }
