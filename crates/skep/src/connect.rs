@@ -7,10 +7,12 @@ use std::{
     collections::BTreeMap,
     env,
     fs::{self, File},
-    io::{BufRead, BufReader},
-    os::unix::process::CommandExt,
+    io::{self, BufRead, BufReader},
+    os::{fd::AsFd, unix::process::CommandExt},
     path::{Path, PathBuf},
     process::Stdio,
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -24,6 +26,9 @@ use skep_api::{
 use skep_host::{paths, proc, tree};
 
 use crate::{args::Global, exit::CliError, output::Output};
+
+/// How long a daemon may take between two moments that follow each other at once.
+const COMES_UP: Duration = Duration::from_secs(5);
 
 /// Where this skep lives, and how to ask it.
 #[derive(Debug, Clone)]
@@ -84,8 +89,16 @@ impl Skep {
 
     /// Asks the daemon, starting it where none answers.
     pub(crate) fn ask(&self, ask: Ask) -> Result<Value, CliError> {
+        let id = random_id()?;
         let mut client = self.client()?;
-        Ok(client.ask(&random_id()?, ask, |text| self.out.progress(text))?)
+        match client.ask(&id, ask.clone(), |text| self.out.progress(text)) {
+            // It was killed or upgraded under us. The same id asks for the same thing, which counts once.
+            Err(ClientError::Broken(_)) => {
+                await_end(&client);
+                Ok(self.client()?.ask(&id, ask, |text| self.out.progress(text))?)
+            }
+            other => Ok(other?),
+        }
     }
 
     /// Asks for a stream.
@@ -98,9 +111,7 @@ impl Skep {
     /// Errors: nobody answers, or somebody who is not this home's daemon: what is asked would be told to a stranger.
     pub(crate) fn standing(&self) -> Result<Client, ClientError> {
         let client = Client::connect(&self.home.daemon_socket())?;
-        let peer = rustix::net::sockopt::socket_peercred(client.socket())
-            .map_err(|err| ClientError::Broken(err.into()))?;
-        let peer = peer.pid.as_raw_nonzero().get();
+        let peer = peer(&client).map_err(ClientError::Broken)?;
         let ours = fs::read_to_string(self.home.daemon_lock()).unwrap_or_default();
         if ours.trim() == peer.to_string() {
             return Ok(client);
@@ -112,12 +123,18 @@ impl Skep {
 
     fn client(&self) -> Result<Client, CliError> {
         match self.standing() {
-            Ok(client) => Ok(client),
-            Err(ClientError::Absent(_)) => {
-                self.start()?;
-                Ok(self.standing()?)
+            Err(ClientError::Absent(_)) => self.start()?,
+            other => return Ok(other?),
+        }
+        let until = Instant::now() + COMES_UP;
+        loop {
+            match self.standing() {
+                // Another was quicker to start one, which stands between its lock and its socket.
+                Err(ClientError::Absent(_)) if Instant::now() < until => {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                other => return Ok(other?),
             }
-            Err(err) => Err(err.into()),
         }
     }
 
@@ -178,6 +195,21 @@ impl Skep {
                     .hint(format!("look into {}", self.home.daemon_log().display())))
             }
         }
+    }
+}
+
+/// The process at the other end.
+fn peer(client: &Client) -> io::Result<u32> {
+    let peer = rustix::net::sockopt::socket_peercred(client.socket())?;
+    Ok(u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or_default())
+}
+
+/// Waits until a daemon that broke off is gone, so that the next is asked and not the last of it; not for long.
+fn await_end(client: &Client) {
+    let daemon = peer(client).ok().and_then(tree::identity);
+    if let Some(Ok(Some(fd))) = daemon.map(tree::open) {
+        // One that stays is asked again all the same, and its answer told.
+        let _gone = proc::wait_readable(&[fd.as_fd()], Some(COMES_UP));
     }
 }
 

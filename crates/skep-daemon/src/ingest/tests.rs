@@ -47,13 +47,11 @@ impl Bench {
     }
 
     fn next(&self) -> (String, Input) {
-        match self.inbox.recv_timeout(SOON).unwrap() {
-            Inbox::Report { key, input, .. } => match *input {
-                fleet::Input::Run { input, .. } => (key, input),
-                other => panic!("{other:?}"),
-            },
-            other => panic!("{other:?}"),
-        }
+        let Inbox::Report { key, input, .. } = self.inbox.recv_timeout(SOON).unwrap() else {
+            panic!("only reports come from the ingest")
+        };
+        let fleet::Input::Run { input, .. } = *input else { panic!("reports are about runs") };
+        (key, input)
     }
 
     fn kill_keeper(&mut self) {

@@ -18,7 +18,8 @@ fn warden(keeper: u32) -> u32 {
     eventually("the keeper has a warden", || {
         let table = Table::read().unwrap();
         let is_warden = |pid: &u32| {
-            tree::arguments(*pid).is_some_and(|args| args.get(1).is_some_and(|arg| arg == "__warden"))
+            tree::arguments(*pid)
+                .is_some_and(|args| args.get(1).is_some_and(|arg| arg == "__warden"))
         };
         found = table.descendants(keeper).iter().map(|row| row.process.pid).find(is_warden);
         found.is_some()
@@ -61,25 +62,32 @@ fn wherever_the_daemon_dies_on_the_way_to_an_agent_the_next_one_brings_it_there_
         doomed(&home, point);
         let doomed = home.daemon();
         let prompt = home.script("once", &["append count once", "commit it", "say done"]);
-        let begun = home.skep(&["run", "once", "--prompt-file", &prompt, "-d"]);
-        eventually(point, || !lives(doomed));
-        let runs = home.json(&["ls", "--all"]);
-        let Some(run) = runs.get(0) else {
-            // What was not committed was not answered either.
-            assert_ne!(begun.code, 0, "{point}: {begun:?}");
-            assert_eq!(repo.branches(), ["main"]);
-            continue;
-        };
-        let run = home.wait(&text_of(run, "id"), "ended");
-        assert_eq!((&run["outcome"], &run["attempt"]), (&"completed".into(), &1.into()), "{point}: {run}");
+        // The daemon dies under it; the next one is asked the same, which counts once.
+        let run = home.json(&["run", "once", "--prompt-file", &prompt, "-d"]);
+        assert!(!lives(doomed), "{point}");
+        assert_eq!(home.json(&["ls", "--all"]).as_array().unwrap().len(), 1, "{point}");
+        let run = home.wait(&text_of(&run, "id"), "ended");
+        assert_eq!(
+            (&run["outcome"], &run["attempt"]),
+            (&"completed".into(), &1.into()),
+            "{point}: {run}"
+        );
         let worktree = PathBuf::from(text_of(&run, "worktree"));
-        assert_eq!(lines(&worktree.join("count")), ["once"], "{point}: the agent was started twice");
+        assert_eq!(
+            lines(&worktree.join("count")),
+            ["once"],
+            "{point}: the agent was started twice"
+        );
         assert_eq!(repo.branches().len(), 2, "{point}: {:?}", repo.branches());
         assert_eq!(repo.git(&["worktree", "list"]).lines().count(), 2, "{point}");
         assert_eq!(fs::read_dir(home.root().join("env")).unwrap().count(), 1, "{point}");
         let kinds = home.kinds(&text_of(&run, "id"));
         for kind in ["created", "prepared", "started", "ended"] {
-            assert_eq!(kinds.iter().filter(|found| *found == kind).count(), 1, "{point}: {kinds:?}");
+            assert_eq!(
+                kinds.iter().filter(|found| *found == kind).count(),
+                1,
+                "{point}: {kinds:?}"
+            );
         }
         home.no_agents();
     }
@@ -118,7 +126,10 @@ fn a_set_up_that_the_daemon_died_under_never_runs_twice_side_by_side_and_is_done
     let run = home.wait(&id, "ended");
     assert_eq!(run["outcome"], "completed", "{run}");
     let worktree = PathBuf::from(text_of(&run, "worktree"));
-    assert!(worktree.join("set-up-was-here").exists(), "the agent began before the set-up was done");
+    assert!(
+        worktree.join("set-up-was-here").exists(),
+        "the agent began before the set-up was done"
+    );
     assert_eq!(lines(&worktree.join("count")), ["once"]);
     assert_eq!(repo.git(&["worktree", "list"]).lines().count(), 2);
     home.no_agents();
@@ -174,7 +185,9 @@ fn whatever_is_killed(victims: impl Fn(&Value) -> Vec<u32>) {
             match listed["state"].as_str() {
                 Some("ended") => true,
                 Some("running" | "waiting") => {
-                    listed["attempt"] == 2 && lives(pid_of(&listed, "pid")) && lives(pid_of(&listed, "gatekeeper"))
+                    listed["attempt"] == 2
+                        && lives(pid_of(&listed, "pid"))
+                        && lives(pid_of(&listed, "gatekeeper"))
                 }
                 _ => false,
             }
@@ -186,7 +199,10 @@ fn whatever_is_killed(victims: impl Fn(&Value) -> Vec<u32>) {
         home.no_agents();
         let place = home.place().at(&worktree);
         assert_eq!(place.head(), head, "{state}: the commit stays");
-        assert_eq!((place.read("work"), place.read("draft")), ("committed\n".to_owned(), "not committed\n".to_owned()));
+        assert_eq!(
+            (place.read("work"), place.read("draft")),
+            ("committed\n".to_owned(), "not committed\n".to_owned())
+        );
         assert!(repo.oid(&format!("refs/heads/{}", text_of(&run, "branch"))) == head);
     }
 }
@@ -227,7 +243,9 @@ fn daemon_and_guards_killed_together_leave_a_list_that_is_true_again() {
     eventually("the old tree is swept and the list true", || {
         let listed = home.listed(&id);
         let swept = before.iter().all(|process| tree::probe(*process) == tree::Probe::Dead);
-        swept && (listed["state"] == "ended" || listed["attempt"] == 2 && listed["state"] == "running")
+        swept
+            && (listed["state"] == "ended"
+                || listed["attempt"] == 2 && listed["state"] == "running")
     });
     assert_eq!(home.place().at(&worktree).read("draft"), "not committed\n");
     home.skep(&["stop", &id]).ok();
@@ -246,7 +264,9 @@ fn guards_that_die_before_they_told_anything_are_found_out() {
     eventually("the daemon died", || !lives(daemon));
     // The keeper is at work and nobody has recorded it; now it dies as well.
     let keeper = |home: &Home| home.alive().into_iter().find(|(_, line)| line.contains("__keeper"));
-    eventually("the agent is at work", || !tree::inside(&home.root().join("env")).unwrap().is_empty());
+    eventually("the agent is at work", || {
+        !tree::inside(&home.root().join("env")).unwrap().is_empty()
+    });
     let (keeper, _) = keeper(&home).expect("a keeper");
     let warden = warden(keeper);
     kill(keeper, Signal::KILL);
@@ -256,7 +276,8 @@ fn guards_that_die_before_they_told_anything_are_found_out() {
     eventually("the list is true", || {
         let listed = home.listed(&id);
         let dead = !lives(keeper) && !lives(warden);
-        dead && (listed["state"] == "ended" || listed["state"] == "running" && lives(pid_of(&listed, "pid")))
+        dead && (listed["state"] == "ended"
+            || listed["state"] == "running" && lives(pid_of(&listed, "pid")))
     });
     home.skep(&["stop", &id]).ok();
     home.no_agents();
@@ -273,7 +294,9 @@ fn a_killed_command_line_ends_no_run_and_makes_no_second_one() {
     let prompt = home.script("held", &[&wait, "write a a", "commit a", "say done"]);
     // It waits for the health window, which is long.
     let call = home.spawn(&["run", "held", "--prompt-file", &prompt]);
-    eventually("the run is at work", || home.json(&["ls"]).get(0).is_some_and(|run| run["state"] == "running"));
+    eventually("the run is at work", || {
+        home.json(&["ls"]).get(0).is_some_and(|run| run["state"] == "running")
+    });
     kill_call(call);
     let id = text_of(&home.json(&["ls"])[0], "id");
     for verb in [&["wait", id.as_str()][..], &["logs", &id, "-f"], &["events", "-f"]] {
@@ -311,7 +334,7 @@ fn a_stop_that_the_daemon_died_in_is_still_a_stop() {
         let run = home.run("held", &["fork", "hang"], &[]);
         let (id, worktree) = (text_of(&run, "id"), PathBuf::from(text_of(&run, "worktree")));
         doomed(&home, point);
-        assert_ne!(home.skep(&["stop", &id]).code, 0, "the daemon died under it");
+        home.skep(&["stop", &id]).ok();
         let ended = home.wait(&id, "ended");
         assert_eq!(ended["outcome"], "stopped", "{point}: {ended}");
         assert_eq!(tree::inside(&worktree).unwrap(), []);

@@ -47,7 +47,8 @@ fn a_second_daemon_names_the_first_and_after_a_kill_the_next_starts_at_once() {
 fn of_many_who_start_it_at_once_all_get_the_same_daemon() {
     let home = Home::new();
     let said: Vec<Said> = std::thread::scope(|scope| {
-        let calls: Vec<_> = (0..6).map(|_| scope.spawn(|| home.skep(&["--json", "daemon", "start"]))).collect();
+        let calls: Vec<_> =
+            (0..6).map(|_| scope.spawn(|| home.skep(&["--json", "daemon", "start"]))).collect();
         calls.into_iter().map(|call| call.join().unwrap()).collect()
     });
     let pids: Vec<u32> = said.into_iter().map(|said| pid_of(&said.json(0), "pid")).collect();
@@ -64,7 +65,8 @@ fn a_stranger_on_the_socket_is_named_and_never_killed() {
     // It lives in a process of its own, so that a stop that kills would be seen.
     let socket = home.root().join("s/daemon.sock");
     let script = "import socket,sys,time\ns=socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\ntime.sleep(3600)";
-    let mut stranger = skep_host::proc::command("python3").args(["-c", script]).arg(&socket).spawn().unwrap();
+    let mut stranger =
+        skep_host::proc::command("python3").args(["-c", script]).arg(&socket).spawn().unwrap();
     eventually("the stranger listens", || UnixStream::connect(&socket).is_ok());
     let pid = stranger.id().to_string();
     let calls: [&[&str]; 6] = [
@@ -78,7 +80,10 @@ fn a_stranger_on_the_socket_is_named_and_never_killed() {
     for call in calls {
         let error = home.skep(&[&["--json"], call].concat()).refused(2, "socket-foreign");
         let message = text_of(&error, "message");
-        assert!(message.contains("not our daemon") && message.contains(&pid), "{call:?}: {message}");
+        assert!(
+            message.contains("not our daemon") && message.contains(&pid),
+            "{call:?}: {message}"
+        );
         assert!(lives(stranger.id()), "{call:?} killed a stranger");
     }
     stranger.kill().unwrap();
@@ -94,16 +99,26 @@ fn health_is_starting_then_running_and_its_lists_are_sorted_and_never_null() {
     for name in ["zeta", "alpha", "mid"] {
         home.place().repo(name);
         home.json(&["project", "add", home.at(name).to_str().unwrap()]);
-        home.write(format!("c/agents/{name}.toml"), "protocol = \"plain\"\nprogram = \"true\"\nprompt = \"none\"\n");
+        home.write(
+            format!("c/agents/{name}.toml"),
+            "protocol = \"plain\"\nprogram = \"true\"\nprompt = \"none\"\n",
+        );
     }
     home.skep(&["daemon", "stop"]).ok();
     // Whoever has the ledger locked holds up the start, not the answer.
-    let ledger = fs::File::options().read(true).write(true).open(home.root().join("ledger.db")).unwrap();
+    let ledger =
+        fs::File::options().read(true).write(true).open(home.root().join("ledger.db")).unwrap();
     fcntl_lock(&ledger, FlockOperation::LockExclusive).unwrap();
     let mut starter = home.spawn(&["daemon", "start"]);
-    eventually("the socket is there", || UnixStream::connect(home.root().join("s/daemon.sock")).is_ok());
+    eventually("the socket is there", || {
+        UnixStream::connect(home.root().join("s/daemon.sock")).is_ok()
+    });
     let (status, health) = get(&home, "/health");
-    assert_eq!((status.as_str(), &health["status"]), ("HTTP/1.1 200 OK", &"starting".into()), "{health}");
+    assert_eq!(
+        (status.as_str(), &health["status"]),
+        ("HTTP/1.1 200 OK", &"starting".into()),
+        "{health}"
+    );
     for list in ["agents", "projects"] {
         assert!(health[list].is_array(), "{list}: {health}");
     }
@@ -112,13 +127,16 @@ fn health_is_starting_then_running_and_its_lists_are_sorted_and_never_null() {
     let (_, health) = get(&home, "/health");
     assert_eq!(health["status"], "running");
     assert_eq!(health["projects"], serde_json::json!(["alpha", "mid", "zeta"]));
-    let agents: Vec<&str> = health["agents"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let agents: Vec<&str> =
+        health["agents"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
     let mut sorted = agents.clone();
     sorted.sort_unstable();
     assert_eq!(agents, sorted);
     assert!(agents.contains(&"alpha") && agents.contains(&"scripted"), "{agents:?}");
     let told = home.json(&["daemon", "status"]);
-    for field in ["status", "pid", "uptime_ms", "version", "home", "agents", "projects", "runs", "seq"] {
+    for field in
+        ["status", "pid", "uptime_ms", "version", "home", "agents", "projects", "runs", "seq"]
+    {
         assert!(told.get(field).is_some_and(|value| !value.is_null()), "`{field}`: {told}");
     }
     assert_eq!(told["runs"], serde_json::json!({"running": 0, "waiting": 0, "queued": 0}));
@@ -136,7 +154,10 @@ fn a_home_of_another_user_is_refused() {
     chown(home.root(), Some(12345), Some(12345)).unwrap();
     for call in [&["ls"][..], &["run", "x", "--directory"], &["daemon", "run"]] {
         let error = home.skep(&[&["--json"], call].concat()).error(2);
-        assert!(["home-foreign", "not-private"].contains(&text_of(&error, "slug").as_str()), "{error}");
+        assert!(
+            ["home-foreign", "not-private"].contains(&text_of(&error, "slug").as_str()),
+            "{error}"
+        );
     }
     assert_eq!(fs::read_dir(home.root()).unwrap().count(), 0, "nothing is made in it");
     assert_eq!(home.alive(), []);
@@ -147,7 +168,8 @@ fn the_socket_and_the_home_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let home = Home::new();
     home.skep(&["daemon", "start"]).ok();
-    let mode = |path: &str| fs::metadata(home.root().join(path)).unwrap().permissions().mode() & 0o777;
+    let mode =
+        |path: &str| fs::metadata(home.root().join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(""), mode("s"), mode("s/daemon.sock")), (0o700, 0o700, 0o600));
 }
 
@@ -169,7 +191,8 @@ fn words_that_need_no_daemon_start_none() {
     }
     home.skep(&["--json", "daemon", "status"]).refused(2, "daemon-absent");
     home.skep(&["daemon", "stop"]).ok();
-    home.skep_with(home.place().root(), &[("SKEP_NO_DAEMON", "1")], &["--json", "ls"]).refused(2, "daemon-absent");
+    home.skep_with(home.place().root(), &[("SKEP_NO_DAEMON", "1")], &["--json", "ls"])
+        .refused(2, "daemon-absent");
     assert!(!home.root().join("ledger.db").exists());
     assert_eq!(home.alive(), []);
 }
@@ -234,7 +257,9 @@ fn settings_that_cannot_be_read_are_told_by_whoever_wanted_the_daemon() {
 fn what_is_no_request_breaks_only_its_own_connection() {
     let home = Home::new();
     home.skep(&["daemon", "start"]).ok();
-    for line in ["nonsense\n", "{\"id\":\"x\",\"ask\":\"frobnicate\"}\n", "{\"id\":3}\n", "\u{0}\u{1}\n"] {
+    for line in
+        ["nonsense\n", "{\"id\":\"x\",\"ask\":\"frobnicate\"}\n", "{\"id\":3}\n", "\u{0}\u{1}\n"]
+    {
         let mut stream = UnixStream::connect(home.root().join("s/daemon.sock")).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream.write_all(line.as_bytes()).unwrap();

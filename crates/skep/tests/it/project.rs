@@ -39,7 +39,8 @@ fn two_repositories_of_one_name_get_two_projects_and_adding_twice_is_one() {
     assert_eq!(home.json(&["project", "ls"]).as_array().unwrap().len(), 2);
     let taken = home.at("two/api");
     home.skep(&["--json", "project", "add", taken.to_str().unwrap(), "--name", "api"]).error(2);
-    home.skep(&["--json", "project", "add", taken.to_str().unwrap(), "--name", "../x"]).refused(2, "project-name");
+    home.skep(&["--json", "project", "add", taken.to_str().unwrap(), "--name", "../x"])
+        .refused(2, "project-name");
     home.skep(&["--json", "project", "add", home.at("tmp").to_str().unwrap()]).error(2);
     home.skep(&["--json", "project", "add", "/no/such/folder"]).refused(2, "no-such-folder");
 }
@@ -55,7 +56,10 @@ fn a_bare_repository_serves_and_the_work_lands_in_it() {
     assert_eq!(run["outcome"], "completed", "{run}");
     home.skep(&["land", &text_of(&run, "id")]).ok();
     let place = home.place().at("bare.git");
-    assert_eq!(place.oid("refs/heads/main"), place.oid(&format!("refs/heads/{}", text_of(&run, "branch"))));
+    assert_eq!(
+        place.oid("refs/heads/main"),
+        place.oid(&format!("refs/heads/{}", text_of(&run, "branch")))
+    );
     home.skep(&["close", &text_of(&run, "id")]).ok();
     assert!(!Path::new(&text_of(&run, "worktree")).exists());
 }
@@ -115,7 +119,12 @@ fn submodules_stand_in_the_worktree_and_unpushed_work_in_them_is_not_lost() {
     let (id, inner) = (text_of(&run, "id"), PathBuf::from(text_of(&run, "worktree")).join("part"));
     // An uninitialised one is nothing to lose; one with a commit of its own is.
     if !inner.join(".git").exists() {
-        home.place().at(text_of(&run, "worktree")).git(&["submodule", "--quiet", "update", "--init"]);
+        home.place().at(text_of(&run, "worktree")).git(&[
+            "submodule",
+            "--quiet",
+            "update",
+            "--init",
+        ]);
     }
     home.place().at(&inner).commit_file("own", "1\n");
     let said = home.skep(&["close", &id, "--keep-branch"]);
@@ -136,6 +145,10 @@ fn a_base_that_is_registered_is_the_base_of_its_runs() {
     repo.commit_file("newer", "1\n");
     home.json(&["project", "add", ".", "--base", "release"]);
     let run = home.ended("greet", &WORK, &["-d"]);
-    assert_eq!((text_of(&run["base"], "oid"), &run["target"]), (repo.oid("release"), &"release".into()), "{run}");
+    assert_eq!(
+        (text_of(&run["base"], "oid"), &run["target"]),
+        (repo.oid("release"), &"release".into()),
+        "{run}"
+    );
     home.skep(&["--json", "project", "add", ".", "--name", "other", "--base", "nowhere"]).error(2);
 }

@@ -15,7 +15,15 @@ fn inside(dir: &Path) -> usize {
 fn a_stop_leaves_no_process_however_detached_and_keeps_what_was_used_and_written() {
     let home = Home::new();
     home.repo();
-    let steps = ["usage 11 22", "write a a", "fork", "fork holding stdout", "ignore-term", "write ready x", "hang"];
+    let steps = [
+        "usage 11 22",
+        "write a a",
+        "fork",
+        "fork holding stdout",
+        "ignore-term",
+        "write ready x",
+        "hang",
+    ];
     let run = home.run("stubborn", &steps, &[]);
     let (id, worktree) = (text_of(&run, "id"), text_of(&run, "worktree"));
     eventually("it forked and is deaf", || Path::new(&worktree).join("ready").exists());
@@ -26,9 +34,16 @@ fn a_stop_leaves_no_process_however_detached_and_keeps_what_was_used_and_written
     assert_eq!(inside(Path::new(&worktree)), 0, "something of it lives");
     assert!(!lives(pid_of(&run, "pid")) && !lives(pid_of(&run, "gatekeeper")));
     let ended = home.listed(&id);
-    assert_eq!((&ended["state"], &ended["outcome"]), (&"ended".into(), &"stopped".into()), "{ended}");
+    assert_eq!(
+        (&ended["state"], &ended["outcome"]),
+        (&"ended".into(), &"stopped".into()),
+        "{ended}"
+    );
     assert_eq!(ended["reason"], "stopped-by-person");
-    assert_eq!((&ended["usage"]["input_tokens"], &ended["usage"]["output_tokens"]), (&11.into(), &22.into()));
+    assert_eq!(
+        (&ended["usage"]["input_tokens"], &ended["usage"]["output_tokens"]),
+        (&11.into(), &22.into())
+    );
     assert_eq!(fs::read_to_string(Path::new(&worktree).join("a")).unwrap(), "a\n");
     assert_eq!(ended["env_state"], "held");
     // Again is harmless.
@@ -85,7 +100,9 @@ fn a_stop_in_the_middle_of_a_set_up_ends_it_and_takes_everything_back() {
     assert_eq!(home.listed(&id)["outcome"], "stopped");
     home.no_agents();
     eventually("the branch is taken back", || repo.git(&["for-each-ref"]) == before);
-    eventually("the env is taken back", || fs::read_dir(home.root().join("env")).unwrap().count() == 0);
+    eventually("the env is taken back", || {
+        fs::read_dir(home.root().join("env")).unwrap().count() == 0
+    });
     assert!(!home.kinds(&id).contains(&"began".to_owned()));
 }
 
@@ -115,10 +132,17 @@ fn the_processes_of_a_run_may_look_but_not_stop_close_land_or_begin_one() {
     let mut script = String::new();
     for (nth, call) in calls.iter().enumerate() {
         for (way, prefix) in ["", "setsid -f -w "].iter().enumerate() {
-            script += &format!("{prefix}{scrubbed} {skep} --json {call} > /dev/null 2> {}.{nth}.{way}\n", out.display());
+            script += &format!(
+                "{prefix}{scrubbed} {skep} --json {call} > /dev/null 2> {}.{nth}.{way}\n",
+                out.display()
+            );
         }
     }
-    script += &format!("{scrubbed} {skep} --json ls > {}.ls\ntouch {}.done\nsleep 3600\n", out.display(), out.display());
+    script += &format!(
+        "{scrubbed} {skep} --json ls > {}.ls\ntouch {}.done\nsleep 3600\n",
+        out.display(),
+        out.display()
+    );
     home.write("tmp/script", &script);
     home.write(
         "c/agents/rogue.toml",
@@ -132,7 +156,9 @@ fn the_processes_of_a_run_may_look_but_not_stop_close_land_or_begin_one() {
     for (nth, call) in calls.iter().enumerate() {
         for way in 0..2 {
             let file = home.at(format!("out.{nth}.{way}"));
-            eventually("its answer is whole", || fs::read_to_string(&file).is_ok_and(|text| text.ends_with('\n')));
+            eventually("its answer is whole", || {
+                fs::read_to_string(&file).is_ok_and(|text| text.ends_with('\n'))
+            });
             let text = fs::read_to_string(&file).unwrap();
             assert!(text.contains("not-for-runs"), "{call} ({way}): {text}");
         }
@@ -150,7 +176,11 @@ fn a_process_of_a_run_cannot_start_a_daemon() {
     home.repo();
     let (go, out) = (home.at("go"), home.at("out"));
     let skep = env!("CARGO_BIN_EXE_skep");
-    let scrubbed = format!("env -i SKEP_HOME={} SKEP_CONFIG={}", home.root().display(), home.at("c").display());
+    let scrubbed = format!(
+        "env -i SKEP_HOME={} SKEP_CONFIG={}",
+        home.root().display(),
+        home.at("c").display()
+    );
     let script = format!(
         "while ! test -e {}; do sleep 0.02; done\n{scrubbed} {skep} --json ls 2> {1}.1\n\
          setsid -f -w {scrubbed} {skep} --json daemon start 2> {1}.2\ntouch {1}.done\nsleep 3600\n",
@@ -186,7 +216,11 @@ fn an_agent_that_is_killed_has_failed_and_what_it_left_behind_is_ended() {
     eventually("it forked", || Path::new(&worktree).join("ready").exists());
     kill(pid_of(&run, "pid"), Signal::KILL);
     let ended = home.wait(&text_of(&run, "id"), "ended");
-    assert_eq!((&ended["outcome"], &ended["reason"]), (&"failed".into(), &"agent-crash".into()), "{ended}");
+    assert_eq!(
+        (&ended["outcome"], &ended["reason"]),
+        (&"failed".into(), &"agent-crash".into()),
+        "{ended}"
+    );
     assert_eq!((&ended["exit"]["code"], &ended["exit"]["signal"]), (&137.into(), &9.into()));
     assert_eq!(inside(Path::new(&worktree)), 0);
     assert_eq!(fs::read_to_string(Path::new(&worktree).join("a")).unwrap(), "a\n");
@@ -196,7 +230,8 @@ fn an_agent_that_is_killed_has_failed_and_what_it_left_behind_is_ended() {
 fn a_grandchild_that_holds_standard_output_does_not_hold_up_the_end() {
     let home = Home::new();
     home.repo();
-    let ended = home.ended("done", &["write a a", "commit a", "fork holding stdout", "say done"], &["-d"]);
+    let ended =
+        home.ended("done", &["write a a", "commit a", "fork holding stdout", "say done"], &["-d"]);
     assert_eq!(ended["outcome"], "completed", "{ended}");
     assert_eq!(inside(Path::new(&text_of(&ended, "worktree"))), 0);
 }

@@ -414,7 +414,7 @@ fn a_prompt_of_a_mebibyte_meets_an_agent_that_writes_before_it_reads() {
     assert_eq!(exit.code, 0);
     let journal = attempt.journal();
     assert!(
-        journal.iter().any(|line| line["text"] == prompt.len().to_string()),
+        journal.iter().any(|line| line["text"].as_str() == Some(prompt.len().to_string().as_str())),
         "all of it was read"
     );
     assert_eq!(
@@ -634,7 +634,10 @@ fn when_both_guards_are_killed_at_once_a_control_group_still_names_what_hides() 
     attempt.spec.run = RunId::new([11; 10]);
     let run = attempt.spec.run.to_string();
     let Some(probe) = cgroup::make(&run) else {
-        assert!(!attempt.path("start.json").exists(), "skipped: no control groups of version 2 that we may use");
+        assert!(
+            !attempt.path("start.json").exists(),
+            "skipped: no control groups of version 2 that we may use"
+        );
         return;
     };
     cgroup::remove(&probe);
@@ -655,7 +658,8 @@ fn when_both_guards_are_killed_at_once_a_control_group_still_names_what_hides() 
     eventually("the agent itself heard of it", || tree::probe(agent) == tree::Probe::Dead);
     assert_eq!(mark.alive().len(), 1, "what hides lives on");
     let variable = format!("SKEP_RUN={run}");
-    let marks = tree::Marks { variable: &variable, inside: Some(attempt.dir.path()), guard: Some(guard) };
+    let marks =
+        tree::Marks { variable: &variable, inside: Some(attempt.dir.path()), guard: Some(guard) };
     assert_eq!(tree::sweep(&marks, Duration::from_millis(100)).unwrap(), []);
     mark.assert_gone();
     cgroup::remove(&probe);
