@@ -294,7 +294,13 @@ impl Door {
                 // What stays is a prompt that nobody reads.
                 let _left = std::fs::remove_dir_all(self.home.run(&run));
             }
-            created?;
+            match created {
+                Err(Trouble::Refused(refusal)) if !ids.is_empty() => {
+                    let begun: Vec<&str> = ids.iter().map(RunId::as_str).collect();
+                    return Err(refusal.hint(format!("begun already: {}", begun.join(" "))).into());
+                }
+                other => other?,
+            };
             ids.push(run);
         }
         if !ask.detach {

@@ -151,7 +151,8 @@ pub fn run_vars(
     vars
 }
 
-fn permissions(permissions: skep_core::run::Permissions) -> profile::Permissions {
+/// The same word in the profile's language.
+pub fn permissions(permissions: skep_core::run::Permissions) -> profile::Permissions {
     match permissions {
         skep_core::run::Permissions::Ask => profile::Permissions::Ask,
         skep_core::run::Permissions::Auto => profile::Permissions::Auto,

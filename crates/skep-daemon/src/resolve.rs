@@ -255,9 +255,7 @@ fn at_main(git: &Git, repo: Repository) -> Result<Repository, Refusal> {
     }
     let all = worktree::list(git, &repo).map_err(|err| git_refusal(&err))?;
     Ok(match all.into_iter().next() {
-        Some(main) => {
-            Repository { top: (!main.bare).then_some(main.path), linked: false, ..repo }
-        }
+        Some(main) => Repository { top: (!main.bare).then_some(main.path), linked: false, ..repo },
         None => repo,
     })
 }
@@ -485,6 +483,10 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         return Err(Refusal::error("title-empty", "what is to be done?")
             .hint("skep run \"fix the flaky test\""));
     }
+    let (permissions, prompt) = (permissions(ask, settings)?, prompt(ask, title, task));
+    profile
+        .require(ask.model.as_deref(), launch::permissions(permissions), &prompt)
+        .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
     listed.extend(project.env.iter().cloned());
@@ -515,12 +517,12 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         speaks: profile.protocol != "plain",
         model: ask.model.clone(),
         surface: surface(ask)?,
-        permissions: permissions(ask, settings)?,
+        permissions,
         place: the_place(wanted, title, task, &id, key)?,
         policy: policy(settings, project),
         id,
     };
-    Ok(Asked { brief, prompt: prompt(ask, title, task), env })
+    Ok(Asked { brief, prompt, env })
 }
 
 /// The task that a title is the id of. Only what starts with `task_` is an id.

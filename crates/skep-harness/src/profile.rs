@@ -230,7 +230,38 @@ impl Profile {
             Some(_) => &self.resume,
             None => &self.headless,
         };
-        let mut options = match brief.permissions {
+        let options = self.options(brief.model.as_deref(), brief.permissions)?;
+        let filling = Filling::new(self, brief)?;
+        let mut argv = vec![filling.fill(&self.program)?];
+        for word in behind_subcommand(list, &options) {
+            argv.push(filling.fill(word)?);
+        }
+        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone() })
+    }
+
+    /// Refuses what [`Profile::launch`] would refuse whoever asks, before anything is made for a run.
+    pub fn require(
+        &self,
+        model: Option<&str>,
+        permissions: Permissions,
+        prompt: &str,
+    ) -> Result<(), ProfileError> {
+        self.options(model, permissions)?;
+        let bytes = prompt.len() as u64;
+        if self.prompt == PromptBy::Arg && bytes > ARG_CAP {
+            return Err(ProfileError::PromptTooLong { name: self.name.clone(), bytes });
+        }
+        Ok(())
+    }
+
+    /// The arguments that permissions and model add.
+    fn options(
+        &self,
+        model: Option<&str>,
+        permissions: Permissions,
+    ) -> Result<Vec<String>, ProfileError> {
+        let unable = |what| ProfileError::Unable { name: self.name.clone(), what };
+        let mut options = match permissions {
             Permissions::Ask => self
                 .ask
                 .clone()
@@ -238,18 +269,14 @@ impl Profile {
             Permissions::Auto => self.auto.clone(),
             Permissions::Bypass => self.bypass.clone(),
         };
-        if brief.model.is_some() {
+        if let Some(model) = model {
             if self.model.is_empty() {
                 return Err(unable("choose a model"));
             }
+            safe(model, "a model")?;
             options.extend(self.model.iter().cloned());
         }
-        let filling = Filling::new(self, brief)?;
-        let mut argv = vec![filling.fill(&self.program)?];
-        for word in behind_subcommand(list, &options) {
-            argv.push(filling.fill(word)?);
-        }
-        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone() })
+        Ok(options)
     }
 
     /// Refuses at once what would fail only when a run starts.

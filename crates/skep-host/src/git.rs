@@ -492,6 +492,12 @@ fn requested(git: &Git, repo: &Repository, wanted: &str) -> Result<Base, GitErro
     let shown =
         [format!("{remote}/{wanted}"), wanted.to_owned(), wanted.to_owned(), wanted.to_owned()];
     for (name, branch) in names.iter().zip(shown) {
+        if let Some(oid) = remotes.commits.get(name) {
+            return Ok(Base { branch, oid: oid.clone() });
+        }
+        if remotes.lacks(name) {
+            continue;
+        }
         if ref_exists(git, repo, name)?
             && let Some(oid) = commit(git, repo, name)?
         {
@@ -532,22 +538,36 @@ struct Remotes {
     branches: BTreeMap<String, String>,
     head: Option<String>,
     all: Vec<String>,
+    /// Whole name and commit of every remote-tracking ref.
+    commits: BTreeMap<String, String>,
+    /// The whole names of those that are no commits themselves.
+    others: Vec<String>,
+}
+
+impl Remotes {
+    /// Whether `name` would stand among the remote-tracking refs and does not; git need not be asked again.
+    fn lacks(&self, name: &str) -> bool {
+        name.starts_with("refs/remotes/")
+            && !self.commits.contains_key(name)
+            && !self.others.iter().any(|other| other == name)
+    }
 }
 
 fn remote_branches(git: &Git, repo: &Repository) -> Result<Remotes, GitError> {
-    let format = "--format=%(refname) %(objectname) %(symref)";
+    let format = "--format=%(refname) %(objectname) %(symref) %(objecttype)";
     let refs = git.call(repo.seat()).args(["for-each-ref", format, "refs/remotes/"]).line()?;
-    let rows: Vec<(&str, &str, &str)> = refs
-        .lines()
-        .filter_map(|row| {
-            let mut parts = row.split(' ');
-            Some((
-                parts.next()?.strip_prefix("refs/remotes/")?,
-                parts.next()?,
-                parts.next().unwrap_or(""),
-            ))
-        })
-        .collect();
+    let mut rows: Vec<(&str, &str, &str)> = Vec::new();
+    let (mut commits, mut others) = (BTreeMap::new(), Vec::new());
+    for row in refs.lines() {
+        let [name, oid, symref, kind] = row.split(' ').collect::<Vec<_>>()[..] else { continue };
+        let Some(short) = name.strip_prefix("refs/remotes/") else { continue };
+        rows.push((short, oid, symref));
+        if kind == "commit" {
+            commits.insert(name.to_owned(), oid.to_owned());
+        } else {
+            others.push(name.to_owned());
+        }
+    }
     let below = |remote: &str, name: &str| {
         name.strip_prefix(remote).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned)
     };
@@ -560,7 +580,7 @@ fn remote_branches(git: &Git, repo: &Repository) -> Result<Remotes, GitError> {
         with.next().filter(|_| with.next().is_none()).map(str::to_owned)
     };
     let all = rows.iter().filter(|row| row.2.is_empty()).map(|row| row.0.to_owned()).collect();
-    let mut found = Remotes { remote, branches: BTreeMap::new(), head: None, all };
+    let mut found = Remotes { remote, branches: BTreeMap::new(), head: None, all, commits, others };
     if let Some(remote) = &found.remote {
         for (name, oid, symref) in &rows {
             match below(remote, name) {
@@ -648,7 +668,6 @@ pub fn fetch(
     folder: &Path,
     timeout: Duration,
 ) -> Result<FetchOutcome, GitError> {
-    let Some(remote) = fetched_remote(git, repo)? else { return Ok(FetchOutcome::NoRemote) };
     let key = key(&repo.common_dir);
     let (tried, fetched) =
         (folder.join(format!("{key}.tried")), folder.join(format!("{key}.fetched")));
@@ -666,6 +685,8 @@ pub fn fetch(
     if age(&tried).is_some_and(|age| age < FETCH_EVERY) {
         return Ok(FetchOutcome::Skipped { refs_age_s: refs_age_s() });
     }
+    // Asked only now: where there is a stamp, there was a remote.
+    let Some(remote) = fetched_remote(git, repo)? else { return Ok(FetchOutcome::NoRemote) };
     File::create(&tried).map_err(io(&tried))?;
     match run_fetch(&git.clone().timeout(timeout), repo, &remote) {
         Ok(()) => {

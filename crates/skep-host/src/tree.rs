@@ -303,6 +303,10 @@ fn in_session(row: &Row, guard: Option<Process>) -> bool {
 }
 
 fn is_inside(pid: u32, dir: &Path) -> bool {
+    // Everything stands below the root, and below no name at all.
+    if !dir.is_absolute() || dir.parent().is_none() {
+        return false;
+    }
     let Ok(at) = fs::read_link(format!("/proc/{pid}/cwd")) else { return false };
     let gone = at.to_string_lossy().strip_suffix(" (deleted)").map(PathBuf::from);
     at.starts_with(dir) || gone.is_some_and(|at| at.starts_with(dir))

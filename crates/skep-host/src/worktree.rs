@@ -169,7 +169,10 @@ pub(crate) fn register(
 
 /// Fills a fresh worktree with the files of its HEAD.
 pub(crate) fn checkout(git: &Git, path: &Path) -> Result<(), GitError> {
-    git.call(path).args(["reset", "--quiet", "--hard", "--no-recurse-submodules"]).bytes().map(drop)
+    // As many writers as there are cores: most of a checkout is waiting for the disk.
+    let workers = ["-c", "checkout.workers=0"];
+    let reset = ["reset", "--quiet", "--hard", "--no-recurse-submodules"];
+    git.call(path).args(workers).args(reset).bytes().map(drop)
 }
 
 /// Takes a worktree's folder and registration away; either may be gone already, or torn.
@@ -194,12 +197,7 @@ pub(crate) fn remove(
 }
 
 /// Drops the registration of a worktree whose folder is gone.
-pub fn unregister(
-    git: &Git,
-    repo: &Repository,
-    locks: &Path,
-    path: &Path,
-) -> Result<(), GitError> {
+pub fn unregister(git: &Git, repo: &Repository, locks: &Path, path: &Path) -> Result<(), GitError> {
     let _writer = write_lock(repo, locks)?;
     drop_missing(git, repo, path).map(drop)
 }

@@ -93,8 +93,12 @@ impl Skep {
         let mut client = self.client()?;
         match client.ask(&id, ask.clone(), |text| self.out.progress(text)) {
             // It was killed or upgraded under us. The same id asks for the same thing, which counts once.
-            Err(ClientError::Broken(_)) => {
+            Err(ClientError::Broken(err)) => {
                 await_end(&client);
+                if !self.home.daemon_socket().exists() {
+                    // It left in good order: somebody wanted it gone.
+                    return Err(ClientError::Broken(err).into());
+                }
                 Ok(self.client()?.ask(&id, ask, |text| self.out.progress(text))?)
             }
             other => Ok(other?),

@@ -54,8 +54,7 @@ pub(super) fn close(git: &Git, leaving: &Leaving) -> OpResult {
         return undecided(run);
     }
     if is_gone(root) {
-        return gone(git, leaving)
-            .unwrap_or_else(|err| failed(&err, err.slug()));
+        return gone(git, leaving).unwrap_or_else(|err| failed(&err, err.slug()));
     }
     let in_place =
         matches!(env::read_owner(root), Ok(Some(owner)) if owner.env_type == env::EnvType::InPlace);

@@ -204,3 +204,21 @@ fn a_program_is_found_in_absolute_folders_only_and_must_be_executable() {
     assert_eq!(find_program(tool.to_str().unwrap(), OsStr::new("")), Some(tool));
     assert_eq!(find_program("./tool", &path), None);
 }
+
+#[test]
+fn what_a_profile_cannot_do_is_refused_before_a_run_is_made() {
+    let codex = Profile::load("codex", None).unwrap();
+    let slug = |refused: Result<(), ProfileError>| refused.unwrap_err().slug();
+    assert_eq!(slug(codex.require(None, Permissions::Ask, "")), "agent-unable");
+    assert_eq!(slug(codex.require(Some("-x"), Permissions::Auto, "")), "agent-argument-unsafe");
+    codex.require(Some("big"), Permissions::Bypass, &"x".repeat(300 << 10)).unwrap();
+
+    let text =
+        "protocol = \"plain\"\nprogram = \"p\"\nprompt = \"arg\"\nheadless = [\"{prompt}\"]\n";
+    let dir = place("mine", text);
+    let mine = Profile::load("mine", Some(dir.path())).unwrap();
+    mine.require(None, Permissions::Auto, "short").unwrap();
+    assert_eq!(slug(mine.require(Some("big"), Permissions::Auto, "")), "agent-unable");
+    let long = "x".repeat(usize::try_from(ARG_CAP).unwrap() + 1);
+    assert_eq!(slug(mine.require(None, Permissions::Auto, &long)), "prompt-too-long");
+}

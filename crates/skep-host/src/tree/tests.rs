@@ -158,6 +158,8 @@ fn whoever_stands_in_a_folder_is_found_there_even_when_the_folder_is_gone() {
         command.current_dir(dir.path());
     });
     assert_eq!(inside(&env).unwrap(), [script.process()]);
+    assert_eq!(inside(Path::new("/")).unwrap(), [], "the root is no folder of ours");
+    assert_eq!(inside(Path::new("")).unwrap(), []);
     fs::remove_dir_all(&env).unwrap();
     assert_eq!(inside(&env).unwrap(), [script.process()]);
     drop(elsewhere);

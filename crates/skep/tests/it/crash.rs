@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Child,
 };
@@ -64,7 +65,7 @@ fn wherever_the_daemon_dies_on_the_way_to_an_agent_the_next_one_brings_it_there_
         let prompt = home.script("once", &["append count once", "commit it", "say done"]);
         // The daemon dies under it; the next one is asked the same, which counts once.
         let run = home.json(&["run", "once", "--prompt-file", &prompt, "-d"]);
-        assert!(!lives(doomed), "{point}");
+        eventually("the daemon died", || !lives(doomed));
         assert_eq!(home.json(&["ls", "--all"]).as_array().unwrap().len(), 1, "{point}");
         let run = home.wait(&text_of(&run, "id"), "ended");
         assert_eq!(
@@ -197,6 +198,10 @@ fn whatever_is_killed(victims: impl Fn(&Value) -> Vec<u32>) {
         }
         home.skep(&["stop", &id]).ok();
         home.no_agents();
+        let after = home.listed(&id);
+        assert_eq!((&after["branch"], &after["base"]), (&run["branch"], &run["base"]), "{state}");
+        let lock = PathBuf::from(text_of(&run, "env")).join("lock");
+        drop(skep_host::lock::hold(&lock).expect("whoever is killed lets go of the env"));
         let place = home.place().at(&worktree);
         assert_eq!(place.head(), head, "{state}: the commit stays");
         assert_eq!(
@@ -338,5 +343,150 @@ fn a_stop_that_the_daemon_died_in_is_still_a_stop() {
         let ended = home.wait(&id, "ended");
         assert_eq!(ended["outcome"], "stopped", "{point}: {ended}");
         assert_eq!(tree::inside(&worktree).unwrap(), []);
+    }
+}
+
+#[test]
+fn a_preparation_whose_own_processes_are_killed_is_taken_back_and_made_anew() {
+    for role in ["__effect", "__warden"] {
+        let home = Home::new();
+        let repo = home.repo();
+        let (pids, both, go) = (home.at("pids"), home.at("both"), home.at("go"));
+        let script = format!(
+            "for pid in $(cat {0} 2>/dev/null); do kill -0 $pid 2>/dev/null && echo $pid >> {1}; done; \
+             echo $$ >> {0}; while ! test -e {2}; do sleep 0.02; done",
+            pids.display(),
+            both.display(),
+            go.display()
+        );
+        repo.write(".skep/project.toml", &format!("[setup]\nrun = \"{script}\"\n"));
+        repo.commit("set-up");
+        let run =
+            home.run("slow", &["append count once", "commit it", "say done"], &["--yes", "-d"]);
+        eventually("the set-up runs", || lines(&pids).len() == 1);
+        let is_role = |pid: u32| {
+            tree::arguments(pid).is_some_and(|args| args.get(1).is_some_and(|arg| arg == role))
+        };
+        let table = Table::read().unwrap();
+        let below = table.descendants(home.daemon());
+        let victim = below.iter().map(|row| row.process.pid).find(|pid| is_role(*pid));
+        kill(victim.expect("it carries out the preparation"), Signal::KILL);
+        eventually("the set-up runs again", || lines(&pids).len() == 2);
+        assert!(!both.exists(), "{role}: two at once");
+        fs::write(&go, "").unwrap();
+        let run = home.wait(&text_of(&run, "id"), "ended");
+        assert_eq!(run["outcome"], "completed", "{role}: {run}");
+        assert_eq!(lines(&PathBuf::from(text_of(&run, "worktree")).join("count")), ["once"]);
+        assert_eq!(repo.branches().len(), 2, "{role}: {:?}", repo.branches());
+        assert_eq!(repo.git(&["worktree", "list"]).lines().count(), 2, "{role}");
+        home.no_agents();
+    }
+}
+
+#[test]
+fn a_daemon_that_is_killed_again_and_again_loses_no_run_and_doubles_none() {
+    let home = Home::with_limits("runs = 2");
+    let repo = home.repo();
+    let prompt = home.script("work", &["append count once", "commit it", "usage 1 2", "say done"]);
+    let runs = home.json(&["run", "work", "--prompt-file", &prompt, "--count", "6", "-d"]);
+    let ids: Vec<String> = runs.as_array().unwrap().iter().map(|run| text_of(run, "id")).collect();
+    for _ in 0..8 {
+        // However far they have come by now; each start of a daemon is another moment.
+        home.kill_daemon();
+        home.skep(&["daemon", "start"]).ok();
+    }
+    for id in &ids {
+        let run = home.wait(id, "ended");
+        assert_eq!((&run["outcome"], &run["attempt"]), (&"completed".into(), &1.into()), "{run}");
+        assert_eq!(run["usage"]["output_tokens"], 2, "{run}");
+        let worktree = PathBuf::from(text_of(&run, "worktree"));
+        assert_eq!(lines(&worktree.join("count")), ["once"]);
+        assert_eq!(home.kinds(id).iter().filter(|kind| *kind == "ended").count(), 1);
+    }
+    assert_eq!(repo.branches().len(), 7);
+    let seqs: Vec<u64> = home.events().iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert!(seqs.iter().copied().eq(1..=seqs.len() as u64), "a gap in {seqs:?}");
+}
+
+#[test]
+fn a_wait_outlives_a_killed_daemon_and_does_not_bring_back_one_that_was_stopped() {
+    let home = Home::new();
+    home.repo();
+    let go = home.at("go");
+    let wait = format!("wait-for {}", go.display());
+    let id = text_of(&home.run("held", &[&wait, "write a a", "say done"], &[]), "id");
+    let connected = |daemon: u32| {
+        let threads = fs::read_dir(format!("/proc/{daemon}/task")).into_iter().flatten();
+        let name =
+            |entry: fs::DirEntry| fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+        threads.filter_map(Result::ok).any(|entry| name(entry).trim() == "connection")
+    };
+    let mut call = home.spawn(&["wait", &id]);
+    let daemon = home.daemon();
+    eventually("it waits", || connected(daemon));
+    kill(daemon, Signal::KILL);
+    eventually("it waits at another", || {
+        home.skep(&["--json", "daemon", "status"]).code == 0 && home.daemon() != daemon
+    });
+    fs::write(&go, "").unwrap();
+    assert_eq!(call.wait().unwrap().code(), Some(0));
+    let held = text_of(&home.run("more", &["hang"], &[]), "id");
+    let mut call = home.spawn(&["wait", &held]);
+    let daemon = home.daemon();
+    eventually("it waits", || connected(daemon));
+    home.skep(&["daemon", "stop"]).ok();
+    assert_eq!(call.wait().unwrap().code(), Some(2));
+    home.skep(&["--json", "daemon", "status"]).refused(2, "daemon-absent");
+}
+
+#[test]
+fn what_a_launch_made_in_vain_is_taken_back_even_if_the_daemon_dies_in_it() {
+    for point in ["undo.before", "undo.after"] {
+        let home = Home::new();
+        let repo = home.repo();
+        home.json(&["project", "add", "."]);
+        let program = home.write("broken", "#!/no/such/interpreter\n");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let profile = format!("protocol = \"plain\"\nprogram = \"{program}\"\nprompt = \"none\"\n");
+        home.write("c/agents/broken.toml", &profile);
+        let before = repo.git(&["for-each-ref"]);
+        doomed(&home, point);
+        let doomed = home.daemon();
+        let run = home.json(&["run", "fix it", "--agent", "broken", "-d"]);
+        eventually("the daemon died", || !lives(doomed));
+        let id = text_of(&run, "id");
+        eventually("it is taken back", || home.listed(&id)["env_state"] == "none");
+        assert_eq!(home.listed(&id)["reason"], "start", "{point}");
+        assert_eq!(repo.git(&["for-each-ref"]), before, "{point}");
+        assert_eq!(repo.git(&["worktree", "list"]).lines().count(), 1, "{point}");
+        assert_eq!(fs::read_dir(home.root().join("env")).unwrap().count(), 0, "{point}");
+    }
+}
+
+#[test]
+fn a_sweep_that_the_daemon_died_in_is_made_again() {
+    for point in ["sweep.before", "sweep.after"] {
+        let home = Home::new();
+        home.repo();
+        let run = in_state(&home, "running");
+        let (id, worktree) = (text_of(&run, "id"), PathBuf::from(text_of(&run, "worktree")));
+        let before = tree::inside(&worktree).unwrap();
+        doomed(&home, point);
+        let (doomed, keeper) = (home.daemon(), pid_of(&run, "gatekeeper"));
+        let both = [warden(keeper), keeper];
+        for guard in both {
+            kill(guard, Signal::KILL);
+        }
+        eventually("the daemon died", || !lives(doomed));
+        eventually("the old tree is swept and the list true", || {
+            let listed = home.listed(&id);
+            let swept = before.iter().all(|process| tree::probe(*process) == tree::Probe::Dead);
+            swept
+                && (listed["state"] == "ended"
+                    || listed["attempt"] == 2 && listed["state"] == "running")
+        });
+        assert_eq!(home.place().at(&worktree).read("draft"), "not committed\n");
+        home.skep(&["stop", &id]).ok();
+        home.no_agents();
     }
 }

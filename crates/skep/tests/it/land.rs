@@ -172,3 +172,35 @@ fn a_dry_run_of_a_landing_moves_nothing() {
     assert!(Path::new(&text_of(&run, "worktree")).exists());
     assert_eq!(fs::read_dir(home.root().join("trash")).unwrap().count(), 0);
 }
+
+#[test]
+fn a_target_that_is_checked_out_in_a_linked_worktree_lands_there() {
+    let home = Home::new();
+    let repo = home.repo();
+    let run = done(&home, "a");
+    repo.git(&["checkout", "--quiet", "-b", "mine"]);
+    let linked = home.at("linked");
+    repo.git(&["worktree", "add", "--quiet", linked.to_str().unwrap(), "main"]);
+    home.skep(&["land", &text_of(&run, "id")]).ok();
+    let linked = home.place().at("linked");
+    assert_eq!(linked.read("a"), "a\n");
+    assert_in_step(&linked);
+    assert_eq!(repo.git(&["branch", "--show-current"]), "mine");
+}
+
+#[test]
+fn a_branch_or_a_target_that_is_gone_is_named() {
+    let home = Home::new();
+    let repo = home.repo();
+    let run = done(&home, "a");
+    let id = text_of(&run, "id");
+    repo.git(&["checkout", "--quiet", "-b", "mine"]);
+    repo.git(&["branch", "--quiet", "-M", "main", "trunk"]);
+    let error = home.skep(&["--json", "land", &id]).refused(1, "target-missing");
+    assert!(text_of(&error, "message").contains("main"), "{error}");
+    repo.git(&["branch", "--quiet", "-M", "trunk", "main"]);
+    home.skep(&["close", &id, "--keep-branch"]).ok();
+    repo.git(&["branch", "--quiet", "-D", &text_of(&run, "branch")]);
+    home.skep(&["--json", "land", &id]).refused(1, "branch-missing");
+    assert_eq!(repo.git(&["log", "--format=%s", "main"]), "first");
+}

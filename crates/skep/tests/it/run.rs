@@ -474,19 +474,23 @@ fn a_checkout_in_place_has_one_run_at_a_time_and_is_never_reset_or_removed() {
     );
     let why = home.skep(&["why", &text_of(&second, "id")]).ok();
     assert!(why.contains(&text_of(&first, "id")), "{why}");
-    home.skep(&["stop", &text_of(&second, "id")]).ok();
     fs::write(&go, "").unwrap();
     let first = home.wait(&text_of(&first, "id"), "ended");
+    let second = home.wait(&text_of(&second, "id"), "ended");
     assert_eq!(first["outcome"], "completed", "{first}");
+    assert_eq!(second["outcome"], "completed", "{second}");
+    // Closing the one takes nothing from the other, nor from the person.
+    let third = home.run("third", &["write d d", "hang"], &["--in-place"]);
+    eventually("the third is at work", || repo.path().join("d").exists());
     home.skep(&["close", &text_of(&first, "id"), "--keep-branch"]).ok();
-    let third = home.ended("third", &["write d d", "say done"], &["--in-place"]);
-    assert_eq!(third["outcome"], "completed", "{third}");
-    for (file, text) in
-        [("code", "2\n"), ("mine", "not committed\n"), ("a", "a\n"), ("b", "b\n"), ("d", "d\n")]
-    {
-        assert_eq!(repo.read(file), text);
+    assert!(lives(pid_of(&third, "pid")));
+    home.skep(&["stop", &text_of(&third, "id")]).ok();
+    home.skep(&["close", &text_of(&second, "id"), "--keep-branch"]).ok();
+    home.skep(&["close", &text_of(&third, "id"), "--keep-branch"]).ok();
+    for file in ["a", "b", "c", "d"] {
+        assert_eq!(repo.read(file), format!("{file}\n"));
     }
-    assert!(!repo.path().join("c").exists());
+    assert_eq!((repo.read("code"), repo.read("mine")), ("2\n".into(), "not committed\n".into()));
     assert_eq!(repo.branches(), ["main"]);
 }
 
@@ -774,4 +778,65 @@ fn a_dry_run_makes_nothing() {
     assert_eq!(home.json(&["ls", "--all"]), serde_json::json!([]));
     assert_eq!(home.json(&["project", "ls"]), serde_json::json!([]));
     assert_eq!(traces(&repo), before);
+}
+
+#[test]
+fn following_shows_what_the_agent_says_until_its_end_and_answers_by_the_outcome() {
+    let home = Home::new();
+    let repo = home.repo();
+    let works =
+        home.script("works", &["say the first word", "write a a", "commit a", "say the last word"]);
+    let said = home.skep(&["run", "works", "--prompt-file", &works, "-f"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let (first, last) = (said.stdout.find("the first word"), said.stdout.find("the last word"));
+    assert!(first.is_some() && first < last, "{said:?}");
+    let fails = home.script("fails", &["say I cannot", "result failed no idea"]);
+    let said = home.skep(&["run", "fails", "--prompt-file", &fails, "-f"]);
+    assert_eq!(said.code, 4, "{said:?}");
+    // A daemon that is killed meanwhile cuts no word off.
+    let go = home.at("go");
+    let held = home.run(
+        "held",
+        &["say before", &format!("wait-for {}", go.display()), "say after", "write b b"],
+        &[],
+    );
+    let id = text_of(&held, "id");
+    let daemon = home.daemon();
+    let said = std::thread::scope(|scope| {
+        let follow = scope.spawn(|| home.skep(&["logs", &id, "-f"]));
+        home.kill_daemon();
+        fs::write(&go, "").unwrap();
+        follow.join().unwrap()
+    });
+    assert_ne!(home.daemon(), daemon);
+    assert!(said.stdout.contains("before") && said.stdout.contains("after"), "{said:?}");
+    assert_eq!(repo.status(), "");
+}
+
+#[test]
+fn of_several_titles_one_that_is_refused_names_those_that_were_begun() {
+    let home = Home::new();
+    home.repo();
+    let task = text_of(&home.json(&["task", "add", "Add a greeting"]), "id");
+    let prompt = home.script("held", &["hang"]);
+    let holder = text_of(&home.json(&["run", &task, "--prompt-file", &prompt]), "id");
+    let error = home
+        .skep(&["--json", "run", "other", &task, "--prompt-file", &prompt])
+        .refused(1, "task-held");
+    let runs = home.json(&["ls"]);
+    let other = runs.as_array().unwrap().iter().find(|run| run["id"] != holder.as_str()).unwrap();
+    assert!(error["hints"].to_string().contains(&text_of(other, "id")), "{error}");
+}
+
+#[test]
+fn the_demo_tells_its_story_and_leaves_nothing() {
+    let home = Home::new();
+    let said = home.skep(&["demo"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    for word in ["kill -9", "landed on main", "nothing was lost"] {
+        assert!(said.stdout.contains(word), "{word}: {said:?}");
+    }
+    assert!(!home.root().join("ledger.db").exists(), "it has a home of its own");
+    assert_eq!(fs::read_dir(home.at("tmp")).unwrap().count(), 0);
+    assert_eq!(home.alive(), []);
 }

@@ -222,6 +222,10 @@ fn an_agent_that_is_killed_has_failed_and_what_it_left_behind_is_ended() {
         "{ended}"
     );
     assert_eq!((&ended["exit"]["code"], &ended["exit"]["signal"]), (&137.into(), &9.into()));
+    let exit = fs::read(home.attempt(&text_of(&run, "id"), 1).join("exit.json")).unwrap();
+    let exit: serde_json::Value = serde_json::from_slice(&exit).unwrap();
+    assert_eq!((&exit["code"], &exit["signal"]), (&137.into(), &9.into()), "{exit}");
+    assert!(text_of(&exit, "started") <= text_of(&exit, "ended"), "{exit}");
     assert_eq!(inside(Path::new(&worktree)), 0);
     assert_eq!(fs::read_to_string(Path::new(&worktree).join("a")).unwrap(), "a\n");
 }

@@ -177,6 +177,20 @@ fn codex_writes_in_its_worktree_and_nowhere_else() {
 }
 
 #[test]
+fn what_codex_cannot_do_is_refused_before_anything_is_made() {
+    let Some(lab) = Lab::open("codex", "commit") else { return };
+    let yard = Yard::new();
+    let ask = |more: &[&str]| {
+        let args = ["--json", "run", "Write a file", "--agent", "codex"];
+        yard.skep(&lab, &[&args, more].concat())
+    };
+    ask(&["--permissions", "ask"]).refused(2, "agent-unable");
+    ask(&["--model=-x"]).refused(2, "agent-argument-unsafe");
+    assert_eq!(yard.home.json(&["ls", "--all"]), serde_json::json!([]));
+    assert_eq!(yard.repo().branches(), ["main"]);
+}
+
+#[test]
 fn codex_whose_model_fails_is_never_completed() {
     ends_as(
         "codex",
