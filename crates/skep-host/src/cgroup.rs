@@ -58,7 +58,8 @@ pub fn is_member(pid: u32, mark: &str) -> bool {
 }
 
 fn names(member: &str, mark: &str) -> bool {
-    path_in(member).is_some_and(|path| path.split('/').any(|part| part.strip_prefix(PREFIX) == Some(mark)))
+    path_in(member)
+        .is_some_and(|path| path.split('/').any(|part| part.strip_prefix(PREFIX) == Some(mark)))
 }
 
 /// The path in the one hierarchy of version 2, from a `/proc/PID/cgroup`.

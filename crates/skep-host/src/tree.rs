@@ -250,7 +250,10 @@ pub fn marked(marks: &Marks<'_>) -> io::Result<Vec<Process>> {
         .filter(|row| !row.zombie && !mine.contains(&row.process.pid) && row.process.pid != 1)
         .filter(|row| {
             has_variable(row.process.pid, marks.variable)
-                || marks.variable.split_once('=').is_some_and(|(_, mark)| cgroup::is_member(row.process.pid, mark))
+                || marks
+                    .variable
+                    .split_once('=')
+                    .is_some_and(|(_, mark)| cgroup::is_member(row.process.pid, mark))
                 || in_session(row, marks.guard)
                 || (marks.inside.is_some_and(|dir| is_inside(row.process.pid, dir))
                     && is_left_over(&table, row, marks, &mine))

@@ -101,7 +101,10 @@ impl Place {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests need the developer's programs, and nothing else of theirs")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests need the developer's programs, and nothing else of theirs"
+)]
 fn path_of_programs() -> OsString {
     std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into())
 }
@@ -131,7 +134,12 @@ impl Repo<'_> {
     /// Runs git in it and returns what it printed, trimmed; a failure ends the test with git's own words.
     pub fn git(&self, args: &[&str]) -> String {
         let output = self.try_git(args);
-        assert!(output.status.success(), "git {args:?} in {}: {}", self.path.display(), output.complaint());
+        assert!(
+            output.status.success(),
+            "git {args:?} in {}: {}",
+            self.path.display(),
+            output.complaint()
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -181,7 +189,10 @@ impl Repo<'_> {
 
     /// Returns every local branch, sorted.
     pub fn branches(&self) -> Vec<String> {
-        self.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads"]).lines().map(str::to_owned).collect()
+        self.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads"])
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Returns what `status --porcelain` says, untracked files included.

@@ -45,6 +45,9 @@ pub(crate) fn tell(cli: &Cli, out: &Output) -> Option<Outcome> {
     }
 }
 
+/// The longest prompt or body that is taken. Bytes.
+const LONGEST_TEXT: u64 = 16 << 20;
+
 /// Does what `cli` says.
 pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
     match cli.verb.unwrap_or(Verb::Status) {
@@ -87,13 +90,20 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, CliError> {
 
 /// Reads a text that a person gave as a file, or `-` for standard input.
 fn read_text(path: &Path) -> Result<String, CliError> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
+    let unreadable = |why: &dyn std::fmt::Display| {
+        CliError::error("file-unreadable", format!("{}: {why}", path.display()))
+    };
+    let from: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(fs::File::open(path).map_err(|err| unreadable(&err))?)
+    };
+    let mut text = String::new();
+    from.take(LONGEST_TEXT + 1).read_to_string(&mut text).map_err(|err| unreadable(&err))?;
+    if text.len() as u64 > LONGEST_TEXT {
+        return Err(unreadable(&"more than 16 MiB is no text to read"));
     }
-    fs::read_to_string(path)
-        .map_err(|err| CliError::error("file-unreadable", format!("{}: {err}", path.display())))
+    Ok(text)
 }
 
 /// 0 when every run completed, 4 when one ended otherwise.

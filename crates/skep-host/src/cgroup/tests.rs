@@ -10,8 +10,14 @@ fn our_group_is_found_by_the_mounts_and_not_by_a_guess() {
     let member = "4:memory:/x\n0::/user.slice/app.scope\n";
     assert_eq!(dir_of(V1_ONLY, member), None);
     assert_eq!(dir_of(HYBRID, "4:memory:/x\n"), None, "no membership in version 2");
-    assert_eq!(dir_of(HYBRID, member).unwrap(), Path::new("/sys/fs/cgroup/unified/user.slice/app.scope"));
-    assert_eq!(dir_of(CONTAINER, "0::/docker/abc/below\n").unwrap(), Path::new("/sys/fs/cgroup/below"));
+    assert_eq!(
+        dir_of(HYBRID, member).unwrap(),
+        Path::new("/sys/fs/cgroup/unified/user.slice/app.scope")
+    );
+    assert_eq!(
+        dir_of(CONTAINER, "0::/docker/abc/below\n").unwrap(),
+        Path::new("/sys/fs/cgroup/below")
+    );
     assert_eq!(dir_of(CONTAINER, "0::/elsewhere\n"), None, "a group outside of what is mounted");
 }
 

@@ -28,7 +28,11 @@ impl Script {
 }
 
 impl Drop for Script {
+    /// A test that fails leaves nothing behind, or what it left would hold the tester's output open.
     fn drop(&mut self) {
+        for process in descendants(self.0.id()).unwrap_or_default() {
+            let _gone = signal(process, Signal::KILL);
+        }
         let _gone = self.0.kill();
         let _reaped = self.0.wait();
     }
@@ -102,10 +106,17 @@ fn a_process_whose_first_thread_ended_is_no_zombie() {
 #[test]
 fn descendants_are_found_through_sessions_of_their_own_and_ancestors_lead_back() {
     let script = Script::ready("setsid sh -c 'sleep 1000 & echo ready; wait' & wait", plain);
-    let below = Table::read().unwrap();
-    let names: Vec<&str> =
-        below.descendants(script.0.id()).iter().map(|row| row.comm.as_str()).collect();
-    assert_eq!(names, ["sh", "sleep"]);
+    let names = |table: &Table| -> Vec<String> {
+        table.descendants(script.0.id()).iter().map(|row| row.comm.clone()).collect()
+    };
+    let mut below = Table::read().unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    // A process that was just forked still bears its parent's name; nobody tells when it has its own.
+    while names(&below) != ["sh", "sleep"] {
+        assert!(Instant::now() < until, "{:?}", names(&below));
+        thread::sleep(Duration::from_millis(5));
+        below = Table::read().unwrap();
+    }
     let sleep = below.descendants(script.0.id())[1].process;
     assert!(descendants(std::process::id()).unwrap().contains(&sleep));
     let above = ancestors(sleep.pid);

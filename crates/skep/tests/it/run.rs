@@ -435,23 +435,38 @@ fn without_a_base_the_remotes_default_branch_is_the_base_and_the_record_shows_it
     let home = Home::new();
     let place = home.place();
     let origin = place.repo("origin");
-    let first = origin.head();
     let url = origin.path().to_str().unwrap().to_owned();
     place.at(".").git(&["clone", "--quiet", &url, "web"]);
     let web = place.at("web");
     web.git(&["checkout", "--quiet", "-b", "feature/x"]);
     web.commit_file("feature", "x\n");
-    let run = home.ended("go", &["write a a", "commit a", "say done"], &[]);
-    assert_eq!(run["base"], serde_json::json!({"branch": "origin/main", "oid": first}), "{run}");
+    // What came since the clone is fetched first.
+    let head = origin.commit_file("more", "1\n");
+    let run = home.ended("go", &["write a a", "commit a", "say done"], &["-d"]);
+    assert_eq!(run["base"], serde_json::json!({"branch": "origin/main", "oid": head}), "{run}");
     assert_eq!(run["target"], "main");
-    assert_eq!(place.at(text_of(&run, "worktree")).oid("HEAD~1"), first);
-    // What came meanwhile is fetched.
-    let second = origin.commit_file("more", "1\n");
-    let run = home.ended("go", &["write a a", "commit a", "say done"], &["--base", "origin/main"]);
-    assert!([first, second].contains(&text_of(&run["base"], "oid")), "{run}");
+    assert_eq!(place.at(text_of(&run, "worktree")).oid("HEAD~1"), head);
+    let upstream = place.at(text_of(&run, "worktree")).try_git(&["rev-parse", "@{upstream}"]);
+    assert!(!upstream.status.success(), "its branch tracks nothing");
     // A base of one's own.
-    let run = home.ended("go", &["write a a", "commit a", "say done"], &["--base", "feature/x"]);
+    let run =
+        home.ended("go", &["write a a", "commit a", "say done"], &["--base", "feature/x", "-d"]);
     assert_eq!(text_of(&run["base"], "oid"), web.oid("feature/x"));
+}
+
+#[test]
+fn a_remote_that_is_away_is_told_and_the_run_goes_on_from_what_is_known() {
+    let home = Home::new();
+    let place = home.place();
+    let origin = place.repo("origin");
+    let url = origin.path().to_str().unwrap().to_owned();
+    place.at(".").git(&["clone", "--quiet", &url, "web"]);
+    let known = place.at("web").oid("origin/main");
+    fs::remove_dir_all(origin.path()).unwrap();
+    let run = home.ended("go", &["write a a", "commit a", "say done"], &["-d"]);
+    assert_eq!(run["outcome"], "completed", "{run}");
+    assert_eq!(text_of(&run["base"], "oid"), known);
+    assert!(run["notes"].to_string().contains("fetch"), "{run}");
 }
 
 #[test]
@@ -606,6 +621,9 @@ fn what_is_typed_wrong_is_told_with_the_nearest_right_thing() {
     home.skep(&["--json", "run"]).refused(2, "usage");
     home.skep(&["--json", "show", "nobody"]).refused(2, "run-unknown");
     home.skep(&["--json", "run", "task_0000000000"]).refused(2, "task-unknown");
+    let long = home.write("long", &"x".repeat((16 << 20) + 1));
+    home.skep(&["--json", "run", "x", "--prompt-file", &long]).refused(2, "file-unreadable");
+    home.skep(&["--json", "run", "x", "--prompt-file", "nowhere"]).refused(2, "file-unreadable");
     assert_eq!(home.json(&["ls", "--all"]), serde_json::json!([]));
     assert_eq!(home.place().at("web").branches(), ["main"]);
 }

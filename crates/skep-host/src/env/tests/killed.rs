@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::*;
-use crate::worktree::{Land, Landing};
+use crate::worktree::{self, Land, Landing};
 
 const REQUEST: &str = "SKEP_TEST_TASK";
 
