@@ -242,10 +242,14 @@ impl Door {
             Ask::TaskShow { task } => value(&TaskView::of(fleet.find_task(task)?)),
             Ask::Shutdown {} => {
                 self.enter(Phase::Stopping);
-                let health = value(&self.health());
-                // Its answer is the last thing this connection hears.
+                // Answered first: when the inbox closes, the process goes at once.
+                wire::send(
+                    out,
+                    &Answer::Ok(serde_json::to_value(self.health()).map_err(io::Error::from)?),
+                )?;
+                // Closed already is as good.
                 let _closed = self.inbox.send(Inbox::Close);
-                health
+                Ok(None)
             }
         }
     }

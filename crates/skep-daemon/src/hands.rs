@@ -215,6 +215,13 @@ fn prepare(
         text,
     };
     let mut notes = prepared.notes.clone();
+    if let Some(git::FetchOutcome::Failed { why, refs_age_s }) = &prepared.fetch {
+        let age = refs_age_s.map_or_else(|| "an unknown time".to_owned(), |age| format!("{age} s"));
+        notes.push(format!(
+            "the fetch failed, the base is as it was {age} ago: {}",
+            skep_core::text::one_line(why)
+        ));
+    }
     // In an env that a killed preparation left the set-up may have been under way: only its end is written down.
     let done = prepared.logs.join("setup.done");
     if !(prepared.reused && done.exists()) {

@@ -17,6 +17,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     io::{self, BufReader},
     os::unix::net::UnixStream,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::Sender},
     thread,
@@ -106,7 +107,8 @@ impl Performer {
 
     fn overtake(self: &Arc<Performer>, due: &Due) {
         let me = Arc::clone(self);
-        self.spawn(due, move |due| me.perform(due));
+        // Where no thread can be had it is told failed; the next stop is another try.
+        let _started = self.spawn(due, move |due| me.perform_or_tell(due));
     }
 
     fn enqueue(self: &Arc<Performer>, due: &Due) {
@@ -120,19 +122,39 @@ impl Performer {
         queue.busy = true;
         drop(queues);
         let me = Arc::clone(self);
-        self.spawn(due, move |_| {
-            while let Some(next) = me.next(&run) {
-                me.perform(&next);
+        let of = run.clone();
+        let started = self.spawn(due, move |_| {
+            while let Some(next) = me.next(&of) {
+                me.perform_or_tell(&next);
             }
         });
+        if !started {
+            // What was queued meanwhile has no thread either; the first is told already.
+            let left = self.queues().remove(&run).map(|queue| queue.waiting).unwrap_or_default();
+            for due in left.iter().skip(1) {
+                self.report(due, failed(&due.effect, "no thread could be started"));
+            }
+        }
+    }
+
+    /// Performs it; a panic is a report as well, or the run would wait for ever.
+    fn perform_or_tell(self: &Arc<Performer>, due: &Due) {
+        if catch_unwind(AssertUnwindSafe(|| self.perform(due))).is_err() {
+            self.report(due, failed(&due.effect, "carrying it out went wrong inside skep"));
+        }
     }
 
     /// Starts a thread; where none can be had, the effect stays in the outbox for the next daemon and is told failed.
-    fn spawn(&self, due: &Due, work: impl FnOnce(&Due) + Send + 'static) {
+    fn spawn(&self, due: &Due, work: impl FnOnce(&Due) + Send + 'static) -> bool {
         let kept = due.clone();
         let started = thread::Builder::new().name("perform".to_owned()).spawn(move || work(&kept));
-        if let Err(err) = started {
-            self.report(due, failed(&due.effect, &format!("no thread could be started: {err}")));
+        match started {
+            Ok(_) => true,
+            Err(err) => {
+                let text = format!("no thread could be started: {err}");
+                self.report(due, failed(&due.effect, &text));
+                false
+            }
         }
     }
 

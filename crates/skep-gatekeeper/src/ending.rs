@@ -12,8 +12,8 @@ use std::{
 };
 
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions, kill_process_group, wait,
-    waitid, waitpid,
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions, kill_process,
+    kill_process_group, wait, waitid, waitpid,
 };
 use skep_host::{
     cgroup,
@@ -26,6 +26,8 @@ use crate::terminal::Terminal;
 const ASKING: Duration = Duration::from_millis(25);
 /// How long it waits between two looks while it kills and nothing new appears.
 const KILLING: Duration = Duration::from_millis(5);
+/// How often it kills what appears right below it before it looks at the whole tree again.
+const BURST: usize = 200;
 /// How long it kills one by one before it asks the control group, where there is one.
 const LAST_RESORT: Duration = Duration::from_secs(1);
 
@@ -109,21 +111,8 @@ impl Tree {
     /// Reaps whatever below us has ended. Returns false when there is no child left.
     pub fn reap(&mut self) -> bool {
         self.reap_agent();
-        let agent = self.agent.map(|pid| pid.as_raw_nonzero().get());
-        match tree::children(std::process::id()) {
-            Some(children) => {
-                for pid in children.iter().filter_map(|pid| i32::try_from(*pid).ok()) {
-                    if Some(pid) != agent
-                        && let Some(pid) = Pid::from_raw(pid)
-                    {
-                        // Another look will find it when it has ended.
-                        let _not_yet = waitpid(Some(pid), WaitOptions::NOHANG);
-                    }
-                }
-            }
-            // A kernel without such a list: whoever has ended, the agent too if it ends in this very moment.
-            None => while self.reap_any() {},
-        }
+        // One by one as they have ended, never by the list of all children: with thousands of zombies that list is slow.
+        while self.reap_one() {}
         waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT)
             .is_ok()
     }
@@ -141,7 +130,8 @@ impl Tree {
         }
     }
 
-    fn reap_any(&mut self) -> bool {
+    /// Reaps one child that has ended, the agent too if it ends in this very moment; false when there is none.
+    fn reap_one(&mut self) -> bool {
         let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) else { return false };
         if Some(pid) == self.agent {
             let signal = status.terminating_signal();
@@ -225,6 +215,7 @@ impl Tree {
             .collect();
         if force {
             kill(&table, &doomed);
+            self.kill_what_appears(&spared);
         } else {
             ask(&doomed, &fresh);
         }
@@ -249,6 +240,31 @@ impl Tree {
             }
         }
         spared
+    }
+
+    /// Kills, without a walk through all of `/proc`, what appears right below us: the orphans of a tree whose processes
+    /// live shorter than a walk takes.
+    fn kill_what_appears(&mut self, spared: &BTreeSet<u32>) {
+        for _ in 0..BURST {
+            let Some(children) = tree::children(std::process::id()) else { return };
+            let mut found = false;
+            for pid in children.into_iter().filter(|pid| !spared.contains(pid)) {
+                let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { continue };
+                if self.spare.is_empty() || !self.has_spared_name(pid) {
+                    // Ours and not reaped: the pid cannot be another's. It may be a zombie already.
+                    let _gone = kill_process(pid, Signal::KILL);
+                    found = true;
+                }
+            }
+            if !found || !self.reap() {
+                return;
+            }
+        }
+    }
+
+    fn has_spared_name(&self, pid: Pid) -> bool {
+        let pid = u32::try_from(pid.as_raw_nonzero().get()).unwrap_or(0);
+        tree::row(pid).is_some_and(|row| self.spare.contains(&row.comm))
     }
 
     /// Whether every child we still have is one of those that were spared: nothing was left to us since that look.

@@ -17,12 +17,7 @@ const PREFIX: &str = "skep.";
 
 /// Makes the group for `mark` below our own; none where that cannot be done.
 pub fn make(mark: &str) -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let member = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let ours = dir_of(&mounts, &member)?;
-    // Only the real thing has this file; a folder can be made anywhere.
-    fs::metadata(ours.join("cgroup.procs")).ok()?;
-    let dir = ours.join(format!("{PREFIX}{mark}"));
+    let dir = place_of(mark)?;
     match DirBuilder::new().create(&dir) {
         // Left by an attempt whose guards were killed.
         Err(err) if err.kind() != io::ErrorKind::AlreadyExists => return None,
@@ -50,6 +45,24 @@ pub fn kill(dir: &Path) -> io::Result<()> {
 pub fn remove(dir: &Path) {
     // One with a member, a spared helper say, stays; an empty one harms nobody.
     let _stays = fs::remove_dir(dir);
+}
+
+/// Removes the group for `mark` below our own, if there is one and nobody is in it.
+pub fn remove_of(mark: &str) {
+    if let Some(dir) = place_of(mark) {
+        remove(&dir);
+    }
+}
+
+/// Where the group for `mark` is or would be; none where there are no groups.
+fn place_of(mark: &str) -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let member = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let ours = dir_of(&mounts, &member)?;
+    // Only the real thing has this file; a folder can be made anywhere.
+    fs::metadata(ours.join("cgroup.procs")).ok()?;
+    let is_name = !mark.is_empty() && !mark.contains(['/', '\n']);
+    is_name.then(|| ours.join(format!("{PREFIX}{mark}")))
 }
 
 /// Tells whether `pid` is a member of a group made for `mark`, or of one below it.

@@ -250,10 +250,7 @@ pub fn marked(marks: &Marks<'_>) -> io::Result<Vec<Process>> {
         .filter(|row| !row.zombie && !mine.contains(&row.process.pid) && row.process.pid != 1)
         .filter(|row| {
             has_variable(row.process.pid, marks.variable)
-                || marks
-                    .variable
-                    .split_once('=')
-                    .is_some_and(|(_, mark)| cgroup::is_member(row.process.pid, mark))
+                || cgroup::is_member(row.process.pid, mark_of(marks))
                 || in_session(row, marks.guard)
                 || (marks.inside.is_some_and(|dir| is_inside(row.process.pid, dir))
                     && is_left_over(&table, row, marks, &mine))
@@ -280,6 +277,9 @@ pub fn sweep(marks: &Marks<'_>, grace: Duration) -> io::Result<Vec<Process>> {
     loop {
         let left = marked(marks)?;
         let waited = begun.elapsed();
+        if left.is_empty() {
+            cgroup::remove_of(mark_of(marks));
+        }
         if left.is_empty() || waited > grace + PATIENCE {
             return Ok(left);
         }
@@ -292,6 +292,11 @@ pub fn sweep(marks: &Marks<'_>, grace: Duration) -> io::Result<Vec<Process>> {
         }
         thread::sleep(BETWEEN_LOOKS);
     }
+}
+
+/// The value of the variable, which its control group is named after.
+fn mark_of<'a>(marks: &Marks<'a>) -> &'a str {
+    marks.variable.split_once('=').map_or("", |(_, value)| value)
 }
 
 fn has_variable(pid: u32, variable: &str) -> bool {

@@ -127,18 +127,11 @@ impl Skep {
 
     fn client(&self) -> Result<Client, CliError> {
         match self.standing() {
-            Err(ClientError::Absent(_)) => self.start()?,
-            other => return Ok(other?),
-        }
-        let until = Instant::now() + COMES_UP;
-        loop {
-            match self.standing() {
-                // Another was quicker to start one, which stands between its lock and its socket.
-                Err(ClientError::Absent(_)) if Instant::now() < until => {
-                    thread::sleep(Duration::from_millis(10));
-                }
-                other => return Ok(other?),
+            Err(ClientError::Absent(_)) => {
+                self.start()?;
+                Ok(self.standing()?)
             }
+            other => Ok(other?),
         }
     }
 
@@ -168,6 +161,20 @@ impl Skep {
                 .hint(format!("chmod 700 {}", self.home.root().display()))
                 .hint("skep --home DIR … for another place")
         })?;
+        let until = Instant::now() + COMES_UP;
+        while !self.spawn_daemon()? {
+            // Another has the lock: it is on its way up, with its socket still to come, or on its way down.
+            let absent = matches!(self.standing(), Err(ClientError::Absent(_)));
+            if !absent || Instant::now() > until {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// Starts a daemon; says whether it is this one that is ready, or another has the home.
+    fn spawn_daemon(&self) -> Result<bool, CliError> {
         let log = File::options().create(true).append(true).open(self.home.daemon_log())?;
         let mut child = proc::command("/proc/self/exe")
             .arg0("skep")
@@ -187,10 +194,9 @@ impl Skep {
         }
         let answer: Result<Value, _> = serde_json::from_str(&line);
         match answer {
-            Ok(answer) if answer.get("ready").is_some() => Ok(()),
+            Ok(answer) if answer.get("ready").is_some() => Ok(true),
             Ok(answer) => match serde_json::from_value::<Refusal>(answer) {
-                // Another was quicker.
-                Ok(refusal) if refusal.slug == "daemon-running" => Ok(()),
+                Ok(refusal) if refusal.slug == "daemon-running" => Ok(false),
                 Ok(refusal) => Err(refusal.into()),
                 Err(err) => Err(CliError::error("daemon-start", err.to_string())),
             },
