@@ -168,22 +168,43 @@ impl Program {
             .spawn()
             .map_err(|source| ProcError::Start { program: name.clone(), source })?;
         let (done, ends) = mpsc::channel();
-        let stdout = child.stdout.take().map(|out| collect(out, done.clone()));
-        let stderr = child.stderr.take().map(|err| collect(err, done));
-        if let Some(mut to) = child.stdin.take() {
-            let bytes = self.stdin;
-            // A program may leave its input unread; its exit code says what came of it.
-            thread::spawn(move || drop(to.write_all(&bytes)));
+        match attend(&mut child, self.stdin, &done) {
+            Ok((stdout, stderr)) => {
+                let deadline = Instant::now() + self.timeout;
+                Ok(Running { name, child, ends, stdout, stderr, deadline, timeout: self.timeout })
+            }
+            Err(source) => {
+                // It is gone by itself, or it goes now: nobody would hear it.
+                let _gone = kill_process_group(Pid::from_child(&child), Signal::KILL);
+                let _reaped = child.wait();
+                Err(ProcError::Start { program: name, source })
+            }
         }
-        let deadline = Instant::now() + self.timeout;
-        Ok(Running { name, child, ends, stdout, stderr, deadline, timeout: self.timeout })
     }
 }
 
 type Collecting = thread::JoinHandle<std::io::Result<Vec<u8>>>;
 
-fn collect(mut from: impl Read + Send + 'static, done: mpsc::Sender<()>) -> Collecting {
-    thread::spawn(move || {
+/// Reads what `child` says and writes what it is told, each beside the caller.
+fn attend(
+    child: &mut Child,
+    bytes: Vec<u8>,
+    done: &mpsc::Sender<()>,
+) -> std::io::Result<(Option<Collecting>, Option<Collecting>)> {
+    let stdout = child.stdout.take().map(|out| collect(out, done.clone())).transpose()?;
+    let stderr = child.stderr.take().map(|err| collect(err, done.clone())).transpose()?;
+    if let Some(mut to) = child.stdin.take() {
+        // A program may leave its input unread; its exit code says what came of it.
+        thread::Builder::new().spawn(move || drop(to.write_all(&bytes)))?;
+    }
+    Ok((stdout, stderr))
+}
+
+fn collect(
+    mut from: impl Read + Send + 'static,
+    done: mpsc::Sender<()>,
+) -> std::io::Result<Collecting> {
+    thread::Builder::new().spawn(move || {
         let mut bytes = Vec::new();
         let result = from.read_to_end(&mut bytes).map(|_| bytes);
         // Nobody waits any more after a timeout; then nobody needs the bytes.
