@@ -111,10 +111,22 @@ impl Tree {
     /// Reaps whatever below us has ended. Returns false when there is no child left.
     pub fn reap(&mut self) -> bool {
         self.reap_agent();
-        // One by one as they have ended, never by the list of all children: with thousands of zombies that list is slow.
-        while self.reap_one() {}
-        waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT)
-            .is_ok()
+        match self.agent.and_then(|agent| Some((agent, tree::children(std::process::id())?))) {
+            // While the agent lives nothing may reap it unseen: the terminal is had back over its zombie.
+            Some((agent, children)) => {
+                for pid in children.iter().filter_map(|pid| i32::try_from(*pid).ok()) {
+                    if let Some(pid) = Pid::from_raw(pid).filter(|pid| *pid != agent) {
+                        // Another look will find it when it has ended.
+                        let _not_yet = waitpid(Some(pid), WaitOptions::NOHANG);
+                    }
+                }
+            }
+            // Then as they have ended: a list of thousands of zombies is slow.
+            None => while self.reap_one() {},
+        }
+        let peek = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        // Only this one word of the kernel means that nothing is left.
+        !matches!(waitid(WaitId::All, peek), Err(rustix::io::Errno::CHILD))
     }
 
     fn reap_agent(&mut self) {
