@@ -48,7 +48,7 @@ pub enum Reason {
     PrivateRefs {
         refs: Vec<String>,
     },
-    /// Commits in a submodule that are on no remote of it.
+    /// A submodule that is checked out, with so many commits that are on no remote of it.
     Submodule {
         path: PathBuf,
         commits: u64,
@@ -253,7 +253,8 @@ fn submodules(git: &Git, modules: &Path) -> Result<Vec<Reason>, GitError> {
                 .args([dir])
                 .args(["rev-list", "--count", "--all", "--not", "--remotes"])
                 .number()?;
-            if commits > 0 {
+            // One that is checked out names its old place in its own settings, so git could not look again after the move.
+            if commits > 0 || is_checked_out(git, &folder)? {
                 let path = folder.strip_prefix(modules).unwrap_or(&folder).to_owned();
                 reasons.push(Reason::Submodule { path, commits });
             }
@@ -275,6 +276,14 @@ fn submodules(git: &Git, modules: &Path) -> Result<Vec<Reason>, GitError> {
         }
     }
     Ok(reasons)
+}
+
+/// Whether the worktree that a submodule's repository names has its link to it.
+fn is_checked_out(git: &Git, repository: &Path) -> Result<bool, GitError> {
+    let args = ["config", "--file", "config", "--get", "core.worktree"];
+    let (code, out) = git.call(repository).args(args).code(&[0, 1])?;
+    let named = path_of(out.strip_suffix(b"\n").unwrap_or(&out));
+    Ok(code == 0 && fs::symlink_metadata(repository.join(named).join(".git")).is_ok())
 }
 
 /// A file in a worktree of which the same bytes stand elsewhere.

@@ -158,6 +158,10 @@ fn in_words(reason: &Reason) -> String {
             format!("{commits} commits on no branch (detached at {})", text::words(head, 12))
         }
         Reason::PrivateRefs { refs } => format!("refs of its own: {}", refs.join(", ")),
+        Reason::Submodule { path, commits: 0 } => {
+            let path = text::one_line(&path.to_string_lossy());
+            format!("submodule {path}, which is checked out (git submodule deinit {path})")
+        }
         Reason::Submodule { path, commits } => {
             format!("{commits} commits of submodule {} that are pushed nowhere", path.display())
         }

@@ -145,19 +145,28 @@ fn refs_that_go_with_the_worktree_are_a_reason() {
 }
 
 #[test]
-fn commits_in_a_submodule_that_no_remote_has_are_a_reason() {
+fn a_submodule_that_is_checked_out_is_a_reason_and_its_unpushed_commits_are_counted() {
     let yard = Yard::new();
     yard.place.repo("lib");
     yard.tree().git(&["submodule", "--quiet", "add", "../lib", "dep"]);
     yard.tree().commit("with a submodule");
-    assert_eq!(yard.slugs(), Vec::<&str>::new());
+    let with = |commits| vec![Reason::Submodule { path: "dep".into(), commits }];
+    let reasons = || match yard.inspect() {
+        Verdict::Unsafe(reasons) => reasons,
+        Verdict::Safe(_) => Vec::new(),
+        Verdict::Unknown(error) => panic!("{error}"),
+    };
+    assert_eq!(reasons(), with(0));
     yard.place.at("w/dep").commit_file("work", "1");
     yard.tree().commit("move the submodule");
-    assert!(
-        matches!(yard.inspect(), Verdict::Unsafe(reasons) if reasons == [Reason::Submodule { path: "dep".into(), commits: 1 }])
-    );
+    assert_eq!(reasons(), with(1));
+    yard.tree().git(&["submodule", "--quiet", "deinit", "dep"]);
+    assert_eq!(reasons(), with(1));
+    yard.tree().git(&["submodule", "--quiet", "update", "--init"]);
     yard.place.at("w/dep").git(&["push", "--quiet", "origin", "HEAD:refs/heads/pushed"]);
-    assert_eq!(yard.slugs(), Vec::<&str>::new());
+    assert_eq!(reasons(), with(0));
+    yard.tree().git(&["submodule", "--quiet", "deinit", "dep"]);
+    assert_eq!(reasons(), Vec::new());
 }
 
 #[test]
