@@ -7,6 +7,9 @@
 use serde::{Deserialize, Serialize};
 use skep_core::{facts::Exit, said::Said, time::Timestamp};
 
+#[cfg(test)]
+mod tests;
+
 /// One line of `reports.jsonl` or `journal.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {

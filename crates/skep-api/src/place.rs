@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use skep_core::id::RunId;
 
+#[cfg(test)]
+mod tests;
+
 /// The longest socket path that is safe on every system. Bytes.
 const SOCKET_LIMIT: usize = 100;
 

@@ -7,6 +7,9 @@ use std::io::{self, BufRead, Read, Write};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+#[cfg(test)]
+mod tests;
+
 /// The longest line that either side reads. Bytes.
 pub const LONGEST: u64 = 64 << 20;
 
