@@ -7,8 +7,8 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    io,
-    os::unix::ffi::OsStrExt,
+    fs, io,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Component, Path, PathBuf},
     time::Duration,
 };
@@ -150,6 +150,7 @@ impl GitError {
 /// How git is run: with which environment, and for how long.
 #[derive(Debug, Clone)]
 pub struct Git {
+    program: OsString,
     env: BTreeMap<OsString, OsString>,
     timeout: Duration,
 }
@@ -213,7 +214,8 @@ impl Git {
             .filter(|(name, _)| !stray(name))
             .collect();
         kept.extend(SET.map(|(name, value)| (name.into(), value.into())));
-        Git { env: kept, timeout: Duration::from_secs(60) }
+        let program = find_git(kept.get(OsStr::new("PATH")).map(OsString::as_os_str));
+        Git { program, env: kept, timeout: Duration::from_secs(60) }
     }
 
     /// Sets how long one call may take.
@@ -238,6 +240,24 @@ impl Git {
         }
         call
     }
+}
+
+/// Finds the git that a search through `path` would start, once for all calls; the bare name where only that search can tell.
+fn find_git(path: Option<&OsStr>) -> OsString {
+    let bare = || OsString::from("git");
+    let Some(path) = path else { return bare() };
+    for dir in std::env::split_paths(path) {
+        // What a relative folder means depends on where the call runs.
+        if !dir.is_absolute() {
+            return bare();
+        }
+        let file = dir.join("git");
+        let runs = |meta: fs::Metadata| meta.is_file() && meta.permissions().mode() & 0o111 != 0;
+        if fs::metadata(&file).is_ok_and(runs) {
+            return file.into_os_string();
+        }
+    }
+    bare()
 }
 
 /// One call of git, being put together.
@@ -271,7 +291,7 @@ impl Call<'_> {
     /// Runs it, whatever its exit code.
     pub(crate) fn output(self) -> Result<Output, GitError> {
         let settings = QUIET.iter().flat_map(|setting| ["-c", setting]);
-        Program::new("git")
+        Program::new(&self.git.program)
             .args(settings)
             .args(&self.args)
             .envs(&self.git.env)

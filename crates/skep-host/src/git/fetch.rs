@@ -76,6 +76,9 @@ pub fn fetch(
 fn fetched_remote(git: &Git, repo: &Repository) -> Result<Option<String>, GitError> {
     let names = git.call(repo.seat()).args(["remote"]).line()?;
     let names: Vec<&str> = names.lines().collect();
+    if names.is_empty() {
+        return Ok(None);
+    }
     let known = remote_branches(git, repo)?.remote.filter(|known| names.contains(&known.as_str()));
     let only = || {
         names.iter().find(|name| **name == "origin").or(if names.len() == 1 {

@@ -49,6 +49,8 @@ pub(super) fn remote_branches(git: &Git, repo: &Repository) -> Result<Remotes, G
     let has_branches = |remote: &str| rows.iter().any(|row| below(remote, row.0).is_some());
     let remote = if has_branches("origin") {
         Some("origin".to_owned())
+    } else if rows.is_empty() {
+        None
     } else {
         let names = git.call(repo.seat()).arg("remote").line()?;
         let mut with = names.lines().filter(|remote| has_branches(remote));
