@@ -19,7 +19,7 @@ use skep_core::{
     run::{Effect, Rejected},
     time::Timestamp,
 };
-use skep_ledger::{Batch, Fed, Ledger, LedgerError, NewEffect, NewEvent, Reserve};
+use skep_ledger::{Batch, Fed, Ledger, LedgerError, NewEffect, NewEvent, Reserve, Retry};
 use thiserror::Error;
 
 use crate::board::Board;
@@ -29,6 +29,8 @@ mod tests;
 
 /// How many inputs are committed together at the most.
 const DRAIN: usize = 256;
+/// How soon reports that the ledger could not take are tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Something for the engine.
 #[derive(Debug)]
@@ -39,6 +41,19 @@ pub enum Inbox {
     Report { key: String, source: String, input: Box<Input> },
     /// Nothing more is to be done; the last word.
     Close,
+}
+
+impl Inbox {
+    /// A copy, where it is a report.
+    fn report(&self) -> Option<Inbox> {
+        match self {
+            Inbox::Report { key, source, input } => {
+                let (key, source) = (key.clone(), source.clone());
+                Some(Inbox::Report { key, source, input: input.clone() })
+            }
+            Inbox::Wish { .. } | Inbox::Close => None,
+        }
+    }
 }
 
 /// What a wish gets: the last event's number, or why not.
@@ -96,6 +111,8 @@ pub struct Engine {
     perform: Perform,
     /// Reports that made no sense when they came; told in the log, never recorded.
     rejected: u64,
+    /// Reports that the ledger could not take yet: whoever made them will not make them again.
+    held: Vec<Inbox>,
 }
 
 impl Engine {
@@ -121,6 +138,7 @@ impl Engine {
             board,
             perform,
             rejected: 0,
+            held: Vec::new(),
         })
     }
 
@@ -172,15 +190,15 @@ impl Engine {
 
     /// Waits for the next input or the next moment that matters; none when only time has passed.
     fn next(&mut self, inbox: &Receiver<Inbox>) -> Option<Inbox> {
-        match self.fleet.next_wake() {
-            Some(at) => {
-                let wait = at.since(self.tick_clock()) + Duration::from_millis(1);
-                match inbox.recv_timeout(wait) {
-                    Ok(input) => Some(input),
-                    Err(RecvTimeoutError::Timeout) => None,
-                    Err(RecvTimeoutError::Disconnected) => Some(Inbox::Close),
-                }
-            }
+        let now = self.tick_clock();
+        let wake = self.fleet.next_wake().map(|at| at.since(now) + Duration::from_millis(1));
+        let again = (!self.held.is_empty()).then_some(TRY_AGAIN);
+        match wake.into_iter().chain(again).min() {
+            Some(wait) => match inbox.recv_timeout(wait) {
+                Ok(input) => Some(input),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(Inbox::Close),
+            },
             None => Some(inbox.recv().unwrap_or(Inbox::Close)),
         }
     }
@@ -197,6 +215,9 @@ impl Engine {
         let mut due = Vec::new();
         let mut replies: Vec<(Sender<Reply>, Reply)> = Vec::new();
         let mut granted: Vec<Sender<Reply>> = Vec::new();
+        let mut batch = batch;
+        batch.splice(0..0, std::mem::take(&mut self.held));
+        let reports: Vec<Inbox> = batch.iter().filter_map(Inbox::report).collect();
         for next in batch {
             let (key, source, input, reply) = match next {
                 Inbox::Wish { key, source, input, reply } => (key, source, input, Some(reply)),
@@ -244,6 +265,10 @@ impl Engine {
                 let (slug, text) = (err.slug(), chain(&err));
                 let (fleet, last) = replay(&self.ledger)?;
                 (self.fleet, self.last) = (fleet, last);
+                // What the ledger will never take must not stand in the way of the rest.
+                if err.retry() != Retry::Never {
+                    self.held = reports;
+                }
                 let refused = || Err(Refused::Ledger { slug, text: text.clone() });
                 replies.extend(granted.into_iter().map(|reply| (reply, refused())));
             }
