@@ -1,6 +1,13 @@
 //! The control socket of a keeper: one JSON line in, one JSON line out.
+//!
+//! After [`Control::Attach`] was accepted the connection is no longer one of lines: both sides speak in [`frame`]s.
 
 use serde::{Deserialize, Serialize};
+
+pub mod frame;
+
+#[cfg(test)]
+mod tests;
 
 /// What a keeper can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +17,8 @@ pub enum Control {
     Stop { epoch: u64, force: bool },
     /// Give the agent a text as its next message. `id` counts once.
     Send { epoch: u64, id: String, text: String },
+    /// Show the agent's terminal here, and take what is typed here. Whoever may ask may look: it needs no epoch.
+    Attach { cols: u16, rows: u16 },
     /// Say how things stand.
     Status {},
 }
@@ -20,6 +29,8 @@ pub enum Control {
 pub enum Answer {
     /// Done, or under way.
     Accepted {},
+    /// Taken; it goes when the terminal is ready and nobody types.
+    Queued {},
     /// Not done, and why: `slug` is one of `docs/errors.md`.
     Refused { slug: String, text: String },
     /// How things stand.

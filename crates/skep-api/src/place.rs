@@ -107,6 +107,21 @@ impl Home {
         self.root.join("trash")
     }
 
+    /// Requests to close a run.
+    pub fn cleanup(&self) -> PathBuf {
+        self.root.join("cleanup")
+    }
+
+    /// Repositories that were named by a URL, each cloned bare; the locks of all repositories beside them.
+    pub fn caches(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
+    /// The clone of this name.
+    pub fn cache(&self, name: &str) -> PathBuf {
+        self.caches().join(format!("{name}.git"))
+    }
+
     /// One writer lock per repository lies here.
     pub fn repository_locks(&self) -> PathBuf {
         self.root.join("cache").join("locks")

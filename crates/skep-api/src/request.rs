@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use skep_core::run::How;
 
 /// One request: a line of JSON on the daemon's socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,11 +47,70 @@ pub enum Ask {
         any: bool,
         timeout_ms: Option<u64>,
     },
-    /// Answer: a list of `CloseView`.
+    /// Answer: a list of `CloseView`. With `merged` only what has landed, and without names all of it.
     Close {
         runs: Vec<String>,
-        keep_branch: bool,
+        how: How,
+        merged: bool,
         dry_run: bool,
+    },
+    /// Gives runs up: each is stopped, and its env given back with all of it kept. Answer: a list of `CloseView`.
+    Abandon {
+        runs: Vec<String>,
+    },
+    /// Answer: a `RunView`.
+    Pause {
+        run: String,
+        now: bool,
+    },
+    /// The next attempt, with the conversation that was, or afresh. Answer: a `RunView`.
+    Again {
+        run: String,
+        goes_on: bool,
+        text: Option<String>,
+    },
+    /// Gives an agent a text as its next message. Answer: a `SendView`.
+    Send {
+        run: String,
+        text: String,
+    },
+    /// Answer: a `SnapshotView`.
+    SnapshotTake {
+        run: String,
+    },
+    /// Answer: a list of `SnapshotView`, the newest first.
+    SnapshotLs {
+        run: Option<String>,
+    },
+    /// Answer: a `SnapshotView`.
+    SnapshotShow {
+        snapshot: String,
+    },
+    /// Answer: the list of what is gone.
+    SnapshotRm {
+        snapshots: Vec<String>,
+    },
+    /// Answer: a `RestoreView`.
+    Restore {
+        snapshot: String,
+        /// A folder that is not there yet, absolute; none: the run's own env.
+        to: Option<String>,
+    },
+    /// Takes a wish back: the last one that can be, or the one that is named. Answer: an `UndoView`.
+    Undo {
+        op: Option<String>,
+        dry_run: bool,
+    },
+    /// Lets go what has had its time. Answer: a list of `CleanView`.
+    Clean {
+        dry_run: bool,
+    },
+    /// Requests to close a run that lie in the home. Answer: a list of `CleanupView`.
+    CleanupLs {},
+    /// Works them off now: all, or the one with this name. Answer: a list of `CleanupView`.
+    CleanupRun {
+        name: Option<String>,
+        force: bool,
     },
     /// Answer: a `RunView`; what landed is in `landed`.
     Land {
@@ -101,6 +161,8 @@ pub struct RunAsk {
     pub branch: Option<String>,
     pub env_type: Option<String>,
     pub name: Option<String>,
+    /// Takes the place of a run that holds the task or the name: that one is stopped first.
+    pub force: bool,
     /// Instead of the title alone: the prompt's whole text.
     pub prompt: Option<String>,
     pub count: Option<u32>,

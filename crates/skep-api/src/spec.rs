@@ -18,7 +18,7 @@ pub struct Spec {
     pub attempt: u32,
     /// The daemon's epoch when the attempt was decided; controls with an older one are refused.
     pub epoch: u64,
-    /// The harness protocol by name: `scripted plain codex_json json_lines`.
+    /// The harness protocol by name: `scripted plain codex_json json_lines pty`.
     pub protocol: String,
     /// The agent's argv, whole; the first is the program.
     pub argv: Vec<String>,
@@ -37,18 +37,35 @@ pub struct Spec {
     pub prompt: PromptBy,
     /// The control socket to serve on.
     pub socket: PathBuf,
-    /// Where `start.json reports.jsonl journal.jsonl exit.json` go.
+    /// Where `start.json reports.jsonl journal.jsonl exit.json` go, and `tty.log`.
     pub dir: PathBuf,
     pub limits: Limits,
     /// Program names (as in `/proc/PID/comm`) that may outlive the run.
     pub spare: Vec<String>,
+    /// The terminal that the agent starts on, with protocol `pty` and no other; none: it has pipes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<Size>,
+}
+
+/// A terminal's size, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Size {
+    pub cols: u16,
+    pub rows: u16,
+}
+
+impl Default for Size {
+    fn default() -> Size {
+        Size { cols: 120, rows: 36 }
+    }
 }
 
 /// How the prompt reaches the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PromptBy {
-    /// Written to its standard input, which is then closed.
+    /// Written to its standard input, which is then closed; on a terminal typed, once that is quiet.
     Stdin,
     /// `{prompt_file}` stands in its argv, already filled in.
     File,

@@ -6,9 +6,14 @@
 use serde::{Deserialize, Serialize};
 use skep_core::{
     facts::{Exit, GitFacts},
+    id::OpId,
+    keep::Due,
     project::Project,
-    run::{EnvState, EnvType, Kind, OpResult, Permissions, Run, State, Surface, WaitingFor},
+    run::{
+        EnvState, EnvType, Kind, OpResult, Permissions, Run, State, Surface, Undoable, WaitingFor,
+    },
     said::Usage,
+    snapshot::Snapshot,
     task::Task,
     time::Timestamp,
 };
@@ -71,7 +76,14 @@ pub struct BaseView {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionView {
     pub agent: Option<String>,
-    pub tmux: Option<String>,
+    pub tmux: Option<TmuxView>,
+}
+
+/// The pane of tmux that shows the agent's screen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TmuxView {
+    pub session: String,
+    pub pane: String,
 }
 
 /// How the agent's process ended.
@@ -142,7 +154,13 @@ impl RunView {
                 .and_then(|env| env.base.as_ref())
                 .map(|base| BaseView { branch: base.branch.clone(), oid: base.oid.clone() }),
             git: run.git.clone(),
-            session: SessionView { agent: run.session.clone(), tmux: None },
+            session: SessionView {
+                agent: run.session.clone(),
+                tmux: run.window.as_ref().map(|(session, pane)| TmuxView {
+                    session: session.clone(),
+                    pane: pane.clone(),
+                }),
+            },
             pid: run.pid(),
             gatekeeper: run.gatekeeper(),
             exit,
@@ -161,8 +179,7 @@ impl RunView {
                 .as_ref()
                 .map(|(target, oid)| LandedView { target: target.clone(), oid: oid.clone() }),
             op: run
-                .op
-                .as_ref()
+                .last_op()
                 .map(|(id, result)| OpView { id: id.to_string(), result: result.clone() }),
         }
     }
@@ -208,6 +225,7 @@ fn env_state(state: &EnvState) -> &'static str {
         EnvState::Held(_) => "held",
         EnvState::Closing { .. } => "closing",
         EnvState::Closed(_) => "closed",
+        EnvState::Restoring { .. } => "restoring",
     }
 }
 
@@ -226,6 +244,131 @@ pub struct CloseView {
     /// The branch that stays, and the trash that holds ignored files.
     pub branch: Option<String>,
     pub trash: Option<String>,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendView {
+    pub run: String,
+    /// `delivered`, `queued` or `unknown`.
+    pub delivery: String,
+}
+
+/// A snapshot in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotView {
+    pub id: String,
+    pub run: String,
+    pub name: String,
+    /// `turn end asked close restore`.
+    pub why: String,
+    pub at: Timestamp,
+    pub oid: String,
+    pub head: Option<String>,
+    pub branch: Option<String>,
+    pub files: u64,
+    pub bytes: u64,
+    pub left_out: Vec<String>,
+    /// Where what git ignores lies, while it does.
+    pub trash: Option<String>,
+}
+
+impl SnapshotView {
+    /// Makes the view of a snapshot of `run`.
+    pub fn of(run: &Run, snapshot: &Snapshot) -> SnapshotView {
+        SnapshotView {
+            id: snapshot.id.to_string(),
+            run: run.id().to_string(),
+            name: run.brief.name.clone(),
+            why: snapshot.why.as_str().to_owned(),
+            at: snapshot.at,
+            oid: snapshot.oid.clone(),
+            head: snapshot.head.clone(),
+            branch: snapshot.branch.clone(),
+            files: snapshot.files,
+            bytes: snapshot.bytes,
+            left_out: snapshot.left_out.clone(),
+            trash: snapshot.trash.clone(),
+        }
+    }
+}
+
+/// Where a snapshot's files stand again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreView {
+    pub snapshot: String,
+    pub run: String,
+    pub name: String,
+    pub path: String,
+    pub branch: Option<String>,
+    /// The snapshot of what stood there before, where anything did.
+    pub before: Option<String>,
+    /// The wish, for `undo`.
+    pub op: Option<String>,
+    pub status: String,
+}
+
+/// A wish that can be taken back, or was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoView {
+    /// The wish that this is about.
+    pub op: String,
+    /// `close`, `restore` or `land`.
+    pub verb: String,
+    pub run: String,
+    pub name: String,
+    pub at: Timestamp,
+    pub undone: bool,
+    pub status: String,
+    /// What brought it back, itself a wish that can be taken back.
+    pub by: Option<String>,
+}
+
+impl UndoView {
+    /// Makes the view of something that `run` can take back.
+    pub fn of(run: &Run, undoable: &Undoable) -> UndoView {
+        UndoView {
+            op: undoable.op.to_string(),
+            verb: undoable.what.verb().to_owned(),
+            run: run.id().to_string(),
+            name: run.brief.name.clone(),
+            at: undoable.at,
+            undone: undoable.undone,
+            status: String::new(),
+            by: None,
+        }
+    }
+}
+
+/// Something that has had its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CleanView {
+    #[serde(flatten)]
+    pub due: Due,
+    pub name: String,
+    /// The wish, for `undo`; none in a dry run.
+    pub op: Option<OpId>,
+    /// Whether it is gone; null where that is not known yet.
+    pub gone: Option<bool>,
+    pub status: String,
+}
+
+/// A request to close a run, as it lies in the home.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CleanupView {
+    /// The file's name.
+    pub file: String,
+    pub session_id: Option<String>,
+    pub task_uuid: Option<String>,
+    pub created_at: Option<String>,
+    /// The run that it names, where one is known.
+    pub run: Option<String>,
+    /// `waiting`, `done`, `undecided` or `unreadable`.
+    pub state: String,
+    pub status: String,
+    pub tries: u32,
+    /// When it is tried again, where it is.
+    pub next: Option<Timestamp>,
 }
 
 /// A project in a list.

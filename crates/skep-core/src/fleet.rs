@@ -3,80 +3,30 @@
 //! Owns: routing of inputs, what a task or a name allows, the next moment of waking, names for workers.
 //! Never: decides what a run does; the run's own table does. Who may have a slot is `slots`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{RunId, TaskId},
+    id::{OpId, RunId, TaskId},
+    keep::{self, Due, Keep},
+    names::{self, Pool},
     project::Project,
-    run::{self, Brief, EnvState, EnvType, Rejected, Run, State},
+    run::{self, Brief, EnvState, EnvType, How, Rejected, Run, State},
     task::{Task, TaskState},
+    text,
     time::Timestamp,
 };
 
+mod find;
 mod slots;
 #[cfg(test)]
 mod tests;
 
 use slots::Slots;
-
-/// How many runs an error names that knows none by the text it was given.
-const LISTED: usize = 8;
-
-/// Names that workers get, in this order.
-const NAMES: &[&str] = &[
-    "amber",
-    "agate",
-    "azurite",
-    "basalt",
-    "beryl",
-    "calcite",
-    "cinnabar",
-    "citrine",
-    "copal",
-    "coral",
-    "diorite",
-    "dolomite",
-    "emerald",
-    "epidote",
-    "feldspar",
-    "flint",
-    "fluorite",
-    "gabbro",
-    "galena",
-    "garnet",
-    "gneiss",
-    "gypsum",
-    "halite",
-    "hematite",
-    "jade",
-    "jasper",
-    "jet",
-    "kyanite",
-    "lapis",
-    "limonite",
-    "malachite",
-    "marble",
-    "mica",
-    "obsidian",
-    "olivine",
-    "onyx",
-    "opal",
-    "pearl",
-    "peridot",
-    "pumice",
-    "pyrite",
-    "quartz",
-    "ruby",
-    "rutile",
-    "sapphire",
-    "schist",
-    "slate",
-    "spinel",
-    "topaz",
-    "zircon",
-];
 
 /// How much may happen at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,11 +34,21 @@ pub struct Limits {
     pub runs: u32,
     pub per_project: u32,
     pub prepare: u32,
+    /// Named workers of a project.
+    #[serde(default = "workers")]
+    pub workers: u32,
+    /// Below this much free disk no new run starts. Bytes.
+    #[serde(default)]
+    pub disk_free: u64,
+}
+
+fn workers() -> u32 {
+    25
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { runs: 8, per_project: 8, prepare: 4 }
+        Limits { runs: 8, per_project: 8, prepare: 4, workers: workers(), disk_free: 0 }
     }
 }
 
@@ -99,6 +59,12 @@ pub struct Fleet {
     pub projects: BTreeMap<String, Arc<Project>>,
     pub tasks: BTreeMap<TaskId, Arc<Task>>,
     pub runs: BTreeMap<RunId, Arc<Run>>,
+    /// The free disk, while it is below the limit. Bytes.
+    pub short: Option<u64>,
+    /// The theme of each project's names, where none was asked for.
+    pub themes: BTreeMap<String, String>,
+    /// The highest number that each project gave instead of a name; none is given twice.
+    overflow: BTreeMap<String, u64>,
     created: u64,
 }
 
@@ -106,6 +72,13 @@ pub struct Fleet {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     Limits(Limits),
+    /// The free disk where envs lie, as it was just measured; none where it could not be. Bytes.
+    Disk(Option<u64>),
+    /// What has had its time is to go.
+    Clean {
+        op: OpId,
+        keep: Keep,
+    },
     AddProject(Project),
     RemoveProject {
         name: String,
@@ -116,12 +89,27 @@ pub enum Input {
     },
     AddTask(Task),
     /// Begins a run. The brief's name is empty where the fleet is to choose one.
-    Create(Box<Brief>),
+    Create {
+        brief: Box<Brief>,
+        naming: Naming,
+    },
     Run {
         run: RunId,
         input: run::Input,
     },
     Tick,
+}
+
+/// Where a worker's name comes from, when it is not given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// The project's own theme.
+    #[default]
+    Project,
+    /// A theme that was asked for.
+    Theme(String),
+    /// A list of the person's own.
+    List(Vec<String>),
 }
 
 /// A fact, as the ledger keeps it.
@@ -136,12 +124,35 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum House {
-    LimitsSet { limits: Limits },
-    ProjectAdded { project: Project },
-    ProjectRemoved { name: String },
-    ProjectApproved { name: String, digest: String },
-    TaskAdded { task: Task },
-    TaskMoved { state: TaskState, run: Option<RunId> },
+    LimitsSet {
+        limits: Limits,
+    },
+    /// The free disk, in bytes, where it is below the limit.
+    DiskSeen {
+        short: Option<u64>,
+    },
+    /// Where a project's names come from.
+    Themed {
+        project: String,
+        theme: String,
+    },
+    ProjectAdded {
+        project: Project,
+    },
+    ProjectRemoved {
+        name: String,
+    },
+    ProjectApproved {
+        name: String,
+        digest: String,
+    },
+    TaskAdded {
+        task: Task,
+    },
+    TaskMoved {
+        state: TaskState,
+        run: Option<RunId>,
+    },
 }
 
 /// An event with what it is about.
@@ -192,6 +203,27 @@ impl Fleet {
                     self.note("fleet", House::LimitsSet { limits }, now, decided);
                 }
             }
+            Input::Disk(free) => {
+                // What could not be measured says nothing.
+                let Some(free) = free else { return Ok(()) };
+                let short = Some(free).filter(|free| *free < self.limits.disk_free);
+                if short.is_some() != self.short.is_some() {
+                    self.note("fleet", House::DiskSeen { short }, now, decided);
+                }
+            }
+            Input::Clean { op, keep } => {
+                for due in self.due(&keep, now) {
+                    let (run, input) = collected(due, &op);
+                    // What became impossible meanwhile is looked at the next time.
+                    if let Err(rejected) = self.step(&run, input, now, decided) {
+                        debug_assert!(
+                            ["misplaced", "close-under-way", "restore-under-way"]
+                                .contains(&rejected.slug),
+                            "{rejected}"
+                        );
+                    }
+                }
+            }
             Input::AddProject(mut project) => {
                 self.check_project(&project)?;
                 if let Some(held) = self.projects.get(&project.name) {
@@ -225,7 +257,7 @@ impl Fleet {
                 let subject = task.id.to_string();
                 self.note(&subject, House::TaskAdded { task }, now, decided);
             }
-            Input::Create(brief) => self.create(*brief, now, decided)?,
+            Input::Create { brief, naming } => self.create(*brief, &naming, now, decided)?,
             Input::Run { run, input } => self.step(&run, input, now, decided)?,
             Input::Tick => {
                 let due: Vec<RunId> = self
@@ -245,6 +277,7 @@ impl Fleet {
     fn create(
         &mut self,
         mut brief: Brief,
+        naming: &Naming,
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<(), Rejected> {
@@ -255,14 +288,26 @@ impl Fleet {
             self.require_project(project)?;
         }
         if brief.name.is_empty() {
-            brief.name = self.free_name();
+            let project = brief.project.clone().unwrap_or_default();
+            brief.name = self.allocate(&project, naming)?.name;
         } else {
             self.check_name(&brief)?;
         }
+        if let Some(old) = &brief.supersedes {
+            self.require_run(old)?;
+        }
         if let Some(id) = &brief.task {
-            self.check_task(id)?;
+            self.check_task(id, brief.supersedes.as_ref())?;
         }
         self.check_branch(&brief)?;
+        let supersedes = brief.supersedes.clone();
+        let project = brief.project.clone().unwrap_or_default();
+        if *naming == Naming::Project && !self.themes.contains_key(&project) {
+            // Chosen once: what other projects choose later changes no name here.
+            let theme = self.theme_of(&project).name.to_owned();
+            let subject = format!("project/{project}");
+            self.note(&subject, House::Themed { project, theme }, now, decided);
+        }
         let (subject, task) = (brief.id.to_string(), brief.task.clone());
         let run = brief.id.clone();
         self.record(
@@ -275,11 +320,41 @@ impl Fleet {
             let moved = House::TaskMoved { state: TaskState::Implementing, run: Some(run) };
             self.note(task.as_str(), moved, now, decided);
         }
-        Ok(())
+        match supersedes {
+            Some(old) => self.step(&old, run::Input::Supersede, now, decided),
+            None => Ok(()),
+        }
+    }
+
+    fn require_run(&self, id: &RunId) -> Result<&Arc<Run>, Rejected> {
+        self.runs.get(id).ok_or_else(|| {
+            reject("run-unknown", format!("`{id}` is not a run"), &["skep ls --all"])
+        })
+    }
+
+    /// A name that is a project's with a number spends that number.
+    fn count_overflow(&mut self, brief: &Brief) {
+        let project = brief.project.clone().unwrap_or_default();
+        let slug = text::sanitise_name(&project);
+        let number = brief
+            .name
+            .strip_prefix(&slug)
+            .and_then(|rest| rest.strip_prefix('-'))
+            .and_then(|number| number.parse::<u64>().ok());
+        if let Some(number) = number {
+            let spent = self.overflow.entry(project).or_default();
+            *spent = number.max(*spent);
+        }
+    }
+
+    /// What has had its time, were it collected at `now`.
+    pub fn due(&self, keep: &Keep, now: Timestamp) -> Vec<Due> {
+        keep::due(self.runs.values().map(AsRef::as_ref), keep, now, self.short.is_some())
     }
 
     fn check_name(&self, brief: &Brief) -> Result<(), Rejected> {
-        match self.holder_of_name(&brief.name).filter(|holder| *holder.id() != brief.id) {
+        let project = brief.project.as_deref().unwrap_or_default();
+        match self.holder_of_name(project, &brief.name).filter(|holder| *holder.id() != brief.id) {
             Some(holder) => Err(reject(
                 "name-taken",
                 format!("the name `{}` is held by {}", brief.name, holder.id()),
@@ -319,19 +394,22 @@ impl Fleet {
             Some(id)
                 if self.tasks.get(id).is_some_and(|task| task.run.as_ref() != Some(run.id())) =>
             {
-                self.check_task(id)
+                self.check_task(id, None)
             }
             _ => Ok(()),
         }
     }
 
-    fn check_task(&self, id: &TaskId) -> Result<(), Rejected> {
+    fn check_task(&self, id: &TaskId, supersedes: Option<&RunId>) -> Result<(), Rejected> {
         let Some(task) = self.tasks.get(id) else {
             return Err(reject("task-unknown", format!("`{id}` is not a task"), &["skep task ls"]));
         };
         let holder = task.run.as_ref().and_then(|run| self.runs.get(run));
         match task.state {
             TaskState::Ingested | TaskState::Failed => Ok(()),
+            TaskState::Implementing if task.run.is_some() && task.run.as_ref() == supersedes => {
+                Ok(())
+            }
             TaskState::Implementing => {
                 let run = holder.map_or_else(
                     || "a run".to_owned(),
@@ -377,9 +455,7 @@ impl Fleet {
     fn check_removal(&self, name: &str) -> Result<(), Rejected> {
         self.require_project(name)?;
         let held = self.runs.values().find(|run| {
-            run.brief.project.as_deref() == Some(name)
-                && (!run.is_ended()
-                    || matches!(run.env, EnvState::Held(_) | EnvState::Closing { .. }))
+            run.brief.project.as_deref() == Some(name) && (!run.is_ended() || run.holds_env())
         });
         match held {
             Some(run) => Err(reject(
@@ -398,11 +474,17 @@ impl Fleet {
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<(), Rejected> {
-        let Some(run) = self.runs.get(id) else {
-            return Err(reject("run-unknown", format!("`{id}` is not a run"), &["skep ls --all"]));
-        };
-        let again = input == run::Input::Again;
-        let step = run.step(input, now)?;
+        let run = self.require_run(id)?;
+        let again = matches!(input, run::Input::Again { .. });
+        let comes_back = matches!(run.env, EnvState::Closed(_));
+        let mut step = run.step(input, now)?;
+        if comes_back
+            && step.events.iter().any(|event| matches!(event, run::Event::Restoring { .. }))
+            && self.check_name(&run.brief).is_err()
+        {
+            // Its name was given to another meanwhile.
+            step.events.push(run::Event::Renamed { name: self.other_name(run) });
+        }
         if again {
             self.check_again(run)?;
         }
@@ -444,6 +526,10 @@ impl Fleet {
         let unknown = || Misfit::Unknown { subject: subject.to_owned() };
         match event {
             Event::House(House::LimitsSet { limits }) => self.limits = *limits,
+            Event::House(House::DiskSeen { short }) => self.short = *short,
+            Event::House(House::Themed { project, theme }) => {
+                self.themes.insert(project.clone(), theme.clone());
+            }
             Event::House(House::ProjectAdded { project }) => {
                 self.projects.insert(project.name.clone(), Arc::new(project.clone()));
             }
@@ -468,6 +554,7 @@ impl Fleet {
                     return Err(unknown());
                 }
                 self.created += 1;
+                self.count_overflow(brief);
                 let run = Run::new(brief.as_ref().clone(), self.created, at);
                 self.runs.insert(brief.id.clone(), Arc::new(run));
             }
@@ -475,6 +562,10 @@ impl Fleet {
                 let id: RunId = subject.parse().map_err(|_| unknown())?;
                 let run = self.runs.get_mut(&id).ok_or_else(unknown)?;
                 Arc::make_mut(run).apply(event, at)?;
+                if let run::Event::Renamed { .. } = event {
+                    let brief = run.brief.clone();
+                    self.count_overflow(&brief);
+                }
             }
         }
         Ok(())
@@ -514,90 +605,63 @@ impl Fleet {
         self.runs.values().filter(by_clock).filter_map(|run| run.next_wake()).min()
     }
 
-    fn free_name(&self) -> String {
-        let themed = NAMES.iter().find(|name| self.holder_of_name(name).is_none());
-        let numbered = || {
-            let free = |name: &String| self.holder_of_name(name).is_none();
-            (self.created + 1..).map(|n| format!("worker-{n}")).find(free)
-        };
-        themed.map(|name| (*name).to_owned()).or_else(numbered).unwrap_or_default()
-    }
-
-    fn holder_of_name(&self, name: &str) -> Option<&Arc<Run>> {
-        self.runs.values().find(|run| run.brief.name == name && holds_name(run))
-    }
-
-    /// Finds the run that `text` names: an id, a prefix of one that fits only once, or a worker's name.
+    /// Gives a worker of `project` its name: the first free one of its pool.
     ///
-    /// Errors: unknown or ambiguous, with the candidates.
-    pub fn find_run(&self, text: &str) -> Result<&Arc<Run>, Rejected> {
-        let tail = text.strip_prefix("run_").unwrap_or(text);
-        let fitting: Vec<&Arc<Run>> = self
+    /// Errors: the project has as many workers as it may have, or its names cannot be used.
+    fn allocate(&self, project: &str, naming: &Naming) -> Result<names::Allocated, Rejected> {
+        let pool = match naming {
+            Naming::Project => match self.themes.get(project) {
+                Some(theme) => names::theme(theme).map(Pool::of),
+                None => Ok(Pool::of(self.theme_of(project))),
+            },
+            Naming::Theme(theme) => names::theme(theme).map(Pool::of),
+            Naming::List(list) => Pool::custom(list),
+        };
+        let pool = pool.map_err(|err| {
+            reject(err.slug(), err.to_string(), &["set `names` in the project's settings"])
+        })?;
+        let held: Vec<&Arc<Run>> = self
             .runs
             .values()
-            .filter(|run| !tail.is_empty() && run.id().tail().starts_with(tail))
+            .filter(|run| holds_name(run) && project_of(run) == project)
             .collect();
-        if let Some(exact) = fitting.iter().find(|run| run.id().tail() == tail) {
-            return Ok(exact);
-        }
-        let named = self
-            .runs
-            .values()
-            .filter(|run| run.brief.name == text)
-            .max_by_key(|run| (holds_name(run), run.order));
-        match (named, fitting.as_slice()) {
-            (Some(run), _) => Ok(run),
-            (None, [run]) => Ok(run),
-            (None, []) => Err(self.unknown_run(text)),
-            (None, many) => {
-                let text = format!("`{text}` fits {}", listed(many));
-                Err(reject("run-ambiguous", text, &["give more characters"]))
-            }
-        }
-    }
-
-    fn unknown_run(&self, text: &str) -> Rejected {
-        let mut known: Vec<&Arc<Run>> = self.runs.values().filter(|run| holds_name(run)).collect();
-        known.sort_by_key(|run| std::cmp::Reverse(run.order));
-        known.truncate(LISTED);
-        let text = match known.as_slice() {
-            [] => format!("no run is called `{text}`"),
-            known => format!("no run is called `{text}`; there are {}", listed(known)),
+        let taken: BTreeSet<&str> = held.iter().map(|run| run.brief.name.as_str()).collect();
+        let ask = names::Ask {
+            project,
+            taken: &taken,
+            live: held.len(),
+            workers: usize::try_from(self.limits.workers).unwrap_or(usize::MAX),
+            overflow: self.overflow.get(project).copied().unwrap_or(0),
         };
-        reject("run-unknown", text, &["skep ls --all"])
+        names::allocate(&pool, &ask).map_err(|err| {
+            reject(
+                err.slug(),
+                err.to_string(),
+                &["skep close --merged", "skep config set limits.workers 50"],
+            )
+        })
     }
 
-    /// Finds the task that `text` names: an id or a prefix of one that fits only once.
-    ///
-    /// Errors: unknown or ambiguous, with the candidates.
-    pub fn find_task(&self, text: &str) -> Result<&Arc<Task>, Rejected> {
-        let tail = text.strip_prefix("task_").unwrap_or(text);
-        let fitting: Vec<&Arc<Task>> = self
-            .tasks
+    /// The theme that a project without a choice gets.
+    fn theme_of(&self, project: &str) -> &'static names::Theme {
+        let used = self.themes.values().map(String::as_str).collect();
+        names::theme_for(project, &used)
+    }
+
+    /// A name for a run whose own was given away; there is always one.
+    fn other_name(&self, run: &Run) -> String {
+        let project = project_of(run);
+        let free = |name: &String| self.holder_of_name(project, name).is_none();
+        self.allocate(project, &Naming::Project).map(|given| given.name).unwrap_or_else(|_| {
+            (2_u64..).map(|nth| format!("{}-{nth}", run.brief.name)).find(free).unwrap_or_default()
+        })
+    }
+
+    /// The run of `project` that holds the name.
+    pub fn holder_of_name(&self, project: &str, name: &str) -> Option<&Arc<Run>> {
+        self.runs
             .values()
-            .filter(|task| !tail.is_empty() && task.id.tail().starts_with(tail))
-            .collect();
-        if let Some(exact) = fitting.iter().find(|task| task.id.tail() == tail) {
-            return Ok(exact);
-        }
-        match fitting.as_slice() {
-            [task] => Ok(task),
-            [] => Err(reject(
-                "task-unknown",
-                format!(
-                    "`{text}` is not a task: give an id like task_7k2m9qx4ab, or the beginning of one"
-                ),
-                &["skep task ls"],
-            )),
-            many => {
-                let list: Vec<String> = many.iter().map(|task| task.id.to_string()).collect();
-                Err(reject(
-                    "task-ambiguous",
-                    format!("`{text}` fits {}", list.join(", ")),
-                    &["give more characters"],
-                ))
-            }
-        }
+            .find(|run| run.brief.name == name && project_of(run) == project && holds_name(run))
     }
 }
 
@@ -623,14 +687,26 @@ fn branch_of(run: &Run) -> Option<&String> {
     }
 }
 
-fn listed(runs: &[&Arc<Run>]) -> String {
-    let list: Vec<String> =
-        runs.iter().map(|run| format!("{} ({})", run.id(), run.brief.name)).collect();
-    list.join(", ")
+/// The project of a run; empty for one without.
+fn project_of(run: &Run) -> &str {
+    run.brief.project.as_deref().unwrap_or_default()
 }
 
 fn holds_name(run: &Run) -> bool {
-    !run.is_ended() || matches!(run.env, EnvState::Held(_) | EnvState::Closing { .. })
+    !run.is_ended() || run.holds_env()
+}
+
+/// What the collector wishes of a run.
+fn collected(due: Due, op: &OpId) -> (RunId, run::Input) {
+    match due {
+        Due::Env { run } => (run, run::Input::Close { op: op.clone(), how: How::Aged }),
+        Due::Settle { run } => (run, run::Input::Settle),
+        Due::Trash { run, snapshot } => (run, run::Input::Purge { snapshot }),
+        Due::Snapshots { run, snapshots } => {
+            (run, run::Input::Forget { op: op.clone(), snapshots })
+        }
+        Due::Logs { run } => (run, run::Input::DropLogs),
+    }
 }
 
 fn taken(id: &str) -> Rejected {

@@ -6,10 +6,13 @@
 pub mod facts;
 pub mod fleet;
 pub mod id;
+pub mod keep;
+pub mod names;
 pub mod project;
 pub mod refs;
 pub mod run;
 pub mod said;
+pub mod snapshot;
 pub mod task;
 pub mod text;
 pub mod time;

@@ -4,23 +4,26 @@
 //! Never: touches a process, a file or a clock. The table is in `docs/design/run.md`, its outcome in
 //! `docs/design/outcome.md`.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     facts::{Exit, GitFacts},
-    id::{OpId, RunId, TaskId},
+    id::{OpId, RunId, SnapshotId, TaskId},
     said::{ErrorClass, Said, TurnResult, Usage},
+    snapshot::{self, Snapshot, Why},
     time::Timestamp,
 };
 
 mod apply;
+pub mod closing;
 pub mod outcome;
 mod step;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use outcome::{Outcome, Reason};
 
 /// What a run is for, frozen when it was asked for.
@@ -43,6 +46,9 @@ pub struct Brief {
     pub permissions: Permissions,
     pub place: Place,
     pub policy: Policy,
+    /// The run whose place this one takes: it is stopped, and this one waits for its end.
+    #[serde(default)]
+    pub supersedes: Option<RunId>,
 }
 
 /// A run's purpose.
@@ -58,6 +64,8 @@ pub enum Kind {
 pub enum Surface {
     /// A protocol over pipes.
     Headless,
+    /// The agent's own screen.
+    Terminal,
 }
 
 /// How freely the agent may act.
@@ -190,8 +198,8 @@ pub struct Base {
 pub enum State {
     /// Waiting for a slot, and not before `not_before`.
     Queued { not_before: Option<Timestamp> },
-    /// The env is being made; `unwanted` if a stop came meanwhile.
-    Preparing { unwanted: bool },
+    /// The env is being made; `unwanted` if a stop came meanwhile, and why.
+    Preparing { unwanted: Option<Because> },
     /// A gatekeeper is asked for (none yet) or began; the agent has not been seen.
     Starting { gatekeeper: Option<u32> },
     /// The agent is at work.
@@ -222,6 +230,10 @@ pub enum WaitingFor {
 #[serde(rename_all = "snake_case")]
 pub enum Because {
     Person,
+    /// Another run takes its place.
+    Superseded,
+    /// A person paused it in the middle of a turn.
+    Paused,
     Stalled,
     /// The gatekeeper never reported its start.
     NeverStarted,
@@ -237,8 +249,20 @@ pub enum EnvState {
     None,
     Preparing,
     Held(Env),
-    Closing { env: Env, op: OpId, keep_branch: bool },
+    Closing {
+        env: Env,
+        op: OpId,
+        how: How,
+        snapshot: SnapshotId,
+    },
     Closed(Env),
+    /// A snapshot is being brought back: over what stands, or, where it `was_closed`, to where the env stood.
+    Restoring {
+        env: Env,
+        was_closed: bool,
+        op: OpId,
+        undoes: Option<OpId>,
+    },
 }
 
 /// Words for an agent that waits; they go out when the run has a slot again.
@@ -247,34 +271,6 @@ pub struct Given {
     /// Counts once.
     pub id: String,
     pub text: String,
-}
-
-/// How the last close or land of a run went; the one who asked waits for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case")]
-pub enum OpResult {
-    Closed {
-        kept_branch: Option<String>,
-        trash: Option<String>,
-        text: String,
-    },
-    Landed {
-        target: String,
-        old: String,
-        new: String,
-        commits: u64,
-    },
-    /// Nothing was changed; a person decides.
-    Refused {
-        slug: String,
-        text: String,
-        hints: Vec<String>,
-    },
-    /// The deed failed; nothing was destroyed.
-    Failed {
-        slug: String,
-        text: String,
-    },
 }
 
 /// What the agent was heard to say that its outcome depends on.
@@ -321,10 +317,33 @@ pub struct Run {
     /// Last words, for a line in a list.
     pub last: Option<(String, Timestamp)>,
     pub git: Option<GitFacts>,
-    pub op: Option<(OpId, OpResult)>,
+    /// How the last wishes about its work went, the last one at the end.
+    pub ops: Vec<(OpId, OpResult)>,
     pub landed: Option<(String, String)>,
     /// What a sweep could not find out.
     pub unknown: Option<String>,
+    /// The session and pane of tmux that show the agent's screen.
+    pub window: Option<(String, String)>,
+    /// Its snapshots that are kept.
+    pub snapshots: BTreeMap<SnapshotId, Snapshot>,
+    /// How many snapshots were begun; the next one's id follows from it.
+    pub snaps: u32,
+    /// A forced close whose files lie in the trash and are in no snapshot yet.
+    pub settling: Option<SnapshotId>,
+    /// What can be undone, oldest first.
+    pub undoable: Vec<Undoable>,
+    /// The close that is to follow the attempt's end.
+    pub then_close: Option<(OpId, How)>,
+    /// Whether the turn under way is the last before a pause.
+    pub pausing: bool,
+    /// Whether the next attempt goes on with the agent's conversation.
+    pub goes_on: bool,
+    /// What the next attempt is told in place of its task.
+    pub message: Option<String>,
+    /// When the collector last looked at its env in vain.
+    pub kept: Option<Timestamp>,
+    /// Whether the records of its attempts are gone by age.
+    pub logs_dropped: bool,
 }
 
 /// What can happen to a run: wishes, reports and the clock.
@@ -335,9 +354,17 @@ pub enum Input {
     Stop {
         force: bool,
     },
-    /// Resume or retry: the next attempt on the same run.
-    Again,
-    Pause,
+    /// Another run takes its place.
+    Supersede,
+    /// Resume, with the conversation that was, or retry, afresh: the next attempt on the same run.
+    Again {
+        goes_on: bool,
+        message: Option<String>,
+    },
+    /// At the turn's end, or at once.
+    Pause {
+        now: bool,
+    },
     /// Answered, allowed or refused, reset, sent, resumed: with what is to be delivered.
     Give {
         id: String,
@@ -345,11 +372,40 @@ pub enum Input {
     },
     Close {
         op: OpId,
-        keep_branch: bool,
+        how: How,
+    },
+    /// Given up by a person: it is stopped, and its env given back, all of it kept in a snapshot.
+    Abandon {
+        op: OpId,
     },
     Land {
         op: OpId,
     },
+    /// A person wants a snapshot.
+    Snap {
+        op: OpId,
+    },
+    /// Snapshots that are to go for good.
+    Forget {
+        op: OpId,
+        snapshots: Vec<SnapshotId>,
+    },
+    Restore {
+        op: OpId,
+        snapshot: SnapshotId,
+    },
+    Undo {
+        op: OpId,
+        of: OpId,
+    },
+    /// What a snapshot's trash holds is to go for good.
+    Purge {
+        snapshot: SnapshotId,
+    },
+    /// The records of its attempts are to go for good.
+    DropLogs,
+    /// What a forced close left in the trash is to come into its snapshot after all.
+    Settle,
     Prepared(Env),
     PrepareFailed {
         fault: Fault,
@@ -382,6 +438,12 @@ pub enum Input {
     Heard {
         attempt: u32,
     },
+    /// A window shows the agent's screen.
+    Shown {
+        attempt: u32,
+        session: String,
+        pane: String,
+    },
     Exited {
         attempt: u32,
         exit: Exit,
@@ -403,6 +465,21 @@ pub enum Input {
         op: OpId,
         result: OpResult,
     },
+    /// A snapshot that nobody waits for was taken, or stands already in another, or could not be taken.
+    Snapped {
+        id: SnapshotId,
+        taken: Result<Option<Box<Snapshot>>, String>,
+    },
+    /// The files of a forced close are in their snapshot, or could not be.
+    Settled {
+        id: SnapshotId,
+        taken: Result<Box<Snapshot>, String>,
+    },
+    /// What a snapshot's trash held is gone.
+    Purged {
+        snapshot: SnapshotId,
+    },
+    LogsDropped,
     GitSeen(GitFacts),
     /// An effect is done that has no report of its own.
     Done,
@@ -462,6 +539,11 @@ pub enum Event {
     },
     /// At work again.
     Goes {},
+    /// A window shows the agent's screen.
+    Shown {
+        session: String,
+        pane: String,
+    },
     Stalled {
         quiet_ms: u64,
         tool: bool,
@@ -489,19 +571,72 @@ pub enum Event {
         not_before: Option<Timestamp>,
         why: Requeue,
         text: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        goes_on: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
     },
     /// Nothing ever ran in the env that is held; it is being taken back.
     Undoing {},
     Undone {
         text: Option<String>,
     },
+    /// The attempt is to end, and the env is to be given back then.
+    CloseAsked {
+        op: OpId,
+        how: How,
+    },
     Closing {
         op: OpId,
-        keep_branch: bool,
+        #[serde(alias = "keep_branch", deserialize_with = "closing::how")]
+        how: How,
+        #[serde(default)]
+        snapshot: Option<SnapshotId>,
     },
     Landing {
         op: OpId,
     },
+    /// A snapshot is begun; its id is spent.
+    Snapping {
+        id: SnapshotId,
+        why: Why,
+    },
+    Snapped {
+        snapshot: Box<Snapshot>,
+    },
+    SnapFailed {
+        id: SnapshotId,
+        text: String,
+    },
+    Settled {
+        snapshot: Box<Snapshot>,
+    },
+    Forgetting {
+        op: OpId,
+        snapshots: Vec<SnapshotId>,
+    },
+    /// A snapshot is being brought back; what stands is kept in `before` first.
+    Restoring {
+        op: OpId,
+        snapshot: SnapshotId,
+        before: SnapshotId,
+        undoes: Option<OpId>,
+    },
+    /// A landing is being taken back.
+    Reverting {
+        op: OpId,
+        of: OpId,
+    },
+    Purged {
+        snapshot: SnapshotId,
+    },
+    LogsDropped {},
+    /// Its old name is another's meanwhile.
+    Renamed {
+        name: String,
+    },
+    /// The turn under way is the last before a pause.
+    PauseAsked {},
     OpDone {
         op: OpId,
         result: OpResult,
@@ -568,11 +703,54 @@ pub enum Effect {
     Close {
         run: RunId,
         op: OpId,
-        keep_branch: bool,
+        #[serde(alias = "keep_branch", deserialize_with = "closing::how")]
+        how: How,
+        #[serde(default)]
+        snapshot: Option<SnapshotId>,
+    },
+    /// Takes the snapshot of what a forced close moved to the trash.
+    Settle {
+        run: RunId,
+        snapshot: SnapshotId,
     },
     Land {
         run: RunId,
         op: OpId,
+    },
+    /// Takes a snapshot of the env; `op` where somebody waits for it.
+    Snapshot {
+        run: RunId,
+        id: SnapshotId,
+        why: Why,
+        op: Option<OpId>,
+    },
+    Forget {
+        run: RunId,
+        op: OpId,
+        snapshots: Vec<SnapshotId>,
+    },
+    Restore {
+        run: RunId,
+        op: OpId,
+        snapshot: SnapshotId,
+        before: SnapshotId,
+    },
+    Revert {
+        run: RunId,
+        op: OpId,
+        of: OpId,
+    },
+    Purge {
+        run: RunId,
+        snapshot: SnapshotId,
+    },
+    DropLogs {
+        run: RunId,
+    },
+    /// Opens a window on the agent's screen, where there is none.
+    Show {
+        run: RunId,
+        attempt: u32,
     },
 }
 
@@ -589,7 +767,15 @@ impl Effect {
             | Effect::Deliver { run, .. }
             | Effect::Sweep { run, .. }
             | Effect::Close { run, .. }
-            | Effect::Land { run, .. } => run,
+            | Effect::Settle { run, .. }
+            | Effect::Land { run, .. }
+            | Effect::Snapshot { run, .. }
+            | Effect::Forget { run, .. }
+            | Effect::Restore { run, .. }
+            | Effect::Revert { run, .. }
+            | Effect::Purge { run, .. }
+            | Effect::DropLogs { run }
+            | Effect::Show { run, .. } => run,
         }
     }
 
@@ -605,7 +791,15 @@ impl Effect {
             Effect::Deliver { .. } => "deliver",
             Effect::Sweep { .. } => "sweep",
             Effect::Close { .. } => "close",
+            Effect::Settle { .. } => "settle",
             Effect::Land { .. } => "land",
+            Effect::Snapshot { .. } => "snapshot",
+            Effect::Forget { .. } => "forget",
+            Effect::Restore { .. } => "restore",
+            Effect::Revert { .. } => "revert",
+            Effect::Purge { .. } => "purge",
+            Effect::DropLogs { .. } => "drop_logs",
+            Effect::Show { .. } => "show",
         }
     }
 }
@@ -638,6 +832,8 @@ pub struct Misfit {
 pub const START_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a stalled run may stay silent after its turn was cancelled.
 pub const STALL_DEADLINE: Duration = Duration::from_secs(60);
+/// How many results of wishes are remembered.
+pub const REMEMBERED: usize = 16;
 /// How long a stop may take, beyond the grace, before it is repeated by force.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -664,9 +860,20 @@ impl Run {
             usage_before: Usage::default(),
             last: None,
             git: None,
-            op: None,
+            ops: Vec::new(),
             landed: None,
             unknown: None,
+            window: None,
+            snapshots: BTreeMap::new(),
+            snaps: 0,
+            settling: None,
+            undoable: Vec::new(),
+            then_close: None,
+            pausing: false,
+            goes_on: false,
+            message: None,
+            kept: None,
+            logs_dropped: false,
         }
     }
 
@@ -679,10 +886,40 @@ impl Run {
     pub fn env(&self) -> Option<&Env> {
         match &self.env {
             EnvState::None | EnvState::Preparing => None,
-            EnvState::Held(env) | EnvState::Closing { env, .. } | EnvState::Closed(env) => {
-                Some(env)
-            }
+            EnvState::Held(env)
+            | EnvState::Closing { env, .. }
+            | EnvState::Closed(env)
+            | EnvState::Restoring { env, .. } => Some(env),
         }
+    }
+
+    /// How the last wish about its work went.
+    pub fn last_op(&self) -> Option<&(OpId, OpResult)> {
+        self.ops.last()
+    }
+
+    /// How the wish `op` went, while it is remembered.
+    pub fn result_of(&self, op: &OpId) -> Option<&OpResult> {
+        self.ops.iter().rev().find(|(done, _)| done == op).map(|(_, result)| result)
+    }
+
+    /// Whether its env stands, or is on its way out or back in.
+    pub fn holds_env(&self) -> bool {
+        match self.env {
+            EnvState::Held(_) | EnvState::Closing { .. } | EnvState::Restoring { .. } => true,
+            EnvState::None | EnvState::Preparing | EnvState::Closed(_) => false,
+        }
+    }
+
+    /// Whether snapshots can be taken of its files.
+    pub fn is_kept(&self) -> bool {
+        let place = &self.brief.place;
+        place.repository.is_some() && place.env_type != EnvType::Directory
+    }
+
+    /// The id of the snapshot that is begun next.
+    pub fn next_snapshot(&self) -> SnapshotId {
+        snapshot::nth(self.id(), self.snaps)
     }
 
     /// Whether it takes one of the slots.

@@ -20,8 +20,9 @@ use thiserror::Error;
 use self::layer::{Layer, layered, schema_of, unknown};
 pub use self::places::Places;
 pub use self::settings::{
-    Breaker, Env, Files, Foreman, Gate, Keep, Land, Limits, Mode, Plan, Processes, ProjectSettings,
-    Retry, Review, Settings, Setup, Surface, Teardown, Threshold, Time, Tmux, duration, size,
+    Breaker, Env, Files, Foreman, Gate, Keep, Land, Limits, Mode, Names, Plan, Processes,
+    ProjectSettings, Retry, Review, Settings, Setup, Surface, Teardown, Threshold, Time, Tmux,
+    duration, size,
 };
 
 mod layer;

@@ -4,14 +4,15 @@
 //! Never: touches a process that is not its own; whoever else answers on the socket is named, not killed.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     os::unix::{
         fs::{MetadataExt, PermissionsExt},
         net::{UnixListener, UnixStream},
     },
     path::PathBuf,
     sync::{
-        Arc, Condvar, Mutex,
+        Arc, Condvar, Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
         mpsc::{self, Sender},
     },
@@ -25,7 +26,11 @@ use signal_hook::{
 };
 use skep_api::wire::chain;
 use skep_api::{place::Home, wire::Refusal};
-use skep_core::{run::Effect, time::Timestamp};
+use skep_core::{
+    fleet::Fleet,
+    run::{Effect, Surface},
+    time::Timestamp,
+};
 use skep_host::{
     lock::{self, LockError},
     paths::{self, PathError},
@@ -35,11 +40,15 @@ use thiserror::Error;
 
 use crate::{
     board::Board,
+    cleanup::Cleanup,
+    collect::Collector,
     door::{Door, Phase},
     engine::{Engine, EngineError, Inbox},
     ingest::Ingest,
     perform::Performer,
-    reconcile,
+    reconcile, version,
+    viewer::Viewers,
+    wishes::Wishes,
 };
 
 /// What is kept back so that stop and close work on a full disk. Bytes.
@@ -120,13 +129,14 @@ pub fn run(options: &Options, ready: impl FnOnce()) -> Result<(), DaemonError> {
     let door = Arc::new(Door {
         home: home.clone(),
         config: options.config.clone(),
-        board: Arc::clone(&board),
-        inbox: inbox.clone(),
+        wishes: Wishes { board: Arc::clone(&board), inbox: inbox.clone() },
         clock: now,
         started: Instant::now(),
         phase: Mutex::new(Phase::Starting),
         phased: Condvar::new(),
         clients: AtomicU32::new(0),
+        cleanup: Arc::new(Cleanup::new(&home, now)),
+        performer: OnceLock::new(),
     });
     let place = |source| DaemonError::Place { path: home.root().to_owned(), source };
     {
@@ -156,14 +166,12 @@ fn serve(
     let place = |source| DaemonError::Place { path: home.root().to_owned(), source };
     let (ledger, reserve, epoch) = open_ledger(home)?;
     let (ingest, _) = Ingest::start(inbox.clone()).map_err(place)?;
-    let performer = Arc::new(Performer::new(
-        home.clone(),
-        options.config.join("agents"),
-        epoch,
-        Arc::clone(board),
-        inbox.clone(),
-        ingest,
-    ));
+    let viewers =
+        Viewers::new(home.clone(), options.config.clone(), Arc::clone(board), inbox.clone());
+    let performer =
+        Arc::new(Performer::new(options.config.join("agents"), epoch, ingest, viewers, now));
+    // The only one that is ever given.
+    let _first = door.performer.set(Arc::clone(&performer));
     let performing = Arc::clone(&performer);
     let engine = Engine::open(
         ledger,
@@ -185,13 +193,40 @@ fn serve(
     }
     performer.take(left_over);
     signals(inbox.clone()).map_err(place)?;
+    let collector = Collector {
+        home: home.clone(),
+        config: options.config.clone(),
+        epoch,
+        board: Arc::clone(board),
+        inbox: inbox.clone(),
+    };
+    collector.start().map_err(place)?;
     if let Some(idle) = options.idle {
         leave_when_idle(Arc::clone(door), inbox, idle).map_err(place)?;
     }
     door.enter(Phase::Running);
+    door.cleanup.start(&door.wishes, epoch).map_err(place)?;
+    reconcile_windows(&performer, &fleet);
     ready();
     engine.serve(incoming)?;
     Ok(())
+}
+
+/// Windows follow from what runs; whoever cannot be asked changes nothing, and is told of in the log.
+fn reconcile_windows(performer: &Arc<Performer>, fleet: &Arc<Fleet>) {
+    let on_screen = fleet.runs.values().any(|run| run.brief.surface == Surface::Terminal);
+    if !on_screen {
+        return;
+    }
+    let (performer, fleet) = (Arc::clone(performer), Arc::clone(fleet));
+    let work = move || {
+        if let Err(text) = performer.viewers.reconcile(&fleet) {
+            // Without a log there is nowhere to tell it.
+            let _unread = writeln!(io::stderr(), "windows stay as they are: {text}");
+        }
+    };
+    // Without a thread the windows wait for the next daemon.
+    let _started = thread::Builder::new().name("windows".to_owned()).spawn(work);
 }
 
 /// Opens the ledger and begins an epoch; on a full disk the reserve makes room for it.
@@ -234,6 +269,7 @@ fn make_home(home: &Home) -> Result<(), DaemonError> {
     let below = [
         home.sockets().to_owned(),
         root.join("runs"),
+        home.cleanup(),
         home.envs(),
         home.trash(),
         home.repository_locks(),
@@ -265,13 +301,16 @@ fn take_lock(home: &Home) -> Result<lock::Lock, DaemonError> {
             let written = fs::OpenOptions::new().write(true).truncate(true).open(&path);
             written
                 .and_then(|mut file| {
-                    io::Write::write_all(&mut file, format!("{}\n", std::process::id()).as_bytes())
+                    let text = format!("{}\n{}\n", std::process::id(), version::ours());
+                    io::Write::write_all(&mut file, text.as_bytes())
                 })
                 .map_err(|source| DaemonError::Place { path, source })?;
             Ok(lock)
         }
         Err(LockError::Held { .. }) => {
-            let pid = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+            let pid = fs::read_to_string(&path)
+                .ok()
+                .and_then(|text| text.lines().next()?.trim().parse().ok());
             Err(DaemonError::Running { pid })
         }
         Err(err) => Err(DaemonError::Lock(err)),
@@ -314,8 +353,8 @@ fn signals(inbox: Sender<Inbox>) -> io::Result<()> {
 fn leave_when_idle(door: Arc<Door>, inbox: Sender<Inbox>, idle: Duration) -> io::Result<()> {
     thread::Builder::new().name("idle".to_owned()).spawn(move || {
         loop {
-            let before = door.board.read();
-            let after = door.board.wait_beyond(before.seq, Some(Instant::now() + idle));
+            let before = door.wishes.board.read();
+            let after = door.wishes.board.wait_beyond(before.seq, Some(Instant::now() + idle));
             if after.closing {
                 return;
             }

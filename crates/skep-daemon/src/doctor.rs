@@ -1,17 +1,27 @@
-//! What is well with this skep and what is not, each with a way out.
+//! What is well with this skep and what is not, each with a way out; and the mending of what can be taken back.
 //!
-//! Owns: checks that only look. Never: repairs, starts a daemon, or takes the ledger from one that runs.
+//! Owns: the checks, and which of them have a remedy. Never: starts a daemon, takes the ledger from one that runs, deletes
+//! work, or acts on an answer that it did not get. See docs/design/recovery.md.
 
-use std::{collections::BTreeMap, ffi::OsStr, fs, os::unix::fs::MetadataExt, path::Path};
+use std::{collections::BTreeMap, ffi::OsStr, path::Path};
 
 use serde::Serialize;
-use skep_api::place::Home;
-use skep_api::wire::chain;
+use skep_api::{place::Home, wire::chain};
 use skep_harness::profile::{self, Profile};
-use skep_host::{paths, proc::Program, tree};
-use skep_ledger::Reader;
+use skep_host::{git::Git, paths, proc::Program};
 
 use crate::config;
+
+mod fleet;
+mod home;
+mod mend;
+mod repository;
+
+use fleet::Ledger;
+use mend::Remedy;
+
+/// How often the fleet is compared again where the ledger went on meanwhile.
+const LOOKS: u32 = 3;
 
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -29,117 +39,179 @@ pub struct Finding {
     pub check: String,
     pub health: Health,
     pub text: String,
-    /// What to do about it; empty where nothing is to be done.
+    /// Why it matters; empty where all is well.
+    pub why: String,
+    /// What to do about it by hand; empty where nothing is to be done.
     pub way: String,
+    /// What `--fix` would do; null where it does nothing.
+    pub fix: Option<String>,
+    /// What `--fix` did, and how to take it back.
+    pub mended: Option<Mended>,
+    #[serde(skip)]
+    remedy: Option<Remedy>,
+}
+
+/// What became of a remedy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mended {
+    pub done: bool,
+    pub text: String,
+    /// What takes it back; empty where there is nothing to take back.
+    pub back: String,
+}
+
+impl Finding {
+    fn new(check: &str, health: Health, text: impl Into<String>) -> Finding {
+        Finding {
+            check: check.to_owned(),
+            health,
+            text: text.into(),
+            why: String::new(),
+            way: String::new(),
+            fix: None,
+            mended: None,
+            remedy: None,
+        }
+    }
+
+    fn well(check: &str, text: impl Into<String>) -> Finding {
+        Finding::new(check, Health::Well, text)
+    }
+
+    fn note(check: &str, text: impl Into<String>) -> Finding {
+        Finding::new(check, Health::Note, text)
+    }
+
+    fn ill(check: &str, text: impl Into<String>) -> Finding {
+        Finding::new(check, Health::Ill, text)
+    }
+
+    #[must_use]
+    fn why(mut self, why: &str) -> Finding {
+        self.why = why.to_owned();
+        self
+    }
+
+    #[must_use]
+    fn way(mut self, way: impl Into<String>) -> Finding {
+        self.way = way.into();
+        self
+    }
+
+    #[must_use]
+    fn remedy(mut self, remedy: Remedy) -> Finding {
+        self.fix = Some(remedy.text());
+        self.remedy = Some(remedy);
+        self
+    }
+
+    /// Whether something is wrong that is not mended.
+    pub fn is_ill(&self) -> bool {
+        self.health == Health::Ill && !self.mended.as_ref().is_some_and(|mended| mended.done)
+    }
 }
 
 /// Looks at everything; `vars` is the environment of the one who asks.
 pub fn examine(home: &Home, config: &Path, vars: &BTreeMap<String, String>) -> Vec<Finding> {
-    let mut findings = vec![
-        system(),
-        git(vars),
-        home_folder(home),
-        settings(config),
-        ledger(home),
-        disk(home, config),
-    ];
+    let mut findings = vec![system(), git(vars)];
+    findings.extend(home::folders(home));
+    findings.extend([settings(config), disk(home, config)]);
     findings.extend(agents(config, vars));
-    findings.push(left_over(home));
+    findings.extend(home::sockets(home));
+    findings.extend(against_the_ledger(home, vars));
+    findings.push(fleet::inside(home));
     findings
 }
 
-fn finding(check: &str, health: Health, text: impl Into<String>, way: &str) -> Finding {
-    Finding { check: check.to_owned(), health, text: text.into(), way: way.to_owned() }
+/// Does what the findings' remedies say, each written down in its finding.
+pub fn mend(home: &Home, vars: &BTreeMap<String, String>, findings: &mut [Finding]) {
+    for finding in findings {
+        if let Some(remedy) = finding.remedy.take() {
+            finding.mended = Some(remedy.apply(home, vars));
+        }
+    }
+}
+
+/// What the ledger says against what there is. A daemon at work changes both, so that only a look in which the ledger
+/// stood still finds something.
+fn against_the_ledger(home: &Home, vars: &BTreeMap<String, String>) -> Vec<Finding> {
+    let git = Git::new(vars);
+    let mut found = Vec::new();
+    for _ in 0..LOOKS {
+        let ledger = match Ledger::read(home) {
+            Ok(Some(ledger)) => ledger,
+            Ok(None) => return vec![Finding::note("ledger", "nothing is remembered yet")],
+            Err(finding) => return vec![*finding],
+        };
+        found = ledger.findings();
+        found.extend(fleet::envs(home, &ledger));
+        found.extend(fleet::processes(&ledger));
+        found.extend(fleet::locks(home, &ledger));
+        found.extend(fleet::sessions(home, vars, &ledger));
+        found.extend(home::trash(home, &ledger));
+        found.extend(repository::all(home, &git, &ledger));
+        if found.iter().all(|finding| finding.health == Health::Well) || ledger.stands_still(home) {
+            break;
+        }
+    }
+    found
 }
 
 fn system() -> Finding {
     if cfg!(target_os = "linux") {
-        return finding("system", Health::Well, "Linux: every promise holds here", "");
+        return Finding::well("system", "Linux: every promise holds here");
     }
-    let text = "not Linux: that nothing of a run is left behind after kill -9 of its guards is not promised here";
-    finding("system", Health::Ill, text, "use Linux or WSL2")
+    Finding::ill("system", "not Linux")
+        .why(
+            "that nothing of a run is left behind after kill -9 of its guards is not promised here",
+        )
+        .way("use Linux or WSL2")
 }
 
 fn git(vars: &BTreeMap<String, String>) -> Finding {
-    let asked = Program::new("git").arg("--version").envs(vars).output();
-    let said = match asked {
+    let ill = |text: String| {
+        Finding::ill("git", text).why("no run can be prepared").way("install git 2.36 or later")
+    };
+    let said = match Program::new("git").arg("--version").envs(vars).output() {
         Ok(output) if output.code() == 0 => {
             String::from_utf8_lossy(&output.stdout).trim().to_owned()
         }
-        Ok(output) => {
-            return finding("git", Health::Ill, output.complaint(), "install git 2.36 or later");
-        }
-        Err(err) => return finding("git", Health::Ill, chain(&err), "install git 2.36 or later"),
+        Ok(output) => return ill(output.complaint()),
+        Err(err) => return ill(chain(&err)),
     };
     let mut numbers =
         said.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse::<u32>().ok());
     match (numbers.next(), numbers.next()) {
-        (Some(major), Some(minor)) if (major, minor) >= (2, 36) => {
-            finding("git", Health::Well, said, "")
-        }
-        _ => finding("git", Health::Ill, format!("{said} is too old"), "install git 2.36 or later"),
-    }
-}
-
-fn home_folder(home: &Home) -> Finding {
-    let root = home.root();
-    match fs::metadata(root) {
-        Err(_) => finding("home", Health::Note, format!("{} is not made yet", root.display()), ""),
-        Ok(meta) if meta.uid() != rustix::process::getuid().as_raw() => finding(
-            "home",
-            Health::Ill,
-            format!("{} is another user's", root.display()),
-            "choose another with --home",
-        ),
-        Ok(meta) if meta.mode() & 0o077 != 0 => {
-            let text = format!("{} lets other users in", root.display());
-            finding("home", Health::Ill, text, &format!("chmod 700 {}", root.display()))
-        }
-        Ok(_) => finding("home", Health::Well, root.display().to_string(), ""),
+        (Some(major), Some(minor)) if (major, minor) >= (2, 36) => Finding::well("git", said),
+        _ => ill(format!("{said} is too old")),
     }
 }
 
 fn settings(config: &Path) -> Finding {
     let file = config::user_file(config);
     match config::user(config) {
-        Ok(_) if file.exists() => finding("settings", Health::Well, file.display().to_string(), ""),
-        Ok(_) => finding(
-            "settings",
-            Health::Note,
-            format!("defaults ({} is not there)", file.display()),
-            "",
-        ),
-        Err(err) => finding("settings", Health::Ill, chain(&err), "skep config schema"),
-    }
-}
-
-fn ledger(home: &Home) -> Finding {
-    if !home.ledger().exists() {
-        return finding("ledger", Health::Note, "nothing is remembered yet", "");
-    }
-    let read = Reader::open(&home.ledger()).and_then(|reader| reader.last());
-    match read {
-        Ok(last) => finding("ledger", Health::Well, format!("{last} events"), ""),
-        Err(err) => {
-            finding("ledger", Health::Ill, chain(&err), &format!("skep explain {}", err.slug()))
-        }
+        Ok(_) if file.exists() => Finding::well("settings", file.display().to_string()),
+        Ok(_) => Finding::note("settings", format!("defaults ({} is not there)", file.display())),
+        Err(err) => Finding::ill("settings", chain(&err))
+            .why("no daemon starts on settings that it cannot read")
+            .way("skep config schema"),
     }
 }
 
 fn disk(home: &Home, config: &Path) -> Finding {
     let Ok(settings) = config::user(config) else {
-        return finding("disk", Health::Note, "not looked at: the settings do not read", "");
+        return Finding::note("disk", "not looked at: the settings do not read");
     };
     match paths::free_bytes(home.root()) {
-        Err(err) => {
-            finding("disk", Health::Note, format!("could not be asked: {}", chain(&err)), "")
-        }
+        Err(err) => Finding::note("disk", format!("could not be asked: {}", chain(&err))),
         Ok(free) if free < settings.limits.disk_free => {
-            let text =
-                format!("{} MB free, below limits.disk_free: no new run starts", free / 1_000_000);
-            finding("disk", Health::Ill, text, "close runs: skep close ID --keep-branch")
+            let floor = settings.limits.disk_free / 1_000_000;
+            let text = format!("{} MB free, limits.disk_free asks for {floor}", free / 1_000_000);
+            Finding::ill("disk", text)
+                .why("no new run starts")
+                .way("skep clean; skep close ID --keep-branch")
         }
-        Ok(free) => finding("disk", Health::Well, format!("{} MB free", free / 1_000_000), ""),
+        Ok(free) => Finding::well("disk", format!("{} MB free", free / 1_000_000)),
     }
 }
 
@@ -147,7 +219,11 @@ fn agents(config: &Path, vars: &BTreeMap<String, String>) -> Vec<Finding> {
     let profiles = match Profile::all(Some(&config.join("agents"))) {
         Ok(profiles) => profiles,
         Err(err) => {
-            return vec![finding("agents", Health::Ill, chain(&err), "mend or remove that file")];
+            return vec![
+                Finding::ill("agents", chain(&err))
+                    .why("no agent is found while one profile does not read")
+                    .way("mend or remove that file"),
+            ];
         }
     };
     let path = vars.get("PATH").cloned().unwrap_or_default();
@@ -156,37 +232,12 @@ fn agents(config: &Path, vars: &BTreeMap<String, String>) -> Vec<Finding> {
         .map(|profile| {
             let check = format!("agent {}", profile.name);
             if profile.program == "{skep}" {
-                return finding(&check, Health::Well, "built in", "");
+                return Finding::well(&check, "built in");
             }
             match profile::find_program(&profile.program, OsStr::new(&path)) {
-                Some(program) => finding(&check, Health::Well, program.display().to_string(), ""),
-                None => finding(
-                    &check,
-                    Health::Note,
-                    format!("`{}` is not on your PATH", profile.program),
-                    "",
-                ),
+                Some(program) => Finding::well(&check, program.display().to_string()),
+                None => Finding::note(&check, format!("`{}` is not on your PATH", profile.program)),
             }
         })
         .collect()
-}
-
-/// Processes that stand in an env: a person's shell, or something a run started through another service.
-fn left_over(home: &Home) -> Finding {
-    match tree::inside(&home.envs()) {
-        Err(err) => finding("processes", Health::Note, format!("could not be asked: {err}"), ""),
-        Ok(found) if found.is_empty() => {
-            finding("processes", Health::Well, "none stands in an env", "")
-        }
-        Ok(found) => {
-            let pids: Vec<String> = found.iter().map(|process| process.pid.to_string()).collect();
-            let text = format!("in envs: {}", pids.join(" "));
-            finding(
-                "processes",
-                Health::Note,
-                text,
-                &format!("ps -o pid,ppid,lstart,args -p {}", pids.join(",")),
-            )
-        }
-    }
 }

@@ -7,9 +7,8 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc, Condvar, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
-        mpsc::{self, Sender},
     },
     thread,
     time::{Duration, Instant},
@@ -21,13 +20,13 @@ use skep_api::{
     place::Home,
     request::{Ask, Request, RunAsk, TaskAsk},
     role,
-    view::{CloseView, Counts, EventView, Health, ProjectView, RunView, TaskView},
+    view::{Counts, EventView, Health, ProjectView, RunView, TaskView},
     wire::{self, Answer, Refusal},
 };
 use skep_core::{
-    fleet::{Fleet, Input},
-    id::{OpId, RunId, TaskId},
-    run::{self, OpResult, Rejected, Run, State},
+    fleet::{Fleet, Input, Limits},
+    id::{RunId, TaskId},
+    run::{self, How, OpResult, Run, State},
     task::{Task, TaskState},
     time::Timestamp,
 };
@@ -35,10 +34,17 @@ use skep_host::tree;
 use skep_ledger::Reader;
 
 use crate::{
-    board::{Board, Posted},
-    engine::{Inbox, Refused},
-    hands, resolve, why,
+    board::Posted,
+    cleanup::Cleanup,
+    engine::Inbox,
+    hands,
+    perform::Performer,
+    resolve, why,
+    wishes::{Trouble, Wishes},
 };
+
+mod control;
+mod finish;
 
 /// How far a stopping daemon has come; the door answers `starting` before it can answer anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +58,15 @@ pub enum Phase {
 pub struct Door {
     pub home: Home,
     pub config: std::path::PathBuf,
-    pub board: Arc<Board>,
-    pub inbox: Sender<Inbox>,
+    pub wishes: Wishes,
     pub clock: fn() -> Timestamp,
     pub started: Instant,
     pub phase: Mutex<Phase>,
     pub phased: Condvar,
     pub clients: AtomicU32,
+    pub cleanup: Arc<Cleanup>,
+    /// Speaks to keepers.
+    pub performer: OnceLock<Arc<Performer>>,
 }
 
 impl Door {
@@ -137,7 +145,7 @@ impl Door {
     }
 
     fn health(&self) -> Health {
-        let posted = self.board.read();
+        let posted = self.wishes.board.read();
         Health {
             status: match self.phase() {
                 Phase::Starting => "starting",
@@ -147,7 +155,7 @@ impl Door {
             .to_owned(),
             pid: std::process::id(),
             uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: crate::version::ours(),
             home: self.home.root().to_string_lossy().into_owned(),
             agents: resolve::agents(&self.config),
             projects: posted.fleet.projects.keys().cloned().collect(),
@@ -170,7 +178,7 @@ impl Door {
                 Refusal::error("daemon-stopping", "the daemon is stopping; ask again").into()
             );
         }
-        let fleet = self.board.read().fleet;
+        let fleet = self.wishes.board.read().fleet;
         if let Some(run) = speaker(&fleet, peer)
             && !may_be_asked_by_a_run(&request.ask)
         {
@@ -190,23 +198,46 @@ impl Door {
             Ask::Why { run } => value(&why::why(fleet.find_run(run)?, &fleet, (self.clock)())),
             Ask::Stop { runs, all, now } => self.stop(&request.id, runs, *all, *now),
             Ask::Wait { runs, until, any, timeout_ms } => self.wait(runs, until, *any, *timeout_ms),
-            Ask::Close { runs, keep_branch, dry_run } => {
-                self.close(&request.id, runs, *keep_branch, *dry_run, out)
+            Ask::Close { runs, how, merged, dry_run } => {
+                let (how, merged, dry_run) = (*how, *merged, *dry_run);
+                let ask = finish::Closing { named: runs, how, merged, dry_run };
+                self.close(&request.id, &ask, out)
             }
+            Ask::Abandon { runs } => self.abandon(&request.id, runs, out),
             Ask::Land { run, dry_run } => self.land(&request.id, run, *dry_run, out),
+            Ask::Pause { run, now } => self.pause(&request.id, run, *now),
+            Ask::Again { run, goes_on, text } => {
+                self.again(&request.id, run, *goes_on, text.as_deref(), out)
+            }
+            Ask::Send { run, text } => self.send(&request.id, run, text),
+            Ask::SnapshotTake { run } => self.take_snapshot(&request.id, run, out),
+            Ask::SnapshotLs { run } => self.snapshots(run.as_deref()),
+            Ask::SnapshotShow { snapshot } => self.show_snapshot(snapshot),
+            Ask::SnapshotRm { snapshots } => self.forget(&request.id, snapshots),
+            Ask::Restore { snapshot, to } => {
+                self.restore(&request.id, snapshot, to.as_deref(), out)
+            }
+            Ask::Undo { op, dry_run } => self.undo(&request.id, op.as_deref(), *dry_run, out),
+            Ask::Clean { dry_run } => self.clean(&request.id, *dry_run, out),
+            Ask::CleanupLs {} => value(&self.cleanup.list(&fleet)),
+            Ask::CleanupRun { name, force } => {
+                value(&self.cleanup.run(name.as_deref(), *force, &self.wishes)?)
+            }
             Ask::Events { from, follow } => self.events(*from, *follow, out),
             Ask::ProjectAdd { path, name, base } => {
-                let project = resolve::project(
+                let project = resolve::added(
                     path,
                     name.as_deref(),
                     base.as_deref(),
                     &fleet,
+                    &self.home,
                     (self.clock)(),
                 )?;
                 let name = project.name.clone();
-                self.wish(&request.id, Input::AddProject(project))?;
+                self.wishes.wish(&request.id, Input::AddProject(project))?;
                 value(
                     &self
+                        .wishes
                         .board
                         .read()
                         .fleet
@@ -231,7 +262,7 @@ impl Door {
                     return Err(resolve::unknown_project(name, &fleet).into());
                 }
                 if !dry_run {
-                    self.wish(&request.id, Input::RemoveProject { name: name.clone() })?;
+                    self.wishes.wish(&request.id, Input::RemoveProject { name: name.clone() })?;
                 }
                 value(&json!({"name": name, "removed": !dry_run}))
             }
@@ -248,53 +279,42 @@ impl Door {
                     &Answer::Ok(serde_json::to_value(self.health()).map_err(io::Error::from)?),
                 )?;
                 // Closed already is as good.
-                let _closed = self.inbox.send(Inbox::Close);
+                let _closed = self.wishes.inbox.send(Inbox::Close);
                 Ok(None)
             }
         }
     }
 
-    /// Gives a wish to the engine and waits until it is durable.
-    fn wish(&self, key: &str, input: Input) -> Result<u64, Trouble> {
-        let (reply, answer) = mpsc::channel();
-        let wish = Inbox::Wish {
-            key: format!("wish/{key}"),
-            source: "person".to_owned(),
-            input: Box::new(input),
-            reply,
-        };
-        let stopping = || {
-            Trouble::from(Refusal::error("daemon-stopping", "the daemon is stopping; ask again"))
-        };
-        self.inbox.send(wish).map_err(|_| stopping())?;
-        match answer.recv() {
-            Ok(Ok(seq)) => Ok(seq),
-            Ok(Err(Refused::Rejected(rejected))) => Err(rejected.into()),
-            Ok(Err(Refused::Ledger { slug, text })) => Err(Refusal::error(slug, text).into()),
-            Err(_) => Err(stopping()),
-        }
-    }
-
     fn run(&self, id: &str, ask: &RunAsk, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
-        let fleet = self.board.read().fleet;
-        let resolved = resolve::runs(id, ask, &fleet, &self.home, &self.config, (self.clock)())?;
+        let fleet = self.wishes.board.read().fleet;
+        let resolved = resolve::runs(id, ask, &fleet, &self.home, &self.config, (self.clock)());
+        if !ask.dry_run && resolved.as_ref().is_err_and(|refusal| refusal.slug == "disk-low") {
+            // Whoever waits for a slot is held back as well, and what is safe makes room.
+            self.see_disk(id)?;
+        }
+        let resolved = resolved?;
         if ask.dry_run {
             return value(&resolved.briefs.iter().map(|asked| &asked.brief).collect::<Vec<_>>());
         }
         if let Some(project) = resolved.project {
             progress(out, &format!("project `{}` registered: {}", project.name, project.path))?;
-            self.wish(&format!("{id}/project"), Input::AddProject(project))?;
+            self.wishes.wish(&format!("{id}/project"), Input::AddProject(project))?;
         }
         if let Some((project, digest)) = resolved.approve {
-            self.wish(&format!("{id}/approve"), Input::Approve { project, digest })?;
+            self.wishes.wish(&format!("{id}/approve"), Input::Approve { project, digest })?;
         }
-        self.wish(&format!("{id}/limits"), Input::Limits(resolved.limits))?;
+        self.wishes.wish(&format!("{id}/limits"), Input::Limits(resolved.limits))?;
+        self.see_disk(id)?;
         let mut ids = Vec::new();
         for (nth, asked) in resolved.briefs.into_iter().enumerate() {
             let run = asked.brief.id.clone();
+            self.make_way(&format!("{id}/{nth}/way"), &asked.brief, ask.force, out)?;
             resolve::keep(&asked, &self.home)?;
-            let created = self.wish(&format!("{id}/{nth}"), Input::Create(Box::new(asked.brief)));
-            if created.is_err() && !self.board.read().fleet.runs.contains_key(&run) {
+            let created = self.wishes.wish(
+                &format!("{id}/{nth}"),
+                Input::Create { brief: Box::new(asked.brief), naming: resolved.naming.clone() },
+            );
+            if created.is_err() && !self.wishes.board.read().fleet.runs.contains_key(&run) {
                 // What stays is a prompt that nobody reads.
                 let _left = std::fs::remove_dir_all(self.home.run(&run));
             }
@@ -312,7 +332,7 @@ impl Door {
                 self.await_health(id, out)?;
             }
         }
-        let fleet = self.board.read().fleet;
+        let fleet = self.wishes.board.read().fleet;
         value(
             &ids.iter()
                 .filter_map(|id| fleet.runs.get(id))
@@ -321,9 +341,45 @@ impl Door {
         )
     }
 
+    /// The floor may be new, and the last look at the disk old.
+    fn see_disk(&self, id: &str) -> Result<(), Trouble> {
+        let Some(disk) = hands::disk(&self.home, &self.config) else { return Ok(()) };
+        let limits = Limits { disk_free: disk.floor, ..self.wishes.board.read().fleet.limits };
+        self.wishes.wish(&format!("{id}/floor"), Input::Limits(limits))?;
+        self.wishes.wish(&format!("{id}/disk"), Input::Disk(Some(disk.free)))?;
+        Ok(())
+    }
+
+    /// Gives back the env of the run that held the name before, if nothing is only there or a person insists.
+    fn make_way(
+        &self,
+        key: &str,
+        brief: &run::Brief,
+        force: bool,
+        out: &mut UnixStream,
+    ) -> Result<(), Trouble> {
+        let fleet = self.wishes.board.read().fleet;
+        let project = brief.project.as_deref().unwrap_or_default();
+        let holder = fleet.holder_of_name(project, &brief.name).filter(|_| !brief.name.is_empty());
+        let Some(holder) = holder.filter(|run| force || run.is_ended()) else { return Ok(()) };
+        progress(out, &format!("{}: making way", holder.brief.name))?;
+        let how = if force { How::Force } else { How::KeepBranch };
+        match self.wishes.close(key, holder.id(), how)? {
+            (_, OpResult::Refused { slug, text, mut hints, .. }) => {
+                hints.push(
+                    "skep run --force …   takes its place; a snapshot keeps all of it".to_owned(),
+                );
+                let message = format!("{} held the name before: {text}", holder.id());
+                Err(Refusal { slug, message, hints, exit: 1 }.into())
+            }
+            (_, OpResult::Failed { slug, text }) => Err(Refusal::error(slug, text).into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Waits until the agent has lived through its health window, is queued for want of a slot, or has ended.
     fn await_health(&self, id: &RunId, out: &mut UnixStream) -> Result<(), Trouble> {
-        let mut posted = self.board.read();
+        let mut posted = self.wishes.board.read();
         let mut said = "";
         loop {
             let Some(run) = posted.fleet.runs.get(id) else { return Ok(()) };
@@ -349,7 +405,7 @@ impl Door {
                 progress(out, &format!("{}: {said}", run.brief.name))?;
             }
             let seq = posted.seq;
-            posted = self.board.wait_beyond(seq, until);
+            posted = self.wishes.board.wait_beyond(seq, until);
             if posted.closing {
                 return Ok(());
             }
@@ -357,12 +413,12 @@ impl Door {
     }
 
     fn show(&self, key: &str, text: &str) -> Result<Option<Value>, Trouble> {
-        let fleet = self.board.read().fleet;
+        let fleet = self.wishes.board.read().fleet;
         let run = fleet.find_run(text)?;
         let mut view = RunView::of(run);
         if let Some(facts) = hands::git_facts(run, &self.home, (self.clock)()) {
             let input = run::Input::GitSeen(facts.clone());
-            self.wish(&format!("{key}/git"), Input::Run { run: run.id().clone(), input })?;
+            self.wishes.wish(&format!("{key}/git"), Input::Run { run: run.id().clone(), input })?;
             view.git = Some(facts);
         }
         value(&view)
@@ -375,7 +431,7 @@ impl Door {
         all: bool,
         force: bool,
     ) -> Result<Option<Value>, Trouble> {
-        let fleet = self.board.read().fleet;
+        let fleet = self.wishes.board.read().fleet;
         let chosen: Vec<RunId> = if all {
             fleet.runs.values().filter(|run| !run.is_ended()).map(|run| run.id().clone()).collect()
         } else {
@@ -385,9 +441,9 @@ impl Door {
         };
         for (nth, run) in chosen.iter().enumerate() {
             let input = run::Input::Stop { force };
-            self.wish(&format!("{id}/{nth}"), Input::Run { run: run.clone(), input })?;
+            self.wishes.wish(&format!("{id}/{nth}"), Input::Run { run: run.clone(), input })?;
         }
-        let fleet = self.board.read().fleet;
+        let fleet = self.wishes.board.read().fleet;
         value(
             &chosen
                 .iter()
@@ -421,7 +477,7 @@ impl Door {
             )
             .into());
         }
-        let mut posted = self.board.read();
+        let mut posted = self.wishes.board.read();
         let ids: Vec<RunId> = runs
             .iter()
             .map(|text| posted.fleet.find_run(text).map(|run| run.id().clone()))
@@ -461,84 +517,7 @@ impl Door {
                 refusal.hints = left.iter().take(3).map(|id| format!("skep why {id}")).collect();
                 return Err(refusal.into());
             }
-            posted = self.board.wait_beyond(posted.seq, deadline);
-        }
-    }
-
-    fn close(
-        &self,
-        key: &str,
-        runs: &[String],
-        keep_branch: bool,
-        dry_run: bool,
-        out: &mut UnixStream,
-    ) -> Result<Option<Value>, Trouble> {
-        let fleet = self.board.read().fleet;
-        let mut views = Vec::new();
-        for (nth, text) in runs.iter().enumerate() {
-            let run = fleet.find_run(text)?;
-            let key = format!("{key}/{nth}");
-            if dry_run {
-                views.push(close_view(run, hands::close::preview(run, &self.home, keep_branch)));
-                continue;
-            }
-            progress(out, &format!("{}: closing", run.brief.name))?;
-            let op = OpId::new(resolve::spell(&key));
-            let input = run::Input::Close { op: op.clone(), keep_branch };
-            self.wish(&key, Input::Run { run: run.id().clone(), input })?;
-            let (run, result) = self.await_op(run.id(), &op)?;
-            views.push(close_view(&run, result));
-        }
-        value(&views)
-    }
-
-    fn land(
-        &self,
-        key: &str,
-        text: &str,
-        dry_run: bool,
-        out: &mut UnixStream,
-    ) -> Result<Option<Value>, Trouble> {
-        let fleet = self.board.read().fleet;
-        let run = fleet.find_run(text)?;
-        if dry_run {
-            return value(&hands::land::preview(run, &self.home, (self.clock)()));
-        }
-        progress(out, &format!("{}: landing", run.brief.name))?;
-        let op = OpId::new(resolve::spell(key));
-        let input = run::Input::Land { op: op.clone() };
-        self.wish(key, Input::Run { run: run.id().clone(), input })?;
-        let (run, result) = self.await_op(run.id(), &op)?;
-        match result {
-            OpResult::Landed { .. } => value(&RunView::of(&run)),
-            OpResult::Refused { slug, text, hints } => {
-                Err(Refusal { slug, message: text, hints, exit: 1 }.into())
-            }
-            OpResult::Failed { slug, text } => Err(Refusal::error(slug, text).into()),
-            OpResult::Closed { .. } => {
-                Err(Refusal::error("land-failed", "it was closed meanwhile").into())
-            }
-        }
-    }
-
-    fn await_op(&self, id: &RunId, op: &OpId) -> Result<(Run, OpResult), Trouble> {
-        let mut posted: Posted = self.board.read();
-        loop {
-            let run = posted.fleet.runs.get(id);
-            if let Some(run) = run
-                && let Some((done, result)) = &run.op
-                && done == op
-            {
-                return Ok((run.as_ref().clone(), result.clone()));
-            }
-            if posted.closing {
-                return Err(Refusal::error(
-                    "daemon-stopping",
-                    "the daemon is stopping; it goes on at its next start",
-                )
-                .into());
-            }
-            posted = self.board.wait_beyond(posted.seq, None);
+            posted = self.wishes.board.wait_beyond(posted.seq, deadline);
         }
     }
 
@@ -570,8 +549,11 @@ impl Door {
                 wire::send(out, &Answer::Item(json!(view)))?;
             }
             if records.is_empty() {
-                let posted =
-                    if follow { self.board.wait_beyond(next - 1, None) } else { self.board.read() };
+                let posted = if follow {
+                    self.wishes.board.wait_beyond(next - 1, None)
+                } else {
+                    self.wishes.board.read()
+                };
                 if !follow || posted.closing {
                     wire::send(out, &Answer::End(()))?;
                     return Ok(None);
@@ -581,7 +563,7 @@ impl Door {
     }
 
     fn add_task(&self, key: &str, ask: &TaskAsk) -> Result<Option<Value>, Trouble> {
-        let fleet = self.board.read().fleet;
+        let fleet = self.wishes.board.read().fleet;
         if ask.title.trim().is_empty() {
             return Err(Refusal::error("title-empty", "a task needs a title").into());
         }
@@ -607,48 +589,8 @@ impl Door {
             state: TaskState::Ingested,
             run: None,
         };
-        self.wish(key, Input::AddTask(task))?;
-        value(&self.board.read().fleet.tasks.get(&id).map(|task| TaskView::of(task)))
-    }
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub enum Trouble {
-    Refused(Refusal),
-    Broken(io::Error),
-}
-
-impl From<Refusal> for Trouble {
-    fn from(refusal: Refusal) -> Trouble {
-        Trouble::Refused(refusal)
-    }
-}
-
-impl From<io::Error> for Trouble {
-    fn from(err: io::Error) -> Trouble {
-        Trouble::Broken(err)
-    }
-}
-
-impl From<Rejected> for Trouble {
-    fn from(rejected: Rejected) -> Trouble {
-        // What a person can decide is a decision; the rest was a wrong question.
-        let decisions = [
-            "run-living",
-            "project-held",
-            "close-under-way",
-            "already-landed",
-            "nothing-to-land",
-            "task-held",
-        ];
-        let exit = if decisions.contains(&rejected.slug) { 1 } else { 2 };
-        Trouble::Refused(Refusal {
-            slug: rejected.slug.to_owned(),
-            message: rejected.text,
-            hints: rejected.hints,
-            exit,
-        })
+        self.wishes.wish(key, Input::AddTask(task))?;
+        value(&self.wishes.board.read().fleet.tasks.get(&id).map(|task| TaskView::of(task)))
     }
 }
 
@@ -688,6 +630,9 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::Why { .. }
         | Ask::Wait { .. }
         | Ask::Events { .. }
+        | Ask::SnapshotLs { .. }
+        | Ask::SnapshotShow { .. }
+        | Ask::CleanupLs {}
         | Ask::ProjectLs {}
         | Ask::ProjectShow { .. }
         | Ask::TaskLs {}
@@ -695,7 +640,17 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         Ask::Run(_)
         | Ask::Stop { .. }
         | Ask::Close { .. }
+        | Ask::Abandon { .. }
         | Ask::Land { .. }
+        | Ask::Pause { .. }
+        | Ask::Again { .. }
+        | Ask::Send { .. }
+        | Ask::SnapshotTake { .. }
+        | Ask::SnapshotRm { .. }
+        | Ask::Restore { .. }
+        | Ask::Undo { .. }
+        | Ask::Clean { .. }
+        | Ask::CleanupRun { .. }
         | Ask::ProjectAdd { .. }
         | Ask::ProjectRm { .. }
         | Ask::TaskAdd(_)
@@ -718,7 +673,7 @@ fn list(fleet: &Fleet, all: bool, project: Option<&str>) -> Vec<RunView> {
 /// Whether a run ended without an env that stands, and a person has said enough about it: there is nothing left to do.
 fn is_forgotten(run: &Run) -> bool {
     let stopped = matches!(run.state, State::Ended { outcome: run::Outcome::Stopped, .. });
-    let closed = matches!(run.op, Some((_, OpResult::Closed { .. })));
+    let closed = matches!(run.last_op(), Some((_, OpResult::Closed { .. })));
     run.is_ended() && matches!(run.env, run::EnvState::None) && (stopped || closed)
 }
 
@@ -731,42 +686,5 @@ fn rank(run: &Run) -> u8 {
         | State::Stopping { .. } => 1,
         State::Queued { .. } => 2,
         State::Ended { .. } => 3,
-    }
-}
-
-fn close_view(run: &Run, result: OpResult) -> CloseView {
-    let landed = if run.landed.is_some() { "true" } else { "unknown" };
-    let base = CloseView {
-        id: run.id().to_string(),
-        cleaned: false,
-        forced: false,
-        merged: landed.to_owned(),
-        clean: None,
-        status: String::new(),
-        snapshot: None,
-        reasons: Vec::new(),
-        branch: run.env().and_then(|env| env.branch.clone()),
-        trash: None,
-    };
-    match result {
-        OpResult::Closed { kept_branch, trash, text } => CloseView {
-            cleaned: true,
-            clean: Some(true),
-            status: text,
-            branch: kept_branch,
-            trash,
-            ..base
-        },
-        OpResult::Refused { slug, text, hints } => CloseView {
-            // A close that was only undecided has not looked.
-            clean: slug.starts_with("worktree-").then_some(false),
-            status: format!("{slug}: {text}"),
-            reasons: hints,
-            ..base
-        },
-        OpResult::Failed { slug, text } => {
-            CloseView { status: format!("error {slug}: {text}"), ..base }
-        }
-        OpResult::Landed { .. } => base,
     }
 }

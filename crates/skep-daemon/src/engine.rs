@@ -338,12 +338,17 @@ impl Engine {
     ) {
         let reported = key.starts_with(skep_ledger::outbox::REPORT) || source.starts_with("line/");
         if decided.events.is_empty() {
-            if !reported {
+            if !reported && decided.effects.is_empty() {
                 return;
             }
-            // A report that changed nothing is still a report: it must count once, and its effect is done.
+            // A report that changed nothing is still a report: it must count once, and its effect is done. And what is
+            // only to be done, as emptying a trash is, needs an event that its effects hang on.
             let event = Event::Run(skep_core::run::Event::Done {});
-            decided.events.push(skep_core::fleet::About { subject: source.to_owned(), event });
+            let subject = match decided.effects.first() {
+                Some(effect) if !reported => effect.run().to_string(),
+                _ => source.to_owned(),
+            };
+            decided.events.push(skep_core::fleet::About { subject, event });
         }
         let first = self.last + 1 + feds.iter().map(|fed| fed.events.len() as u64).sum::<u64>();
         let effects: Vec<NewEffect> = decided

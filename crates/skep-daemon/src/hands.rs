@@ -15,7 +15,9 @@ use sha2::{Digest, Sha256};
 use skep_api::{place::Home, wire::chain};
 use skep_core::{
     facts::GitFacts,
-    run::{self, Base, Env, EnvState, EnvType, Fault, OpResult, Place, Run, SetUp},
+    id::{OpId, SnapshotId},
+    run::{self, Base, Env, EnvState, EnvType, Fault, How, OpResult, Place, Run, SetUp, Undo},
+    snapshot::{Snapshot, Why},
     time::Timestamp,
 };
 use skep_host::{
@@ -24,13 +26,15 @@ use skep_host::{
     paths,
 };
 
-use crate::launch;
+use crate::{config, launch};
 
 pub mod close;
+pub mod keep;
 pub mod land;
 mod set_up;
 
-use close::Leaving;
+use close::Going;
+use keep::{Returning, Standing};
 
 /// Something to be done to git and files.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,7 +54,38 @@ pub enum Deed {
         root: PathBuf,
     },
     Close {
-        leaving: Leaving,
+        going: Box<Going>,
+    },
+    /// Brings what a forced close moved to the trash into its snapshot.
+    Settle {
+        going: Box<Going>,
+    },
+    Snapshot {
+        standing: Standing,
+    },
+    Restore {
+        returning: Box<Returning>,
+    },
+    Forget {
+        /// None: a plain folder's, which no repository keeps.
+        repository: Option<PathBuf>,
+        locks: PathBuf,
+        snapshots: Vec<SnapshotId>,
+    },
+    Purge {
+        trash: PathBuf,
+        slot: String,
+        /// Whether a snapshot holds the rest.
+        proven: bool,
+    },
+    Revert {
+        repository: PathBuf,
+        locks: PathBuf,
+        of: OpId,
+        target: String,
+        old: String,
+        new: String,
+        run: String,
     },
     Land {
         locks: PathBuf,
@@ -67,10 +102,30 @@ pub enum Deed {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "done", rename_all = "snake_case")]
 pub enum Done {
-    Prepared { env: Env },
-    PrepareFailed { fault: Fault, slug: String, text: String },
-    Undone { text: Option<String> },
-    Op { result: OpResult },
+    Prepared {
+        env: Env,
+    },
+    PrepareFailed {
+        fault: Fault,
+        slug: String,
+        text: String,
+    },
+    Undone {
+        text: Option<String>,
+    },
+    Op {
+        result: OpResult,
+    },
+    /// None: what stands is what the last snapshot holds.
+    Snapped {
+        taken: Result<Option<Box<Snapshot>>, String>,
+    },
+    Settled {
+        taken: Result<Box<Snapshot>, String>,
+    },
+    Purged {
+        text: Option<String>,
+    },
 }
 
 /// The lock that whoever may change the env holds.
@@ -122,24 +177,86 @@ pub fn undo_deed(run: &Run, home: &Home) -> Deed {
 }
 
 /// How a run's env is given back.
-pub fn close_deed(run: &Run, home: &Home, keep_branch: bool) -> Result<Deed, String> {
-    let env = run.env().ok_or("it has no env")?;
-    let leaving = Leaving {
-        locks: home.repository_locks(),
-        root: PathBuf::from(&env.root),
-        trash: trash(&run.brief.place, home),
-        discard: run.brief.place.discard.clone(),
+pub fn close_deed(
+    run: &Run,
+    home: &Home,
+    how: How,
+    snapshot: &SnapshotId,
+    now: Timestamp,
+) -> Result<Deed, String> {
+    Ok(Deed::Close { going: Box::new(close::going(run, home, how, snapshot, now)?) })
+}
+
+/// How what a forced close moved comes into its snapshot.
+pub fn settle_deed(
+    run: &Run,
+    home: &Home,
+    snapshot: &SnapshotId,
+    now: Timestamp,
+) -> Result<Deed, String> {
+    Ok(Deed::Settle { going: Box::new(close::going(run, home, How::Force, snapshot, now)?) })
+}
+
+/// How a snapshot of a run is taken.
+pub fn snapshot_deed(
+    run: &Run,
+    home: &Home,
+    id: &SnapshotId,
+    why: Why,
+    now: Timestamp,
+) -> Result<Deed, String> {
+    Ok(Deed::Snapshot { standing: keep::standing(run, home, id, why, now)? })
+}
+
+/// How a snapshot is brought back.
+pub fn restore_deed(
+    run: &Run,
+    home: &Home,
+    snapshot: &SnapshotId,
+    before: &SnapshotId,
+    now: Timestamp,
+) -> Result<Deed, String> {
+    Ok(Deed::Restore { returning: Box::new(keep::returning(run, home, snapshot, before, now)?) })
+}
+
+/// How snapshots go for good.
+pub fn forget_deed(run: &Run, home: &Home, snapshots: &[SnapshotId]) -> Deed {
+    Deed::Forget {
         repository: run.brief.place.repository.as_ref().map(PathBuf::from),
-        worktree: PathBuf::from(&env.worktree),
-        branch: env.branch.clone(),
-        decided: keep_branch || run.landed.is_some(),
-        run: run.id().to_string(),
+        locks: home.repository_locks(),
+        snapshots: snapshots.to_vec(),
+    }
+}
+
+/// How what a snapshot left in the trash goes for good.
+pub fn purge_deed(run: &Run, home: &Home, snapshot: &SnapshotId) -> Deed {
+    Deed::Purge {
+        trash: trash(&run.brief.place, home),
+        slot: snapshot.to_string(),
+        proven: run.snapshots.get(snapshot).is_some_and(|kept| !kept.oid.is_empty()),
+    }
+}
+
+/// How a landing is taken back.
+pub fn revert_deed(run: &Run, home: &Home, of: &OpId) -> Result<Deed, String> {
+    let repository = run.brief.place.repository.as_ref().ok_or("it has no repository")?;
+    let done = run.undoable.iter().find(|done| done.op == *of).map(|done| &done.what);
+    let Some(Undo::Land { target, old, new }) = done else {
+        return Err(format!("{of} is no landing"));
     };
-    Ok(Deed::Close { leaving })
+    Ok(Deed::Revert {
+        repository: PathBuf::from(repository),
+        locks: home.repository_locks(),
+        of: of.clone(),
+        target: target.clone(),
+        old: old.clone(),
+        new: new.clone(),
+        run: run.id().to_string(),
+    })
 }
 
 /// Where envs go first when they are given back: on their own disk.
-fn trash(place: &Place, home: &Home) -> PathBuf {
+pub fn trash(place: &Place, home: &Home) -> PathBuf {
     let envs = Path::new(&place.envs);
     if envs == home.envs() { home.trash() } else { envs.join(".trash") }
 }
@@ -173,7 +290,20 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
             let text = env::undo(&git, &locks, &root, Ran::Setup).err().map(|err| chain(&err));
             Done::Undone { text }
         }
-        Deed::Close { leaving } => Done::Op { result: close::close(&git, &leaving) },
+        Deed::Close { going } => Done::Op { result: close::close(&git, &going) },
+        Deed::Settle { going } => Done::Settled { taken: close::settle_later(&git, &going) },
+        Deed::Snapshot { standing } => Done::Snapped { taken: keep::take(&git, &standing) },
+        Deed::Restore { returning } => Done::Op { result: keep::restore(&git, &returning) },
+        Deed::Forget { repository, locks, snapshots } => {
+            Done::Op { result: keep::forget(&git, repository.as_deref(), &locks, &snapshots) }
+        }
+        Deed::Purge { trash, slot, proven } => {
+            Done::Purged { text: keep::purge(&git, &trash, &slot, proven).err() }
+        }
+        Deed::Revert { repository, locks, of, target, old, new, run } => {
+            let what = Undo::Land { target, old, new };
+            Done::Op { result: keep::revert(&git, &repository, &locks, &of, &what, &run) }
+        }
         Deed::Land { locks, repository, worktree, branch, base, target, run } => {
             let bring = land::Bring {
                 worktree: worktree.as_deref(),
@@ -299,6 +429,22 @@ pub fn repository(
     let git = Git::new(vars).timeout(Duration::from_secs(20));
     let repo = git::discover(&git, dir)?;
     Ok((git, repo))
+}
+
+/// The disk that envs stand on. Unit: bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Disk {
+    pub free: u64,
+    /// Below this no run starts.
+    pub floor: u64,
+}
+
+/// Measures the disk that envs stand on; none where it cannot be, or the settings cannot be read.
+pub fn disk(home: &Home, config: &Path) -> Option<Disk> {
+    let settings = config::user(config).ok()?;
+    let envs = settings.env.root.unwrap_or_else(|| home.envs());
+    let free = paths::free_bytes(&envs).ok()?;
+    Some(Disk { free, floor: settings.limits.disk_free })
 }
 
 /// Whether a folder is there at all; for a clear word before git is asked.

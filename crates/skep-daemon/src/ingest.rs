@@ -297,8 +297,12 @@ fn open_keeper(process: Process) -> Option<OwnedFd> {
 
 /// The keeper that the attempt's start record names, where it lives and is not the one that was listened to.
 fn other_keeper(watch: &Watch) -> Option<(Process, OwnedFd)> {
-    let named = skep_api::start::read(&watch.dir)?.gatekeeper;
-    let named = Process { pid: named.pid, started: named.started };
+    let start = skep_api::start::read(&watch.dir)?;
+    if tree::boot_id().is_ok_and(|boot| boot != start.boot) {
+        // Whoever has that pid in this boot is somebody else.
+        return None;
+    }
+    let named = Process { pid: start.gatekeeper.pid, started: start.gatekeeper.started };
     if watch.keeper == Some(named) {
         return None;
     }

@@ -12,9 +12,12 @@ use std::{
 use skep_api::wire::chain;
 use skep_api::{
     place::Home,
-    spec::{Limits, PromptBy, Spec, VERSION},
+    spec::{Limits, PromptBy, Size, Spec, VERSION},
 };
-use skep_core::run::Run;
+use skep_core::{
+    names,
+    run::{Kind, Run, Surface},
+};
 use skep_harness::profile::{self, Profile};
 use skep_host::paths;
 
@@ -71,17 +74,21 @@ pub fn write_spec(
 fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Result<Spec, String> {
     let env = run.env().ok_or("it has no env")?;
     let profile = Profile::load(&run.brief.agent, Some(agents)).map_err(|err| chain(&err))?;
-    let prompt_file = home.prompt(run.id());
-    let launch = profile
-        .launch(&profile::Brief {
-            prompt_file: prompt_file.clone(),
-            session: None,
-            model: run.brief.model.clone(),
-            permissions: permissions(run.brief.permissions),
-            git_roots: git_roots(Path::new(&env.worktree)),
-            skep: own_program()?,
-        })
-        .map_err(|err| chain(&err))?;
+    let on_terminal = run.brief.surface == Surface::Terminal;
+    let can_go_on = !on_terminal && !profile.resume.is_empty();
+    let session = run.session.clone().filter(|_| run.goes_on && can_go_on);
+    let prompt_file = prompt_file(run, attempt, home, session.is_some())?;
+    let brief = profile::Brief {
+        prompt_file: prompt_file.clone(),
+        session,
+        model: run.brief.model.clone(),
+        permissions: permissions(run.brief.permissions),
+        git_roots: git_roots(Path::new(&env.worktree)),
+        skep: own_program()?,
+    };
+    let launch =
+        if on_terminal { profile.launch_on_terminal(&brief) } else { profile.launch(&brief) };
+    let launch = launch.map_err(|err| chain(&err))?;
     let policy = &run.brief.policy;
     let asker = asker_env(home, run)?;
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
@@ -90,7 +97,8 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         run: run.id().clone(),
         attempt,
         epoch,
-        protocol: profile.protocol.clone(),
+        protocol: if on_terminal { "pty".to_owned() } else { profile.protocol.clone() },
+        terminal: on_terminal.then(Size::default),
         argv: launch.argv,
         env: run_vars(run, &env.cwd, &asker, &listed, home),
         cwd: PathBuf::from(&env.cwd),
@@ -116,6 +124,32 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     })
 }
 
+/// What the attempt is told: the task; words for this attempt; or, in a conversation that knows the task, only the words.
+fn prompt_file(run: &Run, attempt: u32, home: &Home, knows: bool) -> Result<PathBuf, String> {
+    let task = home.prompt(run.id());
+    if attempt == 1 || (!knows && !run.goes_on && run.message.is_none()) {
+        return Ok(task);
+    }
+    let words = run.message.as_deref();
+    let text = if knows {
+        words.unwrap_or(GO_ON).to_owned()
+    } else {
+        let task = fs::read_to_string(&task).map_err(|err| format!("{}: {err}", task.display()))?;
+        let more = words.unwrap_or(WAS_HERE);
+        format!("{task}\n\n{more}\n")
+    };
+    let dir = home.attempt(run.id(), attempt);
+    paths::create_private_dir(&dir).map_err(|err| chain(&err))?;
+    let path = dir.join("prompt.md");
+    paths::write_atomically(&path, text.as_bytes()).map_err(|err| chain(&err))?;
+    Ok(path)
+}
+
+/// What an agent hears that is taken up again without other words.
+const GO_ON: &str = "You were interrupted. Look at what stands, and go on with your task.";
+/// The same for one that does not know of the attempt before.
+const WAS_HERE: &str = "Somebody began this already in this very folder and was interrupted. Look at what stands, and go on from there.";
+
 /// The environment of a run's agent: base, then the run's identity, then what is listed by name.
 pub fn run_vars(
     run: &Run,
@@ -132,6 +166,7 @@ pub fn run_vars(
     let mut set = |name: &str, value: &str| vars.insert(name.to_owned(), value.to_owned());
     set("SKEP_RUN", run.id().as_str());
     set("SKEP_NAME", &run.brief.name);
+    set("SKEP_ROLE", role(run.brief.kind));
     set("SKEP_AGENT", &run.brief.agent);
     set("SKEP_SOCKET", &home.daemon_socket().to_string_lossy());
     if let Some(task) = &run.brief.task {
@@ -151,6 +186,13 @@ pub fn run_vars(
     vars
 }
 
+/// The word for what a run of this kind is there for: in its environment and on its window.
+pub fn role(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Code => names::CODER,
+    }
+}
+
 /// The same word in the profile's language.
 pub fn permissions(permissions: skep_core::run::Permissions) -> profile::Permissions {
     match permissions {
@@ -160,8 +202,15 @@ pub fn permissions(permissions: skep_core::run::Permissions) -> profile::Permiss
     }
 }
 
-/// The program that this is; after an upgrade in place, the one that stands there now.
-fn own_program() -> Result<PathBuf, String> {
+/// The daemon's own environment, which is a clean one; for what nobody's run asks for.
+pub fn own_vars() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// skep's own program: what stands where it was started from, after an upgrade in place too.
+pub fn own_program() -> Result<PathBuf, String> {
     let path = std::env::current_exe().map_err(|err| err.to_string())?;
     let name = path.to_str().and_then(|name| name.strip_suffix(" (deleted)"));
     Ok(name.map_or_else(|| path.clone(), PathBuf::from))

@@ -4,6 +4,8 @@
 //! `reconcile` reports differences and edits nothing.
 
 pub mod board;
+pub mod cleanup;
+pub mod collect;
 pub mod config;
 pub mod daemon;
 pub mod doctor;
@@ -15,4 +17,7 @@ pub mod launch;
 pub mod perform;
 pub mod reconcile;
 pub mod resolve;
+pub mod version;
+pub mod viewer;
 pub mod why;
+pub mod wishes;

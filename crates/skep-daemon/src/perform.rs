@@ -11,10 +11,17 @@
 //! | deliver | the keeper counts each id once |
 //! | sweep | it looks first; what is dead stays dead |
 //! | close | the proof is made anew; what is moved is found in the trash |
+//! | settle | the snapshot has an id of its own, taken twice it is the same; what is gone is gone |
+//! | snapshot | by its id; one that stands is the answer |
+//! | forget, purge, drop | what is gone is gone |
+//! | restore | what stands is kept under an id of its own first; files are written over, never beside |
+//! | revert | a target that took it back already has done so |
+//! | show | a window that is there is enough |
 //! | land | a target that contains the work already has landed |
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fs,
     io::{self, BufReader},
     os::unix::net::UnixStream,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -28,8 +35,10 @@ use skep_api::wire::chain;
 use skep_api::{ctl, place::Home, role, wire};
 use skep_core::{
     fleet,
-    id::RunId,
+    id::{OpId, RunId, SnapshotId},
     run::{Effect, EnvType, Fault, Input, OpResult, Run},
+    snapshot::Why,
+    time::Timestamp,
 };
 use skep_host::{
     lock, proc,
@@ -43,10 +52,13 @@ use crate::{
     hands::{self, Deed, Done},
     ingest::{Ingest, Watch, read_exit},
     launch,
+    viewer::Viewers,
 };
 
 /// How long a whole deed may take: checkout, set-up and all.
 const DEED: Duration = Duration::from_secs(60 * 60);
+/// The code of a process that was ended by KILL.
+const KILLED: i32 = 128 + 9;
 /// How long a stop waits for a keeper that is only just starting.
 const KEEPER_STARTS: Duration = Duration::from_secs(5);
 
@@ -59,6 +71,8 @@ pub struct Performer {
     pub board: Arc<Board>,
     pub inbox: Sender<Inbox>,
     pub ingest: Ingest,
+    pub viewers: Viewers,
+    clock: fn() -> Timestamp,
     queues: Mutex<BTreeMap<RunId, Queue>>,
 }
 
@@ -74,14 +88,23 @@ struct Queue {
 impl Performer {
     /// Makes a performer that has nothing to do yet.
     pub fn new(
-        home: Home,
         agents: PathBuf,
         epoch: u64,
-        board: Arc<Board>,
-        inbox: Sender<Inbox>,
         ingest: Ingest,
+        viewers: Viewers,
+        clock: fn() -> Timestamp,
     ) -> Performer {
-        Performer { home, agents, epoch, board, inbox, ingest, queues: Mutex::new(BTreeMap::new()) }
+        Performer {
+            home: viewers.home.clone(),
+            agents,
+            epoch,
+            board: Arc::clone(&viewers.board),
+            inbox: viewers.inbox.clone(),
+            ingest,
+            viewers,
+            clock,
+            queues: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// Takes effects that are committed; returns at once.
@@ -100,6 +123,14 @@ impl Performer {
                 | Effect::Deliver { .. }
                 | Effect::Sweep { .. }
                 | Effect::Close { .. }
+                | Effect::Settle { .. }
+                | Effect::Snapshot { .. }
+                | Effect::Forget { .. }
+                | Effect::Restore { .. }
+                | Effect::Revert { .. }
+                | Effect::Purge { .. }
+                | Effect::DropLogs { .. }
+                | Effect::Show { .. }
                 | Effect::Land { .. } => self.enqueue(&due),
             }
         }
@@ -203,11 +234,35 @@ impl Performer {
                 Input::Done
             }
             Effect::Sweep { attempt, .. } => self.sweep(run, *attempt),
-            Effect::Close { op, keep_branch, .. } => {
-                let result = self.close(run, *keep_branch);
-                Input::OpDone { op: op.clone(), result }
+            Effect::Close { op, how, snapshot, .. } => {
+                let snapshot = snapshot.clone().unwrap_or_else(|| run.next_snapshot());
+                let deed = hands::close_deed(run, &self.home, *how, &snapshot, (self.clock)());
+                Input::OpDone { op: op.clone(), result: self.op(run, deed, "close-failed") }
             }
-            Effect::Land { op, .. } => Input::OpDone { op: op.clone(), result: self.land(run) },
+            Effect::Settle { snapshot, .. } => self.settle(run, snapshot),
+            Effect::Snapshot { id, why, op, .. } => self.snapshot(run, id, *why, op.as_ref()),
+            Effect::Forget { op, snapshots, .. } => {
+                let deed = Ok(hands::forget_deed(run, &self.home, snapshots));
+                Input::OpDone { op: op.clone(), result: self.op(run, deed, "snapshot-failed") }
+            }
+            Effect::Restore { op, snapshot, before, .. } => {
+                let deed = hands::restore_deed(run, &self.home, snapshot, before, (self.clock)());
+                Input::OpDone { op: op.clone(), result: self.op(run, deed, "restore-failed") }
+            }
+            Effect::Revert { op, of, .. } => {
+                let deed = hands::revert_deed(run, &self.home, of);
+                Input::OpDone { op: op.clone(), result: self.op(run, deed, "revert-failed") }
+            }
+            Effect::Purge { snapshot, .. } => self.purge(run, snapshot),
+            Effect::DropLogs { .. } => self.drop_logs(run),
+            Effect::Show { .. } => {
+                self.viewers.open(run);
+                Input::Done
+            }
+            Effect::Land { op, .. } => {
+                let deed = hands::land_deed(run, &self.home);
+                Input::OpDone { op: op.clone(), result: self.op(run, deed, "land-failed") }
+            }
             // A one-shot protocol has no cancel of its own; the deadline of the stalled state follows.
             Effect::CancelTurn { .. } | Effect::CancelPrepare { .. } => Input::Done,
         };
@@ -257,20 +312,71 @@ impl Performer {
         }
     }
 
-    fn close(&self, run: &Run, keep_branch: bool) -> OpResult {
-        let result = hands::close_deed(run, &self.home, keep_branch)
-            .and_then(|deed| self.by_hand(run, &deed));
-        op_result(result, "close-failed")
+    fn op(&self, run: &Run, deed: Result<Deed, String>, slug: &str) -> OpResult {
+        op_result(deed.and_then(|deed| self.by_hand(run, &deed)), slug)
     }
 
-    fn land(&self, run: &Run) -> OpResult {
-        let result = hands::land_deed(run, &self.home).and_then(|deed| self.by_hand(run, &deed));
-        op_result(result, "land-failed")
+    fn settle(&self, run: &Run, id: &SnapshotId) -> Input {
+        let done = hands::settle_deed(run, &self.home, id, (self.clock)())
+            .and_then(|deed| self.by_hand(run, &deed));
+        let taken = match done {
+            Ok(Done::Settled { taken }) => taken,
+            Ok(other) => Err(format!("{other:?}")),
+            Err(text) => Err(text),
+        };
+        Input::Settled { id: id.clone(), taken }
+    }
+
+    fn snapshot(&self, run: &Run, id: &SnapshotId, why: Why, op: Option<&OpId>) -> Input {
+        let done = hands::snapshot_deed(run, &self.home, id, why, (self.clock)())
+            .and_then(|deed| self.by_hand(run, &deed));
+        let taken = match done {
+            Ok(Done::Snapped { taken }) => taken,
+            Ok(other) => Err(format!("{other:?}")),
+            Err(text) => Err(text),
+        };
+        let Some(op) = op else { return Input::Snapped { id: id.clone(), taken } };
+        let result = match taken {
+            Ok(Some(snapshot)) => OpResult::Snapped { snapshot },
+            Ok(None) => failed_op("snapshot-failed", "nothing was taken"),
+            Err(text) => failed_op("snapshot-failed", &text),
+        };
+        Input::OpDone { op: op.clone(), result }
+    }
+
+    fn purge(&self, run: &Run, snapshot: &SnapshotId) -> Input {
+        match self.by_hand(run, &hands::purge_deed(run, &self.home, snapshot)) {
+            Ok(Done::Purged { text: None }) => Input::Purged { snapshot: snapshot.clone() },
+            // It stays, and is due again the next time.
+            Ok(_) | Err(_) => Input::Done,
+        }
+    }
+
+    /// Drops what was heard of a run that is long over; the ledger still knows what became of it.
+    fn drop_logs(&self, run: &Run) -> Input {
+        for attempt in 1..=run.attempt {
+            match fs::remove_dir_all(self.home.attempt(run.id(), attempt)) {
+                Err(err) if err.kind() != io::ErrorKind::NotFound => return Input::Done,
+                _ => {}
+            }
+        }
+        Input::LogsDropped
     }
 
     /// Carries out a deed in a process of its own under a warden: it ends when this daemon dies, and the next one
     /// takes its lock before it does it again.
+    ///
+    /// One whose process was killed is done again, once: where it stands half-way, what it secured would be forgotten.
     fn by_hand(&self, run: &Run, deed: &Deed) -> Result<Done, String> {
+        match self.carry_out(run, deed) {
+            Err(broken) if broken.killed && !matches!(deed, Deed::Prepare { .. }) => {
+                self.carry_out(run, deed).map_err(|broken| broken.text)
+            }
+            other => other.map_err(|broken| broken.text),
+        }
+    }
+
+    fn carry_out(&self, run: &Run, deed: &Deed) -> Result<Done, Broken> {
         let input = serde_json::to_vec(deed).map_err(|err| err.to_string())?;
         let lock = self.home.effect_lock(run.id());
         let program = Program::new("/proc/self/exe")
@@ -306,13 +412,23 @@ impl Performer {
         let output = output?;
         match serde_json::from_slice(&output.stdout) {
             Ok(done) => Ok(done),
-            Err(_) if cancelled => Err("it was cancelled".to_owned()),
-            Err(_) => Err(format!(
-                "the deed broke off with code {}: {}",
-                output.code(),
-                output.complaint()
-            )),
+            Err(_) if cancelled => Err("it was cancelled".to_owned().into()),
+            Err(_) => Err(Broken {
+                text: format!(
+                    "the deed broke off with code {}: {}",
+                    output.code(),
+                    output.complaint()
+                ),
+                killed: output.code() == KILLED,
+            }),
         }
+    }
+
+    /// Gives the agent of a run that is at work a message.
+    pub fn tell(&self, run: &Run, id: &str, text: &str) -> io::Result<ctl::Answer> {
+        let send =
+            ctl::Control::Send { epoch: self.epoch, id: id.to_owned(), text: text.to_owned() };
+        self.control(run, run.attempt, &send)
     }
 
     fn start(&self, run: &Run, attempt: u32) -> Input {
@@ -405,7 +521,9 @@ impl Performer {
                 unknown: Some(format!("its env's lock: {}", chain(&err))),
             };
         }
+        // A guard of another boot led no session of this one: what has its pid now is a stranger's.
         let guard = skep_api::start::read(&self.home.attempt(run.id(), attempt))
+            .filter(|start| tree::boot_id().is_ok_and(|boot| boot == start.boot))
             .map(|start| Process { pid: start.gatekeeper.pid, started: start.gatekeeper.started });
         let marks = Marks {
             variable: &format!("SKEP_RUN={}", run.id()),
@@ -421,6 +539,19 @@ impl Performer {
     }
 }
 
+/// Why a deed came to no answer.
+struct Broken {
+    text: String,
+    /// Whether its process was killed, by the machine or by somebody.
+    killed: bool,
+}
+
+impl From<String> for Broken {
+    fn from(text: String) -> Broken {
+        Broken { text, killed: false }
+    }
+}
+
 fn wrong_prepare(text: &str) -> Input {
     Input::PrepareFailed {
         fault: Fault::Bug,
@@ -432,9 +563,13 @@ fn wrong_prepare(text: &str) -> Input {
 fn op_result(result: Result<Done, String>, slug: &str) -> OpResult {
     match result {
         Ok(Done::Op { result }) => result,
-        Ok(other) => OpResult::Failed { slug: slug.to_owned(), text: format!("{other:?}") },
-        Err(text) => OpResult::Failed { slug: slug.to_owned(), text },
+        Ok(other) => failed_op(slug, &format!("{other:?}")),
+        Err(text) => failed_op(slug, &text),
     }
+}
+
+fn failed_op(slug: &str, text: &str) -> OpResult {
+    OpResult::Failed { slug: slug.to_owned(), text: text.to_owned() }
 }
 
 /// What a run hears when its effect could not even begin.
@@ -452,17 +587,29 @@ fn failed(effect: &Effect, text: &str) -> Input {
         Effect::Sweep { attempt, .. } => {
             Input::Swept { attempt: *attempt, unknown: Some(text.to_owned()) }
         }
-        Effect::Close { op, .. } => Input::OpDone {
-            op: op.clone(),
-            result: OpResult::Failed { slug: "close-failed".to_owned(), text: text.to_owned() },
-        },
-        Effect::Land { op, .. } => Input::OpDone {
-            op: op.clone(),
-            result: OpResult::Failed { slug: "land-failed".to_owned(), text: text.to_owned() },
-        },
+        Effect::Close { op, .. } => op_failed(op, "close-failed", text),
+        Effect::Land { op, .. } => op_failed(op, "land-failed", text),
+        Effect::Snapshot { op: Some(op), .. } | Effect::Forget { op, .. } => {
+            op_failed(op, "snapshot-failed", text)
+        }
+        Effect::Snapshot { id, op: None, .. } => {
+            Input::Snapped { id: id.clone(), taken: Err(text.to_owned()) }
+        }
+        Effect::Settle { snapshot, .. } => {
+            Input::Settled { id: snapshot.clone(), taken: Err(text.to_owned()) }
+        }
+        Effect::Restore { op, .. } => op_failed(op, "restore-failed", text),
+        Effect::Revert { op, .. } => op_failed(op, "revert-failed", text),
         Effect::Stop { .. }
         | Effect::CancelTurn { .. }
         | Effect::CancelPrepare { .. }
+        | Effect::Purge { .. }
+        | Effect::DropLogs { .. }
+        | Effect::Show { .. }
         | Effect::Deliver { .. } => Input::Done,
     }
+}
+
+fn op_failed(op: &OpId, slug: &str, text: &str) -> Input {
+    Input::OpDone { op: op.clone(), result: failed_op(slug, text) }
 }

@@ -4,7 +4,10 @@
 
 use std::fs;
 
-use skep_api::{journal::Line, place::Home};
+use skep_api::{
+    journal::{Line, Start},
+    place::Home,
+};
 use skep_core::{
     fleet::Fleet,
     run::{Run, State},
@@ -12,6 +15,9 @@ use skep_core::{
 use skep_host::tree::{self, Process};
 
 use crate::ingest::Watch;
+
+/// No process at all.
+const NOBODY: Process = Process { pid: 0, started: 0 };
 
 /// The attempts whose keepers may live or have left word, each from its first line that was not taken.
 ///
@@ -22,15 +28,21 @@ pub fn attempts<E>(
     starting: &dyn Fn(&Run) -> bool,
     seen: &dyn Fn(&str) -> Result<bool, E>,
 ) -> Result<Vec<Watch>, E> {
+    // What cannot be asked says nothing; pid and start time decide then.
+    let boot = tree::boot_id().ok();
     let mut watches = Vec::new();
     for run in fleet.runs.values().filter(|run| may_live(run) && !starting(run)) {
         let dir = home.attempt(run.id(), run.attempt);
-        let started = skep_api::start::read(&dir).map(|start| start.gatekeeper);
+        let started = skep_api::start::read(&dir);
         let keeper = match (started, run.gatekeeper()) {
-            (Some(keeper), _) => Process { pid: keeper.pid, started: keeper.started },
+            // Of another boot: whoever has that pid now is somebody else, even where its start looks the same.
+            (Some(start), _) if boot.as_ref().is_some_and(|boot| *boot != start.boot) => NOBODY,
+            (Some(Start { gatekeeper: keeper, .. }), _) => {
+                Process { pid: keeper.pid, started: keeper.started }
+            }
             // It was begun and has not written its start yet, or died before it could.
             (None, Some(pid)) => tree::identity(pid).unwrap_or(Process { pid, started: 0 }),
-            (None, None) => Process { pid: 0, started: 0 },
+            (None, None) => NOBODY,
         };
         let after = last_taken(run, home, seen)?;
         watches.push(Watch {

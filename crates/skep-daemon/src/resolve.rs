@@ -12,8 +12,10 @@ use std::{
 use skep_api::wire::chain;
 use skep_api::{place::Home, request::RunAsk, wire::Refusal};
 use skep_core::{
-    fleet::{Fleet, Limits},
+    fleet::{Fleet, Limits, Naming},
     id::{LENGTH, OpId, RunId},
+    keep::Keep,
+    names,
     project::Project,
     refs::{self, Parts},
     run::{Brief, EnvType, Kind, Permissions, Place, Policy, SetUp, Surface},
@@ -23,6 +25,7 @@ use skep_core::{
 };
 use skep_harness::profile::{self, Profile};
 use skep_host::{
+    cache::{self, CacheError, Cloned, Url},
     git::{self, Git, Repository},
     paths, worktree,
 };
@@ -53,6 +56,8 @@ pub struct Resolved {
     /// A project whose scripts are approved by this use, with their digest.
     pub approve: Option<(String, String)>,
     pub limits: Limits,
+    /// Where a worker's name comes from that is not given.
+    pub naming: Naming,
 }
 
 /// Resolves a request for runs.
@@ -114,13 +119,33 @@ pub fn runs(
     }
     Ok(Resolved {
         briefs,
+        naming: naming(project.names.as_ref())?,
         project: place.filter(|place| place.new).map(|place| place.project),
         approve,
         limits: Limits {
             runs: settings.limits.runs,
             per_project: settings.limits.per_project,
             prepare: settings.limits.prepare,
+            workers: settings.limits.workers,
+            disk_free: settings.limits.disk_free,
         },
+    })
+}
+
+/// Where names come from, as the project's settings say.
+fn naming(wanted: Option<&config::Names>) -> Result<Naming, Refusal> {
+    let usable = match wanted {
+        None => Ok(Naming::Project),
+        Some(config::Names::Theme(theme)) => {
+            names::theme(theme).map(|_| Naming::Theme(theme.clone()))
+        }
+        Some(config::Names::List(list)) => {
+            names::Pool::custom(list).map(|_| Naming::List(list.clone()))
+        }
+    };
+    usable.map_err(|err| {
+        Refusal::error(err.slug(), err.to_string())
+            .hint("correct `names` in the project's settings: skep config path")
     })
 }
 
@@ -140,6 +165,18 @@ fn require_disk(settings: &Settings, home: &Home) -> Result<(), Refusal> {
         }
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// How long things are kept, as the settings say.
+pub fn keep_ages(config: &Path) -> Result<Keep, Refusal> {
+    let settings = config::user(config).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+    let keep = &settings.keep;
+    Ok(Keep {
+        snapshots_ms: millis(keep.snapshots),
+        trash_ms: millis(keep.trash),
+        logs_ms: millis(keep.logs),
+        env_ms: millis(keep.env_after_done),
+    })
 }
 
 /// Keeps what does not go to the ledger: the prompt, and the asker's environment, 0600.
@@ -184,6 +221,74 @@ pub fn unknown_project(name: &str, fleet: &Fleet) -> Refusal {
     }
 }
 
+/// Makes a project of what a person named: the absolute path of a repository, or a URL, which is cloned first.
+pub fn added(
+    what: &str,
+    name: Option<&str>,
+    base: Option<&str>,
+    fleet: &Fleet,
+    home: &Home,
+    now: Timestamp,
+) -> Result<Project, Refusal> {
+    if what.starts_with('/') {
+        return project(what, name, base, fleet, now);
+    }
+    // Whatever can be known to be wrong is told before minutes go by.
+    name.map(project_name).transpose()?;
+    let url = Url::parse(what).map_err(|err| cache_refusal(&err))?;
+    let git = Git::new(launch::own_vars());
+    let dir = cloned(&git, &url, home)?;
+    if let Some(base) = base {
+        let local = base.strip_prefix("origin/").unwrap_or(base);
+        cache::follow(&git, &dir, &home.repository_locks(), local)
+            .map_err(|err| cache_refusal(&err))?;
+    }
+    let dir = dir
+        .to_str()
+        .ok_or_else(|| Refusal::error("path-not-text", "the home's path is not UTF-8"))?;
+    project(dir, name, base, fleet, now)
+}
+
+/// The clone of `url`, which is made where there is none; its name is the URL's, and where that is taken, one of its own.
+fn cloned(git: &Git, url: &Url, home: &Home) -> Result<PathBuf, Refusal> {
+    let name = text::sanitise_name(url.name());
+    let mark: String = hands::digest(url.place().as_bytes()).chars().take(6).collect();
+    let (plain, own) = (home.cache(&name), home.cache(&format!("{name}-{mark}")));
+    // One that had to take its own name keeps it, whoever has left the plain one meanwhile.
+    let dirs = if own.exists() { [own, plain] } else { [plain, own] };
+    for dir in dirs {
+        let made = cache::clone(git, url, &dir, &home.repository_locks())
+            .map_err(|err| cache_refusal(&err))?;
+        match made {
+            Cloned::Made | Cloned::There => return Ok(dir),
+            Cloned::Taken => {}
+        }
+    }
+    let text =
+        format!("other folders have the names for {} in {}", url.shown(), home.caches().display());
+    Err(Refusal::error("clone-failed", text).hint("clone it yourself, then: skep project add PATH"))
+}
+
+fn cache_refusal(err: &CacheError) -> Refusal {
+    let refusal = Refusal::error(err.slug(), chain(err));
+    let oneself = "clone it yourself, then: skep project add PATH";
+    match err {
+        CacheError::Unsupported { .. } => refusal
+            .hint("https://HOST/PATH, ssh://, git://, file:/// or user@host:path")
+            .hint(oneself),
+        CacheError::Failed { shown, .. } => refusal
+            .hint(format!("see what git says: git ls-remote {shown}"))
+            .hint("nobody is asked for a password: use an ssh agent or a credential helper of git")
+            .hint(oneself),
+        CacheError::Slow { .. } => refusal.hint(oneself),
+        CacheError::Empty { .. } => refusal.hint("push a first commit there, then add it again"),
+        CacheError::Git(_)
+        | CacheError::Path(_)
+        | CacheError::Snapshot(_)
+        | CacheError::Io { .. } => refusal,
+    }
+}
+
 /// Makes a project of the repository that `path` lies in.
 pub fn project(
     path: &str,
@@ -192,7 +297,7 @@ pub fn project(
     fleet: &Fleet,
     now: Timestamp,
 ) -> Result<Project, Refusal> {
-    let vars = own_vars();
+    let vars = launch::own_vars();
     let (git, repo) = repository(&vars, Path::new(path))?;
     if let Some(base) = base {
         git::base(&git, &repo, Some(base)).map_err(|err| git_refusal(&err))?;
@@ -308,17 +413,22 @@ fn new_project(
         return Ok(project.as_ref().clone());
     }
     let name = match name {
-        Some(name) if !name.is_empty() && text::sanitise_name(name) == name => name.to_owned(),
-        Some(name) => {
-            return Err(Refusal::error(
-                "project-name",
-                format!("`{name}` cannot be a project's name"),
-            )
-            .hint(format!("--name {}", text::sanitise_name(name))));
-        }
+        Some(name) => project_name(name)?,
         None => free_name(repo, &common_dir, fleet),
     };
     Ok(Project { name, path, common_dir, sub_dir, base: None, added: now, approved: None })
+}
+
+/// The name that a person chose for a project, where it can be one.
+fn project_name(name: &str) -> Result<String, Refusal> {
+    if names::is_reserved(name) {
+        return Err(reserved(name));
+    }
+    if name.is_empty() || text::sanitise_name(name) != name {
+        return Err(Refusal::error("project-name", format!("`{name}` cannot be a project's name"))
+            .hint(format!("--name {}", text::sanitise_name(name))));
+    }
+    Ok(name.to_owned())
 }
 
 fn free_name(repo: &Repository, common_dir: &str, fleet: &Fleet) -> String {
@@ -328,7 +438,7 @@ fn free_name(repo: &Repository, common_dir: &str, fleet: &Fleet) -> String {
         folder = format!("{folder}-{}", last.to_string_lossy());
     }
     let name = text::sanitise_name(folder.trim_end_matches(".git"));
-    if !fleet.projects.contains_key(&name) {
+    if !fleet.projects.contains_key(&name) && !names::is_reserved(&name) {
         return name;
     }
     format!("{name}-{}", hands::digest(common_dir.as_bytes()).chars().take(6).collect::<String>())
@@ -484,20 +594,26 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
             .hint("skep run \"fix the flaky test\""));
     }
     let (permissions, prompt) = (permissions(ask, settings)?, prompt(ask, title, task));
+    let surface = surface(ask, settings, profile)?;
     profile
-        .require(ask.model.as_deref(), launch::permissions(permissions), &prompt)
+        .require(ask.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
         .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
     listed.extend(project.env.iter().cloned());
+    // Where the asker's own tmux is; it opens a window there and reaches no agent.
+    let theirs = surface == Surface::Terminal && settings.tmux == config::Tmux::Yours;
     let env = ask
         .env
         .iter()
-        .filter(|(name, _)| launch::is_base(name) || listed.contains(name))
+        .filter(|(name, _)| {
+            launch::is_base(name) || listed.contains(name) || theirs && *name == "TMUX"
+        })
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     let brief = Brief {
         name: match &ask.name {
+            Some(name) if names::is_reserved(name) => return Err(reserved(name)),
             Some(name) if !name.is_empty() && text::sanitise_name(name) == *name => name.clone(),
             Some(name) => {
                 return Err(Refusal::error(
@@ -514,15 +630,30 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         project: place.map(|place| place.project.name.clone()),
         by: "person".to_owned(),
         agent: profile.name.clone(),
-        speaks: profile.protocol != "plain",
+        speaks: surface == Surface::Headless && profile.protocol != "plain",
         model: ask.model.clone(),
-        surface: surface(ask)?,
+        surface,
         permissions,
         place: the_place(wanted, title, task, &id, key)?,
         policy: policy(settings, project),
+        supersedes: superseded(ask, task, fleet),
         id,
     };
     Ok(Asked { brief, prompt, env })
+}
+
+/// The run that this one is to take the place of: the one that is at work on its task, where a person insists.
+fn superseded(ask: &RunAsk, task: Option<&Task>, fleet: &Fleet) -> Option<RunId> {
+    let holder = task.filter(|_| ask.force)?.run.as_ref()?;
+    fleet.runs.get(holder).filter(|run| !run.is_ended()).map(|run| run.id().clone())
+}
+
+fn reserved(name: &str) -> Refusal {
+    Refusal::error(
+        "name-reserved",
+        format!("`{name}` is a word of skep's own: no worker or project can be called so"),
+    )
+    .hint("choose another --name")
 }
 
 /// The task that a title is the id of. Only what starts with `task_` is an id.
@@ -623,17 +754,49 @@ fn the_place(
     })
 }
 
-fn surface(ask: &RunAsk) -> Result<Surface, Refusal> {
-    match ask.surface.as_deref() {
-        None | Some("headless" | "auto") => Ok(Surface::Headless),
-        Some("terminal") => {
-            Err(Refusal::error("surface-to-come", "the terminal surface is not there yet")
-                .hint("leave out --surface: the agent runs headless"))
-        }
+/// Whether skep speaks to the agent or leaves it its own screen: as asked, as set, else as the agent can.
+fn surface(ask: &RunAsk, settings: &Settings, profile: &Profile) -> Result<Surface, Refusal> {
+    let wanted = match ask.surface.as_deref() {
+        None => settings.surface,
+        Some("auto") => config::Surface::Auto,
+        Some("headless") => config::Surface::Headless,
+        Some("terminal") => config::Surface::Terminal,
         Some(other) => {
-            Err(Refusal::error("usage", format!("`{other}` is no surface: headless or terminal")))
+            let text = format!("`{other}` is no surface: headless, terminal or auto");
+            return Err(Refusal::error("usage", text));
+        }
+    };
+    let only_a_screen = profile.protocol == "pty";
+    let unable = |what: &str, hint: &str| {
+        Err(Refusal::error("agent-unable", format!("agent `{}` cannot {what}", profile.name))
+            .hint(hint))
+    };
+    match wanted {
+        config::Surface::Auto if only_a_screen => Ok(Surface::Terminal),
+        config::Surface::Auto => Ok(Surface::Headless),
+        config::Surface::Headless if only_a_screen => {
+            unable("work without a terminal", "skep run --surface terminal …")
+        }
+        config::Surface::Headless => Ok(Surface::Headless),
+        config::Surface::Terminal if only_a_screen || profile.tui.is_some() => {
+            Ok(Surface::Terminal)
+        }
+        // Settings speak of agents in general; only who asks for this run's terminal must have it.
+        config::Surface::Terminal if ask.surface.is_none() => Ok(Surface::Headless),
+        config::Surface::Terminal => {
+            unable("work on a terminal of its own", "skep run --surface headless …")
         }
     }
+}
+
+/// Who works on a screen of its own asks there, where it asks at all.
+fn asked_of(profile: &Profile, surface: Surface, permissions: Permissions) -> profile::Permissions {
+    let on_screen = surface == Surface::Terminal && profile.ask.is_none();
+    launch::permissions(if on_screen && permissions == Permissions::Ask {
+        Permissions::Auto
+    } else {
+        permissions
+    })
 }
 
 fn permissions(ask: &RunAsk, settings: &Settings) -> Result<Permissions, Refusal> {
@@ -669,11 +832,4 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
 
 fn millis(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The daemon's own environment, which is a clean one; for git that nobody's run asks for.
-fn own_vars() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }

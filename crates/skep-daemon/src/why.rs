@@ -107,7 +107,7 @@ fn state(run: &Run, fleet: &Fleet, now: Timestamp) -> WhyView {
         ),
         State::Preparing { unwanted } => (
             "preparing".to_owned(),
-            if *unwanted {
+            if unwanted.is_some() {
                 "a stop came; it ends when the preparation is taken back"
             } else {
                 "its env is being made"
@@ -176,6 +176,9 @@ fn env(run: &Run) -> WhyView {
             "ledger",
             "removed with a proof that the work is elsewhere",
         ),
+        EnvState::Restoring { env, .. } => {
+            fact("env", &env.root, "ledger", "a snapshot is being brought back")
+        }
     }
 }
 

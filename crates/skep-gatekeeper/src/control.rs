@@ -1,4 +1,5 @@
-//! The control socket of a keeper: who may ask, and one answer to one line.
+//! The control socket of a keeper: who may ask, and one answer to one line. A connection whose asker was let in to look
+//! is handed on.
 //!
 //! Owns: the socket, its mode, and whose wishes are heard at all.
 //! Never: hears a process that descends from a gatekeeper which we do not descend from: an agent controls nothing.
@@ -18,15 +19,30 @@ use std::{
 use rustix::{net::sockopt::socket_peercred, process::geteuid};
 use skep_api::{
     ctl::{Answer, Control},
-    role, wire,
+    role,
+    spec::Size,
+    wire,
 };
 use skep_host::{proc::SMALL_STACK, tree};
 
 /// How long a caller may take for its line.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Serves controls at `socket`, one after the other, each answered by `answer`.
-pub fn serve(socket: &Path, answer: impl Fn(Control) -> Answer + Send + 'static) -> io::Result<()> {
+/// One that was let in to look.
+#[derive(Debug)]
+pub struct Visitor {
+    pub stream: UnixStream,
+    /// What it said already, behind its line.
+    pub before: Vec<u8>,
+    pub size: Size,
+}
+
+/// Serves controls at `socket`, one after the other, each answered by `answer`; hands those who look to `let_in`.
+pub fn serve(
+    socket: &Path,
+    answer: impl Fn(Control) -> Answer + Send + 'static,
+    let_in: impl Fn(Visitor) + Send + 'static,
+) -> io::Result<()> {
     // Whoever left it is gone: the attempt's lock is ours.
     match fs::remove_file(socket) {
         Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
@@ -37,27 +53,41 @@ pub fn serve(socket: &Path, answer: impl Fn(Control) -> Answer + Send + 'static)
     thread::Builder::new().name("control".to_owned()).stack_size(SMALL_STACK).spawn(move || {
         for caller in listener.incoming().flatten() {
             // A caller that breaks off gets no answer; the next one is served.
-            let _broken = converse(&caller, &answer);
+            if let Ok(Some((size, before))) = converse(&caller, &answer) {
+                let_in(Visitor { stream: caller, before, size });
+            }
         }
     })?;
     Ok(())
 }
 
-fn converse(caller: &UnixStream, answer: &impl Fn(Control) -> Answer) -> io::Result<()> {
+/// Answers one line; returns the size of one that was let in to look, and what it has said behind its line.
+fn converse(
+    caller: &UnixStream,
+    answer: &impl Fn(Control) -> Answer,
+) -> io::Result<Option<(Size, Vec<u8>)>> {
     caller.set_read_timeout(Some(PATIENCE))?;
     caller.set_write_timeout(Some(PATIENCE))?;
     // Read even from one who is not heard: a socket closed over unread words takes the answer with it.
-    let asked = wire::receive(&mut BufReader::with_capacity(1024, caller));
+    let mut from = BufReader::with_capacity(1024, caller);
+    let asked = wire::receive(&mut from);
+    let mut looks = None;
     let said = match (refusal(caller)?, asked) {
         (Some(refused), _) => refused,
-        (None, Ok(Some(control))) => answer(control),
-        (None, Ok(None)) => return Ok(()),
+        (None, Ok(Some(control))) => {
+            if let Control::Attach { cols, rows } = control {
+                looks = Some((Size { cols, rows }, from.buffer().to_vec()));
+            }
+            answer(control)
+        }
+        (None, Ok(None)) => return Ok(None),
         (None, Err(err)) if err.kind() == io::ErrorKind::InvalidData => {
             refuse("control-unknown", err.to_string())
         }
         (None, Err(err)) => return Err(err),
     };
-    wire::send(&mut &*caller, &said)
+    wire::send(&mut &*caller, &said)?;
+    Ok(looks.filter(|_| said == Answer::Accepted {}))
 }
 
 /// Makes a refusal.

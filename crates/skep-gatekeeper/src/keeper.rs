@@ -1,17 +1,18 @@
 //! The keeper of a run's attempt: `__keeper DIR`.
 //!
-//! Owns: the agent's protocol, its journal and its reports, the control socket; that an attempt starts at most once.
+//! Owns: the agent's protocol or terminal, its journal and its reports, the control socket; that an attempt starts at most
+//! once.
 //! Never: follows a parent, decides what a report means, or keeps the agent waiting for its own books.
 //! See docs/design/stopping.md.
 
 use std::{
     collections::BTreeSet,
     ffi::OsString,
-    fs,
+    fs::{self, File},
     io::{self, Read, Write},
-    os::fd::AsFd,
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
-    process::{Child, ExitCode, ExitStatus},
+    process::{Child, ExitCode, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender},
     thread,
     time::{Duration, Instant},
@@ -39,12 +40,15 @@ use skep_host::{
 use thiserror::Error;
 
 use crate::{
-    control::{self, refuse},
+    control::{self, Visitor, refuse},
     ears::{self, Words},
     ending::{Death, Ended, Tree},
+    keys::{self, Taken},
     link::Link,
     quiet::Quiet,
     record::{self, Journal, Reports, now},
+    tty::Tty,
+    viewers::Word,
     warden::{GRACE, Orders, chain},
 };
 
@@ -61,6 +65,13 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 const LAST_TRIES: u32 = 60;
 /// How long a caller waits for the answer to its control.
 const ANSWER: Duration = Duration::from_secs(15);
+
+/// The protocol of an agent on a terminal.
+const TERMINAL: &str = "pty";
+/// The kind of terminal that it is told to be on.
+const TERM: &str = "xterm-256color";
+/// How much of a terminal is read at once; the kernel hands over no more. Bytes.
+const CHUNK: usize = 4096;
 
 /// Why a keeper did not begin.
 #[derive(Debug, Error)]
@@ -157,7 +168,13 @@ fn read_spec(dir: &Path) -> Result<Spec, KeeperError> {
         other => return Err(wrong(format!("version {other:?}, expected {}", spec::VERSION))),
     }
     let spec: Spec = serde_json::from_value(value).map_err(|err| wrong(err.to_string()))?;
-    if spec.argv.is_empty() { Err(wrong("no program".to_owned())) } else { Ok(spec) }
+    if spec.argv.is_empty() {
+        return Err(wrong("no program".to_owned()));
+    }
+    if spec.terminal.is_some() != (spec.protocol == TERMINAL) {
+        return Err(wrong(format!("a terminal and protocol {TERMINAL} go together")));
+    }
+    Ok(spec)
 }
 
 /// Writes `start.json`, synced; from then on this attempt cannot be started again.
@@ -201,9 +218,15 @@ fn not_started(dir: &Path, started: Timestamp, err: &KeeperError) {
 
 /// What a keeper waits for.
 enum Event {
+    /// What the agent wrote on its terminal.
+    Tty(Vec<u8>),
+    /// One was let in to look.
+    Visitor(Visitor),
+    /// A viewer did something.
+    Viewer(u64, Word),
     Out(Words),
     Err(Words),
-    /// One of the agent's two pipes has ended.
+    /// One of the agent's two pipes, or its terminal, has ended.
     Closed,
     /// A message was written to the agent, or could not be.
     Written {
@@ -228,6 +251,9 @@ struct Keeper {
     spec: Spec,
     dir: PathBuf,
     events: Receiver<Event>,
+    tell: SyncSender<Event>,
+    /// The agent's terminal, where it has one.
+    tty: Option<Tty>,
     session: Box<dyn Session>,
     journal: Journal,
     reports: Reports,
@@ -266,21 +292,40 @@ impl Keeper {
         let (tell, events) = mpsc::sync_channel(WAITING);
         serve_controls(&spec.socket, &tell)?;
         let cgroup = cgroup::make(spec.run.as_str());
-        let agent = start_warden(dir, &spec, &lock, cgroup.as_deref())
+        let (tty, theirs) = match spec.terminal {
+            Some(size) => Some(Tty::open(dir, size, spec.limits.journal_bytes))
+                .transpose()
+                .map_err(host("open a terminal"))?
+                .unzip(),
+            None => (None, None),
+        };
+        let mut agent = start_warden(dir, &spec, &lock, cgroup.as_deref(), theirs.as_ref())
             .inspect_err(|_| cgroup.as_deref().map_or((), cgroup::remove))?;
         let limits = &spec.limits;
         let (idle, tool_idle) =
             (Duration::from_millis(limits.idle_ms), Duration::from_millis(limits.tool_idle_ms));
         let quiet = Quiet::new(idle, tool_idle, !session.closes_stdin(), Instant::now());
-        let stdin = attend(agent.warden, agent.stdin, agent.stdout, agent.stderr, signals, &tell)?;
-        // A fresh channel has room, and its reader was just started.
-        let _first = stdin.send(Message { id: None, text: String::new(), bytes: opening });
-        let stdin = (!session.closes_stdin()).then_some(stdin);
+        let (tty, stdin, open_pipes) = match (tty.zip(theirs), agent.pipes.take()) {
+            (Some((mut tty, theirs)), _) => {
+                attend_terminal(&mut tty, theirs, &opening, &tell)?;
+                (Some(tty), None, 1)
+            }
+            (None, Some(pipes)) => {
+                let stdin = attend_pipes(pipes, &tell)?;
+                // A fresh channel has room, and its reader was just started.
+                let _first = stdin.send(Message { id: None, text: String::new(), bytes: opening });
+                (None, (!session.closes_stdin()).then_some(stdin), 2)
+            }
+            (None, None) => (None, None, 0),
+        };
+        attend(agent.warden, signals, &tell)?;
         let epoch = spec.epoch;
         let mut keeper = Keeper {
             dir: dir.to_owned(),
             spec,
             events,
+            tell,
+            tty,
             session,
             journal,
             reports,
@@ -294,7 +339,7 @@ impl Keeper {
             epoch,
             usage: None,
             stopping: false,
-            open_pipes: 2,
+            open_pipes,
             cgroup,
             _lock: lock,
         };
@@ -325,11 +370,9 @@ impl Keeper {
     /// When something is due by the clock.
     fn next_look(&self, now: Instant) -> Option<Duration> {
         let silence = self.quiet.until_report(now);
-        if self.reports.is_waiting() {
-            Some(silence.map_or(TRY_AGAIN, |silence| silence.min(TRY_AGAIN)))
-        } else {
-            silence
-        }
+        let tty = self.tty.as_ref().and_then(|tty| tty.next_look(now));
+        let reports = self.reports.is_waiting().then_some(TRY_AGAIN);
+        [silence, tty, reports].into_iter().flatten().min()
     }
 
     fn look(&mut self, now: Instant) {
@@ -337,11 +380,26 @@ impl Keeper {
             let quiet_ms = u64::try_from(silence.quiet.as_millis()).unwrap_or(u64::MAX);
             self.report(Entry::Silence { quiet_ms, tool: silence.tool });
         }
+        if let Some(tty) = &mut self.tty {
+            tty.look(now);
+        }
         self.reports.flush();
     }
 
     fn take(&mut self, event: Event) {
         match event {
+            Event::Tty(bytes) => {
+                self.sign_of_life();
+                if let Some(tty) = &mut self.tty {
+                    tty.hear(&bytes, Instant::now());
+                }
+            }
+            Event::Visitor(visitor) => self.let_in(visitor),
+            Event::Viewer(viewer, word) => {
+                if let Some(tty) = &mut self.tty {
+                    tty.heed(viewer, word);
+                }
+            }
             Event::Out(words) => self.hear_out(&words),
             Event::Err(words) => self.hear_err(&words),
             Event::Closed => self.open_pipes = self.open_pipes.saturating_sub(1),
@@ -353,6 +411,16 @@ impl Keeper {
             Event::Signal => self.stop(self.stopping),
             // Only waited for where it is expected.
             Event::Warden(_) => {}
+        }
+    }
+
+    fn let_in(&mut self, visitor: Visitor) {
+        let tell = self.tell.clone();
+        if let Some(tty) = &mut self.tty {
+            let Visitor { stream, before, size } = visitor;
+            let tell = move |viewer, word| tell.send(Event::Viewer(viewer, word)).is_ok();
+            // One that cannot be shown anything sees its connection end.
+            let _gone = tty.attach(stream, &before, size, tell);
         }
     }
 
@@ -455,6 +523,13 @@ impl Keeper {
             Control::Send { epoch, id, text } => {
                 self.admit(epoch).unwrap_or_else(|| self.send(id, text))
             }
+            Control::Attach { .. } => match &self.tty {
+                None => refuse("not-a-terminal", "the agent has no terminal to look at"),
+                Some(tty) if !tty.has_room() => {
+                    refuse("viewers-full", "too many look at this terminal already")
+                }
+                Some(_) => Answer::Accepted {},
+            },
             Control::Status {} => Answer::Status {
                 run: self.spec.run.to_string(),
                 attempt: self.spec.attempt,
@@ -481,6 +556,17 @@ impl Keeper {
     fn send(&mut self, id: String, text: String) -> Answer {
         if self.sent.contains(&id) {
             return Answer::Accepted {};
+        }
+        if let Some(tty) = &self.tty {
+            let answer = match tty.send(id.clone(), text) {
+                Taken::AtOnce => Answer::Accepted {},
+                Taken::Queued => Answer::Queued {},
+                Taken::No => {
+                    return refuse("send-unread", "the messages before have not been typed yet");
+                }
+            };
+            self.sent.insert(id);
+            return answer;
         }
         if self.session.closes_stdin() {
             return refuse(
@@ -520,19 +606,27 @@ impl Keeper {
         if let Some(cgroup) = &self.cgroup {
             cgroup::remove(cgroup);
         }
+        if let Some(tty) = &self.tty {
+            tty.let_go();
+        }
         self.hear_last_words();
         let mut exit = match record::read_exit(&self.dir) {
             Some(exit) => exit,
             None => self.write_exit_for_warden(status, ended),
         };
+        self.say_last_line();
         for heard in self.session.exited(exit.code) {
             self.keep(heard);
         }
         self.report_usage();
         exit.git = git_facts(&self.spec);
+        let code = exit.code;
         let entry = Entry::Exit { exit };
         self.journal.close(now(), &entry);
         self.reports.add(now(), entry);
+        if let Some(tty) = &mut self.tty {
+            tty.close(code);
+        }
         for _ in 0..LAST_TRIES {
             if self.reports.flush() {
                 break;
@@ -576,6 +670,21 @@ impl Keeper {
         }
     }
 
+    /// What stands last on a screen is all that its agent has said, as far as anybody can tell.
+    fn say_last_line(&mut self) {
+        let Some(tty) = &self.tty else { return };
+        if let Some((bytes, why)) = tty.dropped() {
+            self.journal(&Entry::Dropped { lines: 0, bytes, why: why.to_owned() });
+        }
+        let Some(line) = self.tty.as_ref().and_then(Tty::last_line) else { return };
+        for heard in self.session.line(&line) {
+            self.keep(match heard {
+                Heard::Output(text) => Heard::Said(Said::Said { text }),
+                said @ Heard::Said(_) => said,
+            });
+        }
+    }
+
     /// The warden was killed before it could write how the agent ended.
     fn write_exit_for_warden(&self, status: io::Result<ExitStatus>, ended: Ended) -> Exit {
         let killed = 128 + Signal::KILL.as_raw();
@@ -613,7 +722,7 @@ fn read_opening(spec: &Spec, session: &mut dyn Session) -> Result<Vec<u8>, Keepe
 }
 
 fn serve_controls(socket: &Path, tell: &SyncSender<Event>) -> Result<(), KeeperError> {
-    let tell = tell.clone();
+    let (tell, visits) = (tell.clone(), tell.clone());
     let answer = move |control| {
         let (answer, answered) = mpsc::channel();
         let asked = tell.send(Event::Asked(control, answer)).is_ok();
@@ -622,7 +731,11 @@ fn serve_controls(socket: &Path, tell: &SyncSender<Event>) -> Result<(), KeeperE
             refuse("keeper-ending", "the attempt is over, its last lines are being written")
         })
     };
-    control::serve(socket, answer).map_err(host("serve on the control socket"))
+    let let_in = move |visitor| {
+        // One that comes when it is over sees its connection end.
+        let _over = visits.send(Event::Visitor(visitor));
+    };
+    control::serve(socket, answer, let_in).map_err(host("serve on the control socket"))
 }
 
 /// A started agent, as seen from its keeper.
@@ -630,6 +743,12 @@ struct Agent {
     warden: Child,
     pid: Pid,
     link: Link,
+    /// None: it is on a terminal.
+    pipes: Option<Pipes>,
+}
+
+/// The keeper's ends of an agent's streams.
+struct Pipes {
     stdin: io::PipeWriter,
     stdout: io::PipeReader,
     stderr: io::PipeReader,
@@ -640,6 +759,7 @@ fn start_warden(
     spec: &Spec,
     lock: &Lock,
     cgroup: Option<&Path>,
+    terminal: Option<&OwnedFd>,
 ) -> Result<Agent, KeeperError> {
     let fail = host("start the warden");
     let command: Vec<OsString> = spec.argv.iter().map(OsString::from).collect();
@@ -648,31 +768,37 @@ fn start_warden(
         spare: spec.spare.clone(),
         exit_dir: Some(dir.to_owned()),
         cgroup: cgroup.map(Path::to_owned),
+        terminal: terminal.is_some(),
         ..Orders::of_keeper(&command)
     };
     let (link, theirs) = Link::pair().map_err(&fail)?;
-    let (agents_stdin, stdin) = io::pipe().map_err(&fail)?;
-    let (stdout, agents_stdout) = io::pipe().map_err(&fail)?;
-    let (stderr, agents_stderr) = io::pipe().map_err(&fail)?;
-    let warden = orders
-        .program()
-        .env_clear()
-        .envs(&spec.env)
-        .current_dir(&spec.cwd)
-        .stdin(theirs)
-        .stdout(agents_stdout)
-        .stderr(agents_stderr)
-        .spawn()
-        .map_err(|err| {
-            KeeperError::Agent(format!("start the agent in `{}`: {err}", spec.cwd.display()))
-        })?;
+    let mut program = orders.program();
+    program.env_clear().envs(&spec.env).current_dir(&spec.cwd).stdin(theirs);
+    let (agents_stdin, pipes) = match terminal {
+        Some(terminal) => {
+            program.env("TERM", TERM).stdout(Stdio::null()).stderr(Stdio::null());
+            (terminal.try_clone().map_err(&fail)?, None)
+        }
+        None => {
+            let (agents_stdin, stdin) = io::pipe().map_err(&fail)?;
+            let (stdout, agents_stdout) = io::pipe().map_err(&fail)?;
+            let (stderr, agents_stderr) = io::pipe().map_err(&fail)?;
+            program.stdout(agents_stdout).stderr(agents_stderr);
+            (agents_stdin.into(), Some(Pipes { stdin, stdout, stderr }))
+        }
+    };
+    let warden = program.spawn().map_err(|err| {
+        KeeperError::Agent(format!("start the agent in `{}`: {err}", spec.cwd.display()))
+    })?;
+    // It holds the agent's ends, whose closing is to be seen.
+    drop(program);
     link.hand(&[agents_stdin.as_fd(), lock.as_fd()]).map_err(&fail)?;
     drop(agents_stdin);
     let first = link.hear_line();
     let pid =
         first.strip_prefix("started ").and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
     match pid {
-        Some(pid) => Ok(Agent { warden, pid, link, stdin, stdout, stderr }),
+        Some(pid) => Ok(Agent { warden, pid, link, pipes }),
         None => {
             let why = first
                 .strip_prefix("failed ")
@@ -682,28 +808,68 @@ fn start_warden(
     }
 }
 
-/// Starts the threads that listen to the agent, write to it, and wait for its warden and for signals.
-fn attend(
-    mut warden: Child,
-    stdin: io::PipeWriter,
-    stdout: io::PipeReader,
-    stderr: io::PipeReader,
-    signals: Signals,
-    tell: &SyncSender<Event>,
-) -> Result<Sender<Message>, KeeperError> {
-    listen_to(stdout, Event::Out, tell)?;
-    listen_to(stderr, Event::Err, tell)?;
+/// Starts the threads that listen to the agent's pipes and write to it.
+fn attend_pipes(pipes: Pipes, tell: &SyncSender<Event>) -> Result<Sender<Message>, KeeperError> {
+    listen_to(pipes.stdout, Event::Out, tell)?;
+    listen_to(pipes.stderr, Event::Err, tell)?;
     let (write, messages) = mpsc::channel();
     let told = tell.clone();
-    small_thread("stdin", move || write_to(stdin, &messages, &told))?;
+    small_thread("stdin", move || write_to(pipes.stdin, &messages, &told))?;
+    Ok(write)
+}
+
+/// Starts the threads that read the agent's terminal and type into it.
+fn attend_terminal(
+    tty: &mut Tty,
+    theirs: OwnedFd,
+    prompt: &[u8],
+    tell: &SyncSender<Event>,
+) -> Result<(), KeeperError> {
+    let told = tell.clone();
+    let written = move |message: keys::Message, ok| {
+        if let Some(id) = message.id {
+            // The keeper may have stopped listening.
+            let _gone = told.send(Event::Written { id, text: message.text, ok });
+        }
+    };
+    let from = tty.begin(theirs, prompt, written).map_err(host("type into the terminal"))?;
+    let tell = tell.clone();
+    small_thread("screen", move || {
+        read_terminal(from, |bytes| tell.send(Event::Tty(bytes)).is_ok());
+        // As above.
+        let _gone = tell.send(Event::Closed);
+    })
+}
+
+fn read_terminal(mut from: File, hear: impl Fn(Vec<u8>) -> bool) {
+    let mut buffer = [0; CHUNK];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(bytes) if bytes > 0 => {
+                if !hear(buffer[..bytes].to_vec()) {
+                    return;
+                }
+            }
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            // Nobody is left at the other end.
+            Ok(_) | Err(_) => return,
+        }
+    }
+}
+
+/// Starts the threads that wait for the warden and for signals.
+fn attend(
+    mut warden: Child,
+    signals: Signals,
+    tell: &SyncSender<Event>,
+) -> Result<(), KeeperError> {
     let told = tell.clone();
     small_thread("signals", move || hear_signals(signals, &told))?;
     let told = tell.clone();
     small_thread("warden", move || {
         // The keeper takes every event until this one.
         let _gone = told.send(Event::Warden(warden.wait()));
-    })?;
-    Ok(write)
+    })
 }
 
 fn small_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), KeeperError> {

@@ -10,11 +10,17 @@ pub mod control;
 pub mod ears;
 pub mod ending;
 pub mod keeper;
+pub mod keys;
 pub mod link;
+pub mod pty;
 pub mod quiet;
 pub mod record;
+pub mod screen;
+pub mod sieve;
 pub mod stage;
 pub mod terminal;
+pub mod tty;
+pub mod viewers;
 pub mod warden;
 
 use skep_api::role;

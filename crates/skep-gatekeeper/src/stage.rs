@@ -1,7 +1,8 @@
 //! The second exec stage: what lies between a warden and its agent.
 //!
 //! Owns: what only the process itself can do before it becomes the agent: its parent-death signal, its signals back
-//! to their defaults, its standard input.
+//! to their defaults, its standard input, and where it is to have a terminal of its own, the session that the terminal
+//! is the controlling one of.
 //! Never: goes on when its warden is gone, or starts the agent before the warden has said so.
 
 use std::{
@@ -13,16 +14,20 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Signal, getppid, ioctl_tiocsctty, set_parent_process_death_signal, setsid};
 use skep_host::{cgroup, proc};
 
 use crate::link::Link;
 
-/// Becomes the agent: `PARENT CGROUP CMD…`, where an empty group is none.
+/// The place of an agent that leads a session on the terminal which is its standard input.
+pub const ON_TERMINAL: &str = "terminal";
+
+/// Becomes the agent: `PARENT CGROUP PLACE CMD…`, where an empty group is none, and a place [`ON_TERMINAL`] or empty.
 pub fn enter(args: &[OsString]) -> ExitCode {
-    let [parent, cgroup, command @ ..] = args else { return ExitCode::FAILURE };
+    let [parent, cgroup, place, command @ ..] = args else { return ExitCode::FAILURE };
     let Ok(link) = Link::from_stdin() else { return ExitCode::FAILURE };
-    if let Err(why) = become_agent(&link, parent, cgroup, command) {
+    let on_terminal = place == ON_TERMINAL;
+    if let Err(why) = become_agent(&link, parent, cgroup, on_terminal, command) {
         // A warden that is gone needs no reason.
         let _gone = link.say(why.to_string().as_bytes());
     }
@@ -33,6 +38,7 @@ fn become_agent(
     link: &Link,
     parent: &OsString,
     cgroup: &OsString,
+    on_terminal: bool,
     command: &[OsString],
 ) -> io::Result<()> {
     let (program, args) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
@@ -48,6 +54,12 @@ fn become_agent(
     }
     // The word to go: the warden has given us the terminal by now, where there is one.
     let stdin = link.receive()?.pop().ok_or(io::ErrorKind::UnexpectedEof)?;
+    if on_terminal {
+        setsid()?;
+        ioctl_tiocsctty(&stdin)?;
+        rustix::stdio::dup2_stdout(&stdin)?;
+        rustix::stdio::dup2_stderr(&stdin)?;
+    }
     rustix::stdio::dup2_stdin(&stdin)?;
     drop(stdin);
     Err(proc::command(program).args(args).exec())

@@ -2,8 +2,8 @@
 //!
 //! Owns: its program's start and end, and `exit.json` where it is told a folder for it.
 //! Never: prints while its program lives, follows a parent other than the one that started it, or leaves a process.
-//! `__warden [--parent PID] [--lock FILE] [--grace-ms N] [--spare NAME]… [--link] [--exit-dir DIR] [--cgroup DIR]
-//! -- CMD…`
+//! `__warden [--parent PID] [--lock FILE] [--grace-ms N] [--spare NAME]… [--link] [--terminal] [--exit-dir DIR]
+//! [--cgroup DIR] -- CMD…`
 //! See docs/design/stopping.md.
 
 use std::{
@@ -35,7 +35,7 @@ use skep_host::{
 use crate::{
     ending::{Death, Tree},
     link::Link,
-    record,
+    record, stage,
     terminal::Terminal,
 };
 
@@ -66,6 +66,9 @@ pub struct Orders {
     pub spare: Vec<String>,
     /// Whether standard input is a line to a keeper, which hands over the program's own.
     pub link: bool,
+    /// Whether the program's standard input is a terminal that is its alone: all three of its streams, in a session of
+    /// its own.
+    pub terminal: bool,
     /// Where `exit.json` goes.
     pub exit_dir: Option<PathBuf>,
     /// The control group to start the program in.
@@ -82,6 +85,7 @@ impl Orders {
             grace: GRACE,
             spare: Vec::new(),
             link: true,
+            terminal: false,
             exit_dir: None,
             cgroup: None,
             command: command.to_vec(),
@@ -97,6 +101,7 @@ impl Orders {
             match arg.to_str()? {
                 "--" => break,
                 "--link" => orders.link = true,
+                "--terminal" => orders.terminal = true,
                 "--parent" => orders.parent = Some(number(args.next()?)?),
                 "--lock" => orders.lock = Some(args.next()?.into()),
                 "--exit-dir" => orders.exit_dir = Some(args.next()?.into()),
@@ -133,6 +138,9 @@ impl Orders {
         }
         if self.link {
             args.push("--link".into());
+        }
+        if self.terminal {
+            args.push("--terminal".into());
         }
         args.push("--".into());
         args.extend(self.command.iter().cloned());
@@ -485,22 +493,29 @@ fn wait_for_lock(
     }
 }
 
-/// Starts the program through the second stage, in a process group of its own, with the terminal where there is one.
+/// Starts the program through the second stage, in a process group or a session of its own, with the terminal where
+/// there is one.
 fn start(orders: &Orders, stdin: &OwnedFd, terminal: Option<&Terminal>) -> Result<Pid, String> {
     let name = orders.command[0].to_string_lossy().into_owned();
     let text = |err: &dyn std::fmt::Display| format!("start `{name}`: {err}");
     let (link, theirs) = Link::pair().map_err(|err| text(&err))?;
     // Reaped by pid, together with all that is left to us: the library's own handle is not needed.
-    let stage = proc::command("/proc/self/exe")
+    let mut program = proc::command("/proc/self/exe");
+    program
         .arg0("skep")
         .arg(role::STAGE)
         .arg(getpid().as_raw_nonzero().to_string())
         .arg(orders.cgroup.as_deref().unwrap_or(Path::new("")))
+        .arg(if orders.terminal { stage::ON_TERMINAL } else { "" })
         .args(&orders.command)
-        .stdin(theirs)
-        .process_group(0)
-        .spawn()
-        .map_err(|err| text(&err))?;
+        .stdin(theirs);
+    if !orders.terminal {
+        // One that leads a group cannot begin a session.
+        program.process_group(0);
+    }
+    let stage = program.spawn().map_err(|err| text(&err))?;
+    // It holds the stage's end of the link, whose closing is waited for below.
+    drop(program);
     let agent = Pid::from_child(&stage);
     if let Some(terminal) = terminal {
         terminal.lend(agent);

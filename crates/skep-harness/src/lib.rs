@@ -8,6 +8,7 @@ pub mod json_lines;
 pub mod plain;
 pub mod port;
 pub mod profile;
+pub mod pty;
 pub mod scripted;
 
 pub use port::{HarnessError, Heard, Session};
@@ -21,6 +22,7 @@ pub fn open(protocol: &str) -> Result<Box<dyn Session>, HarnessError> {
         "plain" => Ok(Box::new(plain::Plain::default())),
         "codex_json" => Ok(Box::new(codex_json::CodexJson::default())),
         "json_lines" => Ok(Box::new(json_lines::JsonLines::default())),
+        "pty" => Ok(Box::new(pty::Pty::default())),
         _ => Err(HarnessError::UnknownProtocol { protocol: protocol.to_owned() }),
     }
 }

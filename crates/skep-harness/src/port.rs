@@ -15,7 +15,7 @@ mod live;
 mod tests;
 
 /// The protocols that there are.
-pub const PROTOCOLS: [&str; 4] = ["scripted", "plain", "codex_json", "json_lines"];
+pub const PROTOCOLS: [&str; 5] = ["scripted", "plain", "codex_json", "json_lines", "pty"];
 
 /// The most of one text that is handed on. Bytes.
 pub const TEXT_CAP: usize = 256 * 1024;
@@ -25,7 +25,7 @@ pub const TEXT_CAP: usize = 256 * 1024;
 pub enum HarnessError {
     /// No room speaks this protocol.
     #[error(
-        "no protocol is called `{protocol}` (there are scripted, plain, codex_json and json_lines)"
+        "no protocol is called `{protocol}` (there are scripted, plain, codex_json, json_lines and pty)"
     )]
     UnknownProtocol { protocol: String },
 }

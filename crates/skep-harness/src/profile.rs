@@ -134,9 +134,8 @@ pub struct Profile {
     /// Its arguments for a run without a screen.
     #[serde(default)]
     pub headless: Vec<String>,
-    /// Its arguments for its own screen.
-    #[serde(default)]
-    pub tui: Vec<String>,
+    /// Its arguments for its own screen; absent where it has none. Of protocol `pty` it is the screen that `headless` is for.
+    pub tui: Option<Vec<String>>,
     /// Its arguments to go on with a conversation; none where it cannot.
     #[serde(default)]
     pub resume: Vec<String>,
@@ -237,6 +236,44 @@ impl Profile {
             argv.push(filling.fill(word)?);
         }
         Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone() })
+    }
+
+    /// Makes the argv of one attempt on a terminal. A prompt that its arguments do not hold is to be typed: it is
+    /// [`PromptBy::Stdin`].
+    ///
+    /// Errors: an agent without a screen of its own, or asked to go on with a conversation on it; as
+    /// [`Profile::launch`] otherwise.
+    pub fn launch_on_terminal(&self, brief: &Brief) -> Result<Launch, ProfileError> {
+        let unable = |what| ProfileError::Unable { name: self.name.clone(), what };
+        let list = match (&self.tui, self.protocol.as_str()) {
+            (Some(list), _) => list,
+            (None, "pty") => &self.headless,
+            (None, _) => return Err(unable("work on a terminal")),
+        };
+        let list = match &brief.session {
+            None => list,
+            Some(_) if self.protocol == "pty" && !self.resume.is_empty() => &self.resume,
+            Some(_) => return Err(unable("go on with a conversation on a terminal")),
+        };
+        // On its own screen it asks there, where it asks at all.
+        let permissions = match brief.permissions {
+            Permissions::Ask if self.ask.is_none() => Permissions::Auto,
+            Permissions::Ask | Permissions::Auto | Permissions::Bypass => brief.permissions,
+        };
+        let options = self.options(brief.model.as_deref(), permissions)?;
+        let holds = |mark: &str| list.iter().any(|word| word.contains(mark));
+        let prompt = match self.prompt {
+            PromptBy::None => PromptBy::None,
+            _ if holds("{prompt_file}") => PromptBy::File,
+            PromptBy::Arg if holds("{prompt}") => PromptBy::Arg,
+            PromptBy::Stdin | PromptBy::File | PromptBy::Arg => PromptBy::Stdin,
+        };
+        let filling = Filling::new(self, brief)?;
+        let mut argv = vec![filling.fill(&self.program)?];
+        for word in behind_subcommand(list, &options) {
+            argv.push(filling.fill(word)?);
+        }
+        Ok(Launch { argv, prompt, env_names: self.env.clone() })
     }
 
     /// Refuses what [`Profile::launch`] would refuse whoever asks, before anything is made for a run.

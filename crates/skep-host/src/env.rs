@@ -14,21 +14,30 @@ use crate::{
     lock::LockError,
     paths,
     salvage::Reason,
+    snapshot::SnapshotError,
 };
 
 mod claim;
 mod files;
 mod folder;
+mod leave;
 mod owner;
 mod place;
 mod prepare;
 mod release;
+mod restore;
 mod reuse;
+mod settle;
+mod trash;
 mod undo;
 
-pub use owner::{Owner, State, read_owner};
+pub use leave::{Leaving, Left, Warrant, ignored, inspect_for, leave};
+pub use owner::{Owner, State, mark, read_owner};
 pub use prepare::prepare;
 pub use release::{Released, inspect, release, resume_release};
+pub use restore::{Restore, Return, Returned, Step, restore_env, restore_held};
+pub use settle::{Secure, Settled, Snapped, settle, settle_gone};
+pub use trash::{Purged, Slot, Terms, purge, read_trash, slot_bytes};
 pub use undo::{Ran, undo};
 
 #[cfg(test)]
@@ -134,7 +143,10 @@ pub enum Stage {
     Files,
     Record,
     Undo,
+    Leave,
     Release,
+    Restore,
+    Purge,
 }
 
 /// Why an env was not made, undone or let go, and at which step.
@@ -169,8 +181,13 @@ pub enum Cause {
     /// There is work in it.
     #[error("there is work in it")]
     Work { reasons: Vec<Reason> },
+    /// Nothing shows that what is in it is elsewhere.
+    #[error("`{}` {why}", .path.display())]
+    NoProof { path: PathBuf, why: String },
     #[error(transparent)]
     Git(#[from] GitError),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     #[error("{what} `{}`", .path.display())]
     Io {
         what: &'static str,
@@ -206,7 +223,9 @@ impl Cause {
             Cause::NoBranch { .. } => "no-branch-name",
             Cause::Stuck { .. } => "env-stuck",
             Cause::Work { .. } => "env-has-work",
+            Cause::NoProof { .. } => "trash-unproven",
             Cause::Git(error) => error.slug(),
+            Cause::Snapshot(error) => error.slug(),
             Cause::Io { .. } | Cause::Path(_) => "disk",
         }
     }
@@ -229,10 +248,12 @@ impl EnvError {
                 Retry::After(5_000)
             }
             Cause::Git(error) => error.retry(),
+            Cause::Snapshot(error) => error.retry(),
             Cause::Bad { .. }
             | Cause::Foreign { .. }
             | Cause::NoSubDir { .. }
             | Cause::NoBranch { .. }
+            | Cause::NoProof { .. }
             | Cause::Work { .. } => Retry::Never,
         }
     }
@@ -245,9 +266,11 @@ impl EnvError {
                 Fault::Environment
             }
             Cause::Git(error) => error.fault(),
+            Cause::Snapshot(error) => error.fault(),
             Cause::Foreign { .. }
             | Cause::NoSubDir { .. }
             | Cause::NoBranch { .. }
+            | Cause::NoProof { .. }
             | Cause::Work { .. } => Fault::User,
         }
     }

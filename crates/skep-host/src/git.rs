@@ -28,6 +28,7 @@ mod remotes;
 mod repository;
 mod revision;
 mod status;
+mod talk;
 
 pub use base::{Base, base};
 pub use facts::{Facts, facts};
@@ -36,6 +37,7 @@ pub use repository::{Repository, discover};
 pub use revision::{branch, count, file_at, is_oid};
 pub(crate) use revision::{commit, ref_exists, require_oid};
 pub(crate) use status::{status, unwatched};
+pub(crate) use talk::Talk;
 
 #[cfg(test)]
 mod tests;
@@ -227,7 +229,13 @@ impl Git {
 
     /// Begins a call in `dir`; the caller adds arguments.
     pub(crate) fn call(&self, dir: &Path) -> Call<'_> {
-        Call { git: self, dir: dir.to_owned(), args: Vec::new(), stdin: Vec::new() }
+        Call {
+            git: self,
+            dir: dir.to_owned(),
+            args: Vec::new(),
+            vars: Vec::new(),
+            stdin: Vec::new(),
+        }
     }
 
     /// Begins a call on a worktree whose git folder is named, so that git neither searches for it nor writes down where it is.
@@ -265,6 +273,7 @@ pub(crate) struct Call<'a> {
     git: &'a Git,
     dir: PathBuf,
     args: Vec<OsString>,
+    vars: Vec<(&'static str, OsString)>,
     stdin: Vec<u8>,
 }
 
@@ -276,6 +285,12 @@ impl Call<'_> {
 
     pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable for this call alone.
+    pub(crate) fn var(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Self {
+        self.vars.push((name, value.as_ref().to_owned()));
         self
     }
 
@@ -295,6 +310,7 @@ impl Call<'_> {
             .args(settings)
             .args(&self.args)
             .envs(&self.git.env)
+            .envs(self.vars.iter().map(|(name, value)| (name, value)))
             .cwd(&self.dir)
             .stdin(self.stdin.clone())
             .timeout(self.git.timeout)

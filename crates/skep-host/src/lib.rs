@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** does not know what a run is.
 
+pub mod cache;
 pub mod cgroup;
 pub mod env;
 pub mod git;
@@ -9,5 +10,7 @@ pub mod lock;
 pub mod paths;
 pub mod proc;
 pub mod salvage;
+pub mod snapshot;
+pub mod tmux;
 pub mod tree;
 pub mod worktree;

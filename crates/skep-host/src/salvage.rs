@@ -6,6 +6,7 @@
 
 use std::{
     fs, io,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -14,8 +15,13 @@ use thiserror::Error;
 
 use crate::{
     git::{self, Git, GitError, Repository, fields, path_of},
+    snapshot::Secured,
     worktree,
 };
+
+mod merged;
+
+pub use merged::{By, Merge, Named, merged};
 
 #[cfg(test)]
 mod tests;
@@ -61,9 +67,34 @@ pub enum Reason {
     Ignored {
         files: Vec<PathBuf>,
     },
+    /// Repositories of their own below the worktree, which its own repository does not look into.
+    Nested {
+        paths: Vec<PathBuf>,
+    },
+    /// Commits that stand on no other ref or remote, nor in the target; asked only where the branch itself is to go.
+    Unmerged {
+        branch: String,
+        commits: Vec<Named>,
+    },
+    /// Stashes that were made on the branch; asked only where the branch itself is to go.
+    Stash {
+        branch: String,
+        entries: u64,
+    },
     /// Files in a place that no repository looks after.
     NoRepository {
         files: Vec<PathBuf>,
+    },
+}
+
+/// What is to become of the branch of a worktree that goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fate", rename_all = "snake_case")]
+pub enum Fate {
+    KeepBranch,
+    /// It goes too, where its commits stand elsewhere or are in the target.
+    DropBranch {
+        target: Option<String>,
     },
 }
 
@@ -80,6 +111,9 @@ impl Reason {
             Reason::Submodule { .. } => "worktree-submodule",
             Reason::Commits { .. } => "branch-has-commits",
             Reason::Ignored { .. } => "worktree-ignored",
+            Reason::Nested { .. } => "worktree-nested-repository",
+            Reason::Unmerged { .. } => "branch-unmerged",
+            Reason::Stash { .. } => "branch-stash",
             Reason::NoRepository { .. } => "no-repository",
         }
     }
@@ -104,6 +138,8 @@ pub struct Proof {
 pub(crate) enum Proven {
     /// A linked worktree, with its private git folder where it still has one.
     Worktree { repo: Repository, path: PathBuf, git_dir: Option<PathBuf>, head: Option<String> },
+    /// Files of which a snapshot, or a copy of one, holds every byte.
+    Held { at: PathBuf },
     /// A place with nothing in it that could be lost by letting it go.
     Nothing,
 }
@@ -113,8 +149,21 @@ impl Proof {
     pub fn head(&self) -> Option<&str> {
         match &self.what {
             Proven::Worktree { head, .. } => head.as_deref(),
-            Proven::Nothing => None,
+            Proven::Held { .. } | Proven::Nothing => None,
         }
+    }
+
+    /// Where git knows the worktree that was inspected.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.what {
+            Proven::Worktree { path, .. } => Some(path),
+            Proven::Held { .. } | Proven::Nothing => None,
+        }
+    }
+
+    /// A snapshot that was verified to hold all that stands in a worktree.
+    pub(crate) fn of_snapshot(secured: &Secured) -> Proof {
+        Proof { what: Proven::Held { at: secured.worktree().to_owned() } }
     }
 
     pub(crate) fn of_nothing() -> Proof {
@@ -133,6 +182,29 @@ pub fn inspect(git: &Git, repo: &Repository, path: &Path) -> Verdict {
         Ok((_, reasons)) => Verdict::Unsafe(reasons),
         Err(error) => Verdict::Unknown(error),
     }
+}
+
+/// Looks at a worktree that git knows at `path` and whose files are at `now`; the proof holds only where there is no reason against it.
+pub(crate) fn look_at(
+    git: &Git,
+    repo: &Repository,
+    path: &Path,
+    now: &Path,
+) -> Result<(Proof, Vec<Reason>), GitError> {
+    let (what, reasons) = if gone(now) {
+        look_at_registration(git, repo, path)?
+    } else if now == path {
+        look(git, repo, path)?
+    } else {
+        let io = |source| GitError::Io { what: "look at", path: repo.common_dir.clone(), source };
+        let git_dir = worktree::private_dir(repo, path)
+            .map_err(io)?
+            .ok_or_else(|| GitError::NotARepository { path: path.to_owned() })?;
+        let (head, reasons) = reasons(git, repo, &git_dir, now)?;
+        let (repo, path) = (repo.clone(), path.to_owned());
+        (Proven::Worktree { repo, path, git_dir: Some(git_dir), head }, reasons)
+    };
+    Ok((Proof { what }, reasons))
 }
 
 /// Only a plain "not there" counts; a folder that cannot be looked at is there.
@@ -190,8 +262,14 @@ fn reasons(
     if !status.changed.is_empty() {
         reasons.push(Reason::Dirty { files: status.changed });
     }
-    if !status.untracked.is_empty() {
-        reasons.push(Reason::Untracked { files: status.untracked });
+    // Git lists a repository inside as one path with a slash at its end.
+    let (nested, untracked): (Vec<PathBuf>, Vec<PathBuf>) =
+        status.untracked.into_iter().partition(|path| path.as_os_str().as_bytes().ends_with(b"/"));
+    if !untracked.is_empty() {
+        reasons.push(Reason::Untracked { files: untracked });
+    }
+    if !nested.is_empty() {
+        reasons.push(Reason::Nested { paths: nested });
     }
     let unwatched = git::unwatched(call(), at)?;
     if !unwatched.is_empty() {
@@ -221,6 +299,75 @@ fn reasons(
     }
     reasons.extend(submodules(git, &git_dir.join("modules"))?);
     Ok((status.head, reasons))
+}
+
+/// What would be lost with a branch, and the commit it was seen at; nothing where there is no such branch.
+pub(crate) fn branch_reasons(
+    git: &Git,
+    repo: &Repository,
+    branch: &str,
+    base: Option<&str>,
+    target: Option<&str>,
+) -> Result<(Option<String>, Vec<Reason>), GitError> {
+    let Some(oid) = git::branch(git, repo, branch)? else { return Ok((None, Vec::new())) };
+    let mut reasons = Vec::new();
+    let commits = only_on(git, repo, branch, &oid)?;
+    if !commits.is_empty() {
+        let lacking = match (base, target) {
+            (Some(base), Some(target)) => match merged(git, repo, &oid, base, target) {
+                Merge::Merged { .. } => Vec::new(),
+                Merge::NotMerged { commits, .. } => commits,
+                Merge::NoCommits | Merge::NoTarget => commits,
+                Merge::Unknown(error) => return Err(error),
+            },
+            _ => commits,
+        };
+        if !lacking.is_empty() {
+            reasons.push(Reason::Unmerged { branch: branch.to_owned(), commits: lacking });
+        }
+    }
+    let entries = stashes(git, repo, branch)?;
+    if entries > 0 {
+        reasons.push(Reason::Stash { branch: branch.to_owned(), entries });
+    }
+    Ok((Some(oid), reasons))
+}
+
+/// Commits that are on this branch and on no other ref or remote, oldest first.
+fn only_on(git: &Git, repo: &Repository, branch: &str, oid: &str) -> Result<Vec<Named>, GitError> {
+    let out = git
+        .call(repo.seat())
+        .args(["rev-list", "--reverse", "--no-commit-header", "--format=%H %s"])
+        .args([git::require_oid(oid)?, "--not"])
+        .args([format!("--exclude={branch}").as_str(), "--branches", "--tags", "--remotes"])
+        .bytes()?;
+    let text = String::from_utf8_lossy(&out);
+    let named = |line: &str| {
+        let (oid, subject) = line.split_once(' ').unwrap_or((line, ""));
+        Named { oid: oid.to_owned(), subject: subject.to_owned() }
+    };
+    Ok(text.lines().map(named).collect())
+}
+
+/// How many stashes say that they were made on this branch; the list of them is one for all worktrees.
+fn stashes(git: &Git, repo: &Repository, branch: &str) -> Result<u64, GitError> {
+    if !git::ref_exists(git, repo, "refs/stash")? {
+        return Ok(0);
+    }
+    let out = git
+        .call(repo.seat())
+        .args(["log", "--walk-reflogs", "--format=%gs", "--no-show-signature"])
+        .args(["--end-of-options", "refs/stash", "--"])
+        .bytes()?;
+    let text = String::from_utf8_lossy(&out);
+    let ours = |line: &&str| {
+        ["WIP on ", "On "].iter().any(|word| {
+            line.strip_prefix(word)
+                .and_then(|rest| rest.strip_prefix(branch))
+                .is_some_and(|rest| rest.starts_with(':'))
+        })
+    };
+    Ok(text.lines().filter(ours).count() as u64)
 }
 
 fn detached(git: &Git, repo: &Repository, head: &str) -> Result<Option<Reason>, GitError> {
@@ -346,6 +493,149 @@ pub fn release(
     Ok(ignored)
 }
 
+/// Leaves out of `reasons` the untracked files that the project declares expendable.
+pub(crate) fn spare(
+    git: &Git,
+    proof: &Proof,
+    at: &Path,
+    discard: &[String],
+    reasons: &mut Vec<Reason>,
+) -> Result<(), GitError> {
+    let Proven::Worktree { git_dir: Some(git_dir), .. } = &proof.what else { return Ok(()) };
+    let untracked = reasons.iter().any(|reason| matches!(reason, Reason::Untracked { .. }));
+    if discard.is_empty() || !untracked {
+        return Ok(());
+    }
+    let spared = discarded(git, git_dir, at, discard)?;
+    for reason in reasons.iter_mut() {
+        if let Reason::Untracked { files } = reason {
+            files.retain(|file| !spared.iter().any(|spare| file.starts_with(spare)));
+        }
+    }
+    reasons.retain(|reason| !matches!(reason, Reason::Untracked { files } if files.is_empty()));
+    Ok(())
+}
+
+/// Untracked paths that match what the project declares expendable.
+fn discarded(
+    git: &Git,
+    git_dir: &Path,
+    at: &Path,
+    discard: &[String],
+) -> Result<Vec<PathBuf>, GitError> {
+    if discard.is_empty() {
+        return Ok(Vec::new());
+    }
+    let patterns = discard.iter().map(|pattern| format!("--exclude={pattern}"));
+    let call = git
+        .call_at(git_dir, at)
+        .args(["ls-files", "-z", "--others", "--ignored", "--directory"])
+        .args(patterns);
+    Ok(fields(&call.bytes()?).map(path_of).collect())
+}
+
+/// The ignored files of a worktree: those that only it has, and those that nobody needs.
+#[derive(Debug, Default)]
+pub(crate) struct Ignored {
+    pub(crate) kept: Vec<PathBuf>,
+    pub(crate) expendable: Vec<PathBuf>,
+}
+
+/// Sorts what git ignores in a worktree, and what the project declares expendable.
+pub(crate) fn sort_ignored(
+    git: &Git,
+    git_dir: &Path,
+    at: &Path,
+    expendable: &Expendable<'_>,
+) -> Result<Ignored, GitError> {
+    let kept = worth_keeping(git, git_dir, at, expendable)?;
+    let mut rest = ignored_rows(git, git_dir, at)?;
+    rest.retain(|path| !kept.contains(path));
+    rest.extend(discarded(git, git_dir, at, expendable.discard)?);
+    Ok(Ignored { kept, expendable: rest })
+}
+
+/// Compares what stands at `at` with a copy that came from its snapshot: a proof where the copy has all of it, else what it lacks.
+///
+/// Shape: what is missing at `at` is no difference, and neither are the git link at its top and what is expendable.
+pub(crate) fn compare(
+    at: &Path,
+    copy: &Path,
+    expendable: &[PathBuf],
+) -> Result<Result<Proof, Vec<PathBuf>>, GitError> {
+    let mut lacking = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    let io = |path: PathBuf| move |source| GitError::Io { what: "compare", path, source };
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(at.join(&folder)).map_err(io(at.join(&folder)))? {
+            let entry = entry.map_err(io(at.join(&folder)))?;
+            let below = folder.join(entry.file_name());
+            let is_link_to_git = below == Path::new(".git");
+            if is_link_to_git || expendable.iter().any(|spare| below.starts_with(spare)) {
+                continue;
+            }
+            let kind = entry.file_type().map_err(io(entry.path()))?;
+            let same = if kind.is_dir() {
+                folders.push(below.clone());
+                // A folder without a file in it is nothing that could be lost.
+                true
+            } else if kind.is_symlink() {
+                fs::read_link(entry.path())
+                    .is_ok_and(|to| fs::read_link(copy.join(&below)).is_ok_and(|kept| kept == to))
+            } else {
+                kind.is_file()
+                    && fs::symlink_metadata(copy.join(&below)).is_ok_and(|meta| meta.is_file())
+                    && same_bytes(&entry.path(), &copy.join(&below))
+            };
+            if !same {
+                lacking.push(below);
+            }
+        }
+    }
+    Ok(if lacking.is_empty() {
+        Ok(Proof { what: Proven::Held { at: at.to_owned() } })
+    } else {
+        Err(lacking)
+    })
+}
+
+/// Deletes a folder of which a snapshot holds everything.
+///
+/// Errors: the proof is of another place, or something could not be removed.
+#[expect(clippy::needless_pass_by_value, reason = "a proof is used up")]
+pub(crate) fn delete(proof: Proof, at: &Path) -> Result<(), GitError> {
+    let io = |source| GitError::Io { what: "remove", path: at.to_owned(), source };
+    let Proven::Held { at: proven } = &proof.what else {
+        return Err(io(io::ErrorKind::InvalidInput.into()));
+    };
+    if proven != at {
+        return Err(io(io::ErrorKind::InvalidInput.into()));
+    }
+    make_removable(at).map_err(io)?;
+    match fs::remove_dir_all(at) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Lets folders be emptied that their owner may not write to.
+pub(crate) fn make_removable(folder: &Path) -> io::Result<()> {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let mode = fs::symlink_metadata(&folder)?.permissions().mode();
+        if mode & 0o700 != 0o700 {
+            fs::set_permissions(&folder, fs::Permissions::from_mode(mode | 0o700))?;
+        }
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Lists the ignored files of a worktree that would be lost with it.
 pub(crate) fn ignored(
     git: &Git,
@@ -357,7 +647,7 @@ pub(crate) fn ignored(
         Proven::Worktree { git_dir: Some(git_dir), .. } if !gone(at) => {
             worth_keeping(git, git_dir, at, expendable)
         }
-        Proven::Worktree { .. } | Proven::Nothing => Ok(Vec::new()),
+        Proven::Worktree { .. } | Proven::Held { .. } | Proven::Nothing => Ok(Vec::new()),
     }
 }
 
@@ -368,31 +658,12 @@ fn worth_keeping(
     at: &Path,
     expendable: &Expendable<'_>,
 ) -> Result<Vec<PathBuf>, GitError> {
-    let out = git
-        .call_at(git_dir, at)
-        .args([
-            "status",
-            "--porcelain=v1",
-            "-z",
-            "--untracked-files=all",
-            "--ignored=matching",
-            "--no-renames",
-        ])
-        .bytes()?;
-    let mut paths: Vec<PathBuf> =
-        fields(&out).filter_map(|row| row.strip_prefix(b"!! ")).map(path_of).collect();
+    let mut paths = ignored_rows(git, git_dir, at)?;
     if paths.is_empty() {
         return Ok(paths);
     }
     let mut spared: Vec<PathBuf> = expendable.links.to_vec();
-    if !expendable.discard.is_empty() {
-        let patterns = expendable.discard.iter().map(|pattern| format!("--exclude={pattern}"));
-        let call = git
-            .call_at(git_dir, at)
-            .args(["ls-files", "-z", "--others", "--ignored", "--directory"])
-            .args(patterns);
-        spared.extend(fields(&call.bytes()?).map(path_of));
-    }
+    spared.extend(discarded(git, git_dir, at, expendable.discard)?);
     let twin = |path: &Path| {
         expendable
             .twins
@@ -405,6 +676,21 @@ fn worth_keeping(
             && holds_anything(&at.join(path), at, expendable)
     });
     Ok(paths)
+}
+
+fn ignored_rows(git: &Git, git_dir: &Path, at: &Path) -> Result<Vec<PathBuf>, GitError> {
+    let out = git
+        .call_at(git_dir, at)
+        .args([
+            "status",
+            "--porcelain=v1",
+            "-z",
+            "--untracked-files=all",
+            "--ignored=matching",
+            "--no-renames",
+        ])
+        .bytes()?;
+    Ok(fields(&out).filter_map(|row| row.strip_prefix(b"!! ")).map(path_of).collect())
 }
 
 /// Whether there is a file below `path` that is neither one of our links nor one of our copies.

@@ -18,6 +18,12 @@ use crate::git::{
 };
 use crate::lock::Lock;
 
+mod aside;
+mod revert;
+
+pub use aside::{lock_again, set_aside};
+pub use revert::{Revert, Reverting, revert};
+
 #[cfg(test)]
 mod tests;
 
@@ -141,6 +147,30 @@ pub(crate) fn delete_branch(
     Ok(Deleted::Yes)
 }
 
+/// Moves a branch, or makes it, if it still stands where it was seen; says whether it did.
+pub(crate) fn move_branch(
+    git: &Git,
+    repo: &Repository,
+    locks: &Path,
+    branch: &str,
+    seen: Option<&str>,
+    to: &str,
+) -> Result<bool, GitError> {
+    let name = format!("refs/heads/{branch}");
+    let to = require_oid(to)?;
+    let absent = "0".repeat(to.len());
+    let seen = seen.map(require_oid).transpose()?;
+    let _writer = write_lock(repo, locks)?;
+    let plain = ["update-ref", "-m", "skep: restore", "--end-of-options"];
+    let call = git.call(repo.seat()).args(plain).args([&name, to, seen.unwrap_or(&absent)]);
+    match call.bytes() {
+        Err(GitError::Failed { .. }) if git::branch(git, repo, branch)?.as_deref() != seen => {
+            Ok(false)
+        }
+        other => other.map(|_| true),
+    }
+}
+
 /// Registers a worktree at `path`, on a branch, without files in it yet; a registration whose folder is gone gives way.
 ///
 /// It is registered as locked, so that nobody's `prune` drops it while its folder is moved, and a plain `remove` does not take it.
@@ -165,6 +195,47 @@ pub(crate) fn register(
         Err(GitError::Failed { .. }) if drop_missing(git, repo, path)? => add(),
         other => other,
     }
+}
+
+/// Registers a worktree like [`register`], on a commit and no branch.
+pub(crate) fn register_detached(
+    git: &Git,
+    repo: &Repository,
+    locks: &Path,
+    path: &Path,
+    oid: &str,
+    reason: &str,
+) -> Result<(), GitError> {
+    let _writer = write_lock(repo, locks)?;
+    let oid = require_oid(oid)?;
+    let plain = ["worktree", "add", "--quiet", "--no-checkout", "--lock", "--reason", reason];
+    let add = || {
+        git.call(repo.seat())
+            .args(plain)
+            .args(["--detach", "--"])
+            .args([path.as_os_str(), oid.as_ref()])
+            .bytes()
+            .map(drop)
+    };
+    match add() {
+        Err(GitError::Failed { .. }) if drop_missing(git, repo, path)? => add(),
+        other => other,
+    }
+}
+
+/// Drops what a killed [`register`] left of a worktree that git does not list.
+pub(crate) fn forget_torn(
+    git: &Git,
+    repo: &Repository,
+    locks: &Path,
+    path: &Path,
+    reason: &str,
+) -> Result<(), GitError> {
+    let _writer = write_lock(repo, locks)?;
+    if list(git, repo)?.iter().any(|known| known.path == path) {
+        return Ok(());
+    }
+    drop_torn(repo, path, reason)
 }
 
 /// Fills a fresh worktree with the files of its HEAD.
@@ -193,7 +264,7 @@ pub(crate) fn remove(
     }
     let _writer = write_lock(repo, locks)?;
     drop_missing(git, repo, path)?;
-    drop_torn(repo, reason)
+    drop_torn(repo, path, reason)
 }
 
 /// Drops the registration of a worktree whose folder is gone.
@@ -203,7 +274,9 @@ pub fn unregister(git: &Git, repo: &Repository, locks: &Path, path: &Path) -> Re
 }
 
 /// Drops what a killed `worktree add` left: git writes the reason for the lock first, and lists nothing before the rest is there.
-fn drop_torn(repo: &Repository, reason: &str) -> Result<(), GitError> {
+///
+/// One that names another place was moved there, and is whole.
+fn drop_torn(repo: &Repository, worktree: &Path, reason: &str) -> Result<(), GitError> {
     let folder = repo.common_dir.join("worktrees");
     let io = |path: &Path| {
         let path = path.to_owned();
@@ -216,7 +289,12 @@ fn drop_torn(repo: &Repository, reason: &str) -> Result<(), GitError> {
     };
     for entry in entries {
         let path = entry.map_err(io(&folder))?.path();
-        if fs::read_to_string(path.join("locked")).is_ok_and(|found| found.trim() == reason) {
+        let named = fs::read(path.join("gitdir")).unwrap_or_default();
+        let named = path_of(named.strip_suffix(b"\n").unwrap_or(&named));
+        let elsewhere = !named.as_os_str().is_empty() && named != worktree.join(".git");
+        if !elsewhere
+            && fs::read_to_string(path.join("locked")).is_ok_and(|found| found.trim() == reason)
+        {
             fs::remove_dir_all(&path).map_err(io(&path))?;
         }
     }
@@ -424,8 +502,32 @@ fn git_dirs(repo: &Repository, all: &[Listed]) -> Vec<(PathBuf, PathBuf)> {
     std::iter::once((repo.common_dir.clone(), main)).chain(linked).collect()
 }
 
+/// Finds the private git folder of the linked worktree that was made at `path`, also where its files are elsewhere now.
+pub(crate) fn private_dir(repo: &Repository, path: &Path) -> io::Result<Option<PathBuf>> {
+    let folder = repo.common_dir.join("worktrees");
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let link = path.join(".git");
+    for entry in entries {
+        let dir = entry?.path();
+        let named = match fs::read(dir.join("gitdir")) {
+            // A worktree that is just being made or taken away.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        let named = path_of(named.strip_suffix(b"\n").unwrap_or(&named));
+        // Git may have been told to write the way from there.
+        if named == link || dir.join(&named) == link {
+            return Ok(Some(dir));
+        }
+    }
+    Ok(None)
+}
+
 /// Returns the private git folder of a worktree.
-pub(crate) fn git_dir(git: &Git, worktree: &Path) -> Result<PathBuf, GitError> {
+pub fn git_dir(git: &Git, worktree: &Path) -> Result<PathBuf, GitError> {
     let line =
         git.call(worktree).args(["rev-parse", "--path-format=absolute", "--git-dir"]).line()?;
     Ok(PathBuf::from(line))

@@ -257,4 +257,25 @@ impl Reader {
     pub fn last(&self) -> Result<u64, LedgerError> {
         log::last(&self.db, &self.path)
     }
+
+    /// Returns the effects that are not reported done.
+    pub fn outbox(&self) -> Result<Vec<Pending>, LedgerError> {
+        outbox::read(&self.db, &self.path)
+    }
+
+    /// Hands every event from `from` on to `take`, in order, one at a time.
+    ///
+    /// Errors: what `take` says, at once; a number that is missing.
+    pub fn replay<E: From<LedgerError>>(
+        &self,
+        from: u64,
+        take: impl FnMut(Record) -> Result<(), E>,
+    ) -> Result<(), E> {
+        log::replay(&self.db, &self.path, from, take)
+    }
+
+    /// Returns a line for each thing that is wrong with the file; none when it is sound.
+    pub fn integrity(&self) -> Result<Vec<String>, LedgerError> {
+        check::integrity(&self.db, &self.path)
+    }
 }

@@ -124,6 +124,14 @@ pub(crate) enum Verb {
         #[arg(last = true)]
         command: Vec<String>,
     },
+    /// The agent's own screen, here; Ctrl-Q leaves it, and the agent goes on
+    #[command(
+        after_help = "Ctrl-Q twice in a row is one Ctrl-Q for the agent. Any number may look at once."
+    )]
+    Attach {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+    },
     /// End runs; their work stays
     #[command(
         visible_alias = "kill",
@@ -140,15 +148,108 @@ pub(crate) enum Verb {
         #[arg(long)]
         now: bool,
     },
-    /// Give back a run's env; nothing that is only there is lost
-    #[command(visible_aliases = ["rm", "remove"])]
-    Close {
+    /// Let an agent rest: at the end of its turn, or at once; its env and conversation stay
+    #[command(
+        after_help = "skep resume ID goes on. An agent that answers once and leaves has nothing to pause at its turn's end; --now ends it, and resume takes it up again."
+    )]
+    Pause {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+        /// In the middle of its turn
+        #[arg(long)]
+        now: bool,
+    },
+    /// Go on with a run that has ended or waits, in its env and its conversation
+    #[command(visible_aliases = ["restart", "follow-up"])]
+    Resume {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+        /// What to tell the agent [default: go on]
+        text: Option<String>,
+    },
+    /// Try a run again from its task, in the same env
+    Retry {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+    },
+    /// Give the agent of a run a message
+    #[command(visible_alias = "nudge")]
+    Send {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+        /// The message, or - for standard input
+        text: String,
+    },
+    /// Give a run up: it is stopped, all of it is kept in a snapshot, its env goes
+    #[command(after_help = "skep undo brings it back.")]
+    Abandon {
         /// Runs: ids, beginnings of ids, or workers' names
         #[arg(required = true)]
         ids: Vec<String>,
+    },
+    /// Give back a run's env; nothing that is only there is lost
+    #[command(
+        visible_aliases = ["rm", "remove"],
+        after_help = "\
+Without a flag it goes only where the work is in its target, squashed and rebased work too, and the branch goes with it.
+Leaves with 1 where a person must decide; nothing is destroyed then, and the ways on are printed.
+
+  skep close amber                 the work has landed
+  skep close amber --keep-branch   everything is committed, the branch stays
+  skep close amber --force         whatever stands there; a snapshot keeps all of it
+  skep close --merged              all that have landed
+  skep undo                        brings the last one back"
+    )]
+    Close {
+        /// Runs: ids, beginnings of ids, or workers' names
+        #[arg(required_unless_present = "merged")]
+        ids: Vec<String>,
+        /// Only what has landed; without names, all of it
+        #[arg(long, conflicts_with_all = ["keep_branch", "force"])]
+        merged: bool,
         /// Remove the worktree, keep the branch with everything committed
-        #[arg(long)]
+        #[arg(long, conflicts_with = "force")]
         keep_branch: bool,
+        /// Whatever stands there, a living agent too; a snapshot keeps all of it
+        #[arg(long)]
+        force: bool,
+        /// Write a request that the daemon works off when it can
+        #[arg(long, conflicts_with_all = ["keep_branch", "force", "merged"])]
+        later: bool,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// A run's files at a moment, kept so that they can come back
+    #[command(subcommand)]
+    Snapshot(Snapshot),
+    /// Bring a snapshot back, bit for bit: into its run's env, or into a folder of its own
+    #[command(
+        after_help = "What stands in the env is kept in a snapshot first; skep undo takes the restore back."
+    )]
+    Restore {
+        /// A snapshot's id, or the beginning of one
+        snapshot: String,
+        /// A folder that is not there yet, or is empty
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
+    /// Take back the last close, clean, restore or land, or the one that is named
+    #[command(
+        after_help = "A landing is taken back by a commit of its own, and only when it is named."
+    )]
+    Undo {
+        /// The wish's id, as close, restore, land and clean print it [default: the last one]
+        op: Option<String>,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Let go what has had its time: envs of work that is done, old snapshots, trash, records
+    #[command(
+        after_help = "The ages are settings: skep config show. Envs go only with a proof that nothing is only there. The daemon does the same now and then."
+    )]
+    Clean {
         /// Only say what would happen
         #[arg(long)]
         dry_run: bool,
@@ -175,8 +276,14 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Config(Config),
     /// What is well with this skep and what is not
-    #[command(after_help = "Leaves with 1 when a check found something. It only looks.")]
-    Doctor,
+    #[command(
+        after_help = "Leaves with 1 when something is wrong and not mended. Without --fix it only looks."
+    )]
+    Doctor {
+        /// Mend what can be taken back: rights, sockets, sessions, registrations of worktrees
+        #[arg(long)]
+        fix: bool,
+    },
     /// What an error means and what leads out of it
     Explain {
         /// The word in `error[word]`; none: the list
@@ -190,6 +297,9 @@ pub(crate) enum Verb {
         #[arg(long, hide = true)]
         verbs: bool,
     },
+    /// Requests to close a run, as files
+    #[command(subcommand, hide = true)]
+    Cleanup(Cleanup),
     /// Supervise a command: its whole tree ends with it, with this process, or with its parent
     #[command(hide = true)]
     Gatekeeper,
@@ -210,9 +320,12 @@ pub(crate) struct Run {
     /// The model, as the agent calls it
     #[arg(long, value_name = "M")]
     pub(crate) model: Option<String>,
-    /// headless or terminal
+    /// headless, terminal or auto [default: settings]
     #[arg(long, value_name = "S")]
     pub(crate) surface: Option<String>,
+    /// The same as --surface terminal
+    #[arg(short, conflicts_with = "surface")]
+    pub(crate) terminal: bool,
     /// The branch or commit to start from
     #[arg(long, value_name = "B")]
     pub(crate) base: Option<String>,
@@ -228,6 +341,9 @@ pub(crate) struct Run {
     /// The worker's name
     #[arg(long, value_name = "W")]
     pub(crate) name: Option<String>,
+    /// Take the place of the run that holds the task or the name: it is stopped, its work is kept
+    #[arg(long)]
+    pub(crate) force: bool,
     /// The whole prompt, from a file, or - for standard input
     #[arg(long, value_name = "F")]
     pub(crate) prompt_file: Option<PathBuf>,
@@ -259,12 +375,62 @@ pub(crate) struct Demo {
     pub(crate) keep: bool,
 }
 
+/// What can be done with snapshots.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Snapshot {
+    /// Take one now
+    Take {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+    },
+    /// List them, the newest first
+    Ls {
+        /// Only those of this run
+        id: Option<String>,
+    },
+    /// All that is known of one
+    Show {
+        /// A snapshot's id, or the beginning of one
+        snapshot: String,
+    },
+    /// Let some go for good
+    Rm {
+        /// Snapshots' ids, or the beginnings of them
+        #[arg(required = true)]
+        snapshots: Vec<String>,
+    },
+}
+
+/// What can be done with requests to close a run.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cleanup {
+    /// Write one
+    Request {
+        /// A run's id, a worker's name, or a session of tmux
+        session: Option<String>,
+        /// A task's id, or what its tracker calls it
+        #[arg(long, value_name = "T", required_unless_present = "session")]
+        task: Option<String>,
+    },
+    /// Work them off now
+    Run {
+        /// One of them [default: all]
+        file: Option<String>,
+        /// Close by force; a snapshot keeps all of it
+        #[arg(long, requires = "file")]
+        force: bool,
+    },
+    /// List them
+    Ls,
+}
+
 /// What can be done with projects.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Project {
     /// Register a repository
     Add {
-        /// The repository, or a folder in it, in which its runs then start
+        /// The repository, or a folder in it, in which its runs then start; or a URL, which is cloned
+        #[arg(value_name = "PATH|URL")]
         path: PathBuf,
         /// What to call it [default: the folder's name]
         #[arg(long, value_name = "N")]

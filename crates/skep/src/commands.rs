@@ -2,8 +2,11 @@
 //!
 //! Owns: what each verb asks of the daemon and how its answer looks. Never: SQL or git.
 
+mod attach;
+mod cleanup;
 mod close;
 mod config;
+mod control;
 mod daemon;
 mod demo;
 mod doctor;
@@ -17,6 +20,7 @@ mod path;
 mod project;
 mod run;
 mod show;
+mod snapshot;
 mod status;
 mod stop;
 mod task;
@@ -62,14 +66,30 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Wait { ids, until, any, timeout } => wait::wait(skep, ids, &until, any, timeout),
         Verb::Path { id } => path::path(skep, &id),
         Verb::Sh { id, command } => path::sh(skep, &id, &command),
+        Verb::Attach { id } => attach::attach(skep, &id),
         Verb::Stop { ids, all, now } => stop::stop(skep, ids, all, now || killed),
-        Verb::Close { ids, keep_branch, dry_run } => close::close(skep, ids, keep_branch, dry_run),
+        Verb::Pause { id, now } => control::pause(skep, &id, now),
+        Verb::Resume { id, text } => control::again(skep, &id, true, text),
+        Verb::Retry { id } => control::again(skep, &id, false, None),
+        Verb::Send { id, text } => control::send(skep, &id, &text),
+        Verb::Abandon { ids } => close::abandon(skep, ids),
+        Verb::Close { ids, merged, keep_branch, force, later, dry_run } => {
+            if later {
+                return cleanup::later(skep, &ids, dry_run);
+            }
+            close::close(skep, ids, close::how(keep_branch, force), merged, dry_run)
+        }
+        Verb::Snapshot(verb) => snapshot::snapshot(skep, verb),
+        Verb::Restore { snapshot, to } => snapshot::restore(skep, &snapshot, to.as_deref()),
+        Verb::Undo { op, dry_run } => snapshot::undo(skep, op, dry_run),
+        Verb::Clean { dry_run } => snapshot::clean(skep, dry_run),
+        Verb::Cleanup(verb) => cleanup::cleanup(skep, verb),
         Verb::Land { id, dry_run } => land::land(skep, &id, dry_run),
         Verb::Project(verb) => project::project(skep, verb),
         Verb::Task(verb) => task::task(skep, verb),
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
         Verb::Config(verb) => config::config(skep, verb),
-        Verb::Doctor => doctor::doctor(skep),
+        Verb::Doctor { fix } => doctor::doctor(skep, fix),
         // The guards entered, and these were answered, before.
         Verb::Explain { .. } | Verb::Help { .. } | Verb::Gatekeeper => {
             Err(CliError::error("usage", "skep gatekeeper [--tied] [--task-file F] -- CMD…"))

@@ -1,6 +1,6 @@
 //! The way to the daemon, which is started when none answers.
 //!
-//! Owns: where home and settings are, and the daemon's clean start.
+//! Owns: where home and settings are, the daemon's clean start, and that an older one makes room for this version.
 //! Never: starts a daemon from inside a run; that one would die with the run, or know its secrets.
 
 use std::{
@@ -23,12 +23,15 @@ use skep_api::{
     role,
     wire::Refusal,
 };
+use skep_daemon::version;
 use skep_host::{paths, proc, tree};
 
 use crate::{args::Global, exit::CliError, output::Output};
 
 /// How long a daemon may take between two moments that follow each other at once.
 const COMES_UP: Duration = Duration::from_secs(5);
+/// How long one of another version, which may just not know the question, is given to be gone.
+const SOON: Duration = Duration::from_millis(500);
 
 /// Where this skep lives, and how to ask it.
 #[derive(Debug, Clone)]
@@ -94,20 +97,37 @@ impl Skep {
         match client.ask(&id, ask.clone(), |text| self.out.progress(text)) {
             // It was killed or upgraded under us. The same id asks for the same thing, which counts once.
             Err(ClientError::Broken(err)) => {
-                await_end(&client);
+                await_end(&client, if self.foreign().is_some() { SOON } else { COMES_UP });
                 if !self.home.daemon_socket().exists() {
                     // It left in good order: somebody wanted it gone.
                     return Err(ClientError::Broken(err).into());
                 }
-                Ok(self.client()?.ask(&id, ask, |text| self.out.progress(text))?)
+                let asked = self.client()?.ask(&id, ask, |text| self.out.progress(text));
+                asked.map_err(|err| self.told(err))
             }
             other => Ok(other?),
         }
     }
 
+    /// A daemon that breaks off twice over the same question does not know it, where it is of another version.
+    fn told(&self, err: ClientError) -> CliError {
+        match (err, self.foreign()) {
+            (ClientError::Broken(source), Some(theirs)) => {
+                let text = format!(
+                    "the daemon is of version {theirs}, this is {}, and it broke off: {source}",
+                    version::ours()
+                );
+                CliError::error("daemon-other-version", text)
+                    .hint("use the skep of that version")
+                    .hint("skep daemon stop   the next request starts one of this version")
+            }
+            (err, _) => err.into(),
+        }
+    }
+
     /// Asks for a stream.
     pub(crate) fn stream(&self, ask: Ask, each: impl FnMut(Value) -> bool) -> Result<(), CliError> {
-        Ok(self.client()?.stream(&random_id()?, ask, each)?)
+        self.client()?.stream(&random_id()?, ask, each).map_err(|err| self.told(err))
     }
 
     /// Connects only where a daemon answers already.
@@ -117,7 +137,7 @@ impl Skep {
         let client = Client::connect(&self.home.daemon_socket())?;
         let peer = peer(&client).map_err(ClientError::Broken)?;
         let ours = fs::read_to_string(self.home.daemon_lock()).unwrap_or_default();
-        if ours.trim() == peer.to_string() {
+        if ours.lines().next().unwrap_or_default().trim() == peer.to_string() {
             return Ok(client);
         }
         let socket = self.home.daemon_socket();
@@ -125,7 +145,22 @@ impl Skep {
         Err(ClientError::Refused(Refusal::error("socket-foreign", text)))
     }
 
-    fn client(&self) -> Result<Client, CliError> {
+    /// Connects to the daemon, which is started where none answers, and again where it is older than this program.
+    pub(crate) fn client(&self) -> Result<Client, CliError> {
+        let mut client = match self.standing() {
+            Err(ClientError::Absent(_)) => {
+                self.start()?;
+                return Ok(self.standing()?);
+            }
+            other => other?,
+        };
+        let is_older = self.foreign().is_some_and(|it| version::is_newer(&version::ours(), &it));
+        if !is_older || !self.may_start || inside_a_run() {
+            return Ok(client);
+        }
+        // Whatever it answers, only its end counts; one that stays is talked to as it is.
+        let _answer = client.ask(&random_id()?, Ask::Shutdown {}, |_| ());
+        await_end(&client, COMES_UP);
         match self.standing() {
             Err(ClientError::Absent(_)) => {
                 self.start()?;
@@ -133,6 +168,13 @@ impl Skep {
             }
             other => Ok(other?),
         }
+    }
+
+    /// The version of the daemon that has the home, where it is known and not this one.
+    fn foreign(&self) -> Option<String> {
+        let lock = fs::read_to_string(self.home.daemon_lock()).ok()?;
+        let theirs = lock.lines().nth(1)?.trim();
+        (!theirs.is_empty() && theirs != version::ours()).then(|| theirs.to_owned())
     }
 
     /// Starts the daemon and waits until it is ready, or another is.
@@ -215,11 +257,11 @@ fn peer(client: &Client) -> io::Result<u32> {
 }
 
 /// Waits until a daemon that broke off is gone, so that the next is asked and not the last of it; not for long.
-fn await_end(client: &Client) {
+fn await_end(client: &Client, patience: Duration) {
     let daemon = peer(client).ok().and_then(tree::identity);
     if let Some(Ok(Some(fd))) = daemon.map(tree::open) {
         // One that stays is asked again all the same, and its answer told.
-        let _gone = proc::wait_readable(&[fd.as_fd()], Some(COMES_UP));
+        let _gone = proc::wait_readable(&[fd.as_fd()], Some(patience));
     }
 }
 
@@ -238,7 +280,16 @@ pub(crate) fn random_id() -> Result<String, CliError> {
 fn is_clean(name: &str) -> bool {
     matches!(
         name,
-        "HOME" | "USER" | "LOGNAME" | "PATH" | "LANG" | "TZ" | "SHELL" | "TMPDIR" | "SKEP_CRASH"
+        "HOME"
+            | "USER"
+            | "LOGNAME"
+            | "PATH"
+            | "LANG"
+            | "TZ"
+            | "SHELL"
+            | "TMPDIR"
+            | "SKEP_CRASH"
+            | "SKEP_PRETEND_VERSION"
     ) || name.starts_with("XDG_")
         || name.starts_with("LC_")
 }

@@ -205,6 +205,22 @@ pub(crate) fn age(at: Timestamp, now: Timestamp) -> String {
     spell(now.since(at).as_secs())
 }
 
+/// The moment, by the system's clock.
+pub(crate) fn now() -> Timestamp {
+    skep_daemon::daemon::now()
+}
+
+/// A size in one short word.
+pub(crate) fn bytes(bytes: u64) -> String {
+    let (unit, size) = match bytes {
+        0..1_000 => return format!("{bytes} B"),
+        1_000..1_000_000 => ("kB", 1e3),
+        1_000_000..1_000_000_000 => ("MB", 1e6),
+        _ => ("GB", 1e9),
+    };
+    format!("{:.1} {unit}", bytes as f64 / size)
+}
+
 /// A stretch of time in one short word.
 pub(crate) fn spell(seconds: u64) -> String {
     match seconds {

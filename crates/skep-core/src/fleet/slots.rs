@@ -3,11 +3,11 @@
 //! Owns: what the limits allow, counted from the runs that hold a slot, and who is at work in which checkout.
 //! Never: admits; the fleet does, by the order of asking.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Fleet, Limits};
 use crate::{
-    id::RunId,
+    id::{RunId, TaskId},
     run::{EnvType, Run, State},
     time::Timestamp,
 };
@@ -19,6 +19,11 @@ pub(super) struct Slots<'a> {
     preparing: u32,
     projects: BTreeMap<&'a str, u32>,
     checkouts: BTreeMap<&'a str, &'a RunId>,
+    /// Runs of which something may live.
+    living: BTreeSet<&'a RunId>,
+    /// Who of them works on which task.
+    tasks: BTreeMap<&'a TaskId, &'a RunId>,
+    short: Option<u64>,
 }
 
 impl<'a> Slots<'a> {
@@ -30,6 +35,9 @@ impl<'a> Slots<'a> {
             preparing: 0,
             projects: BTreeMap::new(),
             checkouts: BTreeMap::new(),
+            living: BTreeSet::new(),
+            tasks: BTreeMap::new(),
+            short: fleet.short,
         };
         for run in fleet.runs.values() {
             slots.count(run);
@@ -40,6 +48,10 @@ impl<'a> Slots<'a> {
     fn count(&mut self, run: &'a Run) {
         if let Some(checkout) = checkout(run).filter(|_| run.is_living()) {
             self.checkouts.insert(checkout, run.id());
+        }
+        if run.is_living() {
+            self.living.insert(run.id());
+            self.tasks.extend(run.brief.task.as_ref().map(|task| (task, run.id())));
         }
         if !run.holds_slot() {
             return;
@@ -61,7 +73,21 @@ impl<'a> Slots<'a> {
         if run.undoing {
             return Some("its env is being taken back, to be made anew".to_owned());
         }
+        if let Some(old) = run.brief.supersedes.as_ref().filter(|old| self.living.contains(old)) {
+            return Some(format!("it takes the place of {old}, which has not ended yet"));
+        }
+        // Whoever takes a task up after one that gave way waits for its end too.
+        let other = run.brief.task.as_ref().and_then(|task| self.tasks.get(task));
+        if let Some(other) = other.filter(|other| **other != run.id()) {
+            return Some(format!("{other}, which had its task before, has not ended yet"));
+        }
         let limits = self.limits;
+        if let (Some(free), None) = (self.short, run.env()) {
+            return Some(format!(
+                "limits.disk_free: {free} bytes are free, {} must be",
+                limits.disk_free
+            ));
+        }
         if self.runs >= limits.runs {
             return Some(format!("limits.runs: {} runs hold a slot", self.runs));
         }

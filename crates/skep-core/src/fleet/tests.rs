@@ -3,14 +3,17 @@
 use super::*;
 use crate::run::{
     Effect, Outcome, Place,
-    tests::script::{brief, input, seconds, told},
+    tests::script::{brief, input, op, seconds, told},
 };
 
 mod golden;
 mod history;
 
-const ONE: Limits = Limits { runs: 1, per_project: 8, prepare: 4 };
-const TWO: Limits = Limits { runs: 2, per_project: 8, prepare: 4 };
+const ONE: Limits = Limits { runs: 1, per_project: 8, prepare: 4, workers: 25, disk_free: 1_000 };
+const TWO: Limits = Limits { runs: 2, per_project: 8, prepare: 4, ..ONE };
+
+/// What is collected in scenes: trash after 10 s, envs after 20, snapshots after 50, records after 90.
+const KEEP: Keep = Keep { trash_ms: 10_000, env_ms: 20_000, snapshots_ms: 50_000, logs_ms: 90_000 };
 
 /// A fleet with the project `web` and the tasks `t` and `u`.
 fn fleet(limits: Limits) -> Fleet {
@@ -66,13 +69,16 @@ fn run<'a>(fleet: &'a Fleet, name: &str) -> &'a Run {
     &fleet.runs[&id(name)]
 }
 
-/// Reads `create NAME [in PROJECT] [for TASK] [in-place] [on BRANCH]`, `tick`, or `NAME INPUT`.
+/// Reads `create NAME [in PROJECT] [for TASK] [over RUN] [in-place] [on BRANCH]`, `tick`, `disk FREE`, `clean OP`, or
+/// `NAME INPUT`.
 fn input_of(fleet: &Fleet, text: &str, now: Timestamp) -> Input {
     let words: Vec<&str> = text.split(' ').collect();
     match words.as_slice() {
         ["tick"] => Input::Tick,
         ["limits", runs] => Input::Limits(Limits { runs: runs.parse().unwrap(), ..fleet.limits }),
-        ["create", name, how @ ..] => Input::Create(Box::new(brief_of(name, how))),
+        ["disk", free] => Input::Disk(free.parse().ok()),
+        ["clean", n] => Input::Clean { op: op(n.parse().unwrap()), keep: KEEP },
+        ["create", name, how @ ..] => create(brief_of(name, how)),
         [name, ..] => {
             let run = run(fleet, name);
             let text = text.split_once(' ').unwrap().1;
@@ -99,12 +105,17 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
                 brief.place.branches = vec![(*how.next().unwrap()).to_owned()];
                 brief.place.exact_branch = true;
             }
+            "over" => brief.supersedes = Some(id(how.next().unwrap())),
             "called" => brief.name = (*how.next().unwrap()).to_owned(),
             "unnamed" => brief.name.clear(),
             other => panic!("no such way: {other}"),
         }
     }
     brief
+}
+
+fn create(brief: Brief) -> Input {
+    Input::Create { brief: Box::new(brief), naming: Naming::Project }
 }
 
 /// Takes `fleet` through one line and says what came of it, run by run.
@@ -181,7 +192,7 @@ fn a_run_goes_when_a_slot_is_free_and_in_the_order_of_asking() {
 2 create a     a queued
 3 c prepared   c starting, env held; Start
 4 c started    c running
-9 c exit 7     c ended (failed: agent-exit) | b preparing, env preparing; Prepare
+9 c exit 7     c ended (failed: agent-exit); Snapshot end | b preparing, env preparing; Prepare
 10 b stop      b preparing, unwanted; CancelPrepare
 11 b prepared  b ended (stopped: stopped-by-person), env undoing; Undo | a preparing, env preparing; Prepare",
     );
@@ -214,7 +225,7 @@ fn of_fifty_claims_on_two_slots_never_more_than_two_are_active() {
 
 #[test]
 fn a_project_has_its_own_limit() {
-    let limits = Limits { runs: 8, per_project: 1, prepare: 4 };
+    let limits = Limits { runs: 8, per_project: 1, prepare: 4, ..ONE };
     check(limits, "0 create a in web, 1 create b in web, 2 create c, 3 a stop, 4 a prepare-failed user gone", "
 0 create a in web             a preparing, env preparing; Prepare
 1 create b in web             b queued
@@ -225,7 +236,7 @@ fn a_project_has_its_own_limit() {
 
 #[test]
 fn only_so_many_checkouts_are_made_at_once() {
-    let limits = Limits { runs: 8, per_project: 8, prepare: 1 };
+    let limits = Limits { runs: 8, per_project: 8, prepare: 1, ..ONE };
     check(
         limits,
         "0 create a, 1 create b, 2 a prepared, 3 b prepared",
@@ -239,7 +250,7 @@ fn only_so_many_checkouts_are_made_at_once() {
 
 #[test]
 fn a_run_whose_env_stands_needs_no_checkout() {
-    let limits = Limits { runs: 8, per_project: 8, prepare: 1 };
+    let limits = Limits { runs: 8, per_project: 8, prepare: 1, ..ONE };
     check(
         limits,
         "0 create a, 1 a prepared, 2 a started, 9 a exit 7, 10 create b, 11 a again",
@@ -247,7 +258,7 @@ fn a_run_whose_env_stands_needs_no_checkout() {
 0 create a    a preparing, env preparing; Prepare
 1 a prepared  a starting, env held; Start
 2 a started   a running
-9 a exit 7    a ended (failed: agent-exit)
+9 a exit 7    a ended (failed: agent-exit); Snapshot end
 10 create b   b preparing, env preparing; Prepare
 11 a again    a starting, attempt 2; Start",
     );
@@ -267,7 +278,7 @@ fn a_run_that_waits_gives_its_slot_back_and_goes_on_when_one_is_free() {
 4 a give q
 5 b prepared  b starting, env held; Start
 6 b started   b running
-9 b exit 7    a running; Deliver q | b ended (failed: start)",
+9 b exit 7    a running; Deliver q | b ended (failed: start); Snapshot end",
     );
 }
 
@@ -309,7 +320,7 @@ fn a_higher_limit_lets_all_in_who_wait() {
     for n in 0..100 {
         play(&mut fleet, &format!("0 create n{}{}", n / 10, n % 10));
     }
-    let limits = Limits { runs: 100, per_project: 100, prepare: 100 };
+    let limits = Limits { runs: 100, per_project: 100, prepare: 100, ..ONE };
     fleet.decide(Input::Limits(limits), Timestamp(0)).unwrap();
     assert_eq!(fleet.runs.values().filter(|run| run.is_living()).count(), 100);
 }
@@ -328,7 +339,7 @@ fn a_checkout_of_ones_own_has_one_run_at_a_time() {
 2 a started                      a running
 3 a ask                          a waiting (answer)
 4 a stop                         a stopping (Person); Stop
-5 a exit 143 forced              a ended (stopped: stopped-by-person) | b preparing, env preparing; Prepare",
+5 a exit 143 forced              a ended (stopped: stopped-by-person); Snapshot end | b preparing, env preparing; Prepare",
     );
 }
 
@@ -399,8 +410,8 @@ fn one_tick_serves_all_who_are_due() {
 fn a_task_that_a_live_run_holds_refuses_a_second_and_names_the_first() {
     let mut fleet = after(TWO, "0 create a for t");
     let before = fleet.clone();
-    let create = Input::Create(Box::new(brief_of("b", &["for", "t"])));
-    let rejected = fleet.decide(create, Timestamp(0)).unwrap_err();
+    let second = create(brief_of("b", &["for", "t"]));
+    let rejected = fleet.decide(second, Timestamp(0)).unwrap_err();
     assert_eq!(rejected.slug, "task-held");
     assert!(rejected.text.contains(&format!("{} (a)", id("a"))), "{}", rejected.text);
     assert_eq!(rejected.hints, [format!("skep show {}", id("a"))]);
@@ -428,8 +439,8 @@ fn a_task_that_is_completed_refuses() {
 0 create a for t   a preparing, env preparing; Prepare | task implementing
 1 a prepared       a starting, env held; Start
 2 a started        a running
-3 a turn success
-9 a exit 0         a ended (completed) | task completed
+3 a turn success   a running; Snapshot turn
+9 a exit 0         a ended (completed); Snapshot end | task completed
 10 create b for t  rejected: task-completed",
     );
 }
@@ -443,7 +454,7 @@ fn a_task_is_free_again_after_a_failure_or_a_stop() {
 0 create a for t   a preparing, env preparing; Prepare | task implementing
 1 a prepared       a starting, env held; Start
 2 a started        a running
-9 a exit 7         a ended (failed: agent-exit) | task failed
+9 a exit 7         a ended (failed: agent-exit); Snapshot end | task failed
 10 create b for t  b preparing, env preparing; Prepare | task implementing
 11 b stop          b preparing, unwanted; CancelPrepare
 12 b prepared      b ended (stopped: stopped-by-person), env undoing; Undo | task ingested
@@ -460,7 +471,7 @@ fn a_task_stays_with_a_run_that_is_tried_again_after_a_death() {
 0 create a for t     a preparing, env preparing; Prepare | task implementing
 1 a prepared         a starting, env held; Start
 2 a started          a running
-9 a exit 137 forced  a queued until 14, attempt 2
+9 a exit 137 forced  a queued until 14, attempt 2; Snapshot end
 10 create b for t    rejected: task-held",
     );
 }
@@ -475,12 +486,12 @@ fn another_attempt_takes_the_task_up_again_unless_another_run_has_it() {
 0 create a for t   a preparing, env preparing; Prepare | task implementing
 1 a prepared       a starting, env held; Start
 2 a started        a running
-9 a exit 7         a ended (failed: agent-exit) | task failed
+9 a exit 7         a ended (failed: agent-exit); Snapshot end | task failed
 10 create b for t  b preparing, env preparing; Prepare | task implementing
 11 a again         rejected: task-held
 12 b prepared      b starting, env held; Start
 13 b started       b running
-19 b exit 7        b ended (failed: agent-exit) | task failed
+19 b exit 7        b ended (failed: agent-exit); Snapshot end | task failed
 20 a again         a starting, attempt 2; Start | task implementing
 21 b again         rejected: task-held",
     );
@@ -496,12 +507,12 @@ fn a_completed_run_can_be_taken_up_again_with_its_task_but_no_other_can() {
 0 create a for t   a preparing, env preparing; Prepare | task implementing
 1 a prepared       a starting, env held; Start
 2 a started        a running
-9 a exit 7         a ended (failed: agent-exit) | task failed
+9 a exit 7         a ended (failed: agent-exit); Snapshot end | task failed
 10 create b for t  b preparing, env preparing; Prepare | task implementing
 11 b prepared      b starting, env held; Start
 12 b started       b running
-13 b turn success
-19 b exit 0        b ended (completed) | task completed
+13 b turn success  b running; Snapshot turn
+19 b exit 0        b ended (completed); Snapshot end | task completed
 20 a again         rejected: task-completed
 21 b again         b starting, attempt 2; Start | task implementing",
     );
@@ -560,7 +571,7 @@ fn a_name_is_held_while_there_is_anything_behind_it() {
 1 create b called a   rejected: name-taken
 2 a prepared          a starting, env held; Start
 3 a started           a running
-9 a exit 7            a ended (failed: agent-exit)
+9 a exit 7            a ended (failed: agent-exit); Snapshot end
 10 create b called a  rejected: name-taken
 11 a close 1          a ended (failed: agent-exit), env closing; Close
 12 create b called a  rejected: name-taken
@@ -584,28 +595,62 @@ fn a_run_that_never_had_an_env_loses_its_name_to_the_next() {
 }
 
 #[test]
-fn a_run_without_a_name_gets_a_free_one() {
-    let mut fleet = fleet(ONE);
+fn a_run_without_a_name_gets_a_free_one_of_its_projects_theme() {
+    let mut fleet = fleet(Limits { workers: 120, ..ONE });
     for n in 0..120 {
-        play(&mut fleet, &format!("0 create n{}{} unnamed", n / 10, n % 10));
+        play(&mut fleet, &format!("0 create n{}{} in web unnamed", n / 10, n % 10));
     }
-    let names: std::collections::BTreeSet<&str> =
-        fleet.runs.values().map(|run| run.brief.name.as_str()).collect();
+    let names: BTreeSet<&str> = fleet.runs.values().map(|run| run.brief.name.as_str()).collect();
     assert_eq!(names.len(), 120);
-    assert!(names.contains("amber"), "{names:?}");
-    assert!(names.iter().all(|name| !name.is_empty()), "{names:?}");
+    let theme = names::theme(&fleet.themes["web"]).unwrap();
+    assert!(theme.names().all(|name| names.contains(name)), "{names:?}");
+    assert!(names.contains("web-51") && names.contains("web-120"), "{names:?}");
 }
 
 #[test]
 fn a_numbered_name_that_a_person_took_is_passed_over() {
-    let mut fleet = fleet(ONE);
-    play(&mut fleet, &format!("0 create taken called worker-{}", NAMES.len() + 2));
-    for n in 0..=NAMES.len() {
-        play(&mut fleet, &format!("0 create n{}{} unnamed", n / 10, n % 10));
+    let mut fleet = fleet(Limits { workers: 60, ..ONE });
+    play(&mut fleet, "0 create taken in web called web-52");
+    for n in 0..52 {
+        play(&mut fleet, &format!("0 create n{}{} in web unnamed", n / 10, n % 10));
     }
-    let names: std::collections::BTreeSet<&str> =
-        fleet.runs.values().map(|run| run.brief.name.as_str()).collect();
+    let names: BTreeSet<&str> = fleet.runs.values().map(|run| run.brief.name.as_str()).collect();
     assert_eq!(names.len(), fleet.runs.len());
+}
+
+#[test]
+fn a_project_has_only_so_many_named_workers() {
+    let mut fleet = fleet(Limits { workers: 2, ..ONE });
+    for n in 0..2 {
+        play(&mut fleet, &format!("0 create n0{n} in web unnamed"));
+    }
+    assert_eq!(play(&mut fleet, "0 create n02 in web unnamed"), "rejected: workers-full");
+    assert!(!play(&mut fleet, "0 create n02 unnamed").starts_with("rejected"), "of no project");
+    play(&mut fleet, "1 n01 stop");
+    assert!(!play(&mut fleet, "2 create n03 in web unnamed").starts_with("rejected"));
+}
+
+#[test]
+fn a_name_is_a_projects_own() {
+    check(
+        ONE,
+        "0 create a in web called jade, 1 create b called jade, 2 create c in web called jade",
+        "
+0 create a in web called jade  jade preparing, env preparing; Prepare
+1 create b called jade         jade queued
+2 create c in web called jade  rejected: name-taken",
+    );
+}
+
+#[test]
+fn a_projects_theme_is_chosen_once() {
+    let mut fleet = fleet(ONE);
+    play(&mut fleet, "0 create a in web unnamed");
+    let first = fleet.themes.clone();
+    assert_eq!(first.keys().collect::<Vec<_>>(), ["web"]);
+    play(&mut fleet, "1 create b in web unnamed");
+    play(&mut fleet, "2 create c in web called jade");
+    assert_eq!(fleet.themes, first);
 }
 
 #[test]
@@ -625,10 +670,7 @@ fn a_branch_that_was_asked_for_is_for_one_run() {
     let mut fleet = fleet(ONE);
     let mut nameless = brief_of("a", &["on", "x"]);
     nameless.place.branches.clear();
-    assert!(
-        fleet.decide(Input::Create(Box::new(nameless)), Timestamp(0)).is_ok(),
-        "nothing was asked for"
-    );
+    assert!(fleet.decide(create(nameless), Timestamp(0)).is_ok(), "nothing was asked for");
 }
 
 #[test]
@@ -694,6 +736,326 @@ fn a_project_with_something_in_an_env_stays() {
     assert_eq!(fleet.decide(remove(), Timestamp(0)).unwrap_err().slug, "project-unknown");
 }
 
+// giving way
+
+#[test]
+fn a_run_that_takes_anothers_place_waits_until_nothing_of_that_one_lives() {
+    check(
+        TWO,
+        "0 create a for t, 1 a prepared, 2 a started, 9 create b for t over a, 10 a exit 143 forced",
+        "
+0 create a for t         a preparing, env preparing; Prepare | task implementing
+1 a prepared             a starting, env held; Start
+2 a started              a running
+9 create b for t over a  a stopping (Superseded); Stop | b queued | task implementing
+10 a exit 143 forced     a ended (stopped: superseded); Snapshot end | b preparing, env preparing; Prepare",
+    );
+    check(
+        TWO,
+        "0 create a for t, 1 a prepared, 2 a started, 9 create b for t over a, 10 a gone, 11 a swept unknown, 21 tick, 22 a swept unknown, 33 tick, 34 a swept",
+        "
+0 create a for t         a preparing, env preparing; Prepare | task implementing
+1 a prepared             a starting, env held; Start
+2 a started              a running
+9 create b for t over a  a stopping (Superseded); Stop | b queued | task implementing
+10 a gone                a stopping (Superseded, force, gone); Sweep
+11 a swept unknown
+21 tick
+22 a swept unknown
+33 tick                  a stopping (Superseded, force, gone); Sweep
+34 a swept               a ended (stopped: superseded); Snapshot end | b preparing, env preparing; Prepare",
+    );
+}
+
+#[test]
+fn a_task_moves_on_to_the_run_that_takes_anothers_place() {
+    check(
+        TWO,
+        "0 create a for t, 1 a prepared, 2 a started, 9 create b for t over a, 10 create c for t, 11 a exit 143 forced, 12 a again, 13 b prepared, 14 b started, 15 b turn success, 16 b exit 0",
+        "
+0 create a for t         a preparing, env preparing; Prepare | task implementing
+1 a prepared             a starting, env held; Start
+2 a started              a running
+9 create b for t over a  a stopping (Superseded); Stop | b queued | task implementing
+10 create c for t        rejected: task-held
+11 a exit 143 forced     a ended (stopped: superseded); Snapshot end | b preparing, env preparing; Prepare
+12 a again               rejected: task-held
+13 b prepared            b starting, env held; Start
+14 b started             b running
+15 b turn success        b running; Snapshot turn
+16 b exit 0              b ended (completed); Snapshot end | task completed",
+    );
+}
+
+#[test]
+fn who_gives_way_in_the_queue_or_has_ended_holds_nobody_up() {
+    check(
+        ONE,
+        "0 create c, 0 create a for t, 1 create b for t over a, 2 c stop, 3 c prepared",
+        "
+0 create c               c preparing, env preparing; Prepare
+0 create a for t         a queued | task implementing
+1 create b for t over a  a ended (stopped: superseded) | b queued | task implementing
+2 c stop                 c preparing, unwanted; CancelPrepare
+3 c prepared             c ended (stopped: stopped-by-person), env undoing; Undo | b preparing, env preparing; Prepare",
+    );
+    check(
+        TWO,
+        "0 create a for t, 1 a stop, 2 a prepared, 3 a undone, 4 create b for t over a",
+        "
+0 create a for t         a preparing, env preparing; Prepare | task implementing
+1 a stop                 a preparing, unwanted; CancelPrepare
+2 a prepared             a ended (stopped: stopped-by-person), env undoing; Undo | task ingested
+3 a undone               a ended (stopped: stopped-by-person), env none
+4 create b for t over a  b preparing, env preparing; Prepare | task implementing",
+    );
+    check(
+        ONE,
+        "0 create b over a",
+        "
+0 create b over a  rejected: run-unknown",
+    );
+}
+
+#[test]
+fn whoever_takes_up_a_task_after_one_that_gave_way_waits_for_its_end_too() {
+    check(
+        TWO,
+        "0 create a for t, 1 a prepared, 2 a started, 9 create b for t over a, 10 b stop, 11 create c for t, 12 a exit 143 forced",
+        "
+0 create a for t         a preparing, env preparing; Prepare | task implementing
+1 a prepared             a starting, env held; Start
+2 a started              a running
+9 create b for t over a  a stopping (Superseded); Stop | b queued | task implementing
+10 b stop                b ended (stopped: stopped-by-person) | task ingested
+11 create c for t        c queued | task implementing
+12 a exit 143 forced     a ended (stopped: superseded); Snapshot end | c preparing, env preparing; Prepare",
+    );
+}
+
+// disk
+
+#[test]
+fn below_the_floor_nothing_new_starts_and_what_holds_an_env_goes_on() {
+    check(
+        TWO,
+        "0 create a, 1 a prepared, 2 a started, 3 a ask, 4 disk 999, 5 create b, 6 a give q, 9 a exit 7, 10 a again, 11 disk unknown, 12 disk 998, 13 disk 1000",
+        "
+0 create a       a preparing, env preparing; Prepare
+1 a prepared     a starting, env held; Start
+2 a started      a running
+3 a ask          a waiting (answer)
+4 disk 999
+5 create b       b queued
+6 a give q       a running; Deliver q
+9 a exit 7       a ended (failed: agent-exit); Snapshot end
+10 a again       a starting, attempt 2; Start
+11 disk unknown
+12 disk 998
+13 disk 1000     b preparing, env preparing; Prepare",
+    );
+}
+
+#[test]
+fn free_disk_that_could_not_be_measured_is_no_reason() {
+    check(
+        ONE,
+        "0 disk unknown, 1 create a",
+        "
+0 disk unknown
+1 create a      a preparing, env preparing; Prepare",
+    );
+}
+
+// collecting
+
+#[test]
+fn what_has_had_its_time_goes_by_one_wish() {
+    check(
+        TWO,
+        "0 create a, 1 a prepared, 2 a started, 3 a turn success, 4 a snapped 0, 9 a exit 0, 10 a snapped 1, 28 clean 1, 29 clean 1, 30 clean 1, 31 a op 1 closed 2, 41 clean 2, 42 a purged 2, 55 clean 3, 56 a op 3 forgotten 0, 80 clean 4, 81 a op 4 forgotten 1 2, 100 clean 5, 101 a logs-dropped, 200 clean 6",
+        "
+0 create a               a preparing, env preparing; Prepare
+1 a prepared             a starting, env held; Start
+2 a started              a running
+3 a turn success         a running; Snapshot turn
+4 a snapped 0
+9 a exit 0               a ended (completed); Snapshot end
+10 a snapped 1
+28 clean 1
+29 clean 1               a ended (completed), env closing; Close aged
+30 clean 1
+31 a op 1 closed 2       a ended (completed), env closed
+41 clean 2               a ended (completed); Purge
+42 a purged 2
+55 clean 3               a ended (completed); Forget
+56 a op 3 forgotten 0
+80 clean 4               a ended (completed); Forget
+81 a op 4 forgotten 1 2
+100 clean 5              a ended (completed); DropLogs
+101 a logs-dropped
+200 clean 6",
+    );
+}
+
+#[test]
+fn a_failing_settling_is_tried_again_by_the_collector() {
+    check(
+        TWO,
+        "0 create a, 1 a prepared, 2 a started, 9 a exit 7, 10 a snapped 0, 11 a close 1 force, 12 a op 1 closed unsettled, 13 a settled 1 failed, 14 clean 2, 15 a settled 1 failed, 16 clean 3, 17 a settled 1, 18 clean 4",
+        "
+0 create a                  a preparing, env preparing; Prepare
+1 a prepared                a starting, env held; Start
+2 a started                 a running
+9 a exit 7                  a ended (failed: agent-exit); Snapshot end
+10 a snapped 0
+11 a close 1 force          a ended (failed: agent-exit), env closing; Close!
+12 a op 1 closed unsettled  a ended (failed: agent-exit), env closed but unsettled; Settle
+13 a settled 1 failed
+14 clean 2                  a ended (failed: agent-exit); Settle
+15 a settled 1 failed
+16 clean 3                  a ended (failed: agent-exit); Settle
+17 a settled 1
+18 clean 4",
+    );
+}
+
+#[test]
+fn an_env_that_could_not_go_is_asked_after_only_an_hour_later() {
+    check(
+        TWO,
+        "0 create a, 1 a prepared, 2 a started, 3 a turn success, 9 a exit 0, 29 clean 1, 30 a op 1 refused, 31 clean 2, 3629 clean 3, 3630 clean 4, 3631 a op 4 failed, 3632 clean 5",
+        "
+0 create a          a preparing, env preparing; Prepare
+1 a prepared        a starting, env held; Start
+2 a started         a running
+3 a turn success    a running; Snapshot turn
+9 a exit 0          a ended (completed); Snapshot end
+29 clean 1          a ended (completed), env closing; Close aged
+30 a op 1 refused   a ended (completed), env held
+31 clean 2
+3629 clean 3
+3630 clean 4        a ended (completed), env closing; Close aged
+3631 a op 4 failed  a ended (completed), env held
+3632 clean 5",
+    );
+}
+
+#[test]
+fn one_wish_never_gives_an_env_back_and_forgets_a_snapshot_of_it_at_once() {
+    check(
+        TWO,
+        "0 create a, 1 a prepared, 2 a started, 3 a turn success, 4 a snapped 0, 9 a exit 0, 90 clean 1, 91 a op 1 refused, 92 clean 2, 93 a op 2 forgotten 0",
+        "
+0 create a             a preparing, env preparing; Prepare
+1 a prepared           a starting, env held; Start
+2 a started            a running
+3 a turn success       a running; Snapshot turn
+4 a snapped 0
+9 a exit 0             a ended (completed); Snapshot end
+90 clean 1             a ended (completed), env closing; Close aged
+91 a op 1 refused      a ended (completed), env held
+92 clean 2             a ended (completed); Forget
+93 a op 2 forgotten 0",
+    );
+}
+
+#[test]
+fn short_disk_asks_the_oldest_first_and_living_runs_never() {
+    check(
+        TWO,
+        "0 create a, 1 a prepared, 2 a started, 9 a exit 7, 10 create b, 11 b prepared, 12 b started, 19 b exit 7, 20 create c, 21 c prepared, 22 disk 1, 23 clean 1",
+        "
+0 create a     a preparing, env preparing; Prepare
+1 a prepared   a starting, env held; Start
+2 a started    a running
+9 a exit 7     a ended (failed: agent-exit); Snapshot end
+10 create b    b preparing, env preparing; Prepare
+11 b prepared  b starting, env held; Start
+12 b started   b running
+19 b exit 7    b ended (failed: agent-exit); Snapshot end
+20 create c    c preparing, env preparing; Prepare
+21 c prepared  c starting, env held; Start
+22 disk 1
+23 clean 1     a ended (failed: agent-exit), env closing; Close aged | b ended (failed: agent-exit), env closing; Close aged",
+    );
+}
+
+#[test]
+fn what_is_being_restored_is_left_alone_by_the_collector() {
+    check(
+        TWO,
+        "0 create a, 1 a prepared, 2 a started, 9 a exit 7, 10 a snapped 0, 11 a close 1 force, 12 a op 1 closed 1, 13 a undo 2 1, 300 clean 3, 301 a purge 1",
+        "
+0 create a          a preparing, env preparing; Prepare
+1 a prepared        a starting, env held; Start
+2 a started         a running
+9 a exit 7          a ended (failed: agent-exit); Snapshot end
+10 a snapped 0
+11 a close 1 force  a ended (failed: agent-exit), env closing; Close!
+12 a op 1 closed 1  a ended (failed: agent-exit), env closed
+13 a undo 2 1       a ended (failed: agent-exit), env coming back; Restore
+300 clean 3
+301 a purge 1       rejected: misplaced",
+    );
+}
+
+// coming back
+
+#[test]
+fn a_run_whose_name_was_given_away_comes_back_under_another() {
+    check(
+        TWO,
+        "0 create a, 1 a prepared, 2 a started, 9 a exit 7, 10 a close 1 force, 11 a op 1 closed 1, 12 create b called a, 13 a undo 2 1, 14 a op 2 restored 1",
+        "
+0 create a            a preparing, env preparing; Prepare
+1 a prepared          a starting, env held; Start
+2 a started           a running
+9 a exit 7            a ended (failed: agent-exit); Snapshot end
+10 a close 1 force    a ended (failed: agent-exit), env closing; Close!
+11 a op 1 closed 1    a ended (failed: agent-exit), env closed
+12 create b called a  a preparing, env preparing; Prepare
+13 a undo 2 1         avocet ended (failed: agent-exit), called avocet, env coming back; Restore
+14 a op 2 restored 1  avocet ended (failed: agent-exit), env held",
+    );
+    check(
+        TWO,
+        "0 create a, 1 a prepared, 2 a started, 9 a exit 7, 10 a close 1 force, 11 a op 1 closed 1, 13 a undo 2 1, 14 create b called a",
+        "
+0 create a            a preparing, env preparing; Prepare
+1 a prepared          a starting, env held; Start
+2 a started           a running
+9 a exit 7            a ended (failed: agent-exit); Snapshot end
+10 a close 1 force    a ended (failed: agent-exit), env closing; Close!
+11 a op 1 closed 1    a ended (failed: agent-exit), env closed
+13 a undo 2 1         a ended (failed: agent-exit), env coming back; Restore
+14 create b called a  rejected: name-taken",
+    );
+}
+
+#[test]
+fn a_project_stays_while_an_env_of_it_comes_back() {
+    let remove = || Input::RemoveProject { name: "web".to_owned() };
+    let closed = "0 create a in web, 1 a prepared, 2 a started, 9 a exit 7, 10 a close 1 force, 11 a op 1 closed 1";
+    let mut fleet = after(ONE, &format!("{closed}, 12 a undo 2 1"));
+    assert_eq!(fleet.decide(remove(), Timestamp(0)).unwrap_err().slug, "project-held");
+}
+
+#[test]
+fn who_is_held_back_by_disk_or_by_whom_it_replaces_is_told_so() {
+    let fleet = after(TWO, "0 disk 999, 1 create a");
+    let why = fleet.held_back(run(&fleet, "a"), seconds("2")).unwrap();
+    assert_eq!(why, "limits.disk_free: 999 bytes are free, 1000 must be");
+    let fleet = after(TWO, "0 create a, 1 a prepared, 2 a started, 3 create b over a");
+    let why = fleet.held_back(run(&fleet, "b"), seconds("4")).unwrap();
+    assert_eq!(why, format!("it takes the place of {}, which has not ended yet", id("a")));
+    assert_eq!(
+        fleet.next_wake(),
+        Some(seconds("15")),
+        "the stop has a deadline, the wait has none"
+    );
+}
+
 // finding
 
 /// Three runs, of which two have ids that begin alike.
@@ -705,7 +1067,7 @@ fn alike() -> Fleet {
         ("jet", [18; 10]),
     ] {
         let brief = Brief { id: RunId::new(bytes), name: name.to_owned(), ..brief(name) };
-        fleet.decide(Input::Create(Box::new(brief)), Timestamp(0)).unwrap();
+        fleet.decide(create(brief), Timestamp(0)).unwrap();
     }
     fleet
 }

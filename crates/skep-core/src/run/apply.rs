@@ -3,9 +3,12 @@
 //! Owns: the becoming, live and in replay alike. An event that was never decided in a state does not fit it.
 //! Never: decides, or forgets what is held.
 
-use super::{EnvState, Event, Given, Misfit, OpResult, Requeue, Run, State, Verdict};
+use super::{
+    Env, EnvState, Event, Given, How, Misfit, OpResult, REMEMBERED, Requeue, Run, State, Undo,
+    Undoable, Verdict, WaitingFor,
+};
 use crate::{
-    id::OpId,
+    id::{OpId, SnapshotId},
     said::{ErrorClass, TurnResult, Usage},
     time::Timestamp,
 };
@@ -26,12 +29,13 @@ impl Run {
                     }
                     (State::Queued { .. }, EnvState::None) => {
                         self.env = EnvState::Preparing;
-                        State::Preparing { unwanted: false }
+                        State::Preparing { unwanted: None }
                     }
                     _ => return Err(misfit()),
                 };
                 self.verdict = Verdict::default();
                 self.begun = None;
+                self.pausing = false;
                 self.given.clear();
                 self.enter(next, at);
             }
@@ -39,7 +43,7 @@ impl Run {
                 let State::Preparing { unwanted } = self.state else { return Err(misfit()) };
                 self.env = EnvState::Held(env.clone());
                 self.faults = 0;
-                if !unwanted {
+                if unwanted.is_none() {
                     self.enter(State::Starting { gatekeeper: None }, at);
                 }
             }
@@ -97,7 +101,13 @@ impl Run {
                 if !text.is_empty() {
                     self.last = Some((text.clone(), at));
                 }
+                // A question in the middle of a turn does not end the turn that is the last before a pause.
+                self.pausing &= *on != WaitingFor::Paused;
                 self.enter(State::Waiting { gatekeeper: self.gatekeeper(), pid, on: *on }, at);
+            }
+            Event::PauseAsked {} => {
+                let State::Running { .. } = self.state else { return Err(misfit()) };
+                self.pausing = true;
             }
             Event::Given { id, text } => {
                 let State::Waiting { .. } = self.state else { return Err(misfit()) };
@@ -122,12 +132,20 @@ impl Run {
                 let started = self.begun.unwrap_or(at);
                 self.enter(State::Running { gatekeeper: self.gatekeeper(), pid, started }, at);
             }
+            Event::Shown { session, pane } => {
+                if self.pid().is_none() {
+                    return Err(misfit());
+                }
+                self.window = Some((session.clone(), pane.clone()));
+            }
             Event::Stalled { .. } => {
                 let State::Running { pid, .. } = self.state else { return Err(misfit()) };
                 self.enter(State::Stalled { gatekeeper: self.gatekeeper(), pid }, at);
             }
             Event::StopAsked { force, because } => match self.state {
-                State::Preparing { .. } => self.state = State::Preparing { unwanted: true },
+                State::Preparing { .. } => {
+                    self.state = State::Preparing { unwanted: Some(*because) };
+                }
                 State::Stopping { gatekeeper, gone, .. } => {
                     self.enter(
                         State::Stopping { gatekeeper, force: *force, because: *because, gone },
@@ -185,18 +203,26 @@ impl Run {
                     self.env = EnvState::None;
                 }
                 self.unknown = None;
+                self.window = None;
                 let (outcome, reason, exit) = (*outcome, *reason, exit.clone());
                 self.enter(State::Ended { outcome, reason, exit, text: text.clone() }, at);
             }
-            Event::Requeued { attempt, not_before, why, text } => {
+            Event::Requeued { attempt, not_before, why, text, goes_on, message } => {
                 match why {
                     Requeue::Fault if matches!(self.state, State::Preparing { .. }) => {
                         self.faults += 1;
                     }
                     Requeue::Death if self.is_at_work() => self.deaths.push(at),
-                    Requeue::Wish if self.is_ended() && !self.closed && !self.is_closing() => {
+                    Requeue::Wish
+                        if self.is_ended()
+                            && !self.closed
+                            && !self.is_closing()
+                            && !self.is_restoring() =>
+                    {
                         self.faults = 0;
                         self.deaths.clear();
+                        self.then_close = None;
+                        self.logs_dropped = false;
                     }
                     Requeue::Fault | Requeue::Death | Requeue::Wish => return Err(misfit()),
                 }
@@ -210,6 +236,9 @@ impl Run {
                     self.usage_before = self.usage;
                 }
                 self.attempt = *attempt;
+                self.window = None;
+                self.goes_on = *goes_on;
+                self.message.clone_from(message);
                 self.unknown = None;
                 self.enter(State::Queued { not_before: *not_before }, at);
             }
@@ -219,7 +248,8 @@ impl Run {
                 | EnvState::Preparing
                 | EnvState::Held(_)
                 | EnvState::Closing { .. }
-                | EnvState::Closed(_) => return Err(misfit()),
+                | EnvState::Closed(_)
+                | EnvState::Restoring { .. } => return Err(misfit()),
             },
             Event::Undone { text } => {
                 if let Some(text) = text {
@@ -230,26 +260,73 @@ impl Run {
                 // What could not be taken back stays held: it may be somebody's work.
                 if was_held && text.is_none() {
                     self.env = EnvState::None;
+                } else if was_held {
+                    self.closed = false;
                 }
             }
             Event::Closing { .. } | Event::Landing { .. } if !self.is_ended() => {
                 return Err(misfit());
             }
-            Event::Closing { op, keep_branch } => {
-                self.env = match std::mem::replace(&mut self.env, EnvState::None) {
-                    EnvState::Held(env) => {
-                        EnvState::Closing { env, op: op.clone(), keep_branch: *keep_branch }
-                    }
+            Event::CloseAsked { op, how } => {
+                if self.is_ended() {
+                    return Err(misfit());
+                }
+                self.then_close = Some((op.clone(), *how));
+            }
+            Event::Closing { op, how, snapshot } => {
+                self.then_close = None;
+                let EnvState::Held(env) = std::mem::replace(&mut self.env, EnvState::None) else {
+                    return Err(misfit());
+                };
+                let snapshot = snapshot.clone().unwrap_or_else(|| self.next_snapshot());
+                self.snaps += 1;
+                self.env = EnvState::Closing { env, op: op.clone(), how: *how, snapshot };
+            }
+            Event::Restoring { op, undoes, .. } => {
+                if !self.is_ended() || self.undoing {
+                    return Err(misfit());
+                }
+                let (env, was_closed) = match std::mem::replace(&mut self.env, EnvState::None) {
+                    EnvState::Held(env) => (env, false),
+                    EnvState::Closed(env) => (env, true),
                     EnvState::None
                     | EnvState::Preparing
                     | EnvState::Closing { .. }
-                    | EnvState::Closed(_) => {
-                        return Err(misfit());
-                    }
+                    | EnvState::Restoring { .. } => return Err(misfit()),
                 };
+                self.snaps += 1;
+                let (op, undoes) = (op.clone(), undoes.clone());
+                self.env = EnvState::Restoring { env, was_closed, op, undoes };
             }
-            Event::Landing { .. } | Event::Done {} => {}
-            Event::OpDone { op, result } => self.close_or_land(op, result),
+            Event::Snapping { .. } => {
+                if !matches!(self.env, EnvState::Held(_)) || self.undoing {
+                    return Err(misfit());
+                }
+                self.snaps += 1;
+            }
+            Event::Snapped { snapshot } => {
+                self.snapshots.insert(snapshot.id.clone(), snapshot.as_ref().clone());
+            }
+            Event::Settled { snapshot } => {
+                self.settling = self.settling.take().filter(|id| *id != snapshot.id);
+                self.snapshots.insert(snapshot.id.clone(), snapshot.as_ref().clone());
+            }
+            Event::SnapFailed { text, .. } => self.last = Some((text.clone(), at)),
+            Event::Purged { snapshot } => {
+                if let Some(kept) = self.snapshots.get_mut(snapshot) {
+                    kept.trash = None;
+                }
+            }
+            Event::LogsDropped {} => self.logs_dropped = true,
+            Event::Renamed { name } => {
+                let EnvState::Restoring { .. } = self.env else { return Err(misfit()) };
+                self.brief.name.clone_from(name);
+            }
+            Event::Landing { .. }
+            | Event::Forgetting { .. }
+            | Event::Reverting { .. }
+            | Event::Done {} => {}
+            Event::OpDone { op, result } => self.op_done_at(op, result, at),
             Event::GitSeen { facts } => {
                 if self.has_new_commit(facts) {
                     self.deaths.clear();
@@ -260,25 +337,138 @@ impl Run {
         Ok(())
     }
 
-    fn close_or_land(&mut self, op: &OpId, result: &OpResult) {
-        self.op = Some((op.clone(), result.clone()));
-        if let OpResult::Landed { target, new, .. } = result {
-            self.landed = Some((target.clone(), new.clone()));
+    /// What a wish came to: of the env, of the snapshots, and of what can be undone.
+    fn op_done_at(&mut self, op: &OpId, result: &OpResult, at: Timestamp) {
+        self.ops.push((op.clone(), result.clone()));
+        if self.ops.len() > REMEMBERED {
+            self.ops.remove(0);
+        }
+        self.then_close = self.then_close.take().filter(|(asked, _)| asked != op);
+        match result {
+            OpResult::Landed { target, old, new, .. } => {
+                self.landed = Some((target.clone(), new.clone()));
+                if old != new {
+                    let (target, old, new) = (target.clone(), old.clone(), new.clone());
+                    self.can_undo(op, at, Undo::Land { target, old, new });
+                }
+            }
+            OpResult::Snapped { snapshot } => {
+                self.snapshots.insert(snapshot.id.clone(), snapshot.as_ref().clone());
+            }
+            OpResult::Forgotten { snapshots } => {
+                for id in snapshots {
+                    self.snapshots.remove(id);
+                }
+            }
+            OpResult::Reverted { of, .. } => {
+                self.landed = None;
+                self.undone(of);
+            }
+            OpResult::Closed { .. }
+            | OpResult::Restored { .. }
+            | OpResult::Refused { .. }
+            | OpResult::Failed { .. } => {}
         }
         match std::mem::replace(&mut self.env, EnvState::None) {
-            EnvState::Closing { env, op: closing, .. } if closing == *op => {
-                self.closed = matches!(result, OpResult::Closed { .. });
-                self.env = if self.closed { EnvState::Closed(env) } else { EnvState::Held(env) };
+            EnvState::Closing { env, op: closing, how, snapshot } if closing == *op => {
+                self.closed_or_held(env, op, how, snapshot, result, at);
+            }
+            EnvState::Restoring { env, was_closed, op: restoring, undoes } if restoring == *op => {
+                self.restored_or_not(env, was_closed, op, undoes.as_ref(), result, at);
             }
             EnvState::None => {
                 self.closed |= self.is_ended() && matches!(result, OpResult::Closed { .. });
             }
+            // Nothing ever ran in it, and it is on its way out without this wish.
+            EnvState::Held(env) if self.undoing => {
+                self.closed |= self.is_ended() && matches!(result, OpResult::Closed { .. });
+                self.env = EnvState::Held(env);
+            }
             other @ (EnvState::Preparing
             | EnvState::Held(_)
             | EnvState::Closing { .. }
-            | EnvState::Closed(_)) => {
-                self.env = other;
+            | EnvState::Closed(_)
+            | EnvState::Restoring { .. }) => self.env = other,
+        }
+    }
+
+    fn closed_or_held(
+        &mut self,
+        env: Env,
+        op: &OpId,
+        how: How,
+        reserved: SnapshotId,
+        result: &OpResult,
+        at: Timestamp,
+    ) {
+        let OpResult::Closed { snapshot, unsettled, .. } = result else {
+            if how == How::Aged {
+                self.kept = Some(at);
             }
+            self.env = EnvState::Held(env);
+            return;
+        };
+        self.closed = true;
+        self.env = EnvState::Closed(env);
+        if let Some(taken) = snapshot {
+            self.snapshots.insert(taken.id.clone(), taken.as_ref().clone());
+        }
+        if *unsettled {
+            self.settling = Some(reserved.clone());
+        }
+        let id = snapshot.as_ref().map(|taken| taken.id.clone());
+        if let Some(snapshot) = id.or_else(|| unsettled.then_some(reserved)) {
+            self.can_undo(op, at, Undo::Close { snapshot });
+        }
+    }
+
+    fn restored_or_not(
+        &mut self,
+        env: Env,
+        was_closed: bool,
+        op: &OpId,
+        undoes: Option<&OpId>,
+        result: &OpResult,
+        at: Timestamp,
+    ) {
+        let OpResult::Restored { snapshot, env: made, before, .. } = result else {
+            self.env = if was_closed { EnvState::Closed(env) } else { EnvState::Held(env) };
+            return;
+        };
+        self.env = EnvState::Held(made.as_ref().clone());
+        self.closed = false;
+        self.kept = None;
+        self.settling = self.settling.take().filter(|id| id != snapshot);
+        // What lay in the trash stands in its place again.
+        if was_closed && let Some(kept) = self.snapshots.get_mut(snapshot) {
+            kept.trash = None;
+        }
+        if let Some(before) = before {
+            self.snapshots.insert(before.id.clone(), before.as_ref().clone());
+            let what = Undo::Restore { before: before.id.clone() };
+            let redo = undoes.is_some();
+            self.undoable.push(Undoable { op: op.clone(), at, what, undone: false, redo });
+        }
+        if let Some(of) = undoes {
+            self.undone(of);
+        }
+        if was_closed {
+            // Its env stands again, whoever asked for that.
+            for done in
+                self.undoable.iter_mut().filter(|done| matches!(done.what, Undo::Close { .. }))
+            {
+                done.undone = true;
+            }
+        }
+    }
+
+    fn can_undo(&mut self, op: &OpId, at: Timestamp, what: Undo) {
+        self.undoable.push(Undoable { op: op.clone(), at, what, undone: false, redo: false });
+    }
+
+    fn undone(&mut self, of: &OpId) {
+        for done in self.undoable.iter_mut().filter(|done| done.op == *of) {
+            done.undone = true;
         }
     }
 

@@ -42,6 +42,7 @@ pub enum Reason {
     SetUp,
     Start,
     StoppedByPerson,
+    Superseded,
     SupervisorLost,
     HostRestart,
     Breaker,
@@ -77,6 +78,7 @@ impl Reason {
             Reason::SetUp => "set-up",
             Reason::Start => "start",
             Reason::StoppedByPerson => "stopped-by-person",
+            Reason::Superseded => "superseded",
             Reason::SupervisorLost => "supervisor-lost",
             Reason::HostRestart => "host-restart",
             Reason::Breaker => "breaker",
@@ -103,8 +105,8 @@ pub struct Ending<'a> {
 ///
 /// Order: a person's word, the end by force, an error, the exit, the turn, what git saw.
 pub fn judge(end: &Ending<'_>) -> (Outcome, Option<Reason>) {
-    if end.stopping == Some(Because::Person) {
-        return (Outcome::Stopped, Some(Reason::StoppedByPerson));
+    if let Some(because @ (Because::Person | Because::Superseded)) = end.stopping {
+        return of_force(Some(because));
     }
     if end.exit.error.is_some() {
         return (Outcome::Failed, Some(Reason::Start));
@@ -123,6 +125,8 @@ pub fn judge(end: &Ending<'_>) -> (Outcome, Option<Reason>) {
 fn of_force(stopping: Option<Because>) -> (Outcome, Option<Reason>) {
     match stopping {
         Some(Because::Person) => (Outcome::Stopped, Some(Reason::StoppedByPerson)),
+        Some(Because::Superseded) => (Outcome::Stopped, Some(Reason::Superseded)),
+        Some(Because::Paused) => (Outcome::Interrupted, Some(Reason::StoppedByPerson)),
         Some(Because::Stalled) => (Outcome::Failed, Some(Reason::Stalled)),
         Some(Because::NeverStarted) => (Outcome::Failed, Some(Reason::Start)),
         Some(Because::HostRestart) => (Outcome::Interrupted, Some(Reason::HostRestart)),

@@ -3,17 +3,19 @@
 //! Owns: the decisions. Never: changes anything; `apply` makes of a run what was decided here.
 
 use super::{
-    Because, Effect, Env, EnvState, Event, Fault, Given, Input, OpResult, Outcome, Reason,
-    Rejected, Requeue, Run, State, Step, WaitingFor,
+    Because, Effect, Env, EnvState, Event, Fault, Given, Input, Outcome, Reason, Rejected, Requeue,
+    Run, State, Step, Surface, WaitingFor,
     outcome::{Ending, judge},
 };
 use crate::{
     facts::{Exit, GitFacts},
-    id::OpId,
     said::{ErrorClass, Said},
+    snapshot::Why,
     text,
     time::Timestamp,
 };
+
+mod wishes;
 
 /// The longest text that an event keeps of an agent's words. Characters.
 const WORDS: usize = 2_000;
@@ -24,6 +26,45 @@ impl Run {
     /// Errors: [`Rejected`] when the input does not fit the state. A stop always fits, and so does the report of an
     /// effect that came too late to matter: its effect is done all the same.
     pub fn step(&self, input: Input, now: Timestamp) -> Result<Step, Rejected> {
+        self.decide(input, now).map(|step| self.follow(step))
+    }
+
+    /// Adds what always follows: at a turn's or an attempt's end a snapshot, after the end the close that waited for it.
+    fn follow(&self, mut step: Step) -> Step {
+        let has = |what: fn(&Event) -> bool| step.events.iter().any(what);
+        let ended = has(|event| matches!(event, Event::Ended { .. }));
+        let over =
+            ended || has(|event| matches!(event, Event::Requeued { why: Requeue::Death, .. }));
+        let turned = has(|event| matches!(event, Event::TurnEnded { .. }));
+        let undoing = has(|event| matches!(event, Event::Undoing {}));
+        let asked = step.events.iter().find_map(|event| {
+            let Event::CloseAsked { op, how } = event else { return None };
+            Some((op.clone(), *how))
+        });
+        let (run, held) = (self.id().clone(), matches!(self.env, EnvState::Held(_)) && !undoing);
+        if let Some((op, how)) = asked.or_else(|| self.then_close.clone())
+            && ended
+        {
+            if held {
+                let snapshot = self.next_snapshot();
+                step.events.push(Event::Closing {
+                    op: op.clone(),
+                    how,
+                    snapshot: Some(snapshot.clone()),
+                });
+                step.effects.push(Effect::Close { run, op, how, snapshot: Some(snapshot) });
+            } else {
+                step.events.push(Event::OpDone { op, result: Self::nothing_left() });
+            }
+        } else if (over || turned) && held && self.begun.is_some() && self.is_kept() {
+            let (id, why) = (self.next_snapshot(), if over { Why::End } else { Why::Turn });
+            step.events.push(Event::Snapping { id: id.clone(), why });
+            step.effects.push(Effect::Snapshot { run, id, why, op: None });
+        }
+        step
+    }
+
+    fn decide(&self, input: Input, now: Timestamp) -> Result<Step, Rejected> {
         if let Some(attempt) = input.attempt()
             && attempt != self.attempt
         {
@@ -37,12 +78,21 @@ impl Run {
         }
         match input {
             Input::Admit => self.admit(now),
-            Input::Stop { force } => Ok(self.stop(force)),
-            Input::Again => self.again(),
-            Input::Pause => self.pause(),
+            Input::Stop { force } => Ok(self.stop(force, Because::Person)),
+            Input::Supersede => Ok(self.stop(false, Because::Superseded)),
+            Input::Again { goes_on, message } => self.again(goes_on, message),
+            Input::Pause { now } => self.pause(now),
             Input::Give { id, text } => self.give(id, &text),
-            Input::Close { op, keep_branch } => self.close(op, keep_branch),
+            Input::Close { op, how } => self.close(op, how),
+            Input::Abandon { op } => self.abandon(op),
             Input::Land { op } => self.land(op),
+            Input::Snap { op } => self.snap(op),
+            Input::Forget { op, snapshots } => self.forget(op, snapshots),
+            Input::Restore { op, snapshot } => self.restore(op, snapshot, None),
+            Input::Undo { op, of } => self.undo(op, of),
+            Input::Purge { snapshot } => self.purge(snapshot),
+            Input::DropLogs => self.drop_logs(),
+            Input::Settle => self.settle(),
             Input::Prepared(env) => self.prepared(env),
             Input::PrepareFailed { fault, slug, text } => {
                 self.prepare_failed(fault, &slug, &text, now)
@@ -53,6 +103,7 @@ impl Run {
             Input::Said { said, .. } => self.said(said),
             Input::Silent { quiet_ms, tool, .. } => self.silent(quiet_ms, tool),
             Input::Heard { .. } => self.heard(),
+            Input::Shown { session, pane, .. } => self.shown(session, pane),
             Input::Exited { exit, .. } => self.exited(exit, now),
             Input::Gone { host_restarted, .. } => self.gone(host_restarted),
             Input::Swept { unknown, .. } => Ok(self.swept(unknown, now)),
@@ -60,7 +111,11 @@ impl Run {
                 [Event::Undone { text: text.map(|text| text::words(&text, WORDS)) }],
                 [],
             )),
-            Input::OpDone { op, result } => Ok(Step::of([Event::OpDone { op, result }], [])),
+            Input::OpDone { op, result } => Ok(self.op_done(op, result)),
+            Input::Snapped { id, taken } => Ok(Self::snapped(id, taken)),
+            Input::Settled { id, taken } => Ok(self.settled(id, taken)),
+            Input::Purged { snapshot } => Ok(Step::of([Event::Purged { snapshot }], [])),
+            Input::LogsDropped => Ok(Step::of([Event::LogsDropped {}], [])),
             Input::GitSeen(facts) => {
                 let new = self.git.as_ref() != Some(&facts);
                 Ok(if new { Step::of([Event::GitSeen { facts }], []) } else { Step::default() })
@@ -79,9 +134,10 @@ impl Run {
                 let next = match env {
                     EnvState::Held(_) => Effect::Start { run, attempt },
                     EnvState::None => Effect::Prepare { run, attempt },
-                    EnvState::Preparing | EnvState::Closing { .. } | EnvState::Closed(_) => {
-                        return Err(self.misplaced("admit"));
-                    }
+                    EnvState::Preparing
+                    | EnvState::Closing { .. }
+                    | EnvState::Closed(_)
+                    | EnvState::Restoring { .. } => return Err(self.misplaced("admit")),
                 };
                 Ok(Step::of([Event::Admitted {}], [next]))
             }
@@ -101,12 +157,12 @@ impl Run {
         }
     }
 
-    fn stop(&self, force: bool) -> Step {
+    fn stop(&self, force: bool, why: Because) -> Step {
         let (run, attempt) = (self.id().clone(), self.attempt);
-        let ask = |force| Event::StopAsked { force, because: Because::Person };
+        let ask = |force| Event::StopAsked { force, because: why };
         match &self.state {
-            State::Queued { .. } => Step::of([self.stopped()], []),
-            State::Preparing { unwanted: false } => {
+            State::Queued { .. } => Step::of([self.stopped(why)], []),
+            State::Preparing { unwanted: None } => {
                 Step::of([ask(force)], [Effect::CancelPrepare { run, attempt }])
             }
             State::Starting { .. }
@@ -114,6 +170,12 @@ impl Run {
             | State::Waiting { .. }
             | State::Stalled { .. } => {
                 Step::of([ask(force)], [Effect::Stop { run, attempt, force }])
+            }
+            // Who is being stopped by somebody makes room already.
+            State::Stopping { because: Because::Person | Because::Superseded, .. }
+                if why == Because::Superseded =>
+            {
+                Step::default()
             }
             State::Stopping { force, gone: false, because, .. }
                 if !force || *because != Because::Person =>
@@ -125,38 +187,16 @@ impl Run {
                 Step::of([ask(true)], [])
             }
             // Wishes repeat: the third stop, or one after the end, is harmless.
-            State::Preparing { unwanted: true } | State::Stopping { .. } | State::Ended { .. } => {
-                Step::default()
-            }
+            State::Preparing { unwanted: Some(_) }
+            | State::Stopping { .. }
+            | State::Ended { .. } => Step::default(),
         }
     }
 
-    fn stopped(&self) -> Event {
-        ended(Outcome::Stopped, Some(Reason::StoppedByPerson), None, String::new())
-    }
-
-    fn again(&self) -> Result<Step, Rejected> {
-        let id = self.id();
-        if !self.is_ended() {
-            return Err(self.still_living("start it again"));
-        }
-        if self.is_closing() {
-            return Err(self.closing());
-        }
-        if self.closed {
-            return Err(Rejected {
-                slug: "run-closed",
-                text: format!("{id} is closed; its env is gone"),
-                hints: vec![format!("skep show {id}")],
-            });
-        }
-        let (attempt, text) = (self.attempt + 1, String::new());
-        Ok(Step::of([Event::Requeued { attempt, not_before: None, why: Requeue::Wish, text }], []))
-    }
-
-    fn pause(&self) -> Result<Step, Rejected> {
-        let State::Running { .. } = self.state else { return Err(self.misplaced("pause")) };
-        Ok(Step::of([Event::Waits { on: WaitingFor::Paused, text: String::new() }], []))
+    fn stopped(&self, why: Because) -> Event {
+        let reason =
+            if why == Because::Superseded { Reason::Superseded } else { Reason::StoppedByPerson };
+        ended(Outcome::Stopped, Some(reason), None, String::new())
     }
 
     fn give(&self, id: String, words: &str) -> Result<Step, Rejected> {
@@ -164,64 +204,13 @@ impl Run {
         Ok(Step::of([Event::Given { id, text: words.to_owned() }], []))
     }
 
-    fn close(&self, op: OpId, keep_branch: bool) -> Result<Step, Rejected> {
-        if !self.is_ended() {
-            return Err(self.still_living("close it"));
-        }
-        let run = self.id().clone();
-        match &self.env {
-            EnvState::Held(_) => Ok(Step::of(
-                [Event::Closing { op: op.clone(), keep_branch }],
-                [Effect::Close { run, op, keep_branch }],
-            )),
-            EnvState::None | EnvState::Preparing | EnvState::Closed(_) => {
-                let result = OpResult::Closed {
-                    kept_branch: self.env().and_then(|env| env.branch.clone()),
-                    trash: None,
-                    text: "nothing was left to close".to_owned(),
-                };
-                Ok(Step::of([Event::OpDone { op, result }], []))
-            }
-            EnvState::Closing { .. } => Err(self.closing()),
-        }
-    }
-
-    fn land(&self, op: OpId) -> Result<Step, Rejected> {
-        let run = self.id().clone();
-        if !self.is_ended() {
-            return Err(self.still_living("land it"));
-        }
-        if let (Some((target, _)), EnvState::Closed(_)) = (&self.landed, &self.env) {
-            return Err(Rejected {
-                slug: "already-landed",
-                text: format!("{run} landed on {target} already"),
-                hints: vec![format!("skep show {run}")],
-            });
-        }
-        match &self.env {
-            EnvState::Closing { .. } => Err(self.closing()),
-            EnvState::Held(env) | EnvState::Closed(env)
-                if env.branch.is_some() && !self.undoing =>
-            {
-                Ok(Step::of([Event::Landing { op: op.clone() }], [Effect::Land { run, op }]))
-            }
-            EnvState::None | EnvState::Preparing | EnvState::Held(_) | EnvState::Closed(_) => {
-                Err(Rejected {
-                    slug: "nothing-to-land",
-                    text: format!("{run} has no branch of its own"),
-                    hints: vec![format!("skep show {run}")],
-                })
-            }
-        }
-    }
-
     fn prepared(&self, env: Env) -> Result<Step, Rejected> {
         let State::Preparing { unwanted } = self.state else {
             return Err(self.misplaced("prepared"));
         };
         let (run, attempt) = (self.id().clone(), self.attempt);
-        Ok(if unwanted {
-            let events = [Event::Prepared { env }, self.stopped(), Event::Undoing {}];
+        Ok(if let Some(because) = unwanted {
+            let events = [Event::Prepared { env }, self.stopped(because), Event::Undoing {}];
             Step::of(events, [Effect::Undo { run, attempt }])
         } else {
             Step::of([Event::Prepared { env }], [Effect::Start { run, attempt }])
@@ -239,14 +228,16 @@ impl Run {
             return Err(self.misplaced("prepare-failed"));
         };
         let undo = Effect::Undo { run: self.id().clone(), attempt: self.attempt };
-        let event = if unwanted {
-            self.stopped()
+        let event = if let Some(because) = unwanted {
+            self.stopped(because)
         } else if fault == Fault::Environment && self.faults < self.brief.policy.tries {
             Event::Requeued {
                 attempt: self.attempt,
                 not_before: Some(now.plus(self.back_off(self.faults))),
                 why: Requeue::Fault,
                 text: text::words(words, WORDS),
+                goes_on: self.goes_on,
+                message: self.message.clone(),
             }
         } else {
             let reason = if slug.starts_with("set-up") { Reason::SetUp } else { Reason::Prepare };
@@ -275,9 +266,11 @@ impl Run {
         // A gatekeeper that was heard of tells its own end: then this is the echo of a start that was asked for twice.
         let heard_of = self.gatekeeper().is_some() || self.begun.is_some();
         let event = match self.state {
-            State::Stopping { gone: false, because: Because::Person, .. } if !heard_of => {
-                self.stopped()
-            }
+            State::Stopping {
+                gone: false,
+                because: because @ (Because::Person | Because::Superseded),
+                ..
+            } if !heard_of => self.stopped(because),
             State::Starting { .. } | State::Stopping { gone: false, .. } if !heard_of => {
                 ended(Outcome::Failed, Some(Reason::Start), None, text::words(words, WORDS))
             }
@@ -305,7 +298,14 @@ impl Run {
 
     fn started(&self, pid: u32, gatekeeper: u32) -> Result<Step, Rejected> {
         match self.state {
-            State::Starting { .. } => Ok(Step::of([Event::Started { pid, gatekeeper }], [])),
+            State::Starting { .. } => {
+                let mut step = Step::of([Event::Started { pid, gatekeeper }], []);
+                if self.brief.surface == Surface::Terminal {
+                    let (run, attempt) = (self.id().clone(), self.attempt);
+                    step.effects.push(Effect::Show { run, attempt });
+                }
+                Ok(step)
+            }
             // A stop overtook the start; the gatekeeper has it or gets it now.
             State::Stopping { force, .. } => Ok(Step::of(
                 [Event::Began { gatekeeper }],
@@ -346,7 +346,10 @@ impl Run {
         };
         // Whoever speaks is not silent.
         let goes = matches!(self.state, State::Stalled { .. }).then_some(Event::Goes {});
-        Ok(Step { events: goes.into_iter().chain(event).collect(), effects: Vec::new() })
+        let turned = matches!(event, Some(Event::TurnEnded { .. }));
+        let paused = self.rests().filter(|_| turned && self.pid().is_some());
+        let events = goes.into_iter().chain(event).chain(paused).collect();
+        Ok(Step { events, effects: Vec::new() })
     }
 
     fn asks(&self, on: WaitingFor, words: &str) -> Option<Event> {
@@ -355,6 +358,10 @@ impl Run {
 
     fn silent(&self, quiet_ms: u64, tool: bool) -> Result<Step, Rejected> {
         match self.state {
+            // On its own screen an agent is silent because it waits for a person.
+            State::Running { .. } if self.brief.surface == Surface::Terminal => {
+                Ok(Step::of([Event::Waits { on: WaitingFor::Input, text: String::new() }], []))
+            }
             State::Running { .. } => Ok(Step::of(
                 [Event::Stalled { quiet_ms, tool }],
                 [Effect::CancelTurn { run: self.id().clone(), attempt: self.attempt }],
@@ -372,6 +379,11 @@ impl Run {
     fn heard(&self) -> Result<Step, Rejected> {
         match self.state {
             State::Stalled { .. } => Ok(Step::of([Event::Goes {}], [])),
+            State::Waiting { on: WaitingFor::Input, .. }
+                if self.brief.surface == Surface::Terminal =>
+            {
+                Ok(Step::of([Event::Goes {}], []))
+            }
             State::Running { .. } | State::Waiting { .. } | State::Stopping { .. } => {
                 Ok(Step::default())
             }
@@ -380,6 +392,13 @@ impl Run {
             | State::Starting { .. }
             | State::Ended { .. } => Err(self.misplaced("heard")),
         }
+    }
+
+    fn shown(&self, session: String, pane: String) -> Result<Step, Rejected> {
+        if self.pid().is_none() {
+            return Err(self.misplaced("a window"));
+        }
+        Ok(Step::of([Event::Shown { session, pane }], []))
     }
 
     fn exited(&self, exit: Exit, now: Timestamp) -> Result<Step, Rejected> {
@@ -439,6 +458,8 @@ impl Run {
                 (Outcome::Interrupted, Reason::HostRestart, "the machine was started again")
             }
             Because::Person
+            | Because::Superseded
+            | Because::Paused
             | Because::Stalled
             | Because::NeverStarted
             | Because::SupervisorLost => {
@@ -453,6 +474,9 @@ impl Run {
             not_before: Some(now.plus(self.back_off(deaths - 1))),
             why: Requeue::Death,
             text: words.to_owned(),
+            // With the conversation that was, where one is known.
+            goes_on: self.goes_on || self.session.is_some(),
+            message: self.message.clone(),
         };
         let seen = seen.map(|facts| Event::GitSeen { facts });
         Step { events: seen.into_iter().chain([requeued]).collect(), effects: Vec::new() }
@@ -491,7 +515,12 @@ impl Run {
         let failed =
             |reason, words: &str| ended(Outcome::Failed, Some(reason), None, words.to_owned());
         match because {
-            Because::Person => Step::of([self.stopped()], []),
+            Because::Person | Because::Superseded => Step::of([self.stopped(because)], []),
+            Because::Paused => {
+                let words = String::new();
+                let reason = Some(Reason::StoppedByPerson);
+                Step::of([ended(Outcome::Interrupted, reason, None, words)], [])
+            }
             Because::Stalled => Step::of([failed(Reason::Stalled, "")], []),
             Because::NeverStarted => {
                 Step::of([failed(Reason::Start, "its gatekeeper never reported a start")], [])
@@ -539,6 +568,10 @@ impl Run {
         matches!(self.env, EnvState::Closing { .. })
     }
 
+    pub(super) fn is_restoring(&self) -> bool {
+        matches!(self.env, EnvState::Restoring { .. })
+    }
+
     fn closing(&self) -> Rejected {
         let id = self.id();
         Rejected {
@@ -581,20 +614,34 @@ impl Input {
             | Input::Said { attempt, .. }
             | Input::Silent { attempt, .. }
             | Input::Heard { attempt }
+            | Input::Shown { attempt, .. }
             | Input::Exited { attempt, .. }
             | Input::Gone { attempt, .. }
             | Input::Swept { attempt, .. } => Some(*attempt),
             Input::Admit
             | Input::Stop { .. }
-            | Input::Again
-            | Input::Pause
+            | Input::Supersede
+            | Input::Again { .. }
+            | Input::Pause { .. }
             | Input::Give { .. }
             | Input::Close { .. }
+            | Input::Abandon { .. }
             | Input::Land { .. }
+            | Input::Snap { .. }
+            | Input::Forget { .. }
+            | Input::Restore { .. }
+            | Input::Undo { .. }
+            | Input::Purge { .. }
+            | Input::DropLogs
+            | Input::Settle
             | Input::Prepared(_)
             | Input::PrepareFailed { .. }
             | Input::Undone { .. }
             | Input::OpDone { .. }
+            | Input::Snapped { .. }
+            | Input::Settled { .. }
+            | Input::Purged { .. }
+            | Input::LogsDropped
             | Input::GitSeen(_)
             | Input::Done
             | Input::Tick => None,

@@ -11,7 +11,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error as _, IntoDeserializer, value::StrDeserializer},
 };
-use skep_core::run::Permissions;
+use skep_core::{names, run::Permissions};
 
 /// What a person has set for all their projects: `config.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -229,10 +229,10 @@ pub struct ProjectSettings {
     #[serde(deserialize_with = "name_or_none")]
     #[schemars(schema_with = "name_schema")]
     pub agent: Option<String>,
-    /// The theme of the workers' names.
-    #[serde(deserialize_with = "name_or_none")]
-    #[schemars(schema_with = "name_schema")]
-    pub names: Option<String>,
+    /// Where the workers' names come from; none: a theme that follows from the project's name.
+    #[serde(deserialize_with = "names")]
+    #[schemars(schema_with = "names_schema")]
+    pub names: Option<Names>,
     /// Where in the worktree runs start; empty: at its root.
     #[serde(deserialize_with = "inside_or_empty")]
     #[schemars(schema_with = "inside_schema")]
@@ -255,6 +255,16 @@ pub struct ProjectSettings {
     #[serde(deserialize_with = "gates")]
     #[schemars(extend("title" = "a list of gates, each with a name of its own"))]
     pub gate: Vec<Gate>,
+}
+
+/// Where the workers' names come from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Names {
+    /// One of the themes that come with skep.
+    Theme(String),
+    /// A list of one's own.
+    List(Vec<String>),
 }
 
 /// How work comes to the target.
@@ -472,6 +482,15 @@ fn name_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D:
     text(from, |text| text.is_empty() || is_name(text)).map(none_if_empty)
 }
 
+fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Names>, D::Error> {
+    let misfit = |_| D::Error::custom("not of the form");
+    // Which theme there is, and which list can be used, is said by whoever gives names: with the reason.
+    match Names::deserialize(from).map_err(misfit)? {
+        Names::Theme(theme) if theme.is_empty() => Ok(None),
+        names @ (Names::Theme(_) | Names::List(_)) => Ok(Some(names)),
+    }
+}
+
 fn command<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     text(from, |text| !text.trim().is_empty())
 }
@@ -564,6 +583,17 @@ fn permissions_schema(_: &mut SchemaGenerator) -> Schema {
 fn name_schema(_: &mut SchemaGenerator) -> Schema {
     let title = "a name of letters, digits, `-`, `_` and `.` that begins with a letter or a digit";
     json_schema!({ "type": "string", "title": title, "pattern": "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" })
+}
+
+fn names_schema(_: &mut SchemaGenerator) -> Schema {
+    let themes: Vec<&str> = names::THEMES.iter().map(|theme| theme.name).collect();
+    let title =
+        format!("a theme ({}) or a list of at least {} names", themes.join(", "), names::FEWEST);
+    let name = json_schema!({ "type": "string", "pattern": "^[a-z][a-z0-9-]*$" });
+    json_schema!({
+        "title": title,
+        "anyOf": [{ "type": "string" }, { "type": "array", "items": name, "minItems": names::FEWEST }]
+    })
 }
 
 fn command_schema(_: &mut SchemaGenerator) -> Schema {

@@ -516,6 +516,25 @@ fn the_places_come_from_the_flag_skeps_own_variables_the_xdg_folders_or_home() {
     ));
 }
 
+#[test]
+fn names_are_a_theme_or_a_list_and_ones_own_win() {
+    let shared = |text: &str| project(Path::new("/nowhere"), "web", Some(text)).unwrap().names;
+    let list = ["ann", "ben", "cid", "dot"].map(str::to_owned).to_vec();
+    assert_eq!(shared("names = \"minerals\""), Some(Names::Theme("minerals".to_owned())));
+    assert_eq!(
+        shared("names = [\"ann\", \"ben\", \"cid\", \"dot\"]"),
+        Some(Names::List(list.clone()))
+    );
+    assert_eq!(shared("names = \"\""), None);
+    let own = with(&[("projects/web.toml", "names = [\"ann\", \"ben\", \"cid\", \"dot\"]")]);
+    let both = project(own.path(), "web", Some("names = \"minerals\"")).unwrap();
+    assert_eq!(both.names, Some(Names::List(list)));
+    for text in ["names = 1", "names = [1, 2, 3, 4]", "names = {}"] {
+        let error = project(Path::new("/nowhere"), "web", Some(text)).unwrap_err();
+        assert_eq!(error.slug(), "config-value", "{text}: {error}");
+    }
+}
+
 fn with(files: &[(&str, &str)]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in files {

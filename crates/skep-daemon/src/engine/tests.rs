@@ -8,7 +8,7 @@ use std::{
 };
 
 use skep_core::{
-    fleet::{Fleet, Input},
+    fleet::{Fleet, Input, Naming},
     id::RunId,
     run::{self, Brief, EnvType, Kind, Permissions, Place, Policy, Surface},
     time::Timestamp,
@@ -74,7 +74,7 @@ fn id() -> RunId {
 }
 
 fn create() -> Input {
-    Input::Create(Box::new(Brief {
+    let brief = Box::new(Brief {
         id: id(),
         name: String::new(),
         kind: Kind::Code,
@@ -105,7 +105,9 @@ fn create() -> Input {
             sign: false,
         },
         policy: Policy::default(),
-    }))
+        supersedes: None,
+    });
+    Input::Create { brief, naming: Naming::Project }
 }
 
 fn of_run(input: run::Input) -> Input {
@@ -162,7 +164,9 @@ fn a_restart_holds_what_was_held() {
 fn a_rejected_wish_is_answered_and_leaves_no_trace() {
     let dir = tempfile::tempdir().unwrap();
     let (bench, _) = Bench::open(dir.path());
-    let refused = bench.wish("wish/1", of_run(run::Input::Again)).unwrap_err();
+    let refused = bench
+        .wish("wish/1", of_run(run::Input::Again { goes_on: false, message: None }))
+        .unwrap_err();
     assert!(matches!(refused, Refused::Rejected(rejected) if rejected.slug == "run-unknown"));
     bench.close();
     assert_eq!(Reader::open(&dir.path().join("ledger.db")).unwrap().last().unwrap(), 0);

@@ -1,4 +1,6 @@
-//! Giving an env back: proof first, then the move, then a second look; refusals in words with the ways on.
+//! Giving an env back: what it takes, the way of it, and refusals in words with the ways on.
+//!
+//! Owns: the order asked, inspected, moved, settled; what a person reads. Never: removes anything itself.
 
 use std::{
     fs,
@@ -9,145 +11,485 @@ use std::{
 use serde::{Deserialize, Serialize};
 use skep_api::{place::Home, wire::chain};
 use skep_core::{
-    run::{EnvState, OpResult, Run},
+    id::SnapshotId,
+    run::{EnvState, EnvType, How, Merged, OpResult, Run},
+    snapshot::{Snapshot, Why},
     text,
+    time::Timestamp,
 };
 use skep_host::{
-    env,
+    env::{self, Cause, Leaving, Left, Settled, Snapped, Warrant},
     git::{self, Git, GitError},
-    salvage::{Reason, Verdict},
-    worktree,
+    salvage::{self, Fate, Merge, Named, Proof, Reason, Verdict},
+    snapshot,
 };
 
+use super::trash;
 use crate::launch;
 
 /// An env that is to go, and what is known of it.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Leaving {
-    pub locks: PathBuf,
-    pub root: PathBuf,
-    pub trash: PathBuf,
-    /// What of its ignored files is expendable.
-    pub discard: Vec<String>,
-    /// What its worktree is registered as, and where; for an env that is gone already.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Going {
+    pub leaving: Leaving,
+    pub how: How,
+    pub env_type: EnvType,
     pub repository: Option<PathBuf>,
     pub worktree: PathBuf,
     pub branch: Option<String>,
-    /// Whether a person said what is to become of the work: it landed, or the branch is to be kept.
-    pub decided: bool,
+    /// The commit that its work is counted from.
+    pub base: Option<String>,
+    pub target: Option<String>,
+    /// Whether skep landed its work.
+    pub landed: bool,
     pub run: String,
+    pub snapshot: SnapshotId,
+    /// The snapshots that are remembered of the run.
+    pub known: Vec<SnapshotId>,
+    pub at: Timestamp,
 }
 
-/// Gives an env back, if nothing is only there.
-pub(super) fn close(git: &Git, leaving: &Leaving) -> OpResult {
-    let Leaving { locks, root, trash, discard, decided, run, .. } = leaving;
-    let failed = |err: &dyn std::error::Error, slug: &str| OpResult::Failed {
-        slug: slug.to_owned(),
-        text: chain(err),
+/// What is to be done to give the env of `run` back.
+pub(super) fn going(
+    run: &Run,
+    home: &Home,
+    how: How,
+    snapshot: &SnapshotId,
+    now: Timestamp,
+) -> Result<Going, String> {
+    let env = run.env().ok_or("it has no env")?;
+    let place = &run.brief.place;
+    let fate = match how {
+        How::KeepBranch | How::Aged => Fate::KeepBranch,
+        How::Smart | How::Force => Fate::DropBranch { target: env.target.clone() },
     };
-    match env::resume_release(git, locks, root, trash, discard) {
-        Ok(Some(released)) => return closed(released, false),
-        Ok(None) => {}
-        Err(err) => return failed(&err, err.slug()),
+    Ok(Going {
+        leaving: Leaving {
+            root: PathBuf::from(&env.root),
+            trash: trash(place, home),
+            locks: home.repository_locks(),
+            slot: snapshot.to_string(),
+            force: how == How::Force,
+            fate,
+            discard: place.discard.clone(),
+            note: format!("{}: {}", run.brief.name, run.brief.title),
+            at_ms: i64::try_from(now.0).unwrap_or(i64::MAX),
+        },
+        how,
+        env_type: place.env_type,
+        repository: place.repository.as_ref().map(PathBuf::from),
+        worktree: PathBuf::from(&env.worktree),
+        branch: env.branch.clone(),
+        base: env.base.as_ref().map(|base| base.oid.clone()),
+        target: env.target.clone(),
+        landed: run.landed.is_some(),
+        run: run.id().to_string(),
+        snapshot: snapshot.clone(),
+        known: run.snapshots.keys().chain(run.settling.as_ref()).cloned().collect(),
+        at: now,
+    })
+}
+
+/// Gives an env back: one that holds nothing of its own, or by force all that it holds.
+pub(super) fn close(git: &Git, going: &Going) -> OpResult {
+    let leaving = &going.leaving;
+    if going.env_type == EnvType::InPlace {
+        // Before anything else: what its worktree names is the user's own checkout.
+        return match env::leave(leaving, Warrant::Forced) {
+            Ok(_) => closed(going, "your checkout stays as it is"),
+            Err(err) => failed(&err, err.slug()),
+        };
     }
-    if !*decided {
-        return undecided(run);
+    if is_gone(&leaving.root) {
+        return close_gone(git, going);
     }
-    if is_gone(root) {
-        return gone(git, leaving).unwrap_or_else(|err| failed(&err, err.slug()));
+    if going.how == How::Force {
+        return match env::leave(leaving, Warrant::Forced) {
+            Ok(Left::Moved { slot } | Left::Already { slot }) => OpResult::Closed {
+                kept_branch: None,
+                trash: Some(in_text(&slot)),
+                text: match going.env_type {
+                    EnvType::Directory => "the folder is in the trash, all of it",
+                    EnvType::Worktree | EnvType::InPlace => {
+                        "the env is in the trash; a snapshot of all of it is being taken"
+                    }
+                }
+                .to_owned(),
+                merged: going.landed.then_some(Merged::Yes),
+                snapshot: None,
+                unsettled: true,
+            },
+            Ok(Left::Gone | Left::InPlace) => close_gone(git, going),
+            Err(err) => failed(&err, err.slug()),
+        };
     }
-    let in_place =
-        matches!(env::read_owner(root), Ok(Some(owner)) if owner.env_type == env::EnvType::InPlace);
-    let verdict = match env::inspect(git, root) {
-        Ok(verdict) => verdict,
-        Err(err) => return failed(&err, "env-unreadable"),
+    let (proof, state) = match ask(git, going) {
+        Ok(asked) => asked,
+        Err(refused) => return *refused,
     };
-    let proof = match verdict {
-        Verdict::Safe(proof) => proof,
-        Verdict::Unsafe(reasons) => return refused(&reasons, run),
-        Verdict::Unknown(err) => return failed(&err, err.slug()),
-    };
-    match env::release(git, locks, root, trash, discard, proof) {
-        Ok(released) => closed(released, in_place),
-        Err(env::EnvError { cause: env::Cause::Work { reasons }, .. }) => refused(&reasons, run),
+    match env::leave(leaving, Warrant::Safe(proof)) {
+        Ok(_) => finish(git, going, Some(state)),
         Err(err) => failed(&err, err.slug()),
     }
 }
 
-/// Whether an env's folder is missing where folders of envs lie.
-fn is_gone(root: &Path) -> bool {
-    let missing = fs::symlink_metadata(root).is_err_and(|err| err.kind() == ErrorKind::NotFound);
-    missing && root.parent().is_some_and(Path::is_dir)
-}
-
-/// An env that was given back by a close that could not tell, or deleted by hand: git forgets the worktree.
-fn gone(git: &Git, leaving: &Leaving) -> Result<OpResult, GitError> {
-    let mut kept_branch = None;
-    if let Some(repository) = &leaving.repository {
-        let repo = git::discover(git, repository)?;
-        worktree::unregister(git, &repo, &leaving.locks, &leaving.worktree)?;
-        if let Some(branch) = &leaving.branch {
-            kept_branch = git::branch(git, &repo, branch)?.map(|_| branch.clone());
+/// Asks whether an env may go without loss. Errors: the answer to the one who wished it gone.
+fn ask(git: &Git, going: &Going) -> Result<(Proof, Merged), Box<OpResult>> {
+    let failed = |err: &dyn std::error::Error, slug: &str| Box::new(failed(err, slug));
+    let leaving = &going.leaving;
+    let (state, commits) = merged(git, going).map_err(|err| failed(&err, err.slug()))?;
+    let undecided = going.how == How::Smart && !commits.is_empty();
+    // Where the branch is a decision of its own, only the rest is looked at.
+    let fate = if undecided { &Fate::KeepBranch } else { &leaving.fate };
+    let verdict = env::inspect_for(git, &leaving.root, fate, &leaving.discard)
+        .map_err(|cause| failed(&cause, cause.slug()))?;
+    let proof = match verdict {
+        Verdict::Safe(proof) => proof,
+        Verdict::Unsafe(reasons) => {
+            return Err(Box::new(refused(&reasons, going, state, &commits)));
+        }
+        Verdict::Unknown(err) => return Err(failed(&err, err.slug())),
+    };
+    if undecided {
+        return Err(Box::new(undecided_of(going, state, &commits)));
+    }
+    if matches!(going.how, How::Smart | How::Aged) {
+        let files = env::ignored(git, &leaving.root, &proof, &leaving.discard)
+            .map_err(|cause| failed(&cause, cause.slug()))?;
+        if !files.is_empty() {
+            return Err(Box::new(refused(&[Reason::Ignored { files }], going, state, &[])));
         }
     }
-    let text = match &kept_branch {
-        Some(branch) => format!("the worktree was gone already, commits are on branch {branch}"),
-        None => "its folder was gone already".to_owned(),
-    };
-    Ok(OpResult::Closed { kept_branch, trash: None, text })
+    Ok((proof, state))
 }
 
-/// The answer to a close that nobody has said enough about.
-fn undecided(run: &str) -> OpResult {
+/// Closes an env that stands no more: deleted by hand, or moved by a close that was broken off.
+fn close_gone(git: &Git, going: &Going) -> OpResult {
+    // Only told; nothing goes because of it.
+    let state = merged(git, going).map_or(Merged::Unknown, |(state, _)| state);
+    let slot = going.leaving.trash.join(&going.leaving.slot);
+    if !is_gone(&slot) {
+        return finish(git, going, Some(state));
+    }
+    match broken_off(going) {
+        Ok(Some(earlier)) => return finish(git, &earlier, Some(state)),
+        Ok(None) => {}
+        Err(cause) => return failed(&cause, cause.slug()),
+    }
+    // What a detached HEAD holds would go with the registration.
+    if let Some(repository) = &going.repository
+        && let Ok(repo) = git::discover(git, repository)
+    {
+        match salvage::inspect(git, &repo, &going.worktree) {
+            Verdict::Safe(_) => {}
+            Verdict::Unsafe(reasons) => return refused(&reasons, going, state, &[]),
+            Verdict::Unknown(err) => return failed(&err, err.slug()),
+        }
+    }
+    finish(git, going, Some(state))
+}
+
+/// An earlier close of the same env that moved it and was broken off, so that nobody remembers its slot.
+fn broken_off(going: &Going) -> Result<Option<Going>, Cause> {
+    for slot in env::read_trash(&going.leaving.trash)? {
+        let ours = slot.known && !slot.restored && slot.run.as_ref() == Some(&going.run);
+        let Some(snapshot) = slot.name.parse().ok().filter(|id| ours && !going.known.contains(id))
+        else {
+            continue;
+        };
+        let leaving = env::read_owner(&slot.path)?.and_then(|owner| owner.leaving);
+        if let Some(leaving) = leaving.filter(|leaving| leaving.root == going.leaving.root) {
+            let how = if leaving.force { How::Force } else { going.how };
+            return Ok(Some(Going { leaving, how, snapshot, ..going.clone() }));
+        }
+    }
+    Ok(None)
+}
+
+/// The second half: what was moved comes into its snapshot, and what nobody needs any more goes.
+fn finish(git: &Git, going: &Going, state: Option<Merged>) -> OpResult {
+    match settle(git, going) {
+        Ok(settled) => {
+            let text = in_sum(going, &settled, state);
+            let snapshot =
+                settled.snapshot.as_ref().map(|taken| Box::new(remember(going, taken, &settled)));
+            // What lies in the trash without a snapshot is remembered all the same, to come back and to age.
+            let heap = || Box::new(remember(going, &nothing_taken(going, &settled), &settled));
+            let snapshot = snapshot.or_else(|| settled.kept.is_some().then(heap));
+            OpResult::Closed {
+                kept_branch: settled.branch.filter(|_| !settled.branch_gone),
+                trash: settled.kept.as_deref().map(in_text),
+                text,
+                merged: state,
+                snapshot,
+                unsettled: false,
+            }
+        }
+        Err(env::EnvError { cause: Cause::Work { reasons }, .. }) => {
+            refused(&reasons, going, state.unwrap_or(Merged::Unknown), &[])
+        }
+        Err(err) => failed(&err, err.slug()),
+    }
+}
+
+fn settle(git: &Git, going: &Going) -> Result<Settled, env::EnvError> {
+    let leaving = &going.leaving;
+    let slot = leaving.trash.join(&leaving.slot);
+    let Some(repository) = &going.repository else { return env::settle(git, leaving) };
+    if !is_gone(&leaving.root) || !is_gone(&slot) {
+        return env::settle(git, leaving);
+    }
+    let branch = going.branch.as_deref();
+    let settled = match git::discover(git, repository) {
+        // Neither its files nor its repository are there: nothing is left to be asked or done.
+        Err(_) if is_gone(repository) => Settled {
+            notes: vec!["its folder and its repository were gone already".to_owned()],
+            ..Settled::default()
+        },
+        _ => env::settle_gone(git, &leaving.locks, repository, &going.worktree, branch)?,
+    };
+    // One that was killed at its very end has left its snapshot.
+    let snapshot = git::discover(git, repository)
+        .ok()
+        .and_then(|repo| snapshot::list(git, &repo).ok())
+        .and_then(|all| {
+            all.into_iter().rfind(|kept| {
+                let remembered = going.known.iter().any(|known| known.as_str() == kept.id);
+                kept.run == going.run && kept.note == leaving.note && !remembered
+            })
+        });
+    let snapshot = snapshot.map(|kept| Snapped {
+        id: kept.id,
+        oid: kept.oid,
+        head: kept.head,
+        branch: kept.branch,
+        files: kept.files,
+        bytes: kept.bytes,
+        left_out: kept.left_out,
+    });
+    Ok(Settled { snapshot, ..settled })
+}
+
+/// Brings what a forced close moved to the trash into its snapshot.
+pub(super) fn settle_later(git: &Git, going: &Going) -> Result<Box<Snapshot>, String> {
+    let settled = settle(git, going).map_err(|err| chain(&err))?;
+    let taken = settled.snapshot.clone().unwrap_or_else(|| nothing_taken(going, &settled));
+    Ok(Box::new(remember(going, &taken, &settled)))
+}
+
+/// What is told of a heap in the trash that no snapshot holds.
+fn nothing_taken(going: &Going, settled: &Settled) -> Snapped {
+    Snapped {
+        id: going.snapshot.to_string(),
+        oid: String::new(),
+        head: settled.head.clone(),
+        branch: going.branch.clone(),
+        files: 0,
+        bytes: 0,
+        left_out: settled.notes.clone(),
+    }
+}
+
+fn remember(going: &Going, taken: &Snapped, settled: &Settled) -> Snapshot {
+    Snapshot {
+        // One that an earlier close left has its own.
+        id: taken.id.parse().unwrap_or_else(|_| going.snapshot.clone()),
+        why: Why::Close,
+        at: going.at,
+        oid: taken.oid.clone(),
+        head: taken.head.clone(),
+        branch: taken.branch.clone().or_else(|| going.branch.clone()),
+        files: taken.files,
+        bytes: taken.bytes,
+        left_out: taken.left_out.clone(),
+        trash: settled.kept.as_deref().map(in_text),
+    }
+}
+
+/// Whether the work is in its target, and the commits that are not.
+///
+/// Errors: git could not be asked, which is no yes; a repository that is not there is an unknown without commits.
+fn merged(git: &Git, going: &Going) -> Result<(Merged, Vec<String>), GitError> {
+    let (Some(repository), Some(branch), Some(base)) =
+        (&going.repository, &going.branch, &going.base)
+    else {
+        return Ok((Merged::NoChange, Vec::new()));
+    };
+    // Where there is no repository the inspection asks again, and says what stands there.
+    let Ok(repo) = git::discover(git, repository) else {
+        return Ok((Merged::Unknown, Vec::new()));
+    };
+    let Some(tip) = git::branch(git, &repo, branch)? else {
+        return Ok((Merged::NoChange, Vec::new()));
+    };
+    let named = || if tip == *base { Vec::new() } else { vec![text::words(&tip, 12)] };
+    let Some(target) = going.target.as_deref() else { return Ok((Merged::NoChange, named())) };
+    Ok(match salvage::merged(git, &repo, &tip, base, target) {
+        Merge::Merged { .. } => (Merged::Yes, Vec::new()),
+        Merge::NoCommits => (Merged::NoChange, Vec::new()),
+        Merge::NotMerged { commits, .. } => (Merged::NoChange, commits.iter().map(line).collect()),
+        Merge::NoTarget => (Merged::Unknown, named()),
+        Merge::Unknown(err) => return Err(err),
+    })
+}
+
+/// A commit in a few words.
+fn line(commit: &Named) -> String {
+    format!("{} {}", text::words(&commit.oid, 10), text::one_line(&commit.subject))
+}
+
+/// Whether an env's folder is missing where folders of envs lie.
+pub(super) fn is_gone(root: &Path) -> bool {
+    fs::symlink_metadata(root).is_err_and(|err| err.kind() == ErrorKind::NotFound)
+}
+
+fn in_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn failed(err: &dyn std::error::Error, slug: &str) -> OpResult {
+    OpResult::Failed { slug: slug.to_owned(), text: chain(err) }
+}
+
+fn closed(going: &Going, text: &str) -> OpResult {
+    OpResult::Closed {
+        kept_branch: going.branch.clone(),
+        trash: None,
+        text: text.to_owned(),
+        merged: going.landed.then_some(Merged::Yes),
+        snapshot: None,
+        unsettled: false,
+    }
+}
+
+/// So many of `list`, and how many more there are.
+fn some(list: &[String], shown: usize) -> String {
+    let more = list.len().saturating_sub(shown);
+    let shown = list.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+fn force(run: &str, keeps: &str) -> String {
+    format!("skep close {run} --force   # gives it up; {keeps} keeps all of it")
+}
+
+/// What nobody brought in, in words.
+fn lacking(going: &Going, state: Merged, commits: &[String]) -> String {
+    let list = some(commits, 5);
+    match (going.landed, going.target.as_deref(), state) {
+        (true, ..) => format!("these commits came after it landed: {list}"),
+        (false, None, _) => format!("it has no target that could have its work: {list}"),
+        (false, Some(target), Merged::Unknown) => {
+            format!("there is no branch {target} here or on a remote to compare it with: {list}")
+        }
+        (false, Some(target), _) => format!("its work is not in {target}: {list}"),
+    }
+}
+
+/// The answer to a smart close of work that nobody brought in.
+fn undecided_of(going: &Going, state: Merged, commits: &[String]) -> OpResult {
+    let run = &going.run;
+    let land =
+        going.target.is_some().then(|| format!("skep land {run}   # brings it in; then close"));
+    let hints = land.into_iter().chain([
+        format!("skep close {run} --keep-branch   # removes only the worktree"),
+        force(run, "a snapshot"),
+    ]);
     OpResult::Refused {
         slug: "close-undecided".to_owned(),
-        text: "its work has not landed".to_owned(),
-        hints: vec![
-            format!("skep land {run} (brings it in; then close)"),
-            format!("skep close {run} --keep-branch (removes only the worktree)"),
-        ],
+        text: lacking(going, state, commits),
+        hints: hints.collect(),
+        merged: Some(state),
     }
 }
 
-fn closed(released: env::Released, in_place: bool) -> OpResult {
-    if in_place {
-        let text = "your checkout stays as it is".to_owned();
-        return OpResult::Closed { kept_branch: released.branch, trash: None, text };
-    }
-    let trash = released.kept.as_ref().map(|path| path.to_string_lossy().into_owned());
-    let text = match (&released.branch, &trash) {
-        (Some(branch), None) => format!("the worktree is gone, everything is on branch {branch}"),
-        (Some(branch), Some(trash)) => {
-            format!(
-                "the worktree is gone, commits are on branch {branch}, what git ignores is in {trash}"
-            )
-        }
-        (None, _) => "the env is given back".to_owned(),
+fn in_sum(going: &Going, settled: &Settled, state: Option<Merged>) -> String {
+    let what = match going.env_type {
+        EnvType::Worktree => "the worktree is gone",
+        EnvType::Directory | EnvType::InPlace => "the folder is gone",
     };
-    OpResult::Closed { kept_branch: released.branch, trash, text }
+    let branch = match (&settled.branch, settled.branch_gone, state) {
+        (Some(branch), false, _) => format!(", its commits are on branch {branch}"),
+        (Some(branch), true, Some(Merged::Yes)) => {
+            format!(", and so is branch {branch}, which had landed")
+        }
+        (Some(branch), true, _) => format!(", and so is branch {branch}"),
+        (None, ..) => String::new(),
+    };
+    let trash = settled.kept.as_deref().map(|path| {
+        let what = if going.leaving.force {
+            "all of it"
+        } else if settled.ignored.is_empty() {
+            "what else stood in the env"
+        } else {
+            "what git ignores"
+        };
+        format!(", {what} is in {}", path.display())
+    });
+    let notes: String =
+        settled.notes.iter().map(|note| format!("; {}", text::one_line(note))).collect();
+    format!("{what}{branch}{}{notes}", trash.unwrap_or_default())
 }
 
 /// The answer to "there is work in it": what, and the ways on.
-fn refused(reasons: &[Reason], run: &str) -> OpResult {
+fn refused(reasons: &[Reason], going: &Going, state: Merged, commits: &[String]) -> OpResult {
     let slug = reasons.first().map_or("worktree-dirty", Reason::slug).to_owned();
     let list: Vec<String> = reasons.iter().map(in_words).collect();
-    OpResult::Refused {
-        slug,
-        text: format!("only this env has: {}", list.join("; ")),
-        hints: vec![
-            format!("skep sh {run} -- git status        look at it"),
-            format!("skep sh {run} -- git commit -a     keep it, then close again"),
-        ],
+    let mut text = format!("only this env has: {}", list.join("; "));
+    if !commits.is_empty() {
+        text = format!("{text}; and {}", lacking(going, state, commits));
     }
+    OpResult::Refused { slug, text, hints: ways(reasons, &going.run), merged: Some(state) }
+}
+
+/// What leads on from each kind of work.
+fn ways(reasons: &[Reason], run: &str) -> Vec<String> {
+    let has = |what: fn(&Reason) -> bool| reasons.iter().any(what);
+    let mut ways = Vec::new();
+    let mut way = |way: String| ways.push(way);
+    if has(|reason| matches!(reason, Reason::NoRepository { .. })) {
+        way(format!("cd \"$(skep path {run})\"   # take what you need"));
+    }
+    if has(|reason| matches!(reason, Reason::Dirty { .. } | Reason::Untracked { .. })) {
+        way(format!("skep sh {run} -- git status   # look at it"));
+        way(format!("skep sh {run} -- git add --all"));
+        way(format!("skep sh {run} -- git commit   # keeps it; then close again"));
+    }
+    let detached = reasons.iter().find_map(|reason| {
+        if let Reason::Detached { head, .. } = reason { Some(text::words(head, 12)) } else { None }
+    });
+    if let Some(head) = detached {
+        way(format!("git branch NAME {head}   # keeps them on a branch; then close again"));
+    }
+    if has(|reason| matches!(reason, Reason::UnderWay { .. })) {
+        way(format!("skep sh {run} -- git status   # finish or abort it; then close again"));
+    }
+    if has(|reason| matches!(reason, Reason::Stash { .. })) {
+        way(format!("skep sh {run} -- git stash list   # pop or drop them; then close again"));
+    }
+    let branch = |reason: &Reason| matches!(reason, Reason::Unmerged { .. } | Reason::Stash { .. });
+    let ignored = |reason: &Reason| matches!(reason, Reason::Ignored { .. });
+    if reasons.iter().all(|reason| ignored(reason) || branch(reason)) {
+        let what = if reasons.iter().any(ignored) {
+            "keeps them in the trash, and the branch"
+        } else {
+            "keeps the branch"
+        };
+        way(format!("skep close {run} --keep-branch   # {what}"));
+    }
+    if reasons.iter().all(ignored) {
+        way("list them under [files] discard in the project's settings, if nobody needs them"
+            .to_owned());
+    }
+    let no_repository = has(|reason| matches!(reason, Reason::NoRepository { .. }));
+    way(force(run, if no_repository { "the trash" } else { "a snapshot" }));
+    ways
 }
 
 fn in_words(reason: &Reason) -> String {
     let files = |what: &str, files: &[PathBuf]| {
-        let shown: Vec<String> =
-            files.iter().take(5).map(|file| text::one_line(&file.to_string_lossy())).collect();
-        let more =
-            if files.len() > 5 { format!(" and {} more", files.len() - 5) } else { String::new() };
-        format!("{what}: {}{more}", shown.join(", "))
+        let names: Vec<String> =
+            files.iter().map(|file| text::one_line(&file.to_string_lossy())).collect();
+        format!("{what}: {}", some(&names, 5))
     };
     match reason {
         Reason::Dirty { files: list } => files("uncommitted changes", list),
@@ -155,51 +497,77 @@ fn in_words(reason: &Reason) -> String {
         Reason::Unwatched { files: list } => files("changes that git was told not to see", list),
         Reason::UnderWay { what } => format!("a {what} under way"),
         Reason::Detached { head, commits } => {
-            format!("{commits} commits on no branch (detached at {})", text::words(head, 12))
+            format!(
+                "{} on no branch (detached at {})",
+                many(*commits, "commit"),
+                text::words(head, 12)
+            )
         }
-        Reason::PrivateRefs { refs } => format!("refs of its own: {}", refs.join(", ")),
+        Reason::PrivateRefs { refs } => format!("refs of its own: {}", some(refs, 5)),
         Reason::Submodule { path, commits: 0 } => {
             let path = text::one_line(&path.to_string_lossy());
             format!("submodule {path}, which is checked out (git submodule deinit {path})")
         }
-        Reason::Submodule { path, commits } => {
-            format!("{commits} commits of submodule {} that are pushed nowhere", path.display())
+        Reason::Submodule { path, commits } => format!(
+            "{} of submodule {} on no remote of it",
+            many(*commits, "commit"),
+            text::one_line(&path.to_string_lossy())
+        ),
+        Reason::Nested { paths } => files("repositories of their own", paths),
+        Reason::Unmerged { branch, commits } => {
+            let commits: Vec<String> = commits.iter().map(line).collect();
+            format!("commits of {branch} that have not landed: {}", some(&commits, 5))
         }
+        Reason::Stash { branch, entries: 1 } => format!("a stash of {branch}"),
+        Reason::Stash { branch, entries } => format!("{entries} stashes of {branch}"),
         Reason::Commits { head } => format!("commits up to {}", text::words(head, 12)),
-        Reason::Ignored { files: list } => files("ignored files", list),
+        Reason::Ignored { files: list } => files("files that git ignores", list),
         Reason::NoRepository { files: list } => files("files that no repository looks after", list),
     }
 }
 
+fn many(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// Whether a close would go, and what of it; changes nothing.
-pub fn preview(run: &Run, home: &Home, keep_branch: bool) -> OpResult {
-    let EnvState::Held(env) = &run.env else {
-        return OpResult::Closed {
-            kept_branch: None,
-            trash: None,
-            text: "nothing is left to close".to_owned(),
-        };
+pub fn preview(run: &Run, home: &Home, how: How, now: Timestamp) -> OpResult {
+    if !matches!(run.env, EnvState::Held(_)) {
+        return dry("nothing is left to close".to_owned(), None);
+    }
+    let going = match going(run, home, how, &run.next_snapshot(), now) {
+        Ok(going) => going,
+        Err(text) => return OpResult::Failed { slug: "close-failed".to_owned(), text },
     };
+    if going.env_type == EnvType::InPlace {
+        return dry("the run would let go of your checkout, which stays as it is".to_owned(), None);
+    }
     let vars = match launch::asker_env(home, run) {
         Ok(vars) => vars,
         Err(text) => return OpResult::Failed { slug: "close-failed".to_owned(), text },
     };
-    if !keep_branch && run.landed.is_none() {
-        return undecided(run.id().as_str());
+    let git = Git::new(&vars);
+    if is_gone(&going.leaving.root) {
+        return dry("its folder is gone already; what is left of it would go".to_owned(), None);
     }
-    match env::inspect(&Git::new(&vars), Path::new(&env.root)) {
-        Ok(Verdict::Safe(_)) => OpResult::Refused {
-            slug: "dry-run".to_owned(),
-            text: format!(
-                "the worktree would go, {} would stay",
-                env.branch.as_deref().unwrap_or("its files")
-            ),
-            hints: Vec::new(),
-        },
-        Ok(Verdict::Unsafe(reasons)) => refused(&reasons, run.id().as_str()),
-        Ok(Verdict::Unknown(err)) => {
-            OpResult::Failed { slug: err.slug().to_owned(), text: chain(&err) }
+    if how == How::Force {
+        let state = merged(&git, &going).map_or(Merged::Unknown, |(state, _)| state);
+        let text = "the env would go to the trash, and a snapshot would keep all of it".to_owned();
+        return dry(text, Some(state));
+    }
+    match ask(&git, &going) {
+        Ok((_, state)) => {
+            let branch = match (&going.branch, how) {
+                (None, _) => String::new(),
+                (Some(branch), How::Smart) => format!(", and so would branch {branch}"),
+                (Some(branch), _) => format!(", branch {branch} would stay"),
+            };
+            dry(format!("the worktree would go{branch}"), Some(state))
         }
-        Err(err) => OpResult::Failed { slug: "env-unreadable".to_owned(), text: chain(&err) },
+        Err(refused) => *refused,
     }
+}
+
+fn dry(text: String, merged: Option<Merged>) -> OpResult {
+    OpResult::Refused { slug: "dry-run".to_owned(), text, hints: Vec::new(), merged }
 }

@@ -39,6 +39,7 @@ pub(super) fn land(
         hints: vec![format!(
             "set `target` in the project's settings, or make it: git branch {name}"
         )],
+        merged: None,
     };
     let Some(new) = git::branch(git, &repo, branch)? else {
         return Ok(missing(branch, "branch-missing"));
@@ -57,6 +58,7 @@ pub(super) fn land(
                     format!("skep sh {run} -- git status"),
                     format!("skep sh {run} -- git commit -a    then land again"),
                 ],
+                merged: None,
             });
         }
     }
@@ -64,7 +66,8 @@ pub(super) fn land(
         return Ok(OpResult::Refused {
             slug: "nothing-to-land".to_owned(),
             text: format!("{branch} has no commit of its own"),
-            hints: vec![format!("skep logs {run}"), format!("skep close {run} --keep-branch")],
+            hints: vec![format!("skep logs {run}"), format!("skep close {run}")],
+            merged: None,
         });
     }
     let commits = git::count(git, &repo, &old, &new)?;
@@ -76,11 +79,12 @@ pub(super) fn land(
         Landing::Already { .. } => {
             OpResult::Landed { target: target.to_owned(), old, new, commits: 0 }
         }
-        Landing::Refused(refusal) => land_refused(&refusal, target, run),
+        Landing::Refused(refusal) => refused(&refusal, target, run),
     })
 }
 
-fn land_refused(refusal: &Refusal, target: &str, run: &str) -> OpResult {
+/// The answer to a landing, or its taking back, that would go over something.
+pub(super) fn refused(refusal: &Refusal, target: &str, run: &str) -> OpResult {
     let names = |files: &[PathBuf]| {
         let names: Vec<String> =
             files.iter().take(5).map(|file| text::one_line(&file.to_string_lossy())).collect();
@@ -109,7 +113,7 @@ fn land_refused(refusal: &Refusal, target: &str, run: &str) -> OpResult {
             vec![format!("merge it by hand in {}", checkout.display())],
         ),
     };
-    OpResult::Refused { slug: refusal.slug().to_owned(), text, hints }
+    OpResult::Refused { slug: refusal.slug().to_owned(), text, hints, merged: None }
 }
 
 /// What a landing would bring; changes nothing.
@@ -137,5 +141,6 @@ pub fn preview(run: &Run, home: &Home, now: Timestamp) -> OpResult {
         slug: "dry-run".to_owned(),
         text: format!("{count} commits of {branch} would go to {target}, fast-forward only{dirty}"),
         hints: Vec::new(),
+        merged: None,
     }
 }

@@ -12,6 +12,7 @@ fn orders_are_read_as_they_are_spelled() {
         grace: Duration::from_millis(1500),
         spare: vec!["sccache".to_owned(), "gpg-agent".to_owned()],
         link: true,
+        terminal: true,
         exit_dir: Some("/runs/1".into()),
         cgroup: Some("/cgroup/skep.run".into()),
         command: args("sh -c --link"),

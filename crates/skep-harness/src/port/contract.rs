@@ -260,11 +260,12 @@ fn nothing_of_a_recorded_transcript_is_unknown() {
 }
 
 #[test]
-fn only_the_scripted_protocol_takes_a_further_message() {
+fn only_the_scripted_protocol_and_a_terminal_take_a_further_message() {
     for protocol in PROTOCOLS {
         let mut session = open(protocol).unwrap();
-        assert_eq!(session.message("go on").is_some(), protocol == "scripted", "{protocol}");
-        assert_eq!(session.closes_stdin(), protocol != "scripted", "{protocol}");
+        let takes_more = ["scripted", "pty"].contains(&protocol);
+        assert_eq!(session.message("go on").is_some(), takes_more, "{protocol}");
+        assert_eq!(session.closes_stdin(), !takes_more, "{protocol}");
     }
 }
 

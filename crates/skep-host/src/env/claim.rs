@@ -47,13 +47,18 @@ impl Drop for Alone {
 }
 
 pub(super) fn claim(ask: &Prepare) -> Result<Claim, Cause> {
+    claim_as(&ask.envs, &ask.key, &ask.run)
+}
+
+/// Takes the folder of an env for a run, making it where it is not there.
+pub(super) fn claim_as(envs: &Path, key: &str, run: &str) -> Result<Claim, Cause> {
     let io = |what, path: &Path| {
         let path = path.to_owned();
         move |source| Cause::Io { what, path, source }
     };
-    fs::create_dir_all(&ask.envs).map_err(io("make", &ask.envs))?;
-    let envs = ask.envs.canonicalize().map_err(io("resolve", &ask.envs))?;
-    let root = envs.join(&ask.key);
+    fs::create_dir_all(envs).map_err(io("make", envs))?;
+    let envs = envs.canonicalize().map_err(io("resolve", envs))?;
+    let root = envs.join(key);
     // A second round only where the folder went away between the look and the lock.
     for _ in 0..100 {
         let made = match fs::create_dir(&root) {
@@ -66,9 +71,9 @@ pub(super) fn claim(ask: &Prepare) -> Result<Claim, Cause> {
             Err(source) => return Err(io("make", &root)(source)),
         };
         if !made {
-            require_ours(&root, ask)?;
+            require_ours(&root, key, run)?;
         }
-        let taken = locked(&root).and_then(|lock| Ok((lock, require_ours(&root, ask)?)));
+        let taken = locked(&root).and_then(|lock| Ok((lock, require_ours(&root, key, run)?)));
         match taken {
             Ok((Some(lock), owner)) => return Ok(Claim { root, made, owner, _lock: lock }),
             Ok((None, _)) => {}
@@ -108,7 +113,7 @@ fn locked(root: &Path) -> Result<Option<Alone>, Cause> {
 }
 
 /// The owner record where it is this run's; an error where the folder is anybody else's or holds things without a record.
-fn require_ours(root: &Path, ask: &Prepare) -> Result<Option<Owner>, Cause> {
+fn require_ours(root: &Path, key: &str, run: &str) -> Result<Option<Owner>, Cause> {
     let foreign = |why: &str| Err(Cause::Foreign { path: root.to_owned(), why: why.to_owned() });
     match fs::symlink_metadata(root) {
         Ok(meta) if !meta.is_dir() => return foreign("is no folder"),
@@ -117,7 +122,7 @@ fn require_ours(root: &Path, ask: &Prepare) -> Result<Option<Owner>, Cause> {
         Err(source) => return Err(Cause::Io { what: "look at", path: root.to_owned(), source }),
     }
     match read_owner(root)? {
-        Some(owner) if owner.key == ask.key && owner.run == ask.run => Ok(Some(owner)),
+        Some(owner) if owner.key == key && owner.run == run => Ok(Some(owner)),
         Some(owner) => foreign(&format!("belongs to `{}`", owner.run)),
         None if is_blank(root)? => Ok(None),
         None => foreign("has things in it and no owner"),

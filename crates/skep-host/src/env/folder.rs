@@ -9,6 +9,15 @@ use std::{
 
 use super::Cause;
 
+/// Whether nothing stands at `path`; what cannot be looked at is no "nothing".
+pub(super) fn missing(path: &Path) -> Result<bool, Cause> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(source) => Err(Cause::Io { what: "look at", path: path.to_owned(), source }),
+    }
+}
+
 pub(super) fn make_dir(path: &Path) -> Result<(), Cause> {
     match fs::create_dir(path) {
         Err(source) if source.kind() != ErrorKind::AlreadyExists => {

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, EnvType, Prepare};
+use super::{Cause, EnvType, Leaving, Prepare, restore::Return, settle::Secure};
 use crate::{
     git::{Base, Repository},
     paths,
@@ -28,8 +28,12 @@ pub enum State {
     Preparing,
     /// Lent to its run: what is in it may be work.
     Ready,
+    /// Told to leave: still in its place, or moved into the trash and not yet done with there.
+    Leaving,
     /// Let go; what is left are files nobody else has.
     Released,
+    /// Coming back: nothing in it is lent yet.
+    Restoring,
 }
 
 /// The record in an env that says whose it is and what was made for it; written before each step.
@@ -51,24 +55,46 @@ pub struct Owner {
     pub branch: Option<Branch>,
     pub copied: Vec<Twin>,
     pub linked: Vec<PathBuf>,
+    /// How it leaves, or left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaving: Option<Leaving>,
+    /// What was secured of it; written when that is proven, and before anything is taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secured: Option<Secure>,
+    /// In a place of ours: the snapshot it came back from. In the trash: the one it was brought back from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Return>,
 }
 
 impl Owner {
     pub(super) fn of(ask: &Prepare) -> Owner {
         Owner {
-            version: VERSION,
-            key: ask.key.clone(),
             run: ask.run.clone(),
             env_type: ask.env_type,
-            state: State::Preparing,
-            folder: format!("{}-{}", ask.project, ask.name),
             sub_dir: ask.sub_dir.clone(),
+            ..Owner::blank(&ask.key, &format!("{}-{}", ask.project, ask.name))
+        }
+    }
+
+    /// The record of a worktree's env of which nothing has been made yet.
+    pub(super) fn blank(key: &str, folder: &str) -> Owner {
+        Owner {
+            version: VERSION,
+            key: key.to_owned(),
+            run: String::new(),
+            env_type: EnvType::Worktree,
+            state: State::Preparing,
+            folder: folder.to_owned(),
+            sub_dir: PathBuf::new(),
             common_dir: None,
             checkout: None,
             base: None,
             branch: None,
             copied: Vec::new(),
             linked: Vec::new(),
+            leaving: None,
+            secured: None,
+            returned: None,
         }
     }
 
@@ -141,6 +167,6 @@ pub(super) fn component(what: &'static str, text: &str) -> Result<(), Cause> {
 }
 
 /// What the first reflog line of a branch says that was made for this env, and why its worktree is locked.
-pub(super) fn mark(key: &str) -> String {
+pub fn mark(key: &str) -> String {
     format!("skep: env {key}")
 }

@@ -154,7 +154,7 @@ fn tidy(moved: &Path, owner: &Owner, clean: bool) -> Result<Option<PathBuf>, Cau
     Ok(None)
 }
 
-fn let_place_go(locks: &Path, root: &Path, owner: &Owner) -> Result<Released, Cause> {
+pub(super) fn let_place_go(locks: &Path, root: &Path, owner: &Owner) -> Result<Released, Cause> {
     vacate(locks, root, owner)?;
     let mut done = owner.clone();
     done.state = State::Released;

@@ -27,6 +27,10 @@ pub(super) fn reuse(
     if owner.state == State::Released {
         return Err(foreign("has been let go".to_owned()));
     }
+    if owner.state == State::Restoring {
+        let busy = Cause::Busy { path: claim.root.clone(), run: Some(owner.run.clone()) };
+        return Err(at(Stage::Claim)(busy));
+    }
     if owner.env_type != ask.env_type {
         return Err(foreign("is of another type".to_owned()));
     }

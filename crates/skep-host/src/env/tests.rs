@@ -16,11 +16,15 @@ use crate::{
 };
 
 mod claim;
+mod crashed;
 mod files;
+mod histories;
 mod killed;
+mod leave;
 mod place;
 mod prepare;
 mod release;
+mod restore;
 mod reuse;
 mod undo;
 

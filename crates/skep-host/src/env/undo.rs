@@ -36,7 +36,7 @@ pub fn undo(git: &Git, locks: &Path, root: &Path, ran: Ran) -> Result<(), EnvErr
     let Some((_lock, owner)) = hold_env(root).map_err(EnvError::at(Stage::Undo))? else {
         return Ok(());
     };
-    if owner.state == State::Ready && owner.env_type != EnvType::InPlace {
+    if owner.state != State::Preparing && owner.env_type != EnvType::InPlace {
         let reasons = work_in(git, root, &owner, ran).map_err(EnvError::at(Stage::Undo))?;
         if !reasons.is_empty() {
             return Err(EnvError::at(Stage::Undo)(Cause::Work { reasons }));

@@ -2,6 +2,8 @@ use skep_testkit::{Place, Repo};
 
 use super::*;
 
+mod merged;
+
 /// A repository with a linked worktree on `skep/x`.
 struct Yard {
     place: Place,
@@ -67,7 +69,7 @@ fn whatever_is_not_committed_is_a_reason() {
             tree.git(&["add", "new"]);
         }),
         ("worktree-untracked", |tree| tree.write("dir/new", "1")),
-        ("worktree-untracked", |tree| {
+        ("worktree-nested-repository", |tree| {
             fs::create_dir(tree.path().join("nested")).unwrap();
             tree.git(&["init", "--quiet", "nested"]);
         }),
@@ -220,4 +222,55 @@ fn an_inspection_changes_nothing_and_waits_for_no_lock() {
     yard.repo().write(".git/worktrees/w/index.lock", "");
     assert_eq!(yard.slugs(), Vec::<&str>::new());
     assert_eq!(fs::read(&index).unwrap(), before);
+}
+
+fn lost_with_branch(yard: &Yard, target: Option<&str>) -> Vec<Reason> {
+    let git = yard.git();
+    let repo = git::discover(&git, yard.repo().path()).unwrap();
+    let base = yard.repo().oid("main~0");
+    branch_reasons(&git, &repo, "skep/x", Some(&base), target).unwrap().1
+}
+
+#[test]
+fn a_branch_that_goes_must_have_its_commits_on_another_ref_or_remote_or_in_the_target() {
+    let yard = Yard::new();
+    assert_eq!(lost_with_branch(&yard, Some("main")), []);
+    let oid = yard.tree().commit_file("work", "1");
+    let named = Named { oid: oid.clone(), subject: "work".to_owned() };
+    let unmerged = [Reason::Unmerged { branch: "skep/x".to_owned(), commits: vec![named] }];
+    for target in [None, Some("main"), Some("gone")] {
+        assert_eq!(lost_with_branch(&yard, target), unmerged);
+    }
+    yard.repo().git(&["branch", "other", &oid]);
+    assert_eq!(lost_with_branch(&yard, None), []);
+    yard.repo().git(&["branch", "--quiet", "-D", "other"]);
+    yard.place.bare("origin.git");
+    yard.repo().git(&["remote", "add", "origin", "../origin.git"]);
+    yard.tree().git(&["push", "--quiet", "origin", "skep/x"]);
+    assert_eq!(lost_with_branch(&yard, None), []);
+}
+
+#[test]
+fn a_branch_without_upstream_and_with_one_local_commit_is_not_clean() {
+    let yard = Yard::new();
+    yard.place.bare("origin.git");
+    yard.repo().git(&["remote", "add", "origin", "../origin.git"]);
+    yard.repo().git(&["push", "--quiet", "origin", "main"]);
+    yard.tree().commit_file("work", "1");
+    assert_eq!(lost_with_branch(&yard, None)[0].slug(), "branch-unmerged");
+}
+
+#[test]
+fn a_stash_counts_for_the_branch_it_was_made_on_and_no_other() {
+    let yard = Yard::new();
+    yard.repo().write("file", "two\n");
+    yard.repo().git(&["stash", "--quiet"]);
+    yard.repo().git(&["branch", "skep/xx"]);
+    assert_eq!(lost_with_branch(&yard, None), []);
+    yard.tree().write("file", "three\n");
+    yard.tree().git(&["stash", "push", "--quiet", "--message", "mine"]);
+    yard.tree().write("file", "four\n");
+    yard.tree().git(&["stash", "--quiet"]);
+    let stash = Reason::Stash { branch: "skep/x".to_owned(), entries: 2 };
+    assert_eq!(lost_with_branch(&yard, None), [stash]);
 }

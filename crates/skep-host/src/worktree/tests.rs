@@ -2,6 +2,8 @@ use skep_testkit::{Place, Repo};
 
 use super::*;
 
+mod revert;
+
 struct Yard {
     place: Place,
 }

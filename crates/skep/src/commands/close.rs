@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use skep_api::{request::Ask, view::CloseView};
+use skep_core::run::How;
 
 use super::read;
 use crate::{
@@ -11,27 +12,61 @@ use crate::{
     output::{Output, Tone},
 };
 
-pub(super) fn close(skep: &Skep, ids: Vec<String>, keep_branch: bool, dry_run: bool) -> Outcome {
-    let answer = skep.ask(Ask::Close { runs: ids, keep_branch, dry_run })?;
-    let views: Vec<CloseView> = read(answer.clone())?;
-    if skep.out.json {
-        match views.as_slice() {
-            [_] => skep.out.json(&answer[0])?,
-            _ => skep.out.json(&answer)?,
-        }
-    } else {
-        for view in &views {
-            print(&skep.out, view)?;
+/// How an env is to be given back, by the flags.
+pub(super) fn how(keep_branch: bool, force: bool) -> How {
+    match (keep_branch, force) {
+        (_, true) => How::Force,
+        (true, false) => How::KeepBranch,
+        (false, false) => How::Smart,
+    }
+}
+
+pub(super) fn close(
+    skep: &Skep,
+    ids: Vec<String>,
+    how: How,
+    merged: bool,
+    dry_run: bool,
+) -> Outcome {
+    let all = merged && ids.is_empty();
+    let named = ids.len();
+    let answer = skep.ask(Ask::Close { runs: ids, how, merged, dry_run })?;
+    let views: Vec<CloseView> = read(answer)?;
+    if all && views.is_empty() {
+        skep.out.note("nothing that has landed holds an env");
+    }
+    tell(skep, &views, named)
+}
+
+pub(super) fn abandon(skep: &Skep, ids: Vec<String>) -> Outcome {
+    let named = ids.len();
+    let views: Vec<CloseView> = read(skep.ask(Ask::Abandon { runs: ids })?)?;
+    tell(skep, &views, named)
+}
+
+/// One value for one that was named, else a list.
+fn tell(skep: &Skep, views: &[CloseView], named: usize) -> Outcome {
+    match views {
+        [view] if skep.out.json && named == 1 => skep.out.json(view)?,
+        views if skep.out.json => skep.out.json(&views)?,
+        views => {
+            for (nth, view) in views.iter().enumerate() {
+                if nth > 0 {
+                    skep.out.line("")?;
+                }
+                print(&skep.out, view)?;
+            }
         }
     }
-    Ok(code(&views, dry_run))
+    Ok(code(views))
 }
 
 /// 0 cleaned, 1 a decision is wanted, 2 an error.
-fn code(views: &[CloseView], dry_run: bool) -> ExitCode {
+fn code(views: &[CloseView]) -> ExitCode {
     let failed = views.iter().any(|view| view.status.starts_with("error "));
-    let kept = views.iter().any(|view| !view.cleaned);
-    match (failed, kept && !dry_run) {
+    let looked = |view: &CloseView| view.status.starts_with("dry-run: ");
+    let kept = views.iter().any(|view| !view.cleaned && !looked(view));
+    match (failed, kept) {
         (true, _) => ExitCode::from(2),
         (false, true) => ExitCode::from(1),
         (false, false) => ExitCode::SUCCESS,
@@ -41,6 +76,9 @@ fn code(views: &[CloseView], dry_run: bool) -> ExitCode {
 fn print(out: &Output, view: &CloseView) -> std::io::Result<()> {
     out.line(&format!("id={}", view.id))?;
     out.line(&format!("cleaned={}", view.cleaned))?;
+    if view.forced {
+        out.line("forced=true")?;
+    }
     out.line(&format!("merged={}", view.merged))?;
     if let Some(clean) = view.clean {
         out.line(&format!("clean={clean}"))?;
@@ -52,6 +90,9 @@ fn print(out: &Output, view: &CloseView) -> std::io::Result<()> {
     }
     if let Some(trash) = &view.trash {
         out.line(&format!("trash={trash}"))?;
+    }
+    if let Some(snapshot) = &view.snapshot {
+        out.line(&format!("snapshot={snapshot}"))?;
     }
     for way in &view.reasons {
         out.line(&format!("  {} {}", out.paint(Tone::Wants, "→"), skep_core::text::visible(way)))?;

@@ -19,8 +19,10 @@ use crate::{
 pub(super) fn daemon(skep: &Skep, verb: &Daemon) -> Outcome {
     match verb {
         Daemon::Start => {
-            if skep.standing().is_err() {
-                skep.start_now()?;
+            match skep.standing() {
+                Err(_) => skep.start_now()?,
+                // One that is older makes room here as anywhere.
+                Ok(_) => drop(skep.client()?),
             }
             status(skep)
         }

@@ -15,6 +15,7 @@ use skep_api::{
     request::{Ask, RunAsk},
     view::{Health, RunView},
 };
+use skep_core::run::How;
 use skep_host::{lock, proc::Program};
 
 use super::{ls, read};
@@ -98,7 +99,7 @@ fn story(skep: &Skep, root: &Path) -> Result<(), CliError> {
 
     act(skep, "6", "the others give their worktrees back and keep their branches")?;
     let others = runs.iter().skip(1).map(|run| run.id.clone()).collect();
-    skep.ask(Ask::Close { runs: others, keep_branch: true, dry_run: false })?;
+    skep.ask(Ask::Close { runs: others, how: How::KeepBranch, merged: false, dry_run: false })?;
     skep.out.line(&git(skep, &repository, &["branch", "--list"])?)?;
     skep.out.line(
         &skep

@@ -2,32 +2,49 @@
 
 use std::process::ExitCode;
 
-use skep_daemon::doctor::{self, Health};
+use skep_daemon::doctor::{self, Finding, Health};
 
 use crate::{connect::Skep, exit::Outcome, output::Tone};
 
-pub(super) fn doctor(skep: &Skep) -> Outcome {
-    let findings = doctor::examine(&skep.home, &skep.config, &skep.env);
-    let ill = findings.iter().any(|finding| finding.health == Health::Ill);
+pub(super) fn doctor(skep: &Skep, fix: bool) -> Outcome {
+    let mut findings = doctor::examine(&skep.home, &skep.config, &skep.env);
+    if fix {
+        doctor::mend(&skep.home, &skep.env, &mut findings);
+    }
     if skep.out.json {
         skep.out.json(&findings)?;
     } else {
         for finding in &findings {
-            let (tone, mark) = match finding.health {
-                Health::Well => (Tone::Good, "✓"),
-                Health::Note => (Tone::Faint, "·"),
-                Health::Ill => (Tone::Bad, "✗"),
-            };
-            let text = skep_core::text::one_line(&finding.text);
-            skep.out.line(&format!(
-                "{} {:<16} {text}",
-                skep.out.paint(tone, mark),
-                finding.check
-            ))?;
-            if !finding.way.is_empty() {
-                skep.out.line(&format!("  {:<16} → {}", "", finding.way))?;
-            }
+            print(skep, finding)?;
+        }
+        if !fix && findings.iter().any(|finding| finding.fix.is_some()) {
+            skep.out.note("skep doctor --fix does what stands behind `fix`");
         }
     }
+    let ill = findings.iter().any(Finding::is_ill);
     Ok(if ill { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn print(skep: &Skep, finding: &Finding) -> std::io::Result<()> {
+    let (tone, mark) = match finding.health {
+        Health::Well => (Tone::Good, "✓"),
+        Health::Note => (Tone::Faint, "·"),
+        Health::Ill => (Tone::Bad, "✗"),
+    };
+    let text = skep_core::text::one_line(&finding.text);
+    skep.out.line(&format!("{} {:<16} {text}", skep.out.paint(tone, mark), finding.check))?;
+    let more = |word: &str, text: &str| {
+        let text = skep_core::text::one_line(text);
+        if text.is_empty() { Ok(()) } else { skep.out.line(&format!("  {:<16} {word} {text}", "")) }
+    };
+    more("why:", &finding.why)?;
+    if finding.mended.is_none() {
+        more("→", &finding.way)?;
+        more("fix:", finding.fix.as_deref().unwrap_or_default())?;
+    }
+    if let Some(mended) = &finding.mended {
+        more(if mended.done { "mended:" } else { "not mended:" }, &mended.text)?;
+        more("back:", &mended.back)?;
+    }
+    Ok(())
 }

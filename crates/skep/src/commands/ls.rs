@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use skep_api::{request::Ask, view::RunView};
-use skep_core::time::Timestamp;
+use skep_core::{run::Surface, time::Timestamp};
 
 use super::{read, state_of};
 use crate::{
@@ -31,30 +31,53 @@ pub(super) fn ls(skep: &Skep, all: bool, project: Option<String>) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The least width at which a table of runs has room for ids; a name says the same.
-const ROOM_FOR_IDS: usize = 110;
-const ID: usize = 6;
+/// The least width at which a table of runs has room for ids, surfaces and windows; a name says enough.
+const ROOM_FOR_ALL: usize = 110;
+/// The columns that only a wide table has, the last first.
+const WIDE: [usize; 2] = [7, 4];
 
 /// Prints runs as a table.
 pub(super) fn table(out: &Output, runs: &[RunView]) -> std::io::Result<()> {
     let now = skep_daemon::daemon::now();
-    let mut heads = vec!["NAME", "STATE", "AGE", "AGENT", "PROJECT", "CHANGES", "ID", "TITLE"];
-    let mut rows: Vec<Vec<(Tone, String)>> = runs.iter().map(|run| row(run, now)).collect();
-    if out.width() < ROOM_FOR_IDS {
-        heads.remove(ID);
-        for row in &mut rows {
-            row.remove(ID);
+    let mut heads =
+        vec!["NAME", "STATE", "AGE", "AGENT", "SURFACE", "PROJECT", "CHANGES", "ID", "TITLE"];
+    let mut rows: Vec<Vec<(Tone, String)>> =
+        runs.iter().map(|run| row(run, name_among(run, runs), now)).collect();
+    if out.width() < ROOM_FOR_ALL {
+        for column in WIDE {
+            heads.remove(column);
+            for row in &mut rows {
+                row.remove(column);
+            }
         }
     }
     out.table(&heads, &rows)
 }
 
-fn row(run: &RunView, now: Timestamp) -> Vec<(Tone, String)> {
+/// A worker's name, with its project where another one is called so too.
+pub(super) fn name_among(run: &RunView, runs: &[RunView]) -> String {
+    let repeats = runs.iter().any(|other| other.name == run.name && other.project != run.project);
+    match &run.project {
+        Some(project) if repeats => format!("{project}/{}", run.name),
+        Some(_) | None => run.name.clone(),
+    }
+}
+
+fn surface(run: &RunView) -> String {
+    match (run.surface, &run.session.tmux) {
+        (Surface::Headless, _) => "headless".to_owned(),
+        (Surface::Terminal, None) => "terminal".to_owned(),
+        (Surface::Terminal, Some(tmux)) => format!("terminal {}", tmux.pane),
+    }
+}
+
+fn row(run: &RunView, name: String, now: Timestamp) -> Vec<(Tone, String)> {
     vec![
-        (Tone::Strong, run.name.clone()),
+        (Tone::Strong, name),
         state_of(run),
         (Tone::Faint, age(run.since, now)),
         (Tone::Plain, run.agent.clone()),
+        (Tone::Plain, surface(run)),
         (Tone::Plain, run.project.clone().unwrap_or_else(|| "-".to_owned())),
         (Tone::Plain, changes(run)),
         (Tone::Faint, run.id.clone()),

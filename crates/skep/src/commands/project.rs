@@ -1,8 +1,9 @@
 //! `skep project`
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use skep_api::{request::Ask, view::ProjectView};
+use skep_host::cache::{self, Url};
 
 use super::read;
 use crate::{
@@ -16,11 +17,7 @@ pub(super) fn project(skep: &Skep, verb: Project) -> Outcome {
     let list = matches!(verb, Project::Ls);
     let answer = match verb {
         Project::Add { path, name, base } => {
-            let path = std::path::absolute(path)?;
-            let path = path
-                .to_str()
-                .ok_or_else(|| CliError::error("path-not-text", "the path is not UTF-8"))?
-                .to_owned();
+            let path = named(skep, &path)?;
             skep.ask(Ask::ProjectAdd { path, name, base })?
         }
         Project::Ls => skep.ask(Ask::ProjectLs {})?,
@@ -61,4 +58,21 @@ pub(super) fn project(skep: &Skep, verb: Project) -> Outcome {
         .collect();
     skep.out.table(&["NAME", "BASE", "FOLDER", "PATH"], &rows)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the daemon is to add: a URL as it is, and a path without the folder that we stand in.
+fn named(skep: &Skep, what: &Path) -> Result<String, CliError> {
+    let text = |what: &Path| {
+        what.to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| CliError::error("path-not-text", "the path is not UTF-8"))
+    };
+    let url = text(what)?;
+    if !cache::is_url(&url) || what.exists() {
+        return text(&std::path::absolute(what)?);
+    }
+    if let Ok(url) = Url::parse(&url) {
+        skep.out.progress(&format!("cloning {}; that may take some minutes", url.shown()));
+    }
+    Ok(url)
 }

@@ -6,6 +6,7 @@ use skep_api::{
     request::{Ask, RunAsk},
     view::RunView,
 };
+use skep_core::run::Surface;
 
 use super::{code_of, logs, ls, read, read_text, show};
 use crate::{
@@ -31,12 +32,13 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
             .hint("skep run --project P …"));
     };
     let ask = RunAsk {
+        force: args.force,
         titles,
         project: args.project,
         cwd: cwd.to_owned(),
         agent: args.agent,
         model: args.model,
-        surface: args.surface,
+        surface: if args.terminal { Some("terminal".to_owned()) } else { args.surface },
         permissions: args.permissions,
         base: args.base,
         branch: args.branch,
@@ -95,10 +97,11 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
             show::tail(skep, run)?;
         }
         if let Some(run) = runs.iter().find(|run| run.state != "ended") {
-            skep.out.note(&format!(
-                "watch it: skep logs {} -f    wait for it: skep wait {}",
-                run.name, run.name
-            ));
+            let look = match run.surface {
+                Surface::Headless => format!("watch it: skep logs {} -f", run.name),
+                Surface::Terminal => format!("look at its screen: skep attach {}", run.name),
+            };
+            skep.out.note(&format!("{look}    wait for it: skep wait {}", run.name));
         }
     }
     Ok(code_of(&runs))

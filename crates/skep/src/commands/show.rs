@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
-use skep_api::{request::Ask, view::RunView};
-use skep_core::text;
+use skep_api::{
+    request::Ask,
+    view::{RunView, SnapshotView},
+};
+use skep_core::{names, run::Surface, text};
 
 use super::{logs, read, state_of};
 use crate::{
@@ -19,6 +22,7 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let run: RunView = read(answer)?;
+    let kept: Vec<SnapshotView> = read(skep.ask(Ask::SnapshotLs { run: Some(run.id.clone()) })?)?;
     let now = skep_daemon::daemon::now();
     let (tone, state) = state_of(&run);
     let out = &skep.out;
@@ -30,7 +34,7 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     let none = || "-".to_owned();
     let mut rows = vec![
         ("id", run.id.clone()),
-        ("name", run.name.clone()),
+        ("worker", address(&run)),
         ("since", format!("{} ago ({})", age(run.since, now), run.since)),
         (
             "agent",
@@ -40,8 +44,8 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
                 run.model.as_ref().map(|model| format!(", {model}")).unwrap_or_default()
             ),
         ),
+        ("surface", surface(&run)),
         ("attempt", run.attempt.to_string()),
-        ("project", run.project.clone().unwrap_or_else(none)),
         ("task", run.task.clone().unwrap_or_else(none)),
         ("branch", run.branch.clone().unwrap_or_else(none)),
         (
@@ -53,6 +57,7 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         ("target", run.target.clone().unwrap_or_else(none)),
         ("worktree", format!("{} ({})", run.worktree.clone().unwrap_or_else(none), run.env_state)),
         ("changes", changes(&run)),
+        ("snapshots", snapshots(&kept)),
         ("tokens", format!("{} in, {} out", run.usage.input_tokens, run.usage.output_tokens)),
     ];
     if let Some(cost) = run.usage.cost_usd {
@@ -90,7 +95,89 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
             text::one_line(&value)
         ))?;
     }
+    out.line("")?;
+    for (what, command) in next(skep, &run, kept.len()) {
+        out.line(&format!("  {what}: {}", out.paint(Tone::Strong, &command)))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The name that means this worker and no other: with its project, where it has one.
+fn address(run: &RunView) -> String {
+    match &run.project {
+        Some(project) => format!("{project}/{}", run.name),
+        None => run.name.clone(),
+    }
+}
+
+fn surface(run: &RunView) -> String {
+    match (run.surface, &run.session.tmux) {
+        (Surface::Headless, _) => "headless".to_owned(),
+        (Surface::Terminal, Some(tmux)) => {
+            format!("terminal, in tmux {} {}", tmux.session, tmux.pane)
+        }
+        (Surface::Terminal, None) => "terminal, no window".to_owned(),
+    }
+}
+
+fn snapshots(kept: &[SnapshotView]) -> String {
+    match kept {
+        [] => "none".to_owned(),
+        [newest, ..] => format!("{}, the newest of {}", kept.len(), newest.at),
+    }
+}
+
+/// What one would type next.
+fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> {
+    let id = address(run);
+    let held = run.env_state == "held";
+    let mut next = Vec::new();
+    match (run.state.as_str(), run.waiting_for.as_deref()) {
+        ("waiting", Some("paused")) => next.push(("go on", format!("skep resume {id}"))),
+        ("waiting", Some("input")) => next.push(("tell it more", format!("skep send {id} TEXT"))),
+        ("waiting", Some("answer" | "permission")) => {
+            next.push(("answer it", format!("skep send {id} TEXT")));
+        }
+        ("queued" | "stalled", _) => next.push(("see why", format!("skep why {id}"))),
+        ("stopping", _) => next.push(("wait for its end", format!("skep wait {id}"))),
+        ("ended", _) if held && run.landed.is_some() => {
+            next.push(("give its env back", format!("skep close {id}")));
+        }
+        ("ended", _) if held && run.outcome.as_deref() == Some("completed") => {
+            next.push(("bring it in", format!("skep land {id}")));
+            next.push(("ask for more", format!("skep resume {id} TEXT")));
+        }
+        ("ended", _) if run.env_state == "closed" => {
+            let look = ("what was kept of it", format!("skep snapshot ls {}", run.id));
+            next.extend((kept > 0).then_some(look));
+        }
+        ("ended", _) => {
+            let stopped = run.outcome.as_deref() == Some("stopped");
+            let what = if stopped { "see what it did" } else { "see what went wrong" };
+            next.push((what, format!("skep logs {id}")));
+            next.push(("go on with it", format!("skep resume {id}")));
+            next.push(("try it afresh", format!("skep retry {id}")));
+        }
+        _ => {}
+    }
+    if run.pid.is_some() {
+        match run.surface {
+            Surface::Headless => next.push(("watch it", format!("skep logs {id} -f"))),
+            Surface::Terminal => next.push(("look at its screen", format!("skep attach {id}"))),
+        }
+        // A window in somebody's own tmux is where they see it.
+        let ours =
+            run.session.tmux.as_ref().filter(|tmux| names::parse_session(&tmux.session).is_some());
+        if let Some(tmux) = ours {
+            let socket = skep.home.sockets().join("tmux");
+            let look = format!("tmux -S {} attach -t ={}", socket.display(), tmux.session);
+            next.push(("or in tmux", look));
+        }
+        if run.state == "running" {
+            next.push(("let it rest", format!("skep pause {id}")));
+        }
+    }
+    next
 }
 
 /// What changed, in words, as of the last look.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use skep_api::{request::Ask, view::RunView};
+use skep_core::run::Surface;
 
 use super::{ls, read};
 use crate::{connect::Skep, exit::Outcome, output::Tone};
@@ -38,23 +39,30 @@ pub(super) fn status(skep: &Skep) -> Outcome {
 fn next(runs: &[RunView]) -> Vec<(&'static str, String)> {
     let mut next = Vec::new();
     if let Some(run) = runs.iter().find(|run| run.state == "waiting" || run.state == "stalled") {
-        next.push(("see why it waits", format!("skep why {}", run.name)));
+        next.push(("see why it waits", format!("skep why {}", ls::name_among(run, runs))));
     }
     if let Some(run) =
         runs.iter().find(|run| run.outcome.as_deref() == Some("completed") && run.landed.is_none())
     {
-        next.push(("bring it in", format!("skep land {}", run.name)));
+        next.push(("bring it in", format!("skep land {}", ls::name_among(run, runs))));
     }
     if let Some(run) = runs.iter().find(|run| run.landed.is_some()) {
-        next.push(("give its env back", format!("skep close {} --keep-branch", run.name)));
+        next.push((
+            "give its env back",
+            format!("skep close {} --keep-branch", ls::name_among(run, runs)),
+        ));
     }
     if let Some(run) =
         runs.iter().find(|run| run.outcome.as_deref().is_some_and(|outcome| outcome != "completed"))
     {
-        next.push(("see what went wrong", format!("skep logs {}", run.name)));
+        next.push(("see what went wrong", format!("skep logs {}", ls::name_among(run, runs))));
     }
     if let Some(run) = runs.iter().find(|run| run.state == "running") {
-        next.push(("watch it", format!("skep logs {} -f", run.name)));
+        let name = ls::name_among(run, runs);
+        next.push(match run.surface {
+            Surface::Headless => ("watch it", format!("skep logs {name} -f")),
+            Surface::Terminal => ("look at its screen", format!("skep attach {name}")),
+        });
     }
     if next.is_empty() {
         next.push(("put an agent to work", "skep run \"fix the flaky test\"".to_owned()));

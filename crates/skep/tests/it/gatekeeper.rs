@@ -17,15 +17,16 @@ use skep_host::{
 };
 
 mod bare;
-mod run;
-mod terminal;
+pub(crate) mod run;
+pub(crate) mod terminal;
+pub(crate) mod tty;
 mod warden;
 
 /// Far more than anything here takes, and little enough that a hang is told.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Waits until `holds`: most of what is waited for here is a line in `/proc`, which tells nobody that it came.
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + DEADLINE;
     while !holds() {
         assert!(Instant::now() < until, "in vain waited for: {what}");
@@ -34,12 +35,12 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// A word that marks the processes of one test in their arguments, so that nothing can scrub it off.
-struct Mark {
+pub(crate) struct Mark {
     seconds: String,
 }
 
 impl Mark {
-    fn new() -> Mark {
+    pub(crate) fn new() -> Mark {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         // Something that `sleep` takes for a time, and no other test does.
@@ -47,18 +48,18 @@ impl Mark {
     }
 
     /// A sleep that bears the mark.
-    fn sleep(&self) -> String {
+    pub(crate) fn sleep(&self) -> String {
         format!("sleep {}", self.seconds)
     }
 
     /// A script, without quotes, that leaves four sleeps: in the group, detached, scrubbed, and forked twice.
-    fn tree(&self) -> String {
+    pub(crate) fn tree(&self) -> String {
         let sleep = self.sleep();
         format!("{sleep} & setsid {sleep} & setsid env -i /bin/{sleep} & (setsid {sleep} & exit) ;")
     }
 
     /// The living processes with the mark as an argument of its own.
-    fn alive(&self) -> Vec<u32> {
+    pub(crate) fn alive(&self) -> Vec<u32> {
         let table = Table::read().unwrap();
         let is_ours = |pid: u32| {
             tree::arguments(pid)
@@ -72,14 +73,14 @@ impl Mark {
             .collect()
     }
 
-    fn wait_for(&self, count: usize) {
+    pub(crate) fn wait_for(&self, count: usize) {
         eventually(&format!("{count} processes that bear the mark"), || {
             self.alive().len() == count
         });
     }
 
     #[track_caller]
-    fn assert_gone(&self) {
+    pub(crate) fn assert_gone(&self) {
         assert_eq!(self.alive(), Vec::<u32>::new(), "nothing of the tree lives");
     }
 }
@@ -92,13 +93,13 @@ impl Drop for Mark {
     }
 }
 
-fn kill(pid: u32, signal: Signal) {
+pub(crate) fn kill(pid: u32, signal: Signal) {
     // Gone is what a test wants to see, if it wants to see anything.
     let _gone = kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal);
 }
 
 /// The binary under test, with nothing of the tester's environment but what finds programs.
-fn skep() -> Command {
+pub(crate) fn skep() -> Command {
     let mut command = proc::command(env!("CARGO_BIN_EXE_skep"));
     command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LC_ALL", "C");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -114,7 +115,7 @@ fn gatekeeper(script: &str) -> Command {
 
 /// Waits for the end, with a deadline; what still lives then is killed.
 #[track_caller]
-fn end_of(child: &mut Child) -> ExitStatus {
+pub(crate) fn end_of(child: &mut Child) -> ExitStatus {
     let until = Instant::now() + DEADLINE;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -144,7 +145,7 @@ fn output(command: &mut Command) -> Output {
     output_of(command.spawn().unwrap())
 }
 
-fn put(path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
+pub(crate) fn put(path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
     paths::write_atomically(path.as_ref(), text.as_ref()).unwrap();
 }
 
@@ -159,7 +160,7 @@ fn read_when_there(path: &Path) -> String {
 }
 
 /// The warden below a keeper.
-fn warden_of(keeper: u32) -> u32 {
+pub(crate) fn warden_of(keeper: u32) -> u32 {
     let mut found = None;
     eventually("the keeper has a warden", || {
         let table = Table::read().unwrap();

@@ -5,7 +5,10 @@ use std::{fs, path::Path};
 use serde_json::Value;
 use skep_testkit::Repo;
 
-use crate::home::{Home, text_of};
+use crate::{
+    close::{at_rest, doomed},
+    home::{Home, text_of},
+};
 
 /// A run that committed the file `name` and has ended.
 fn done(home: &Home, name: &str) -> Value {
@@ -148,13 +151,15 @@ fn a_landing_that_the_daemon_died_in_goes_on_and_lands_once() {
         let repo = home.repo();
         let run = done(&home, "a");
         let id = text_of(&run, "id");
-        home.skep(&["daemon", "stop"]).ok();
-        home.skep_with(repo.path(), &[("SKEP_CRASH", point)], &["daemon", "start"]).ok();
+        at_rest(&home, &id);
+        doomed(&home, point);
+        let before = home.kinds(&id).iter().filter(|kind| *kind == "op_done").count();
         home.skep(&["land", &id]).ok();
         assert_ne!(home.listed(&id)["landed"], Value::Null);
         assert_eq!(repo.git(&["log", "--format=%s", "main"]), "it\nfirst");
         assert_in_step(&repo);
-        assert_eq!(home.kinds(&id).iter().filter(|kind| *kind == "op_done").count(), 1, "{point}");
+        let after = home.kinds(&id).iter().filter(|kind| *kind == "op_done").count();
+        assert_eq!(after - before, 1, "{point}");
     }
 }
 

@@ -7,14 +7,23 @@
 )]
 
 mod cases;
+mod clean;
+mod cleanup;
 mod close;
+mod control;
 mod crash;
 mod daemon;
+mod doctor;
 mod gatekeeper;
 mod home;
 mod land;
 mod live;
 mod project;
+mod recovery;
 mod run;
+mod snapshot;
 mod stop;
+mod terminal;
 mod tidy;
+mod undo;
+mod workers;

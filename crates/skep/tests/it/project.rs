@@ -156,3 +156,116 @@ fn a_base_that_is_registered_is_the_base_of_its_runs() {
     );
     home.skep(&["--json", "project", "add", ".", "--name", "other", "--base", "nowhere"]).error(2);
 }
+
+/// A bare repository `server/web.git` with one commit on its default branch `trunk`, and its URL.
+fn server(home: &Home) -> String {
+    let seed = home.place().repo("seed");
+    seed.git(&["branch", "--quiet", "-m", "trunk"]);
+    home.place().bare("server/web.git");
+    seed.git(&["push", "--quiet", "../server/web.git", "trunk"]);
+    let server = home.place().at("server/web.git");
+    server.git(&["symbolic-ref", "HEAD", "refs/heads/trunk"]);
+    format!("file://{}", server.path().display())
+}
+
+#[test]
+fn a_repository_that_is_named_by_its_url_is_worked_in_and_the_work_lands_in_the_clone() {
+    let home = Home::new();
+    let url = server(&home);
+    let project = home.json(&["project", "add", &url]);
+    assert_eq!(project["name"], "web");
+    let clone = home.place().at("h/cache/web.git");
+    assert_eq!(PathBuf::from(text_of(&project, "path")), clone.path());
+    // What comes to the remote after the cloning is what a run starts from.
+    let seed = home.place().at("seed");
+    let news = seed.commit_file("news", "1\n");
+    seed.git(&["push", "--quiet", "../server/web.git", "trunk"]);
+    let run = home.ended("greet", &WORK, &["--project", "web", "-d"]);
+    assert_eq!(run["outcome"], "completed", "{run}");
+    assert_eq!(
+        (text_of(&run["base"], "branch"), text_of(&run["base"], "oid"), text_of(&run, "target")),
+        ("origin/trunk".to_owned(), news, "trunk".to_owned())
+    );
+    let id = text_of(&run, "id");
+    home.skep(&["land", &id]).ok();
+    let branch = format!("refs/heads/{}", text_of(&run, "branch"));
+    assert_eq!(clone.oid("refs/heads/trunk"), clone.oid(&branch));
+    assert_eq!(home.place().at("server/web.git").branches(), ["trunk"], "nothing was pushed");
+    home.skep(&["close", &id]).ok();
+    assert!(!Path::new(&text_of(&run, "worktree")).exists());
+    assert_eq!(clone.git(&["log", "-1", "--format=%s", "trunk"]), "a");
+}
+
+#[test]
+fn a_url_that_is_added_twice_is_one_project_and_its_clone_outlives_it() {
+    let home = Home::new();
+    let url = server(&home);
+    let first = home.json(&["project", "add", &url]);
+    let clone = home.place().at("h/cache/web.git");
+    clone.git(&["branch", "mine", "trunk"]);
+    assert_eq!(home.json(&["project", "add", url.trim_end_matches(".git")]), first);
+    home.skep(&["project", "rm", "web"]).ok();
+    assert_eq!(text_of(&home.json(&["project", "add", &url]), "path"), text_of(&first, "path"));
+    assert_eq!(clone.branches(), ["mine", "trunk"], "it was made anew");
+    // Another repository of that name has a clone and a name of its own, and keeps both.
+    home.place().at("server/web.git").git(&["clone", "--quiet", "--bare", ".", "../../b/web.git"]);
+    let other = format!("file://{}", home.at("b/web.git").display());
+    let second = home.json(&["project", "add", &other]);
+    assert_ne!((&second["name"], &second["path"]), (&first["name"], &first["path"]));
+    assert_eq!(home.json(&["project", "add", &other]), second);
+    assert_eq!(home.json(&["project", "ls"]).as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_base_of_a_url_s_project_is_a_branch_that_work_can_land_on() {
+    let home = Home::new();
+    let url = server(&home);
+    home.place().at("seed").git(&["push", "--quiet", "../server/web.git", "trunk:release"]);
+    home.json(&["project", "add", &url, "--base", "release", "--name", "site"]);
+    let run = home.ended("greet", &WORK, &["--project", "site", "-d"]);
+    assert_eq!(run["outcome"], "completed", "{run}");
+    home.skep(&["land", &text_of(&run, "id")]).ok();
+    let clone = home.place().at("h/cache/web.git");
+    assert_eq!(clone.git(&["log", "-1", "--format=%s", "release"]), "a");
+}
+
+#[test]
+fn a_url_that_cannot_be_cloned_is_refused_in_words_and_without_its_password() {
+    let home = Home::new();
+    let add = |what: &str| home.skep(&["--json", "project", "add", "--", what]);
+    for url in ["ext::sh -c touch% owned", "http://host.invalid/web", "ftp://me:s3cret@h/web"] {
+        let error = add(url).refused(2, "url-unsupported");
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+        assert!(error["hints"].to_string().contains("https"), "{error}");
+    }
+    let error = add("https://me:s3cret@127.0.0.1:1/web.git").refused(2, "clone-failed");
+    assert!(error["message"].to_string().contains("https://127.0.0.1:1/web.git"), "{error}");
+    assert!(!error.to_string().contains("s3cret"), "{error}");
+    add("-oProxyCommand=sh").error(2);
+    add(&format!("file://{}", home.at("nowhere").display())).refused(2, "clone-failed");
+    home.place().bare("empty.git");
+    add(&format!("file://{}", home.at("empty.git").display())).refused(2, "no-commit-yet");
+    let url = server(&home);
+    home.skep(&["--json", "project", "add", &url, "--name", "../x"]).refused(2, "project-name");
+    assert_eq!(home.json(&["project", "ls"]), serde_json::json!([]));
+    let left = std::fs::read_dir(home.at("h/cache")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["locks"]);
+    let log = std::fs::read_to_string(home.at("h/daemon.log")).unwrap_or_default();
+    assert!(!log.contains("s3cret"), "{log}");
+}
+
+#[test]
+fn a_daemon_that_is_killed_while_it_clones_leaves_nothing_that_is_taken_for_a_clone() {
+    for point in ["clone.fetched", "clone.named"] {
+        let home = Home::new();
+        let url = server(&home);
+        home.skep_with(home.place().root(), &[("SKEP_CRASH", point)], &["daemon", "start"]).ok();
+        // The call finds the daemon gone, starts another and asks the same again.
+        let project = home.json(&["project", "add", &url]);
+        assert_eq!(project["name"], "web", "{point}");
+        let clone = home.place().at("h/cache/web.git");
+        assert_eq!(clone.oid("trunk"), clone.oid("origin/trunk"), "{point}");
+        assert_eq!(home.json(&["project", "ls"]).as_array().unwrap().len(), 1, "{point}");
+    }
+}

@@ -55,6 +55,7 @@ fn a_run_of_a_task_is_one_durable_record_and_its_agent_is_told_who_it_is() {
     assert_eq!(told("SKEP_RUN"), Some(id.as_str()));
     assert_eq!(told("SKEP_TASK"), Some(task.as_str()));
     assert_eq!(told("SKEP_NAME"), Some("amber"));
+    assert_eq!(told("SKEP_ROLE"), Some(skep_core::names::CODER));
     assert_eq!(told("SKEP_AGENT"), Some("scripted"));
     assert_eq!(told("SKEP_PROJECT"), Some("web"));
     assert!(told("SKEP_SOCKET").is_some_and(|path| Path::new(path).exists()));
@@ -108,8 +109,10 @@ fn of_two_runs_of_one_task_at_once_exactly_one_comes_to_be() {
     });
     let codes: Vec<i32> = said.iter().map(|said| said.code).collect();
     assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{said:?}");
+    let holder = text_of(&home.json(&["ls"])[0], "id");
     for loser in said.into_iter().filter(|said| said.code != 0) {
-        loser.refused(1, "task-held");
+        let error = loser.refused(1, "task-held");
+        assert!(text_of(&error, "message").contains(&holder), "{error}");
     }
     assert_eq!(home.json(&["ls", "--all"]).as_array().unwrap().len(), 1);
     assert_eq!(repo.branches().len(), 2, "{:?}", repo.branches());
@@ -391,6 +394,7 @@ fn the_agents_environment_holds_nothing_outside_the_list() {
         "SKEP_RUN",
         "SKEP_TASK",
         "SKEP_NAME",
+        "SKEP_ROLE",
         "SKEP_AGENT",
         "SKEP_PROJECT",
         "SKEP_SOCKET",

@@ -3,25 +3,30 @@
 
 use std::collections::BTreeSet;
 
-use super::{super::*, project, task, task_id};
+use super::{super::*, ONE, project, task, task_id};
 use crate::{
     facts::Exit,
     id::OpId,
     run::{
-        Because, Event as Of, OpResult, Outcome, Reason, Requeue, SetUp, WaitingFor,
+        Because, Event as Of, Merged, OpResult, Outcome, Reason, Requeue, SetUp, WaitingFor,
         tests::{
             matrix::{KINDS_OF_EVENTS, kind_of_event},
-            script::{brief, env, git, op},
+            script::{after, brief, env, git, op, snap, taken},
         },
     },
     said::{ErrorClass, TurnResult, Usage},
+    snapshot::{Snapshot, Why},
 };
 
 const GOLDEN: &str = include_str!("../../../tests/golden/events.jsonl");
+/// As they were written before snapshots; only read.
+const V1: &str = include_str!("../../../tests/golden/events.v1.jsonl");
 
 fn houses() -> Vec<House> {
     vec![
-        House::LimitsSet { limits: Limits { runs: 8, per_project: 4, prepare: 2 } },
+        House::LimitsSet { limits: Limits { runs: 8, per_project: 4, prepare: 2, ..ONE } },
+        House::DiskSeen { short: Some(999) },
+        House::Themed { project: "web".to_owned(), theme: "gems".to_owned() },
         House::ProjectAdded {
             project: Project {
                 base: Some("origin/main".to_owned()),
@@ -45,10 +50,12 @@ fn kind_of_house(house: &House) -> usize {
         House::ProjectApproved { .. } => 3,
         House::TaskAdded { .. } => 4,
         House::TaskMoved { .. } => 5,
+        House::DiskSeen { .. } => 6,
+        House::Themed { .. } => 7,
     }
 }
 
-const KINDS_OF_HOUSES: usize = 6;
+const KINDS_OF_HOUSES: usize = 8;
 
 /// A brief in which nothing is left out.
 fn whole_brief() -> Brief {
@@ -69,7 +76,15 @@ fn whole_brief() -> Brief {
     brief.policy.jitter = 0.2;
     brief.policy.spare = vec!["sccache".to_owned()];
     brief.policy.env = vec!["DATABASE_URL".to_owned()];
+    brief.supersedes = Some(super::id("beryl"));
     brief
+}
+
+/// A snapshot in which nothing is left out.
+fn whole_snapshot() -> Box<Snapshot> {
+    let at = Timestamp(1_795_174_990_456);
+    let taken = taken(snap(&brief("amber").id, "3"), Why::Close, at, true);
+    Box::new(Snapshot { left_out: vec!["run/agent.sock".to_owned()], ..taken })
 }
 
 fn exit() -> Exit {
@@ -85,9 +100,17 @@ fn exit() -> Exit {
     }
 }
 
+fn words() -> String {
+    "it said \"no\"\n…".to_owned()
+}
+
+fn done(result: OpResult) -> Of {
+    Of::OpDone { op: op(1), result }
+}
+
 fn of_runs() -> Vec<Of> {
-    let text = || "it said \"no\"\n…".to_owned();
-    let done = |result| Of::OpDone { op: op(1), result };
+    let text = words;
+    let nth = |n| snap(&brief("amber").id, n);
     vec![
         Of::Created { brief: Box::new(whole_brief()) },
         Of::Admitted {},
@@ -101,6 +124,7 @@ fn of_runs() -> Vec<Of> {
         Of::Waits { on: WaitingFor::Answer, text: text() },
         Of::Given { id: "q".to_owned(), text: text() },
         Of::Goes {},
+        Of::Shown { session: "skep-amber".to_owned(), pane: "%3".to_owned() },
         Of::Stalled { quiet_ms: 1_800_000, tool: true },
         Of::StopAsked { force: true, because: Because::Person },
         Of::Lost { because: Because::HostRestart },
@@ -116,32 +140,97 @@ fn of_runs() -> Vec<Of> {
             not_before: Some(Timestamp(1_795_174_995_000)),
             why: Requeue::Death,
             text: text(),
+            goes_on: false,
+            message: None,
+        },
+        Of::Requeued {
+            attempt: 3,
+            not_before: None,
+            why: Requeue::Wish,
+            text: String::new(),
+            goes_on: true,
+            message: Some(text()),
         },
         Of::Undoing {},
         Of::Undone { text: Some(text()) },
-        Of::Closing { op: op(1), keep_branch: true },
+        Of::PauseAsked {},
+        Of::CloseAsked { op: op(1), how: How::Force },
+        Of::Closing { op: op(1), how: How::KeepBranch, snapshot: Some(nth("3")) },
+        Of::Closing { op: op(1), how: How::Smart, snapshot: Some(nth("3")) },
+        Of::Closing { op: op(1), how: How::Aged, snapshot: None },
         Of::Landing { op: op(1) },
-        done(OpResult::Closed {
+        Of::Snapping { id: nth("3"), why: Why::Turn },
+        Of::Snapped { snapshot: whole_snapshot() },
+        Of::SnapFailed { id: nth("3"), text: text() },
+        Of::Settled { snapshot: whole_snapshot() },
+        Of::Forgetting { op: op(1), snapshots: vec![nth("3"), nth("4")] },
+        Of::Restoring { op: op(2), snapshot: nth("3"), before: nth("4"), undoes: Some(op(1)) },
+        Of::Reverting { op: op(2), of: op(1) },
+        Of::Purged { snapshot: nth("3") },
+        Of::LogsDropped {},
+        Of::Renamed { name: "beryl".to_owned() },
+    ]
+    .into_iter()
+    .chain(results().into_iter().map(done))
+    .chain([Of::GitSeen { facts: git("c1", 1, false) }, Of::Done {}])
+    .collect()
+}
+
+/// Every way that a wish can come out, once with all that it may hold and once with little.
+fn results() -> Vec<OpResult> {
+    let nth = |n| snap(&brief("amber").id, n);
+    let (target, old, new) = (|| "main".to_owned(), || "b0".to_owned(), || "c1".to_owned());
+    vec![
+        OpResult::Closed {
             kept_branch: Some("skep/amber".to_owned()),
             trash: None,
-            text: text(),
-        }),
-        done(OpResult::Landed {
-            target: "main".to_owned(),
-            old: "b0".to_owned(),
-            new: "c1".to_owned(),
-            commits: 1,
-        }),
-        done(OpResult::Refused {
+            text: words(),
+            merged: None,
+            snapshot: None,
+            unsettled: false,
+        },
+        OpResult::Closed {
+            kept_branch: None,
+            trash: Some("/trash/1".to_owned()),
+            text: words(),
+            merged: Some(Merged::Yes),
+            snapshot: Some(whole_snapshot()),
+            unsettled: true,
+        },
+        OpResult::Landed { target: target(), old: old(), new: new(), commits: 1 },
+        OpResult::Snapped { snapshot: whole_snapshot() },
+        OpResult::Forgotten { snapshots: vec![nth("3")] },
+        OpResult::Restored {
+            snapshot: nth("3"),
+            env: Box::new(env("amber")),
+            before: Some(whole_snapshot()),
+            text: words(),
+        },
+        OpResult::Reverted { of: op(1), target: target(), old: old(), new: new() },
+        OpResult::Refused {
             slug: "target-dirty".to_owned(),
-            text: text(),
+            text: words(),
             hints: vec!["git status".to_owned()],
-        }),
-        done(OpResult::Failed { slug: "close-failed".to_owned(), text: text() }),
-        Of::GitSeen { facts: git("c1", 1, false) },
-        Of::Done {},
+            merged: Some(Merged::NoChange),
+        },
+        OpResult::Failed { slug: "close-failed".to_owned(), text: words() },
     ]
 }
+
+fn kind_of_result(result: &OpResult) -> usize {
+    match result {
+        OpResult::Closed { .. } => 0,
+        OpResult::Landed { .. } => 1,
+        OpResult::Snapped { .. } => 2,
+        OpResult::Forgotten { .. } => 3,
+        OpResult::Restored { .. } => 4,
+        OpResult::Reverted { .. } => 5,
+        OpResult::Refused { .. } => 6,
+        OpResult::Failed { .. } => 7,
+    }
+}
+
+const KINDS_OF_RESULTS: usize = 8;
 
 fn events() -> Vec<Event> {
     houses().into_iter().map(Event::House).chain(of_runs().into_iter().map(Event::Run)).collect()
@@ -166,6 +255,87 @@ fn there_is_a_golden_event_of_each_kind() {
     assert_eq!(houses, (0..KINDS_OF_HOUSES).collect());
     let of_runs: BTreeSet<usize> = of_runs().iter().map(kind_of_event).collect();
     assert_eq!(of_runs, (0..KINDS_OF_EVENTS).collect());
+    let results: BTreeSet<usize> = results().iter().map(kind_of_result).collect();
+    assert_eq!(results, (0..KINDS_OF_RESULTS).collect());
+}
+
+/// What was written before there were snapshots says what it said.
+#[test]
+fn events_of_the_first_format_are_read_as_they_were_meant() {
+    let read: Vec<Event> = V1.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |wanted: Of| {
+        assert!(read.contains(&Event::Run(wanted.clone())), "{wanted:?}");
+    };
+    let limits = Limits { runs: 8, per_project: 4, prepare: 2, ..Limits::default() };
+    assert_eq!(read[0], Event::House(House::LimitsSet { limits }));
+    of(Of::Created { brief: Box::new(Brief { supersedes: None, ..whole_brief() }) });
+    of(Of::Closing { op: op(1), how: How::KeepBranch, snapshot: None });
+    of(Of::Closing { op: op(2), how: How::Smart, snapshot: None });
+    of(Of::Requeued {
+        attempt: 2,
+        not_before: Some(Timestamp(1_795_174_995_000)),
+        why: Requeue::Death,
+        text: words(),
+        goes_on: false,
+        message: None,
+    });
+    of(done(results().remove(0)));
+    of(done(OpResult::Refused {
+        slug: "target-dirty".to_owned(),
+        text: words(),
+        hints: vec!["git status".to_owned()],
+        merged: None,
+    }));
+    let of_runs = of_runs();
+    let changed = read.iter().filter(|event| match event {
+        Event::Run(event) => !of_runs.contains(event),
+        Event::House(event) => !houses().contains(event),
+    });
+    assert_eq!(changed.count(), 5, "the others are what they are today");
+}
+
+/// A ledger that was begun before snapshots goes on: a close of then counts as one, and can be taken no further back.
+#[test]
+fn a_close_of_the_first_format_is_applied_as_it_was() {
+    let mut run = after(brief("amber"), "0 admit, 1 prepared, 2 started, 9 exit 7 unseen");
+    let before = run.snaps;
+    for line in V1.lines().filter(|line| line.contains("op_1111111111")) {
+        let Ok(event @ (Of::Closing { .. } | Of::OpDone { .. })) = serde_json::from_str(line)
+        else {
+            continue;
+        };
+        if matches!(event, Of::Closing { .. } | Of::OpDone { result: OpResult::Closed { .. }, .. })
+        {
+            run.apply(&event, Timestamp(10_000)).unwrap();
+        }
+    }
+    assert!(run.closed && matches!(run.env, EnvState::Closed(_)), "{:?}", run.env);
+    assert_eq!(run.snaps, before + 1, "the id that the daemon took for it is spent");
+    assert_eq!((run.undoable.len(), run.settling), (0, None));
+}
+
+/// Effects that were asked for and not done when the daemon was replaced are done by the new one.
+#[test]
+fn an_unfinished_close_of_the_first_format_is_read() {
+    use crate::run::Effect;
+    for (keep, how) in [(true, How::KeepBranch), (false, How::Smart)] {
+        let old = format!(
+            r#"{{"effect":"close","run":"run_1d25j00000","op":"op_1111111111","keep_branch":{keep}}}"#
+        );
+        let effect: Effect = serde_json::from_str(&old).unwrap();
+        let close = Effect::Close { run: brief("amber").id, op: op(1), how, snapshot: None };
+        assert_eq!(effect, close);
+        let new: Effect = serde_json::from_str(&serde_json::to_string(&close).unwrap()).unwrap();
+        assert_eq!(new, close);
+    }
+}
+
+#[test]
+fn a_way_of_closing_that_is_not_known_is_refused() {
+    for how in [r#""quietly""#, "1", "null"] {
+        let line = format!(r#"{{"event":"closing","op":"op_1111111111","how":{how}}}"#);
+        assert!(serde_json::from_str::<Event>(&line).is_err(), "{line}");
+    }
 }
 
 /// The two kinds of events are told apart by their word alone.
@@ -182,12 +352,8 @@ fn no_word_means_two_events() {
         .collect();
     let different: BTreeSet<&String> = words.iter().collect();
     assert_eq!(different.len(), KINDS_OF_HOUSES + KINDS_OF_EVENTS);
-    let results = words.iter().filter(|word| *word == "op_done").count();
-    assert_eq!(
-        words.len() - different.len(),
-        results - 1,
-        "only the four results of one event share a word"
-    );
+    let more = of_runs().len() + houses().len() - KINDS_OF_EVENTS - KINDS_OF_HOUSES;
+    assert_eq!(words.len() - different.len(), more, "only lines of one kind share a word");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     super::*,
-    script::{after, brief, env, git, input, op, seconds},
+    script::{after, brief, env, git, input, op, seconds, snap, taken},
 };
 
 /// The states that differ in what fits them, with a way into each. In the tables they are the columns, in this order.
@@ -18,20 +18,48 @@ const STATES: &[(&str, &str)] = &[
     ("starting", "0 admit, 1 prepared"),
     ("starting, began", "0 admit, 1 prepared, 2 began"),
     ("running", "0 admit, 1 prepared, 2 started"),
+    ("running, pausing", "0 admit, 1 prepared, 2 started, 3 pause"),
     ("waiting", "0 admit, 1 prepared, 2 started, 3 ask"),
+    ("waiting, paused", "0 admit, 1 prepared, 2 started, 3 pause, 4 turn success"),
     ("waiting, given", "0 admit, 1 prepared, 2 started, 3 ask, 4 give q"),
     ("stalled", "0 admit, 1 prepared, 2 started, 3 silent"),
     ("stopping", "0 admit, 1 prepared, 2 started, 3 stop"),
     ("stopping by force", "0 admit, 1 prepared, 2 started, 3 kill"),
+    ("stopping, paused", "0 admit, 1 prepared, 2 started, 3 pause now"),
+    ("stopping, superseded", "0 admit, 1 prepared, 2 started, 3 supersede"),
     ("stopping, stalled", "0 admit, 1 prepared, 2 started, 3 silent, 63 tick"),
+    ("stopping, to be closed", "0 admit, 1 prepared, 2 started, 3 close 9 force"),
     ("stopping, gone", "0 admit, 1 prepared, 2 started, 3 gone"),
     ("stopping, gone, unwanted", "0 admit, 1 prepared, 2 started, 3 gone, 4 stop"),
     ("ended, no env", "0 stop"),
     ("ended, no env, closed", "0 stop, 1 close 9"),
-    ("ended, env held", "0 admit, 1 prepared, 2 started, 9 exit 7"),
     ("ended, env undoing", "0 admit, 1 stop, 2 prepared"),
-    ("ended, env closing", "0 admit, 1 prepared, 2 started, 9 exit 7, 10 close 9"),
-    ("ended, env closed", "0 admit, 1 prepared, 2 started, 9 exit 7, 10 close 9, 11 op 9 closed"),
+    ("ended, env undoing, closed", "0 admit, 1 close 9 force, 2 prepared"),
+    (
+        "ended, env held",
+        "0 admit, 1 prepared, 2 started, 9 exit 7, 10 snapped 0, 11 land 8, 12 op 8 landed",
+    ),
+    ("ended, env closing", "0 admit, 1 prepared, 2 started, 9 exit 7, 10 snapped 0, 11 close 9"),
+    (
+        "ended, env closing by force",
+        "0 admit, 1 prepared, 2 started, 9 exit 7, 10 snapped 0, 11 close 9 force",
+    ),
+    (
+        "ended, env restoring",
+        "0 admit, 1 prepared, 2 started, 9 exit 7, 10 snapped 0, 11 restore 9 0",
+    ),
+    (
+        "ended, env coming back",
+        "0 admit, 1 prepared, 2 started, 9 exit 7, 10 close 9 force, 11 op 9 closed 1, 12 undo 9 9",
+    ),
+    (
+        "ended, env closed",
+        "0 admit, 1 prepared, 2 started, 9 exit 7, 10 snapped 0, 11 close 8 force, 12 op 8 closed 1",
+    ),
+    (
+        "ended, env closed but unsettled",
+        "0 admit, 1 prepared, 2 started, 9 exit 7, 10 snapped 0, 11 close 8 force, 12 op 8 closed unsettled",
+    ),
 ];
 
 /// Every input that can differ. All of them come in the second minute, when each back-off is over and no deadline is.
@@ -39,11 +67,26 @@ const INPUTS: &[&str] = &[
     "admit",
     "stop",
     "kill",
+    "supersede",
     "again",
+    "afresh",
     "pause",
+    "pause now",
     "give q",
     "close 1",
+    "close 1 smart",
+    "close 1 force",
+    "close 1 aged",
+    "abandon 1",
     "land 1",
+    "snap 1",
+    "forget 1 0",
+    "restore 1 0",
+    "restore 1 1",
+    "undo 1 8",
+    "purge 1",
+    "drop-logs",
+    "settle",
     "prepared",
     "prepare-failed environment disk",
     "prepare-failed user refused",
@@ -55,6 +98,7 @@ const INPUTS: &[&str] = &[
     "ask",
     "silent",
     "heard",
+    "shown",
     "exit 0",
     "exit 137 forced",
     "exit 1 unstarted",
@@ -64,7 +108,16 @@ const INPUTS: &[&str] = &[
     "undone",
     "undone not",
     "op 9 closed",
+    "op 9 closed unsettled",
+    "op 9 restored 0",
     "op 9 refused",
+    "snapped 0",
+    "snapped 0 same",
+    "snapped 0 failed",
+    "settled 1",
+    "settled 1 failed",
+    "purged 1",
+    "logs-dropped",
     "git c9 2",
     "done",
     "tick",
@@ -92,31 +145,45 @@ fn kind_of_input(input: &Input) -> usize {
     match input {
         Input::Admit => 0,
         Input::Stop { .. } => 1,
-        Input::Again => 2,
-        Input::Pause => 3,
-        Input::Give { .. } => 4,
-        Input::Close { .. } => 5,
-        Input::Land { .. } => 6,
-        Input::Prepared(_) => 7,
-        Input::PrepareFailed { .. } => 8,
-        Input::Began { .. } => 9,
-        Input::StartFailed { .. } => 10,
-        Input::Started { .. } => 11,
-        Input::Said { .. } => 12,
-        Input::Silent { .. } => 13,
-        Input::Heard { .. } => 14,
-        Input::Exited { .. } => 15,
-        Input::Gone { .. } => 16,
-        Input::Swept { .. } => 17,
-        Input::Undone { .. } => 18,
-        Input::OpDone { .. } => 19,
-        Input::GitSeen(_) => 20,
-        Input::Done => 21,
-        Input::Tick => 22,
+        Input::Supersede => 2,
+        Input::Again { .. } => 3,
+        Input::Pause { .. } => 4,
+        Input::Give { .. } => 5,
+        Input::Close { .. } => 6,
+        Input::Abandon { .. } => 7,
+        Input::Land { .. } => 8,
+        Input::Snap { .. } => 9,
+        Input::Forget { .. } => 10,
+        Input::Restore { .. } => 11,
+        Input::Undo { .. } => 12,
+        Input::Purge { .. } => 13,
+        Input::DropLogs => 14,
+        Input::Settle => 15,
+        Input::Prepared(_) => 16,
+        Input::PrepareFailed { .. } => 17,
+        Input::Began { .. } => 18,
+        Input::StartFailed { .. } => 19,
+        Input::Started { .. } => 20,
+        Input::Said { .. } => 21,
+        Input::Silent { .. } => 22,
+        Input::Heard { .. } => 23,
+        Input::Exited { .. } => 24,
+        Input::Gone { .. } => 25,
+        Input::Swept { .. } => 26,
+        Input::Undone { .. } => 27,
+        Input::OpDone { .. } => 28,
+        Input::Snapped { .. } => 29,
+        Input::Settled { .. } => 30,
+        Input::Purged { .. } => 31,
+        Input::LogsDropped => 32,
+        Input::GitSeen(_) => 33,
+        Input::Done => 34,
+        Input::Tick => 35,
+        Input::Shown { .. } => 36,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 23;
+const KINDS_OF_INPUTS: usize = 37;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -140,19 +207,41 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::Requeued { .. } => 17,
         Event::Undoing {} => 18,
         Event::Undone { .. } => 19,
-        Event::Closing { .. } => 20,
-        Event::Landing { .. } => 21,
-        Event::OpDone { .. } => 22,
-        Event::GitSeen { .. } => 23,
-        Event::Done {} => 24,
+        Event::CloseAsked { .. } => 20,
+        Event::Closing { .. } => 21,
+        Event::Landing { .. } => 22,
+        Event::Snapping { .. } => 23,
+        Event::Snapped { .. } => 24,
+        Event::SnapFailed { .. } => 25,
+        Event::Settled { .. } => 26,
+        Event::Forgetting { .. } => 27,
+        Event::Restoring { .. } => 28,
+        Event::Reverting { .. } => 29,
+        Event::Purged { .. } => 30,
+        Event::LogsDropped {} => 31,
+        Event::Renamed { .. } => 32,
+        Event::PauseAsked {} => 33,
+        Event::OpDone { .. } => 34,
+        Event::GitSeen { .. } => 35,
+        Event::Done {} => 36,
+        Event::Shown { .. } => 37,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 25;
+pub(crate) const KINDS_OF_EVENTS: usize = 38;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
-    let requeued = |why| Event::Requeued { attempt: 5, not_before: None, why, text: String::new() };
+    let requeued = |why| Event::Requeued {
+        attempt: 5,
+        not_before: None,
+        why,
+        text: String::new(),
+        goes_on: false,
+        message: None,
+    };
+    let (how, run) = (How::Force, brief("amber").id);
+    let kept = |n| Box::new(taken(snap(&run, n), Why::Turn, Timestamp(0), true));
     vec![
         Event::Created { brief: Box::new(brief("amber")) },
         Event::Admitted {},
@@ -167,6 +256,8 @@ fn events() -> Vec<Event> {
         Event::Given { id: text.clone(), text: text.clone() },
         Event::Goes {},
         Event::Stalled { quiet_ms: 1, tool: false },
+        Event::Shown { session: text.clone(), pane: "%3".to_owned() },
+        Event::PauseAsked {},
         Event::StopAsked { force: true, because: Because::Person },
         Event::Lost { because: Because::SupervisorLost },
         Event::SweptUnknown { text: text.clone() },
@@ -176,8 +267,24 @@ fn events() -> Vec<Event> {
         requeued(Requeue::Wish),
         Event::Undoing {},
         Event::Undone { text: None },
-        Event::Closing { op: op(1), keep_branch: true },
+        Event::CloseAsked { op: op(1), how },
+        Event::Closing { op: op(1), how, snapshot: Some(snap(&run, "1")) },
         Event::Landing { op: op(1) },
+        Event::Snapping { id: snap(&run, "1"), why: Why::Turn },
+        Event::Snapped { snapshot: kept("0") },
+        Event::SnapFailed { id: snap(&run, "0"), text: text.clone() },
+        Event::Settled { snapshot: kept("1") },
+        Event::Forgetting { op: op(1), snapshots: vec![snap(&run, "0")] },
+        Event::Restoring {
+            op: op(1),
+            snapshot: snap(&run, "0"),
+            before: snap(&run, "1"),
+            undoes: None,
+        },
+        Event::Renamed { name: text.clone() },
+        Event::Reverting { op: op(1), of: op(8) },
+        Event::Purged { snapshot: snap(&run, "1") },
+        Event::LogsDropped {},
         Event::OpDone { op: op(1), result: OpResult::Failed { slug: text.clone(), text } },
         Event::GitSeen { facts: git("c9", 2, false) },
         Event::Done {},
@@ -211,9 +318,10 @@ fn the_tables_have_every_kind_of_state_input_and_event() {
 
 /// `x` rejected · `.` accepted, and nothing follows · `+` events · `!` events and effects.
 ///
-/// Columns: queued (and backing off, held, undoing), preparing, unwanted · starting, began, running, waiting, given,
-/// stalled · stopping, by force, stalled, gone, gone and unwanted · ended (no env, closed, held, undoing, closing,
-/// closed).
+/// Columns: queued (and backing off, held, undoing), preparing, unwanted · starting, began, running, pausing, waiting,
+/// paused, given, stalled · stopping, by force, paused, superseded, stalled, to be closed, gone, gone and unwanted ·
+/// ended without env (and closed), undoing (and closed), held · closing, by force, restoring, coming back, closed,
+/// unsettled.
 #[test]
 fn every_state_takes_every_input_as_the_table_says() {
     let now = seconds(NOW);
@@ -230,38 +338,63 @@ fn every_state_takes_every_input_as_the_table_says() {
     compare(
         &INPUTS.iter().map(grid).collect::<Vec<_>>(),
         "
-admit                            !!!xxx xxxx!x xxxxx xxxxxx
-stop                             ++++!. !!!!!! !.!+. ......
-kill                             ++++!. !!!!!! !.!+. ......
-again                            xxxxxx xxxxxx xxxxx +x++xx
-pause                            xxxxxx xx+xxx xxxxx xxxxxx
-give q                           xxxxxx xxx++x xxxxx xxxxxx
-close 1                          xxxxxx xxxxxx xxxxx ++!!x+
-land 1                           xxxxxx xxxxxx xxxxx xx!xx!
-prepared                         xxxx!! xxxxxx xxxxx xxxxxx
-prepare-failed environment disk  xxxx!! xxxxxx xxxxx xxxxxx
-prepare-failed user refused      xxxx!! xxxxxx xxxxx xxxxxx
-began                            ...... ++.... ...++ ......
-start-failed                     ...... !..... ..... ......
-started                          xxxxxx ++xxxx !!!!! xxxxxx
-words                            xxxxxx .....+ ..... xxxxxx
-turn success                     xxxxxx ++++++ +++++ xxxxxx
-ask                              xxxxxx ..++++ ..... xxxxxx
-silent                           xxxxxx xx!... ..... xxxxxx
-heard                            xxxxxx xx...+ ..... xxxxxx
-exit 0                           xxxxxx ++++++ +++++ ......
-exit 137 forced                  xxxxxx ++++++ +++++ ......
-exit 1 unstarted                 xxxxxx !!++++ +++++ ......
-gone                             xxxxxx !!!!!! !!!.. xxxxxx
-swept                            ...... ...... ...++ ......
-swept unknown                    ...... ...... ...++ ......
-undone                           ++++++ ++++++ +++++ ++++++
-undone not                       ++++++ ++++++ +++++ ++++++
-op 9 closed                      ++++++ ++++++ +++++ ++++++
-op 9 refused                     ++++++ ++++++ +++++ ++++++
-git c9 2                         ++++++ ++++++ +++++ ++++++
-done                             ++++++ ++++++ +++++ ++++++
-tick                             ...... .!...! !!.!! ......",
+admit                            !!!xxx xxxxxx!x xxxxxxxx xxxxx xxxxxx
+stop                             ++!+!. !!!!!!!! !.!!!!+. ..... ......
+kill                             ++!+!. !!!!!!!! !.!!!!+. ..... ......
+supersede                        ++!+!. !!!!!!!! ..!.!.+. ..... ......
+again                            xxxxxx xxxxxxxx xxxxxxxx +x+x+ xxxxxx
+afresh                           xxxxxx xxxxxxxx xxxxxxxx +x+x+ xxxxxx
+pause                            xxxxxx xx+.xxxx xxxxxxxx xxxxx xxxxxx
+pause now                        xxxxxx xx!!xxxx xxxxxxxx xxxxx xxxxxx
+give q                           xxxxxx xxxx+++x xxxxxxxx xxxxx xxxxxx
+close 1                          xxxxxx xxxxxxxx xxxxxxxx ++!!! xxxx++
+close 1 smart                    xxxxxx xxxxxxxx xxxxxxxx ++!!! xxxx++
+close 1 force                    ++!!!+ !!!!!!!! !+!!!x++ ++!!! xxxx++
+close 1 aged                     xxxxxx xxxxxxxx xxxxxxxx ++!!! xxxx++
+abandon 1                        ++!!!+ !!!!!!!! !+!!!x++ ++!!! xxxx++
+land 1                           xxxxxx xxxxxxxx xxxxxxxx xxxx! xxxx!!
+snap 1                           xx!xxx !!!!!!!! !!!!!!!! xxxx! xxxxxx
+forget 1 0                       xxxxxx xxxxxxxx xxxxxxxx xxxx! xxxx!!
+restore 1 0                      xxxxxx xxxxxxxx xxxxxxxx xxxx! xxxx!x
+restore 1 1                      xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxx!!
+undo 1 8                         xxxxxx xxxxxxxx xxxxxxxx xxxx! xxxx!!
+purge 1                          xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxx!x
+drop-logs                        xxxxxx xxxxxxxx xxxxxxxx !!xxx xxxx!!
+settle                           xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxxx!
+prepared                         xxxx!! xxxxxxxx xxxxxxxx xxxxx xxxxxx
+prepare-failed environment disk  xxxx!! xxxxxxxx xxxxxxxx xxxxx xxxxxx
+prepare-failed user refused      xxxx!! xxxxxxxx xxxxxxxx xxxxx xxxxxx
+began                            ...... ++...... ......++ ..... ......
+start-failed                     ...... !....... ........ ..... ......
+started                          xxxxxx ++xxxxxx !!!!!!!! xxxxx xxxxxx
+words                            xxxxxx .......+ ........ xxxxx xxxxxx
+turn success                     xxxxxx ++!!!!!! !!!!!!!! xxxxx xxxxxx
+ask                              xxxxxx ..++++++ ........ xxxxx xxxxxx
+silent                           xxxxxx xx!!.... ........ xxxxx xxxxxx
+heard                            xxxxxx xx.....+ ........ xxxxx xxxxxx
+shown                            xxxxxx xx++++++ xxxxxxxx xxxxx xxxxxx
+exit 0                           xxxxxx ++!!!!!! !!!!!!!! ..... ......
+exit 137 forced                  xxxxxx ++!!!!!! !!!!!!!! ..... ......
+exit 1 unstarted                 xxxxxx !!!!!!!! !!!!!!!! ..... ......
+gone                             xxxxxx !!!!!!!! !!!!!!.. xxxxx xxxxxx
+swept                            ...... ........ ......!! ..... ......
+swept unknown                    ...... ........ ......++ ..... ......
+undone                           ++++++ ++++++++ ++++++++ +++++ ++++++
+undone not                       ++++++ ++++++++ ++++++++ +++++ ++++++
+op 9 closed                      ++++++ ++++++++ ++++++++ +++++ ++++++
+op 9 closed unsettled            ++++++ ++++++++ ++++++++ +++++ !!++++
+op 9 restored 0                  ++++++ ++++++++ ++++++++ +++++ ++++++
+op 9 refused                     ++++++ ++++++++ ++++++++ +++++ ++++++
+snapped 0                        ++++++ ++++++++ ++++++++ +++++ ++++++
+snapped 0 same                   ...... ........ ........ ..... ......
+snapped 0 failed                 ++++++ ++++++++ ++++++++ +++++ ++++++
+settled 1                        ++++++ ++++++++ ++++++++ +++++ +++..+
+settled 1 failed                 ++++++ ++++++++ ++++++++ +++++ ++++++
+purged 1                         ++++++ ++++++++ ++++++++ +++++ ++++++
+logs-dropped                     ++++++ ++++++++ ++++++++ +++++ ++++++
+git c9 2                         ++++++ ++++++++ ++++++++ +++++ ++++++
+done                             ++++++ ++++++++ ++++++++ +++++ ++++++
+tick                             ...... .!.....! !!!!.!!! ..... ......",
     );
 }
 
@@ -285,33 +418,46 @@ fn every_state_takes_only_the_events_that_could_have_been_decided_in_it() {
     compare(
         &events().iter().map(grid).collect::<Vec<_>>(),
         "
-Created           xxxxxx xxxxxx xxxxx xxxxxx
-Admitted          ...xxx xxxxxx xxxxx xxxxxx
-Prepared          xxxx.. xxxxxx xxxxx xxxxxx
-Began             xxxxxx ..xxxx ..... xxxxxx
-Started           xxxxxx ..xxxx xxxxx xxxxxx
-SessionNamed      xxxxxx ...... ..... xxxxxx
-TurnEnded         xxxxxx ...... ..... xxxxxx
-Used              xxxxxx ...... ..... xxxxxx
-Erred             xxxxxx ...... ..... xxxxxx
-Waits             xxxxxx xx.... xxxxx xxxxxx
-Given             xxxxxx xxx..x xxxxx xxxxxx
-Goes              xxxxxx xxx... xxxxx xxxxxx
-Stalled           xxxxxx xx.xxx xxxxx xxxxxx
-StopAsked         xxxx.. ...... ..... xxxxxx
-Lost              xxxxxx ...... ..... xxxxxx
-SweptUnknown      xxxxxx xxxxxx xxx.. xxxxxx
-Ended             ...... ...... ..... xxxxxx
-Requeued (Fault)  xxxx.. xxxxxx xxxxx xxxxxx
-Requeued (Death)  xxxxxx ...... ..... xxxxxx
-Requeued (Wish)   xxxxxx xxxxxx xxxxx .x..xx
-Undoing           xxxxxx xxxxxx xxxxx xx..xx
-Undone            ...... ...... ..... ......
-Closing           xxxxxx xxxxxx xxxxx xx..xx
-Landing           xxxxxx xxxxxx xxxxx ......
-OpDone            ...... ...... ..... ......
-GitSeen           ...... ...... ..... ......
-Done              ...... ...... ..... ......",
+Created           xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Admitted          ...xxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Prepared          xxxx.. xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Began             xxxxxx ..xxxxxx ........ xxxxx xxxxxx
+Started           xxxxxx ..xxxxxx xxxxxxxx xxxxx xxxxxx
+SessionNamed      xxxxxx ........ ........ xxxxx xxxxxx
+TurnEnded         xxxxxx ........ ........ xxxxx xxxxxx
+Used              xxxxxx ........ ........ xxxxx xxxxxx
+Erred             xxxxxx ........ ........ xxxxx xxxxxx
+Waits             xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
+Given             xxxxxx xxxx...x xxxxxxxx xxxxx xxxxxx
+Goes              xxxxxx xxxx.... xxxxxxxx xxxxx xxxxxx
+Stalled           xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
+Shown             xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
+PauseAsked        xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
+StopAsked         xxxx.. ........ ........ xxxxx xxxxxx
+Lost              xxxxxx ........ ........ xxxxx xxxxxx
+SweptUnknown      xxxxxx xxxxxxxx xxxxxx.. xxxxx xxxxxx
+Ended             ...... ........ ........ xxxxx xxxxxx
+Requeued (Fault)  xxxx.. xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Requeued (Death)  xxxxxx ........ ........ xxxxx xxxxxx
+Requeued (Wish)   xxxxxx xxxxxxxx xxxxxxxx .x.x. xxxxxx
+Undoing           xxxxxx xxxxxxxx xxxxxxxx xx... xxxxxx
+Undone            ...... ........ ........ ..... ......
+CloseAsked        ...... ........ ........ xxxxx xxxxxx
+Closing           xxxxxx xxxxxxxx xxxxxxxx xx... xxxxxx
+Landing           xxxxxx xxxxxxxx xxxxxxxx ..... ......
+Snapping          xx.xxx ........ ........ xxxx. xxxxxx
+Snapped           ...... ........ ........ ..... ......
+SnapFailed        ...... ........ ........ ..... ......
+Settled           ...... ........ ........ ..... ......
+Forgetting        ...... ........ ........ ..... ......
+Restoring         xxxxxx xxxxxxxx xxxxxxxx xxxx. xxxx..
+Renamed           xxxxxx xxxxxxxx xxxxxxxx xxxxx xx..xx
+Reverting         ...... ........ ........ ..... ......
+Purged            ...... ........ ........ ..... ......
+LogsDropped       ...... ........ ........ ..... ......
+OpDone            ...... ........ ........ ..... ......
+GitSeen           ...... ........ ........ ..... ......
+Done              ...... ........ ........ ..... ......",
     );
 }
 
@@ -340,7 +486,7 @@ fn every_step_fits_the_state_it_was_decided_in() {
 fn parted(marks: &str) -> String {
     let mut text = String::new();
     for (place, mark) in marks.chars().enumerate() {
-        if [6, 12, 17].contains(&place) {
+        if [6, 14, 22, 27].contains(&place) {
             text.push(' ');
         }
         text.push(mark);

@@ -1,6 +1,7 @@
 //! The words of scenes: `<seconds> <input>`, parted by commas, and what is shown of a run afterwards.
 
 use super::super::*;
+use crate::id::SnapshotId;
 
 /// A run's brief, called `name`, that works in a tree of a repository and gives up at once where chance would come in.
 pub(crate) fn brief(name: &str) -> Brief {
@@ -39,6 +40,7 @@ pub(crate) fn brief(name: &str) -> Brief {
             set_up: None,
         },
         policy: Policy { jitter: 0.0, ..Policy::default() },
+        supersedes: None,
     }
 }
 
@@ -58,7 +60,31 @@ pub(crate) fn env(name: &str) -> Env {
 
 /// The wish number `n` that changes something.
 pub(crate) fn op(n: u8) -> OpId {
-    OpId::new([n; crate::id::LENGTH])
+    let mut bytes = [n; crate::id::LENGTH];
+    // Only five bits of each byte count.
+    bytes[0] ^= n >> 5;
+    OpId::new(bytes)
+}
+
+/// The snapshot of `run` that was begun as number `n`, counted from 0.
+pub(crate) fn snap(run: &RunId, n: &str) -> SnapshotId {
+    snapshot::nth(run, n.parse().unwrap())
+}
+
+/// What a daemon tells of a snapshot that was taken.
+pub(crate) fn taken(id: SnapshotId, why: Why, at: Timestamp, trash: bool) -> Snapshot {
+    Snapshot {
+        oid: format!("c-{}", id.tail()),
+        trash: trash.then(|| format!("/trash/{id}")),
+        id,
+        why,
+        at,
+        head: Some("c1".to_owned()),
+        branch: Some("skep/amber".to_owned()),
+        files: 3,
+        bytes: 30,
+        left_out: Vec::new(),
+    }
 }
 
 /// What git says: `ahead` commits since the base, the last of them `head`.
@@ -93,11 +119,28 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["admit"] => Input::Admit,
         ["stop"] => Input::Stop { force: false },
         ["kill"] => Input::Stop { force: true },
-        ["again"] => Input::Again,
-        ["pause"] => Input::Pause,
+        ["again"] => Input::Again { goes_on: true, message: None },
+        ["again", "saying", words] => {
+            Input::Again { goes_on: true, message: Some((*words).to_owned()) }
+        }
+        ["afresh"] => Input::Again { goes_on: false, message: None },
+        ["supersede"] => Input::Supersede,
+        ["pause"] => Input::Pause { now: false },
+        ["pause", "now"] => Input::Pause { now: true },
         ["give", id] => Input::Give { id: (*id).to_owned(), text: "yes".to_owned() },
-        ["close", n] => Input::Close { op: op(n.parse().unwrap()), keep_branch: true },
-        ["land", n] => Input::Land { op: op(n.parse().unwrap()) },
+        ["close", n, how @ ..] => Input::Close { op: nth_op(n), how: how_of(how) },
+        ["abandon", n] => Input::Abandon { op: nth_op(n) },
+        ["land", n] => Input::Land { op: nth_op(n) },
+        ["snap", n] => Input::Snap { op: nth_op(n) },
+        ["forget", n, snapshots @ ..] => Input::Forget {
+            op: nth_op(n),
+            snapshots: snapshots.iter().map(|n| snap(run.id(), n)).collect(),
+        },
+        ["restore", n, of] => Input::Restore { op: nth_op(n), snapshot: snap(run.id(), of) },
+        ["undo", n, of] => Input::Undo { op: nth_op(n), of: nth_op(of) },
+        ["purge", n] => Input::Purge { snapshot: snap(run.id(), n) },
+        ["drop-logs"] => Input::DropLogs,
+        ["settle"] => Input::Settle,
         ["prepared"] => Input::Prepared(env(&run.brief.name)),
         ["prepare-failed", fault, slug] => {
             Input::PrepareFailed { fault: fault_of(fault), slug: (*slug).to_owned(), text }
@@ -107,15 +150,33 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["started"] => Input::Started { attempt, pid: 8, gatekeeper: 7 },
         ["silent"] => Input::Silent { attempt, quiet_ms: 1_800_000, tool: false },
         ["heard"] => Input::Heard { attempt },
+        ["shown"] => {
+            Input::Shown { attempt, session: "skep-amber".to_owned(), pane: "%3".to_owned() }
+        }
         ["gone"] => Input::Gone { attempt, host_restarted: false },
         ["gone", "restarted"] => Input::Gone { attempt, host_restarted: true },
         ["swept"] => Input::Swept { attempt, unknown: None },
         ["swept", "unknown"] => Input::Swept { attempt, unknown: Some(text) },
         ["undone"] => Input::Undone { text: None },
         ["undone", "not"] => Input::Undone { text: Some(text) },
-        ["op", n, result] => {
-            Input::OpDone { op: op(n.parse().unwrap()), result: op_result(result) }
+        ["op", n, result @ ..] => {
+            Input::OpDone { op: nth_op(n), result: op_result(result, run, now) }
         }
+        ["snapped", n] => {
+            let id = snap(run.id(), n);
+            let taken = taken(id.clone(), Why::Turn, now, false);
+            Input::Snapped { id, taken: Ok(Some(Box::new(taken))) }
+        }
+        ["snapped", n, "same"] => Input::Snapped { id: snap(run.id(), n), taken: Ok(None) },
+        ["snapped", n, "failed"] => Input::Snapped { id: snap(run.id(), n), taken: Err(text) },
+        ["settled", n] => {
+            let id = snap(run.id(), n);
+            let taken = taken(id.clone(), Why::Close, now, true);
+            Input::Settled { id, taken: Ok(Box::new(taken)) }
+        }
+        ["settled", n, "failed"] => Input::Settled { id: snap(run.id(), n), taken: Err(text) },
+        ["purged", n] => Input::Purged { snapshot: snap(run.id(), n) },
+        ["logs-dropped"] => Input::LogsDropped,
         ["git", head, ahead] => Input::GitSeen(git(head, ahead.parse().unwrap(), false)),
         ["done"] => Input::Done,
         ["tick"] => Input::Tick,
@@ -134,21 +195,76 @@ fn fault_of(text: &str) -> Fault {
     }
 }
 
-fn op_result(text: &str) -> OpResult {
-    let words = || "all day".to_owned();
-    match text {
-        "closed" => OpResult::Closed { kept_branch: None, trash: None, text: words() },
-        "landed" => OpResult::Landed {
+fn nth_op(n: &str) -> OpId {
+    op(n.parse().unwrap())
+}
+
+/// How an env is given back; without a word, so that its branch stays.
+fn how_of(words: &[&str]) -> How {
+    match words {
+        [] | ["keep"] => How::KeepBranch,
+        ["smart"] => How::Smart,
+        ["force"] => How::Force,
+        ["aged"] => How::Aged,
+        other => panic!("no such way: {other:?}"),
+    }
+}
+
+/// What a wish came to: `closed [N | unsettled]`, `landed [nowhere]`, `snapped N`, `forgotten N`, `restored N [before M]`,
+/// `reverted OP`, `refused`, `failed`; `N` and `M` are snapshots.
+fn op_result(words: &[&str], run: &Run, now: Timestamp) -> OpResult {
+    let text = "all day".to_owned();
+    let kept = |n: &str, why, trash| Box::new(taken(snap(run.id(), n), why, now, trash));
+    let closed = |snapshot, unsettled| OpResult::Closed {
+        kept_branch: None,
+        trash: None,
+        text: text.clone(),
+        merged: None,
+        snapshot,
+        unsettled,
+    };
+    let restored = |n: &str, before| OpResult::Restored {
+        snapshot: snap(run.id(), n),
+        env: Box::new(env(&run.brief.name)),
+        before,
+        text: text.clone(),
+    };
+    match words {
+        ["closed"] => closed(None, false),
+        ["closed", "unsettled"] => closed(None, true),
+        ["closed", n] => closed(Some(kept(n, Why::Close, true)), false),
+        ["landed"] => OpResult::Landed {
             target: "main".to_owned(),
             old: "b0".to_owned(),
             new: "c1".to_owned(),
             commits: 1,
         },
-        "refused" => {
-            OpResult::Refused { slug: "target-dirty".to_owned(), text: words(), hints: Vec::new() }
+        ["landed", "nowhere"] => OpResult::Landed {
+            target: "main".to_owned(),
+            old: "c1".to_owned(),
+            new: "c1".to_owned(),
+            commits: 0,
+        },
+        ["snapped", n] => OpResult::Snapped { snapshot: kept(n, Why::Asked, false) },
+        ["forgotten", snapshots @ ..] => {
+            OpResult::Forgotten { snapshots: snapshots.iter().map(|n| snap(run.id(), n)).collect() }
         }
-        "failed" => OpResult::Failed { slug: "close-failed".to_owned(), text: words() },
-        other => panic!("no such result: {other}"),
+        ["restored", n] => restored(n, None),
+        ["restored", n, "before", m] => restored(n, Some(kept(m, Why::Restore, false))),
+        ["reverted", of] => OpResult::Reverted {
+            of: nth_op(of),
+            target: "main".to_owned(),
+            old: "c1".to_owned(),
+            new: "c2".to_owned(),
+        },
+        ["refused"] => OpResult::Refused {
+            slug: "target-dirty".to_owned(),
+            text,
+            hints: Vec::new(),
+            merged: None,
+        },
+        ["failed"] => OpResult::Failed { slug: "close-failed".to_owned(), text },
+        other => panic!("no such result: {other:?}"),
     }
 }
 
@@ -240,7 +356,8 @@ pub(crate) fn shown(run: &Run) -> String {
     let name = run.state_name();
     let more = match &run.state {
         State::Queued { not_before: Some(at) } => format!(" until {}", at.0 / 1000),
-        State::Preparing { unwanted: true } => ", unwanted".to_owned(),
+        State::Preparing { unwanted: Some(_) } => ", unwanted".to_owned(),
+        State::Running { .. } if run.pausing => ", pausing".to_owned(),
         State::Waiting { on, .. } => format!(" ({})", format!("{on:?}").to_lowercase()),
         State::Stopping { force, because, gone, .. } => {
             let (force, gone) =
@@ -268,19 +385,42 @@ pub(crate) fn env_shown(run: &Run) -> &'static str {
         EnvState::Held(_) if run.undoing => "undoing",
         EnvState::Held(_) => "held",
         EnvState::Closing { .. } => "closing",
+        EnvState::Closed(_) if run.settling.is_some() => "closed but unsettled",
         EnvState::Closed(_) => "closed",
+        EnvState::Restoring { was_closed: false, .. } => "restoring",
+        EnvState::Restoring { was_closed: true, .. } => "coming back",
     }
 }
 
-/// An effect, in a word; with `!` where it is by force.
+/// An effect, in a word or two; with `!` where it is by force.
 pub(crate) fn verb(effect: &Effect) -> String {
     let text = format!("{effect:?}");
     let name = text.split([' ', '{']).next().unwrap();
-    if let Effect::Deliver { id, .. } = effect {
-        return format!("{name} {id}");
+    match effect {
+        Effect::Deliver { id, .. } => format!("{name} {id}"),
+        Effect::Stop { force: true, .. } | Effect::Close { how: How::Force, .. } => {
+            format!("{name}!")
+        }
+        Effect::Close { how: How::Smart, .. } => format!("{name} smart"),
+        Effect::Close { how: How::Aged, .. } => format!("{name} aged"),
+        Effect::Snapshot { why, .. } => format!("{name} {}", why.as_str()),
+        Effect::Prepare { .. }
+        | Effect::CancelPrepare { .. }
+        | Effect::Undo { .. }
+        | Effect::Start { .. }
+        | Effect::Stop { .. }
+        | Effect::CancelTurn { .. }
+        | Effect::Sweep { .. }
+        | Effect::Close { .. }
+        | Effect::Settle { .. }
+        | Effect::Land { .. }
+        | Effect::Forget { .. }
+        | Effect::Restore { .. }
+        | Effect::Revert { .. }
+        | Effect::Purge { .. }
+        | Effect::DropLogs { .. }
+        | Effect::Show { .. } => name.to_owned(),
     }
-    let by_force = matches!(effect, Effect::Stop { force: true, .. });
-    format!("{name}{}", if by_force { "!" } else { "" })
 }
 
 /// What a step shows: where the run stands after it, what changed beside the state, the effects.
@@ -288,6 +428,9 @@ pub(crate) fn told(before: &Run, after: &Run, effects: &[Effect]) -> String {
     let mut line = shown(after);
     if after.attempt != before.attempt {
         line += &format!(", attempt {}", after.attempt);
+    }
+    if after.brief.name != before.brief.name {
+        line += &format!(", called {}", after.brief.name);
     }
     if env_shown(after) != env_shown(before) {
         line += &format!(", env {}", env_shown(after));

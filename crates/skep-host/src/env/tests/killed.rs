@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::*;
-use crate::worktree::{self, Land, Landing};
+use crate::worktree::{self, Land, Landing, Revert, Reverting};
 
 const REQUEST: &str = "SKEP_TEST_TASK";
 
@@ -15,6 +15,7 @@ enum Task {
     Prepare(Box<Prepare>),
     Release { root: PathBuf, locks: PathBuf, trash: PathBuf },
     Land { repository: PathBuf, locks: PathBuf, land: Land },
+    Revert { repository: PathBuf, locks: PathBuf, revert: Revert },
 }
 
 impl Task {
@@ -27,6 +28,15 @@ impl Task {
                     .and_then(|repo| worktree::land(git, &repo, &locks, &land));
                 assert!(!matches!(landed, Ok(Landing::Refused(_))), "{landed:?}");
                 landed.map(drop).map_err(|error| EnvError::at(Stage::Undo)(error.into()))
+            }
+            Task::Revert { repository, locks, revert } => {
+                let done = git::discover(git, &repository)
+                    .and_then(|repo| worktree::revert(git, &repo, &locks, &revert));
+                assert!(
+                    !matches!(done, Ok(Reverting::Refused(_) | Reverting::Conflicts { .. })),
+                    "{done:?}"
+                );
+                done.map(drop).map_err(|error| EnvError::at(Stage::Undo)(error.into()))
             }
         }
     }
@@ -307,4 +317,39 @@ fn a_checkout_that_was_killed_in_the_middle_is_taken_back_and_made_again() {
         (again.branch.as_deref(), yard.tree().status(), yard.trace().1),
         (Some("skep/fix"), String::new(), 2)
     );
+}
+
+#[test]
+fn a_revert_killed_at_any_call_of_git_and_made_again_takes_back_once() {
+    let begin = || {
+        let yard = Yard::new();
+        let old = yard.repo().head();
+        yard.made();
+        let new = yard.tree().commit_file("pkg/a/code", "landed\n");
+        yard.repo().git(&["merge", "--quiet", "--ff-only", "skep/fix"]);
+        let revert = Revert {
+            target: "main".to_owned(),
+            old,
+            new: new.clone(),
+            message: "take it back".to_owned(),
+        };
+        let task =
+            Task::Revert { repository: yard.repo().path().to_owned(), locks: yard.locks(), revert };
+        (yard, new, task)
+    };
+    let (yard, _, task) = begin();
+    let calls = calls_of(&yard, &task);
+    assert!(calls > 10, "{calls}");
+    for at in 1..=calls {
+        let when = if at % 2 == 0 { "before" } else { "after" };
+        let (yard, new, task) = begin();
+        let status = run_elsewhere(&yard, &task, &deadly(&yard, at, when));
+        assert_eq!(status.signal(), Some(9), "{when} call {at}");
+        task.run(&yard.git()).unwrap_or_else(|error| panic!("{when} call {at}: {error:?}"));
+        assert_eq!(
+            (yard.repo().read("pkg/a/code"), yard.repo().status(), yard.repo().oid("HEAD~1")),
+            ("1\n".to_owned(), String::new(), new),
+            "{when} call {at}"
+        );
+    }
 }

@@ -15,13 +15,13 @@ use skep_host::{cgroup, lock};
 use super::*;
 
 /// One attempt of a run, in a folder of its own, that runs a shell script.
-struct Attempt {
-    dir: tempfile::TempDir,
-    spec: Spec,
+pub(crate) struct Attempt {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) spec: Spec,
 }
 
 impl Attempt {
-    fn new(protocol: &str, script: &str) -> Attempt {
+    pub(crate) fn new(protocol: &str, script: &str) -> Attempt {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         let env = BTreeMap::from([("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())]);
@@ -48,16 +48,17 @@ impl Attempt {
                 journal_bytes: 1 << 30,
             },
             spare: Vec::new(),
+            terminal: None,
         };
         put(path("prompt.md"), "do it\n");
         Attempt { dir, spec }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn keeper(&self) -> Command {
+    pub(crate) fn keeper(&self) -> Command {
         put(self.path("spec.json"), serde_json::to_vec(&self.spec).unwrap());
         let mut command = skep();
         command.env_clear().arg("__keeper").arg(self.dir.path());
@@ -66,46 +67,46 @@ impl Attempt {
 
     /// Runs it to its end and returns the exit that was recorded.
     #[track_caller]
-    fn run(&self) -> Exit {
+    pub(crate) fn run(&self) -> Exit {
         let output = output(&mut self.keeper());
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         self.exit()
     }
 
-    fn start(&self) -> Child {
+    pub(crate) fn start(&self) -> Child {
         self.keeper().spawn().unwrap()
     }
 
     #[track_caller]
-    fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         serde_json::from_slice(&fs::read(self.path("exit.json")).unwrap()).unwrap()
     }
 
-    fn lines(&self, file: &str) -> Vec<Value> {
+    pub(crate) fn lines(&self, file: &str) -> Vec<Value> {
         let text = fs::read_to_string(self.path(file)).unwrap_or_default();
         let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         whole.filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    fn reports(&self) -> Vec<Value> {
+    pub(crate) fn reports(&self) -> Vec<Value> {
         self.lines("reports.jsonl")
     }
 
-    fn journal(&self) -> Vec<Value> {
+    pub(crate) fn journal(&self) -> Vec<Value> {
         self.lines("journal.jsonl")
     }
 
-    fn kinds(&self, file: &str) -> Vec<String> {
+    pub(crate) fn kinds(&self, file: &str) -> Vec<String> {
         self.lines(file).iter().map(|line| line["kind"].as_str().unwrap().to_owned()).collect()
     }
 
-    fn wait_for_report(&self, kind: &str) {
+    pub(crate) fn wait_for_report(&self, kind: &str) {
         eventually(&format!("a report of kind {kind}"), || {
             self.kinds("reports.jsonl").iter().any(|have| have == kind)
         });
     }
 
-    fn ask(&self, control: &Control) -> Answer {
+    pub(crate) fn ask(&self, control: &Control) -> Answer {
         let mut stream = None;
         eventually("the control socket answers", || {
             stream = UnixStream::connect(&self.spec.socket).ok();
@@ -117,7 +118,7 @@ impl Attempt {
     }
 
     #[track_caller]
-    fn assert_numbered(&self) {
+    pub(crate) fn assert_numbered(&self) {
         for file in ["reports.jsonl", "journal.jsonl"] {
             for (at, line) in self.lines(file).iter().enumerate() {
                 assert_eq!(line["line"], at as u64 + 1, "{file} has no gap");

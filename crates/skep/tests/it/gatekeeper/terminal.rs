@@ -12,15 +12,20 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use super::*;
 
 /// A program on a terminal of its own, and what was seen there.
-struct Screen {
-    keys: File,
+pub(crate) struct Screen {
+    pub(crate) keys: File,
     seen: Arc<Mutex<Vec<u8>>>,
-    child: Child,
+    pub(crate) child: Child,
 }
 
 impl Screen {
     /// Starts a program as the leader of the terminal's session.
     fn of(program: &[&str]) -> Screen {
+        Screen::with(program, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn with(program: &[&str], vars: &[(&str, &str)]) -> Screen {
         let master: OwnedFd =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
@@ -33,6 +38,7 @@ impl Screen {
             .env("PS1", "ready> ")
             .env("TERM", "dumb")
             .env("SKEP", env!("CARGO_BIN_EXE_skep"))
+            .envs(vars.iter().copied())
             .stdin(Stdio::from(terminal.try_clone().unwrap()))
             .stdout(Stdio::from(terminal.try_clone().unwrap()))
             .stderr(Stdio::from(terminal))
@@ -50,13 +56,13 @@ impl Screen {
         Screen { keys, seen, child }
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
     }
 
     /// Waits until `text` was seen after what was seen before.
     #[track_caller]
-    fn sees(&self, text: &str) {
+    pub(crate) fn sees(&self, text: &str) {
         let until = Instant::now() + DEADLINE;
         while !self.text().contains(text) {
             assert!(Instant::now() < until, "`{text}` was never seen in:\n{}", self.text());
@@ -64,7 +70,7 @@ impl Screen {
         }
     }
 
-    fn type_in(&mut self, keys: &str) {
+    pub(crate) fn type_in(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
 }
