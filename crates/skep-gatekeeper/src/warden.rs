@@ -307,8 +307,19 @@ impl Warden {
             cgroup::remove(cgroup);
         }
         let death = ended.death.unwrap_or(Death { code: 1, signal: None });
-        self.write_exit(death, over != Over::Exited, ended.spared);
+        // With its keeper an agent loses its streams, and may break off before it is told to: no end by its own will.
+        let forced = over != Over::Exited || (death.code != 0 && self.lost_its_keeper());
+        self.write_exit(death, forced, ended.spared);
         ExitCode::from(u8::try_from(death.code).unwrap_or(1))
+    }
+
+    /// Whether there was a keeper, and is none any more.
+    fn lost_its_keeper(&mut self) -> bool {
+        let has_had_one = self.orders.link;
+        has_had_one
+            && (self.link.is_none()
+                || self.begun.parent.is_gone()
+                || self.wait(Some(Duration::ZERO)).as_deref() == Some(&[]))
     }
 
     /// Waits for news while the program lives; says when its life is over.

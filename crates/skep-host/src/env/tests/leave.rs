@@ -218,7 +218,7 @@ fn nothing_stays_in_the_trash_of_an_env_in_which_everything_is_committed() {
     let oid = settled.snapshot.unwrap().oid;
     let back = restore_env(&yard.git(), &yard.restoring(&oid)).unwrap();
     assert_eq!(yard.tree().read("work"), "1");
-    assert!(back.notes[0].contains("any more"), "{back:?}");
+    assert!(back.notes[0].contains("nothing more"), "{back:?}");
 }
 
 #[test]

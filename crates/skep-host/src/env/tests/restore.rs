@@ -84,7 +84,7 @@ fn an_env_comes_back_without_its_slot_and_says_what_is_missing() {
     let oid = close(&yard.git(), &yard.dropping(true)).unwrap().snapshot.unwrap().oid;
     purge(&yard.git(), &yard.trash(), SLOT, Terms::Proven).unwrap();
     let back = restore_env(&yard.git(), &yard.restoring(&oid)).unwrap();
-    assert!(back.notes[0].contains("any more"), "{back:?}");
+    assert!(back.notes[0].contains("nothing more"), "{back:?}");
     let lost = ["ignored", ".env", "pkg/node_modules"];
     files.retain(|path, _| !lost.iter().any(|lost| path.starts_with(lost)));
     assert_eq!(photo(yard.tree().path()), files);
