@@ -165,10 +165,12 @@ fn walk_tree(place: Place<'_>, worktree: &Path, seen: &mut Seen) -> Result<(), S
         };
         for name in names {
             let path = folder.join(&name);
-            if path == Path::new(".git") || (!nested && seen.ignored.contains(&path)) {
+            let at = worktree.join(&path);
+            // An ignored folder without a file is nothing that the trash would keep.
+            let is_ignored = !nested && seen.ignored.contains(&path) && !has_only_folders(&at);
+            if path == Path::new(".git") || is_ignored {
                 continue;
             }
-            let at = worktree.join(&path);
             if nested {
                 seen.nested.insert(path.clone());
             }
@@ -200,6 +202,14 @@ fn walk_tree(place: Place<'_>, worktree: &Path, seen: &mut Seen) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// Whether there is nothing but folders in a folder; what cannot be read may be anything.
+fn has_only_folders(folder: &Path) -> bool {
+    let is_folder = |path: &Path| fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
+    is_folder(folder)
+        && names(folder)
+            .is_ok_and(|names| names.iter().all(|name| has_only_folders(&folder.join(name))))
 }
 
 /// Whether a `.git` is the link file of another worktree of this repository.

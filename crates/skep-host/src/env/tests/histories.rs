@@ -171,7 +171,12 @@ impl History {
 
     fn files(&self) -> Photo {
         let mut files = photo(self.yard.tree().path());
-        files.retain(|path, _| !path.starts_with("ignored"));
+        // A folder that git ignores is in a snapshot only where no file is in it.
+        let is_empty = files
+            .iter()
+            .filter(|(path, _)| path.starts_with("ignored"))
+            .all(|(_, entry)| entry.0 == b"folder");
+        files.retain(|path, _| is_empty || !path.starts_with("ignored"));
         files
     }
 
