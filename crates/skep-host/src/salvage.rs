@@ -230,7 +230,7 @@ fn look(git: &Git, repo: &Repository, path: &Path) -> Result<(Proven, Vec<Reason
     ))
 }
 
-/// A folder that somebody deleted holds nothing; its registration may still hold a detached HEAD.
+/// A folder that somebody deleted holds nothing; its registration may still hold a detached HEAD, an index and a merge.
 fn look_at_registration(
     git: &Git,
     repo: &Repository,
@@ -244,10 +244,32 @@ fn look_at_registration(
     {
         reasons.extend(detached(git, repo, head)?);
     }
+    let unreadable = |source| GitError::Io { what: "look for", path: path.to_owned(), source };
+    if let Some(git_dir) = worktree::private_dir(repo, path).map_err(unreadable)? {
+        reasons.extend(staged(git, &git_dir, head.as_deref())?);
+        let under_way = worktree::under_way(&git_dir);
+        reasons
+            .extend(under_way.into_iter().map(|what| Reason::UnderWay { what: what.to_owned() }));
+    }
     Ok((
         Proven::Worktree { repo: repo.clone(), path: path.to_owned(), git_dir: None, head },
         reasons,
     ))
+}
+
+/// What only the index of a worktree without a folder holds.
+fn staged(git: &Git, git_dir: &Path, head: Option<&str>) -> Result<Option<Reason>, GitError> {
+    let (Some(head), false) = (head, gone(&git_dir.join("index"))) else { return Ok(None) };
+    let mut dir = std::ffi::OsString::from("--git-dir=");
+    dir.push(git_dir);
+    let out = git
+        .call(git_dir)
+        .args([dir])
+        .args(["diff-index", "--cached", "--name-only", "--no-renames", "-z"])
+        .args([git::require_oid(head)?, "--"])
+        .bytes()?;
+    let files: Vec<PathBuf> = fields(&out).map(path_of).collect();
+    Ok((!files.is_empty()).then_some(Reason::Dirty { files }))
 }
 
 fn reasons(

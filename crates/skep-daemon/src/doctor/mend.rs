@@ -14,6 +14,7 @@ use std::{
 use skep_api::{place::Home, wire::chain};
 use skep_host::{
     git::{self, Git},
+    salvage::{self, Verdict},
     tmux::{Ended, Server},
     worktree,
 };
@@ -104,7 +105,17 @@ fn session(home: &Home, vars: &BTreeMap<String, String>, name: &str) -> Done {
 
 fn set_aside(home: &Home, vars: &BTreeMap<String, String>, repository: &Path, path: &Path) -> Done {
     let told = |err: git::GitError| chain(&err);
-    let repo = git::discover(&Git::new(vars), repository).map_err(told)?;
+    let git = Git::new(vars);
+    let repo = git::discover(&git, repository).map_err(told)?;
+    // Out of git's sight nothing holds what only the registration holds.
+    match salvage::inspect(&git, &repo, path) {
+        Verdict::Safe(_) => {}
+        Verdict::Unsafe(reasons) => {
+            let slug = reasons.first().map_or("worktree-dirty", salvage::Reason::slug);
+            return Err(format!("only this registration holds some work ({slug})"));
+        }
+        Verdict::Unknown(err) => return Err(chain(&err)),
+    }
     match worktree::set_aside(&repo, &home.repository_locks(), path).map_err(told)? {
         Some((from, to)) => Ok((
             format!("git does not know {} any more", path.display()),

@@ -215,6 +215,30 @@ fn a_registration_without_its_folder_is_moved_out_of_the_way_and_can_come_back()
 }
 
 #[test]
+fn a_registration_that_alone_holds_staged_work_or_a_commit_stays_where_git_sees_it() {
+    for detached in [false, true] {
+        let home = Home::new();
+        let repo = home.repo();
+        done(&home);
+        let path = home.root().join("env/leftover/web-x");
+        let shown = path.to_str().unwrap();
+        repo.git(&["worktree", "add", "-q", "--lock", "-b", "kept", shown]);
+        fs::write(path.join("only-here"), "words").unwrap();
+        repo.git(&["-C", shown, "add", "only-here"]);
+        if detached {
+            repo.git(&["-C", shown, "checkout", "-q", "--detach"]);
+            repo.git(&["-C", shown, "commit", "-q", "-m", "on no branch"]);
+        }
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        let all = home.findings(&["--json", "doctor", "--fix"]);
+        let found = of(&all, "worktrees");
+        assert_eq!(found[0]["mended"]["done"], false, "{found:?}");
+        assert!(text_of(&found[0]["mended"], "text").contains("work"), "{found:?}");
+        assert!(repo.git(&["worktree", "list"]).contains("web-x"));
+    }
+}
+
+#[test]
 fn a_worktree_of_somebody_else_is_nobodys_finding() {
     let home = Home::new();
     let repo = home.repo();
