@@ -11,7 +11,6 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::{
     git::{self, Git, GitError, Repository, fields, path_of},
@@ -137,7 +136,7 @@ pub struct Proof {
 #[derive(Debug)]
 pub(crate) enum Proven {
     /// A linked worktree, with its private git folder where it still has one.
-    Worktree { repo: Repository, path: PathBuf, git_dir: Option<PathBuf>, head: Option<String> },
+    Worktree { path: PathBuf, git_dir: Option<PathBuf>, head: Option<String> },
     /// Files of which a snapshot, or a copy of one, holds every byte.
     Held { at: PathBuf },
     /// A place with nothing in it that could be lost by letting it go.
@@ -201,8 +200,8 @@ pub(crate) fn look_at(
             .map_err(io)?
             .ok_or_else(|| GitError::NotARepository { path: path.to_owned() })?;
         let (head, reasons) = reasons(git, repo, &git_dir, now)?;
-        let (repo, path) = (repo.clone(), path.to_owned());
-        (Proven::Worktree { repo, path, git_dir: Some(git_dir), head }, reasons)
+        let path = path.to_owned();
+        (Proven::Worktree { path, git_dir: Some(git_dir), head }, reasons)
     };
     Ok((Proof { what }, reasons))
 }
@@ -219,15 +218,7 @@ fn look(git: &Git, repo: &Repository, path: &Path) -> Result<(Proven, Vec<Reason
     }
     let git_dir = worktree::git_dir(git, path)?;
     let (head, reasons) = reasons(git, repo, &git_dir, path)?;
-    Ok((
-        Proven::Worktree {
-            repo: repo.clone(),
-            path: path.to_owned(),
-            git_dir: Some(git_dir),
-            head,
-        },
-        reasons,
-    ))
+    Ok((Proven::Worktree { path: path.to_owned(), git_dir: Some(git_dir), head }, reasons))
 }
 
 /// A folder that somebody deleted holds nothing; its registration may still hold a detached HEAD, an index and a merge.
@@ -251,10 +242,7 @@ fn look_at_registration(
         reasons
             .extend(under_way.into_iter().map(|what| Reason::UnderWay { what: what.to_owned() }));
     }
-    Ok((
-        Proven::Worktree { repo: repo.clone(), path: path.to_owned(), git_dir: None, head },
-        reasons,
-    ))
+    Ok((Proven::Worktree { path: path.to_owned(), git_dir: None, head }, reasons))
 }
 
 /// What only the index of a worktree without a folder holds.
@@ -471,48 +459,6 @@ pub struct Expendable<'a> {
     pub twins: &'a [Twin],
     /// Links that point out of the worktree.
     pub links: &'a [PathBuf],
-}
-
-/// Why a worktree with a proof was not removed.
-#[derive(Debug, Error)]
-pub enum ReleaseError {
-    /// Something came into being after the proof.
-    #[error("the worktree changed while it was being removed")]
-    Changed(Vec<Reason>),
-    #[error(transparent)]
-    Git(#[from] GitError),
-}
-
-/// Removes a worktree that was moved to `moved`: looks again there, drops its registration, and deletes it unless an ignored file is in it.
-///
-/// Returns the ignored files for whose sake the folder stays.
-/// Errors: it is no longer safe, or cannot be asked; then nothing has happened, and the caller moves it back.
-pub fn release(
-    git: &Git,
-    locks: &Path,
-    proof: Proof,
-    moved: &Path,
-    expendable: &Expendable<'_>,
-) -> Result<Vec<PathBuf>, ReleaseError> {
-    let Proven::Worktree { repo, path, git_dir, head } = proof.what else { return Ok(Vec::new()) };
-    let mut ignored = Vec::new();
-    if let (Some(git_dir), false) = (git_dir, gone(moved)) {
-        let (now, reasons) = reasons(git, &repo, &git_dir, moved)?;
-        if !reasons.is_empty() || now != head {
-            return Err(ReleaseError::Changed(reasons));
-        }
-        ignored = worth_keeping(git, &git_dir, moved, expendable)?;
-    }
-    worktree::unregister(git, &repo, locks, &path)?;
-    if ignored.is_empty() {
-        match fs::remove_dir_all(moved) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(GitError::Io { what: "remove", path: moved.to_owned(), source }.into());
-            }
-            _ => {}
-        }
-    }
-    Ok(ignored)
 }
 
 /// Leaves out of `reasons` the untracked files that the project declares expendable.

@@ -10,11 +10,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cause, EnvError, EnvType, Stage,
-    claim::{hold_env, real},
+    Cause, EnvError, EnvType, LOGS, OUTPUT, Stage,
+    claim::{drop_root, hold_env, real},
     folder::{files_in, missing},
     owner::{Owner, State, component, read_owner},
-    release,
+    place::vacate,
+    settle::remove_empty,
 };
 use crate::{
     git::{Git, Repository},
@@ -190,7 +191,19 @@ fn go(ask: &Leaving, warrant: Warrant) -> Result<Left, Cause> {
         }
     }
     if owner.env_type == EnvType::InPlace {
-        release::let_place_go(&ask.locks, &root, &owner)?;
+        vacate(&ask.locks, &root, &owner)?;
+        let mut done = owner;
+        done.state = State::Released;
+        let mut left = false;
+        for name in [OUTPUT, LOGS] {
+            left |= !remove_empty(&root.join(name))?;
+        }
+        // What the run put out beside the checkout stays, and the record says whose it was.
+        if left {
+            done.write(&root)?;
+        } else {
+            drop_root(&root)?;
+        }
         return Ok(Left::InPlace);
     }
     match warrant {

@@ -417,7 +417,7 @@ pub(super) fn tidy(slot: &Path, owner: &Owner) -> Result<bool, Cause> {
 }
 
 /// Says whether the folder is gone; one with something in it stays.
-fn remove_empty(path: &Path) -> Result<bool, Cause> {
+pub(super) fn remove_empty(path: &Path) -> Result<bool, Cause> {
     match fs::remove_dir(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),

@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     git::{self, Git},
     lock,
-    salvage::{Proof, Verdict},
+    salvage::{Fate, Verdict},
 };
 
 mod claim;
@@ -23,7 +23,6 @@ mod killed;
 mod leave;
 mod place;
 mod prepare;
-mod release;
 mod restore;
 mod reuse;
 mod undo;
