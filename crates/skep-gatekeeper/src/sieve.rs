@@ -1,7 +1,7 @@
 //! The stream of a terminal, cut where its sequences begin and end.
 //!
 //! Owns: what is text, what is a control sequence, and that no one gets half of either: what is not whole waits.
-//! Never: knows what a sequence means, or holds more of one than [`HELD`].
+//! Never: knows what a sequence means, or holds more of one than `HELD`.
 
 #[cfg(test)]
 mod tests;
