@@ -47,6 +47,21 @@ pub(crate) fn lives(pid: u32) -> bool {
     skep_host::tree::row(pid).is_some_and(|row| !row.zombie)
 }
 
+/// How many processes stand below `dir`, whatever they were scrubbed of.
+///
+/// skep's own deeds and their git are not counted: one of them looks at a worktree for a snapshot
+/// after the run has ended.
+pub(crate) fn inside(dir: &Path) -> usize {
+    let of_skep = |pid: u32| {
+        let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { return true };
+        let mut words = line.split(|byte| *byte == 0);
+        words.next().is_some_and(|program| program.ends_with(b"git"))
+            || words.any(|word| word == b"__effect")
+    };
+    let found = skep_host::tree::inside(dir).unwrap();
+    found.iter().filter(|process| !of_skep(process.pid)).count()
+}
+
 /// The number that a JSON view has under `name`.
 #[track_caller]
 pub(crate) fn pid_of(view: &Value, name: &str) -> u32 {

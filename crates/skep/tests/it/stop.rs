@@ -4,12 +4,7 @@ use std::{fs, path::Path};
 
 use rustix::process::Signal;
 
-use crate::home::{Home, eventually, kill, lives, pid_of, text_of};
-
-/// The processes that stand below `dir`, whatever they were scrubbed of.
-fn inside(dir: &Path) -> usize {
-    skep_host::tree::inside(dir).unwrap().len()
-}
+use crate::home::{Home, eventually, inside, kill, lives, pid_of, text_of};
 
 #[test]
 fn a_stop_leaves_no_process_however_detached_and_keeps_what_was_used_and_written() {
