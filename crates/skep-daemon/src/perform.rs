@@ -385,7 +385,7 @@ impl Performer {
             .arg(&lock)
             .arg("--parent")
             .arg(std::process::id().to_string())
-            .arg("--")
+            .args(["--last", "git", "--"])
             .arg("/proc/self/exe")
             .arg(role::EFFECT)
             .envs(launch::asker_env(&self.home, run)?)

@@ -53,6 +53,8 @@ impl Death {
 pub struct Tree {
     agent: Option<Pid>,
     spare: Vec<String>,
+    /// Names of programs that are asked only when half of the time to the killing is over.
+    last: Vec<String>,
     terminal: Option<Terminal>,
     cgroup: Option<PathBuf>,
     asked: BTreeSet<Process>,
@@ -84,6 +86,7 @@ impl Tree {
         Tree {
             agent,
             spare: spare.to_vec(),
+            last: Vec::new(),
             terminal,
             cgroup: None,
             asked: BTreeSet::new(),
@@ -95,6 +98,16 @@ impl Tree {
     #[must_use]
     pub fn in_cgroup(mut self, cgroup: Option<PathBuf>) -> Tree {
         self.cgroup = cgroup;
+        self
+    }
+
+    /// Names the programs that get the time to end by themselves before they are asked.
+    ///
+    /// A git that is told to end in the moment in which it makes a lock file leaves it behind, and nobody can write
+    /// to that repository any more.
+    #[must_use]
+    pub fn asking_last(mut self, names: &[String]) -> Tree {
+        self.last = names.to_vec();
         self
     }
 
@@ -177,6 +190,7 @@ impl Tree {
     pub fn end(&mut self, kill_at: Instant, mut wait: impl FnMut(Duration) -> bool) -> Ended {
         let mut force = false;
         let mut killing = None;
+        let ask_all_at = Instant::now() + kill_at.saturating_duration_since(Instant::now()) / 2;
         loop {
             if !self.reap() {
                 return Ended { death: self.death, spared: Vec::new() };
@@ -186,7 +200,7 @@ impl Tree {
             if force && now.duration_since(*killing.get_or_insert(now)) > LAST_RESORT {
                 self.kill_cgroup();
             }
-            let pause = match self.look(force) {
+            let pause = match self.look(force, now >= ask_all_at) {
                 Ok(look) if look.doomed == 0 && self.only_spared(&look) => {
                     let spared = look
                         .spared
@@ -214,7 +228,7 @@ impl Tree {
     }
 
     /// Looks at the whole tree and signals what is doomed: once to ask, every time to kill.
-    fn look(&mut self, force: bool) -> io::Result<Look> {
+    fn look(&mut self, force: bool, ask_all: bool) -> io::Result<Look> {
         let table = Table::read()?;
         let rows = table.descendants(std::process::id());
         let spared = self.spared_of(&rows);
@@ -222,6 +236,7 @@ impl Tree {
         let doomed: Vec<&Row> = rows.iter().copied().filter(|row| is_doomed(row)).collect();
         let fresh = doomed
             .iter()
+            .filter(|row| force || ask_all || !self.last.contains(&row.comm))
             .filter(|row| self.asked.insert(row.process))
             .map(|row| row.process)
             .collect();

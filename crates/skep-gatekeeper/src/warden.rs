@@ -2,7 +2,7 @@
 //!
 //! Owns: its program's start and end, and `exit.json` where it is told a folder for it.
 //! Never: prints while its program lives, follows a parent other than the one that started it, or leaves a process.
-//! `__warden [--parent PID] [--lock FILE] [--grace-ms N] [--spare NAME]… [--link] [--terminal] [--exit-dir DIR]
+//! `__warden [--parent PID] [--lock FILE] [--grace-ms N] [--spare NAME]… [--last NAME]… [--link] [--terminal] [--exit-dir DIR]
 //! [--cgroup DIR] -- CMD…`
 //! See docs/design/stopping.md.
 
@@ -64,6 +64,8 @@ pub struct Orders {
     pub grace: Duration,
     /// Names of programs that may outlive the tree.
     pub spare: Vec<String>,
+    /// Names of programs that are asked to end only after half of the grace.
+    pub last: Vec<String>,
     /// Whether standard input is a line to a keeper, which hands over the program's own.
     pub link: bool,
     /// Whether the program's standard input is a terminal that is its alone: all three of its streams, in a session of
@@ -84,6 +86,7 @@ impl Orders {
             lock: None,
             grace: GRACE,
             spare: Vec::new(),
+            last: Vec::new(),
             link: true,
             terminal: false,
             exit_dir: None,
@@ -107,6 +110,7 @@ impl Orders {
                 "--exit-dir" => orders.exit_dir = Some(args.next()?.into()),
                 "--cgroup" => orders.cgroup = Some(args.next()?.into()),
                 "--grace-ms" => orders.grace = Duration::from_millis(number(args.next()?)?),
+                "--last" => orders.last.push(args.next()?.to_str()?.to_owned()),
                 "--spare" => orders.spare.push(args.next()?.to_str()?.to_owned()),
                 _ => return None,
             }
@@ -135,6 +139,9 @@ impl Orders {
         say("--grace-ms", self.grace.as_millis().to_string().as_ref());
         for name in &self.spare {
             say("--spare", name.as_ref());
+        }
+        for name in &self.last {
+            say("--last", name.as_ref());
         }
         if self.link {
             args.push("--link".into());
@@ -274,7 +281,9 @@ fn begin(orders: &Orders, link: Option<&Link>) -> Result<Option<Begun>, String> 
             terminal.take_back();
         }
     })?;
-    let tree = Tree::new(Some(agent), &orders.spare, terminal).in_cgroup(orders.cgroup.clone());
+    let tree = Tree::new(Some(agent), &orders.spare, terminal)
+        .in_cgroup(orders.cgroup.clone())
+        .asking_last(&orders.last);
     Ok(Some(Begun { signals, parent, _locks: locks, tree, agent }))
 }
 

@@ -149,7 +149,7 @@ pub enum Stage {
 
 /// Why an env was not made, undone or let go, and at which step.
 #[derive(Debug, Error)]
-#[error("the env failed at {stage:?}")]
+#[error("the env failed at {stage:?}{}", what_stays(.left))]
 pub struct EnvError {
     pub stage: Stage,
     #[source]
@@ -195,6 +195,10 @@ pub enum Cause {
     },
     #[error(transparent)]
     Path(#[from] paths::PathError),
+}
+
+fn what_stays(left: &[String]) -> String {
+    if left.is_empty() { String::new() } else { format!(" (what stays: {})", left.join("; ")) }
 }
 
 fn by(run: Option<&str>) -> String {

@@ -81,6 +81,17 @@ pub struct Branch {
     pub oid: String,
     /// What its first reflog line says, so that it can be told from one that somebody else made.
     pub mark: String,
+    /// Whether its deletion has begun. git takes the reflog first: a branch without one is ours too, then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
+}
+
+impl Branch {
+    /// A branch that is to be made, or has been.
+    pub fn new(name: &str, oid: &str, mark: &str) -> Branch {
+        let [name, oid, mark] = [name, oid, mark].map(str::to_owned);
+        Branch { name, oid, mark, leaving: false }
+    }
 }
 
 /// Makes a branch at a commit, tracking nothing; a no when one of that name is there.
@@ -122,12 +133,15 @@ pub(crate) enum Deleted {
 }
 
 /// Deletes a branch where it still stands at the recorded commit and was made by us.
-pub(crate) fn delete_branch(
+///
+/// Shape: `record` writes the branch down as leaving before anything of it is taken.
+pub(crate) fn delete_branch<E: From<GitError>>(
     git: &Git,
     repo: &Repository,
     locks: &Path,
     branch: &Branch,
-) -> Result<Deleted, GitError> {
+    record: impl FnOnce(Branch) -> Result<(), E>,
+) -> Result<Deleted, E> {
     require_oid(&branch.oid)?;
     let name = format!("refs/heads/{}", branch.name);
     let _writer = write_lock(repo, locks)?;
@@ -136,9 +150,15 @@ pub(crate) fn delete_branch(
         .call(repo.seat())
         .args(["log", "--walk-reflogs", "--format=%gs", "--end-of-options", &name, "--"])
         .bytes()?;
-    let ours = String::from_utf8_lossy(&reflog).lines().last() == Some(branch.mark.as_str());
+    let ours = match String::from_utf8_lossy(&reflog).lines().last() {
+        Some(first) => first == branch.mark,
+        None => branch.leaving,
+    };
     if at != branch.oid || !ours {
         return Ok(Deleted::NotOurs);
+    }
+    if !branch.leaving {
+        record(Branch { leaving: true, ..branch.clone() })?;
     }
     // Compare and swap: a commit that lands on it in this moment keeps it.
     git.call(repo.seat())

@@ -11,6 +11,7 @@ fn orders_are_read_as_they_are_spelled() {
         lock: Some("/a lock".into()),
         grace: Duration::from_millis(1500),
         spare: vec!["sccache".to_owned(), "gpg-agent".to_owned()],
+        last: vec!["git".to_owned()],
         link: true,
         terminal: true,
         exit_dir: Some("/runs/1".into()),

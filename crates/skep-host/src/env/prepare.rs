@@ -200,8 +200,7 @@ impl Making<'_> {
     fn branch(&mut self, repo: &Repository, oid: &str) -> Result<Branch, Cause> {
         let mut refused = None;
         for name in &self.ask.branches {
-            let branch =
-                Branch { name: name.clone(), oid: oid.to_owned(), mark: mark(&self.ask.key) };
+            let branch = Branch::new(name, oid, &mark(&self.ask.key));
             self.owner.branch = Some(branch.clone());
             self.record()?;
             match worktree::create_branch(self.git, repo, &self.ask.locks, &branch) {

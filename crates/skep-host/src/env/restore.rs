@@ -279,7 +279,7 @@ impl Coming<'_> {
         let on_it = source.kept.branch.as_ref() == Some(&branch.name);
         let oid = if on_it { source.kept.head.clone() } else { known.then_some(branch.oid) };
         let Some(oid) = oid else { return Ok(()) };
-        let branch = Branch { name: branch.name, oid, mark: mark(&self.owner.key) };
+        let branch = Branch::new(&branch.name, &oid, &mark(&self.owner.key));
         self.owner.branch = Some(branch.clone());
         self.owner.write(&self.root)?;
         worktree::create_branch(self.git, &source.repo, &self.ask.locks, &branch)?;
@@ -290,11 +290,7 @@ impl Coming<'_> {
     fn choose(&mut self, source: &Source) -> Result<Option<String>, Cause> {
         let Source { repo, kept } = source;
         let (Some(was), Some(head)) = (&kept.branch, &kept.head) else { return Ok(None) };
-        let make = |name: &str| Branch {
-            name: name.to_owned(),
-            oid: head.clone(),
-            mark: mark(&self.owner.key),
-        };
+        let make = |name: &str| Branch::new(name, head, &mark(&self.owner.key));
         let names = match self.on() {
             Some(on) => vec![on.to_owned()],
             None => std::iter::once(was.clone())
@@ -445,11 +441,8 @@ impl Coming<'_> {
 impl Owner {
     /// The record of an env of which nothing is left to copy it from.
     fn again(ask: &Restore, key: &str) -> Owner {
-        let branch = ask.branch.as_ref().map(|name| Branch {
-            name: name.clone(),
-            oid: ask.base.as_ref().map(|base| base.oid.clone()).unwrap_or_default(),
-            mark: mark(key),
-        });
+        let at = ask.base.as_ref().map_or("", |base| base.oid.as_str());
+        let branch = ask.branch.as_ref().map(|name| Branch::new(name, at, &mark(key)));
         Owner {
             run: ask.run.clone(),
             base: ask.base.clone(),

@@ -300,7 +300,7 @@ fn finish(
     if let Some(repo) = &repo {
         worktree::unregister(git, repo, &ask.locks, &real(&ask.root).join(&owner.folder))?;
         crash_point("settle-unregistered");
-        drop_branch(git, repo, &ask.locks, &mut secured)?;
+        drop_branch(git, repo, &ask.locks, slot, &owner, &mut secured)?;
         crash_point("settle-branch");
     }
     if let (false, Some(repo), false) = (ask.force, &repo, missing(&now)?) {
@@ -332,6 +332,8 @@ fn drop_branch(
     git: &Git,
     repo: &Repository,
     locks: &Path,
+    slot: &Path,
+    owner: &Owner,
     secured: &mut Secure,
 ) -> Result<(), Cause> {
     let Some(branch) = secured.branch.clone().filter(|_| secured.drop) else { return Ok(()) };
@@ -340,7 +342,11 @@ fn drop_branch(
     let why = if elsewhere {
         "it is checked out elsewhere"
     } else {
-        match worktree::delete_branch(git, repo, locks, &branch)? {
+        let record = |leaving| {
+            let secured = Secure { branch: Some(leaving), ..secured.clone() };
+            Owner { secured: Some(secured), ..owner.clone() }.write(slot)
+        };
+        match worktree::delete_branch(git, repo, locks, &branch, record)? {
             Deleted::Yes | Deleted::Absent => return Ok(()),
             Deleted::NotOurs => "it has moved on, or skep did not make it",
         }

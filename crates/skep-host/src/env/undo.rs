@@ -105,7 +105,8 @@ pub(super) fn take_back(git: &Git, locks: &Path, root: &Path, owner: &Owner) -> 
         left.extend(gone.err().map(|error| format!("{}: {error}", path.display())));
     }
     if let (Some(repo), Some(branch), true) = (owner.repository(), &owner.branch, left.is_empty()) {
-        match worktree::delete_branch(git, &repo, locks, branch) {
+        let record = |leaving| Owner { branch: Some(leaving), ..owner.clone() }.write(root);
+        match worktree::delete_branch(git, &repo, locks, branch, record) {
             // A branch that moved, or that somebody else made, is not ours to take.
             Ok(Deleted::Yes | Deleted::Absent | Deleted::NotOurs) => {}
             Err(error) => left.push(format!("branch {}: {error}", branch.name)),

@@ -32,11 +32,16 @@ impl Yard {
     }
 
     fn branch(&self, name: &str) -> Branch {
-        Branch {
-            name: name.to_owned(),
-            oid: self.repo().oid("main"),
-            mark: "skep: env test".to_owned(),
-        }
+        Branch::new(name, &self.repo().oid("main"), "skep: env test")
+    }
+
+    /// Deletes it, adding what is recorded before.
+    fn delete(&self, branch: &Branch, recorded: &mut Vec<Branch>) -> Deleted {
+        let record = |leaving| {
+            recorded.push(leaving);
+            Ok::<_, GitError>(())
+        };
+        delete_branch(&self.git(), &self.found(), &self.locks(), branch, record).unwrap()
     }
 
     fn create(&self, name: &str) -> bool {
@@ -100,8 +105,7 @@ fn a_branch_that_is_there_is_neither_made_nor_moved() {
 #[test]
 fn a_branch_is_deleted_only_where_it_began_and_only_if_it_is_ours() {
     let yard = Yard::new();
-    let delete =
-        |branch: &Branch| delete_branch(&yard.git(), &yard.found(), &yard.locks(), branch).unwrap();
+    let delete = |branch: &Branch| yard.delete(branch, &mut Vec::new());
     let mine = yard.branch("mine");
     assert!(yard.create("mine"));
     assert_eq!((delete(&mine), delete(&mine)), (Deleted::Yes, Deleted::Absent));
@@ -113,6 +117,26 @@ fn a_branch_is_deleted_only_where_it_began_and_only_if_it_is_ours() {
     yard.repo().commit_file("file", "two\n");
     assert_eq!(delete(&moved), Deleted::NotOurs);
     assert_eq!(yard.repo().branches(), ["main", "moved", "theirs"]);
+}
+
+#[test]
+fn a_deletion_that_was_killed_when_the_reflog_was_gone_is_finished_by_its_record() {
+    let yard = Yard::new();
+    assert!(yard.create("mine"));
+    let mut recorded = Vec::new();
+    let mine = yard.branch("mine");
+    fs::remove_file(yard.repo().path().join(".git/logs/refs/heads/mine")).unwrap();
+    assert_eq!(yard.delete(&mine, &mut recorded), Deleted::NotOurs);
+    assert_eq!(recorded, [], "nothing begins where it is not ours");
+    let leaving = Branch { leaving: true, ..mine };
+    assert_eq!(yard.delete(&leaving, &mut recorded), Deleted::Yes);
+    yard.repo().git(&["branch", "theirs"]);
+    let theirs = Branch { leaving: true, ..yard.branch("theirs") };
+    assert_eq!(yard.delete(&theirs, &mut recorded), Deleted::NotOurs, "another's reflog counts");
+    assert!(yard.create("whole"));
+    assert_eq!(yard.delete(&yard.branch("whole"), &mut recorded), Deleted::Yes);
+    assert_eq!(recorded, [Branch { leaving: true, ..yard.branch("whole") }]);
+    assert_eq!(yard.repo().branches(), ["main", "theirs"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use std::{fs, process::Stdio, time::Instant};
+use std::{fs, os::unix::fs::PermissionsExt, process::Stdio, time::Instant};
 
 use skep_host::lock;
 
@@ -119,6 +119,36 @@ fn a_second_signal_does_not_wait_for_the_grace() {
     }
     assert_eq!(end_of(&mut child).code(), Some(137));
     mark.assert_gone();
+}
+
+#[test]
+fn a_program_that_is_asked_last_may_end_by_itself_and_is_asked_if_it_does_not() {
+    for (grace, name, told) in [("60000", "done", "ready done "), ("200", "asked", "ready asked ")]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let slow = dir.path().join("slow");
+        // Standard input ends with the program that the warden started; it stays open where the grace is short.
+        fs::write(
+            &slow,
+            "#!/bin/sh\ntrap 'echo asked >> log; exit' TERM\necho ready >> log\nread line\necho done >> log\n",
+        )
+        .unwrap();
+        fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
+        let hold = if name == "asked" { "sleep 3600 <> f & " } else { "" };
+        let script = format!("mkfifo f; {hold}setsid ./slow < f & exec 3> f; read go");
+        let mut command = warden(&["--last", "slow", "--last", "sleep", "--grace-ms", grace, "--"]);
+        let mut child = command
+            .args(["sh", "-c", &script])
+            .current_dir(dir.path())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = || fs::read_to_string(dir.path().join("log")).unwrap_or_default();
+        eventually("it is at work", || log().contains("ready"));
+        kill(child.id(), Signal::TERM);
+        end_of(&mut child);
+        assert_eq!(log().replace('\n', " "), told);
+    }
 }
 
 #[test]
