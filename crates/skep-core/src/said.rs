@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::Timestamp;
+
 /// One thing an agent said, did or needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -25,8 +27,13 @@ pub enum Said {
     Permission { id: String, tool: String, text: String },
     /// What has been used so far in this attempt: absolute totals, never differences.
     Usage { usage: Usage },
-    /// The model's provider has closed the door for a while.
-    Limit { text: String, reset_ms: Option<u64> },
+    /// The model's provider has closed the door for a while: for so long, or until then, where it says so.
+    Limit {
+        text: String,
+        reset_ms: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reset_at: Option<Timestamp>,
+    },
     /// The agent is trying a model call again by itself.
     Retry { attempt: u32, text: String },
     /// A turn is over, with the agent's own verdict on it.

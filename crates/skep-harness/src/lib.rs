@@ -5,11 +5,13 @@
 
 pub mod codex_json;
 pub mod json_lines;
+pub mod messages;
 pub mod plain;
 pub mod port;
 pub mod profile;
 pub mod pty;
 pub mod scripted;
+pub mod stream_json;
 
 pub use port::{HarnessError, Heard, Session};
 
@@ -22,6 +24,7 @@ pub fn open(protocol: &str) -> Result<Box<dyn Session>, HarnessError> {
         "plain" => Ok(Box::new(plain::Plain::default())),
         "codex_json" => Ok(Box::new(codex_json::CodexJson::default())),
         "json_lines" => Ok(Box::new(json_lines::JsonLines::default())),
+        "stream_json" => Ok(Box::new(stream_json::StreamJson::default())),
         "pty" => Ok(Box::new(pty::Pty::default())),
         _ => Err(HarnessError::UnknownProtocol { protocol: protocol.to_owned() }),
     }

@@ -15,7 +15,8 @@ mod live;
 mod tests;
 
 /// The protocols that there are.
-pub const PROTOCOLS: [&str; 5] = ["scripted", "plain", "codex_json", "json_lines", "pty"];
+pub const PROTOCOLS: [&str; 6] =
+    ["scripted", "plain", "codex_json", "json_lines", "stream_json", "pty"];
 
 /// The most of one text that is handed on. Bytes.
 pub const TEXT_CAP: usize = 256 * 1024;
@@ -25,7 +26,7 @@ pub const TEXT_CAP: usize = 256 * 1024;
 pub enum HarnessError {
     /// No room speaks this protocol.
     #[error(
-        "no protocol is called `{protocol}` (there are scripted, plain, codex_json, json_lines and pty)"
+        "no protocol is called `{protocol}` (there are scripted, plain, codex_json, json_lines, stream_json and pty)"
     )]
     UnknownProtocol { protocol: String },
 }
@@ -46,6 +47,19 @@ pub enum Heard {
     Said(Said),
     /// A line that the protocol does not know, at most [`TEXT_CAP`] of it.
     Output(String),
+    /// What the protocol answers by itself: a line for standard input, with its newline.
+    Reply(String),
+}
+
+/// The answer to an agent that wants leave to do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    /// This once.
+    Once,
+    /// Not this; it may go on otherwise.
+    Refused,
+    /// The turn is being cancelled.
+    Cancelled,
 }
 
 /// A conversation with one process. Total: whatever the process writes, nothing here fails.
@@ -62,6 +76,19 @@ pub trait Session: Send {
     fn exited(&mut self, code: i32) -> Vec<Heard>;
     /// Returns what goes to standard input for one more message; none where the protocol takes none.
     fn message(&mut self, text: &str) -> Option<String>;
+    /// Tells whether a process that waits for messages is to be let go when its turn is over and none waits.
+    fn ends_after_turn(&self) -> bool {
+        false
+    }
+    /// Returns what goes to standard input to answer a wish for leave; none where none of this id is open.
+    fn settle(&mut self, _id: &str, _grant: Grant) -> Option<String> {
+        None
+    }
+    /// Returns what goes to standard input to break the turn off, every open question answered; empty where only a
+    /// signal does.
+    fn cancel(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The turn under way: it ends once, whatever the process still writes.
@@ -243,7 +270,7 @@ fn status_in(lower: &str) -> Option<u64> {
 pub fn trouble(class: ErrorClass, text: &str) -> Vec<Heard> {
     let mut heard = Vec::new();
     if class == ErrorClass::Limit && text.to_ascii_lowercase().contains("usage limit") {
-        heard.push(Heard::Said(Said::Limit { text: clip(text), reset_ms: None }));
+        heard.push(Heard::Said(Said::Limit { text: clip(text), reset_ms: None, reset_at: None }));
     }
     heard.push(Heard::Said(Said::Error { class, text: clip(text) }));
     heard

@@ -1,4 +1,6 @@
-use super::*;
+use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
+
+use super::{calls::REPEATS, *};
 
 fn message(stop: &str, text: &str) -> String {
     serde_json::json!({"type":"message_end","message":{"role":"assistant","content":[{"type":"text","text":text}],

@@ -76,6 +76,7 @@ impl Field {
             .map(|heard| match heard {
                 Heard::Said(said) => said,
                 Heard::Output(line) => panic!("{agent} wrote a line that nobody knows: {line}"),
+                Heard::Reply(line) => panic!("{agent} asked for {line}"),
             })
             .collect()
     }

@@ -219,7 +219,9 @@ impl Agent<'_> {
             Step::Commit(message) => self.commit(&message)?,
             Step::Ask { text, options } => self.ask(text, options)?,
             Step::Usage { input, output, cost_usd } => self.used(input, output, cost_usd)?,
-            Step::Limit { text, reset_ms } => self.say(&Said::Limit { text, reset_ms })?,
+            Step::Limit { text, reset_ms } => {
+                self.say(&Said::Limit { text, reset_ms, reset_at: None })?
+            }
             Step::Retry(text) => self.say(&Said::Retry { attempt: 1, text })?,
             Step::WaitFor(path) => wait_for(&self.setting.dir.join(path)),
             Step::Hang => loop {

@@ -310,7 +310,7 @@ fn said_of(words: &[&str]) -> Said {
             Said::TurnEnded { result: turn(result), text: " \n".to_owned() }
         }
         ["error", class] => Said::Error { class: class_of(class), text },
-        ["limit"] => Said::Limit { text, reset_ms: Some(60_000) },
+        ["limit"] => Said::Limit { text, reset_ms: Some(60_000), reset_at: None },
         ["ask"] => Said::Ask { id: "q".to_owned(), text, options: Vec::new() },
         ["permission"] => Said::Permission { id: "p".to_owned(), tool: "rm".to_owned(), text },
         ["words"] => Said::Said { text },
