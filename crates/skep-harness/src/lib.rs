@@ -3,6 +3,7 @@
 //! **Invariant:** knows neither ledger nor forge, and what an agent claims stays a claim: no protocol room turns
 //! silence, an exit code or a broken line into a success.
 
+pub mod acp;
 pub mod codex_json;
 pub mod json_lines;
 pub mod messages;

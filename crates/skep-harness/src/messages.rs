@@ -92,10 +92,9 @@ impl Messages {
     }
 
     fn retry(&mut self, attempt: u64, status: Option<u64>, why: &str) -> Vec<Heard> {
-        let class = status.and_then(class_of_status).unwrap_or_else(|| match class_of_text(why) {
-            ErrorClass::Agent => ErrorClass::Model,
-            class => class,
-        });
+        let told = status.and_then(class_of_status).unwrap_or_else(|| class_of_text(why));
+        // Whatever it is that a retry may mend, it is the model's service.
+        let class = if told == ErrorClass::Agent { ErrorClass::Model } else { told };
         let text = status.map_or_else(|| why.to_owned(), |status| format!("{status} {why}"));
         self.failing = Some((class, clip(&text)));
         let attempt = u32::try_from(attempt.max(1)).unwrap_or(u32::MAX);

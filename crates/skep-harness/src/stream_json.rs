@@ -81,7 +81,7 @@ impl Session for StreamJson {
                 json!({"behavior": "deny", "message": "The turn was cancelled.", "interrupt": true})
             }
         };
-        Some(control_response(id, behaviour))
+        Some(control_response(id, &behaviour))
     }
 
     fn cancel(&mut self) -> Vec<String> {
@@ -118,7 +118,7 @@ fn said_by_user(text: &str) -> String {
     format!("{}\n", json!({"type": "user", "message": {"role": "user", "content": text}}))
 }
 
-fn control_response(id: &str, response: Value) -> String {
+fn control_response(id: &str, response: &Value) -> String {
     let response = json!({"subtype": "success", "request_id": id, "response": response});
     format!("{}\n", json!({"type": "control_response", "response": response}))
 }

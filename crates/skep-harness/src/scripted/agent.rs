@@ -220,7 +220,7 @@ impl Agent<'_> {
             Step::Ask { text, options } => self.ask(text, options)?,
             Step::Usage { input, output, cost_usd } => self.used(input, output, cost_usd)?,
             Step::Limit { text, reset_ms } => {
-                self.say(&Said::Limit { text, reset_ms, reset_at: None })?
+                self.say(&Said::Limit { text, reset_ms, reset_at: None })?;
             }
             Step::Retry(text) => self.say(&Said::Retry { attempt: 1, text })?,
             Step::WaitFor(path) => wait_for(&self.setting.dir.join(path)),
