@@ -83,9 +83,8 @@ impl Replay {
     fn ends(&self) -> Vec<TurnResult> {
         self.said
             .iter()
-            .filter_map(|said| match said {
-                Said::TurnEnded { result, .. } => Some(*result),
-                _ => None,
+            .filter_map(|said| {
+                if let Said::TurnEnded { result, .. } = said { Some(*result) } else { None }
             })
             .collect()
     }
@@ -93,10 +92,9 @@ impl Replay {
     fn texts(&self) -> Vec<&str> {
         self.said
             .iter()
-            .filter_map(|said| match said {
-                Said::Said { text } => Some(text.as_str()),
-                _ => None,
-            })
+            .filter_map(
+                |said| if let Said::Said { text } = said { Some(text.as_str()) } else { None },
+            )
             .collect()
     }
 
@@ -107,10 +105,9 @@ impl Replay {
     fn classes(&self) -> Vec<ErrorClass> {
         self.said
             .iter()
-            .filter_map(|said| match said {
-                Said::Error { class, .. } => Some(*class),
-                _ => None,
-            })
+            .filter_map(
+                |said| if let Said::Error { class, .. } = said { Some(*class) } else { None },
+            )
             .collect()
     }
 }
@@ -133,17 +130,19 @@ fn the_same_work_is_heard_alike_from_six_agents() {
         let tools: Vec<_> = replay
             .said
             .iter()
-            .filter_map(|said| match said {
-                Said::Tool { id, input, .. } => Some((id.clone(), input.clone())),
-                _ => None,
+            .filter_map(|said| {
+                if let Said::Tool { id, input, .. } = said {
+                    Some((id.clone(), input.clone()))
+                } else {
+                    None
+                }
             })
             .collect();
         let results: Vec<_> = replay
             .said
             .iter()
-            .filter_map(|said| match said {
-                Said::ToolResult { id, .. } => Some(id.clone()),
-                _ => None,
+            .filter_map(|said| {
+                if let Said::ToolResult { id, .. } = said { Some(id.clone()) } else { None }
             })
             .collect();
         assert!(tools.iter().any(|(_, input)| input.contains("commit")), "{agent}: {tools:?}");
@@ -155,10 +154,11 @@ fn the_same_work_is_heard_alike_from_six_agents() {
 #[test]
 fn usage_is_told_where_the_agent_counts() {
     let last = |agent| {
-        Replay::whole(agent, "basic").said.into_iter().rev().find_map(|said| match said {
-            Said::Usage { usage } => Some(usage),
-            _ => None,
-        })
+        Replay::whole(agent, "basic")
+            .said
+            .into_iter()
+            .rev()
+            .find_map(|said| if let Said::Usage { usage } = said { Some(usage) } else { None })
     };
     for agent in ["codex", "qwen"] {
         let usage = last(agent).unwrap_or_else(|| panic!("{agent}"));

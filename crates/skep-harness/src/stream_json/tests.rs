@@ -48,7 +48,7 @@ fn a_recorded_conversation_of_two_prompts_is_two_turns_with_one_wish_for_leave()
                     assert_eq!(session.settle(&id, Grant::Once), None, "answered once");
                 }
                 Heard::Said(_) => {}
-                other => panic!("{other:?}"),
+                Heard::Output(line) | Heard::Reply(line) => panic!("{line}"),
             }
         }
     }
@@ -103,9 +103,8 @@ fn an_interrupted_turn_was_cancelled_whatever_the_exit_code() {
         .lines()
         .flat_map(|line| session.line(line))
         .collect();
-    let end = heard.iter().find_map(|heard| match heard {
-        Heard::Said(Said::TurnEnded { result, .. }) => Some(*result),
-        _ => None,
+    let end = heard.iter().find_map(|heard| {
+        if let Heard::Said(Said::TurnEnded { result, .. }) = heard { Some(*result) } else { None }
     });
     assert_eq!(end, Some(TurnResult::Cancelled));
     assert!(session.exited(0).is_empty());
