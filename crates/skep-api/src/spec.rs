@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
-use skep_core::id::RunId;
+use skep_core::{id::RunId, run::Permissions};
 
 /// The format's version; a keeper refuses another.
 pub const VERSION: u32 = 1;
@@ -18,7 +18,7 @@ pub struct Spec {
     pub attempt: u32,
     /// The daemon's epoch when the attempt was decided; controls with an older one are refused.
     pub epoch: u64,
-    /// The harness protocol by name: `scripted plain codex_json json_lines pty`.
+    /// The harness protocol by name: `scripted plain codex_json json_lines stream_json acp pty`.
     pub protocol: String,
     /// The agent's argv, whole; the first is the program.
     pub argv: Vec<String>,
@@ -45,6 +45,24 @@ pub struct Spec {
     /// The terminal that the agent starts on, with protocol `pty` and no other; none: it has pipes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminal: Option<Size>,
+    /// How much the agent may do without being asked, where it asks on its pipes.
+    #[serde(default)]
+    pub permissions: Permissions,
+    /// What protocol `acp` tells the agent in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<Conversation>,
+}
+
+/// What a conversation begins with, where the agent's arguments do not say it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conversation {
+    /// The one to go on with.
+    pub session: Option<String>,
+    /// The agent's own name of the mode to set first.
+    pub mode: Option<String>,
+    /// Whether it goes on without having its history repeated.
+    pub resumes: bool,
 }
 
 /// A terminal's size, in characters.

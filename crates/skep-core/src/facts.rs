@@ -18,6 +18,9 @@ pub struct Exit {
     /// Whether skep's own guards ended it: a stop, a lost guard, the host going down.
     #[serde(default)]
     pub forced: bool,
+    /// Whether its turn was over and skep let it go, but it would not leave by itself: how it died then says nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub let_go: bool,
     /// Why the agent could not be started, where it could not.
     #[serde(default)]
     pub error: Option<String>,

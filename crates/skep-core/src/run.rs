@@ -69,10 +69,11 @@ pub enum Surface {
 }
 
 /// How freely the agent may act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permissions {
     Ask,
+    #[default]
     Auto,
     Bypass,
 }

@@ -12,14 +12,20 @@ use std::{
 use skep_api::wire::chain;
 use skep_api::{
     place::Home,
-    spec::{Limits, PromptBy, Size, Spec, VERSION},
+    spec::{Conversation, Limits, PromptBy, Size, Spec, VERSION},
 };
 use skep_core::{
     names,
     run::{Kind, Run, Surface},
 };
-use skep_harness::profile::{self, Profile};
-use skep_host::paths;
+use skep_harness::{
+    acp,
+    profile::{self, Profile},
+};
+use skep_host::{
+    git::{self, Git},
+    paths,
+};
 
 /// Names that every process of a run gets where the asker had them.
 const BASE: &[&str] = &[
@@ -75,12 +81,13 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let env = run.env().ok_or("it has no env")?;
     let profile = Profile::load(&run.brief.agent, Some(agents)).map_err(|err| chain(&err))?;
     let on_terminal = run.brief.surface == Surface::Terminal;
-    let can_go_on = !on_terminal && !profile.resume.is_empty();
+    let can_go_on = !on_terminal && profile.can_go_on();
     let session = run.session.clone().filter(|_| run.goes_on && can_go_on);
     let prompt_file = prompt_file(run, attempt, home, session.is_some())?;
     let brief = profile::Brief {
         prompt_file: prompt_file.clone(),
         session,
+        cwd: PathBuf::from(&env.cwd),
         model: run.brief.model.clone(),
         permissions: permissions(run.brief.permissions),
         git_roots: git_roots(Path::new(&env.worktree)),
@@ -92,6 +99,10 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let policy = &run.brief.policy;
     let asker = asker_env(home, run)?;
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
+    let mut vars = run_vars(run, &env.cwd, &asker, &listed, home);
+    if profile.identity {
+        vars.extend(identity(&asker, Path::new(&env.cwd)));
+    }
     Ok(Spec {
         version: VERSION,
         run: run.id().clone(),
@@ -99,8 +110,14 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         epoch,
         protocol: if on_terminal { "pty".to_owned() } else { profile.protocol.clone() },
         terminal: on_terminal.then(Size::default),
+        permissions: run.brief.permissions,
+        conversation: (!on_terminal && profile.protocol == "acp").then(|| Conversation {
+            session: launch.setting.session,
+            mode: launch.setting.mode,
+            resumes: launch.setting.resume == acp::Resume::Resume,
+        }),
         argv: launch.argv,
-        env: run_vars(run, &env.cwd, &asker, &listed, home),
+        env: vars,
         cwd: PathBuf::from(&env.cwd),
         worktree: run.brief.place.repository.as_ref().map(|_| PathBuf::from(&env.worktree)),
         lock: PathBuf::from(&env.lock),
@@ -184,6 +201,20 @@ pub fn run_vars(
     // PWD of the asker would be a lie, and some shells believe it.
     set("PWD", cwd);
     vars
+}
+
+/// Who commits, as git reads it from the environment; nothing where git does not know: it says so to the agent then.
+fn identity(asker: &BTreeMap<String, String>, cwd: &Path) -> Vec<(String, String)> {
+    let known = git::identity(&Git::new(asker), cwd).ok().flatten();
+    let told = |who: git::Identity| {
+        ["AUTHOR", "COMMITTER"].map(|role| {
+            [
+                (format!("GIT_{role}_NAME"), who.name.clone()),
+                (format!("GIT_{role}_EMAIL"), who.email.clone()),
+            ]
+        })
+    };
+    known.map(told).into_iter().flatten().flatten().collect()
 }
 
 /// The word for what a run of this kind is there for: in its environment and on its window.

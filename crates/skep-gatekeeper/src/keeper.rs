@@ -26,10 +26,11 @@ use skep_api::{
 };
 use skep_core::{
     facts::{Exit, GitFacts},
+    run::Permissions,
     said::{Said, Usage},
     time::Timestamp,
 };
-use skep_harness::{HarnessError, Heard, Session};
+use skep_harness::{Grant, HarnessError, Heard, Session, acp};
 use skep_host::{
     cgroup, git,
     lock::{self, Lock, LockError},
@@ -66,6 +67,10 @@ const LAST_TRIES: u32 = 60;
 /// How long a caller waits for the answer to its control.
 const ANSWER: Duration = Duration::from_secs(15);
 
+/// How long an agent whose turn is over may take to leave once its input is closed.
+const LEAVES_WITHIN: Duration = Duration::from_secs(5);
+/// How long it may take to break its turn off.
+const CANCELS_WITHIN: Duration = Duration::from_secs(1);
 /// The protocol of an agent on a terminal.
 const TERMINAL: &str = "pty";
 /// The kind of terminal that it is told to be on.
@@ -205,6 +210,7 @@ fn not_started(dir: &Path, started: Timestamp, err: &KeeperError) {
         started,
         ended: now(),
         forced: false,
+        let_go: false,
         error: Some(chain(err)),
         spared: Vec::new(),
         git: None,
@@ -270,6 +276,8 @@ struct Keeper {
     /// The last usage, if it has not been reported yet.
     usage: Option<Usage>,
     stopping: bool,
+    /// When it is ended that was let go and has not left, or was asked to break off its turn and has not.
+    due: Option<(Instant, &'static [u8])>,
     open_pipes: u8,
     cgroup: Option<PathBuf>,
     _lock: Lock,
@@ -284,7 +292,7 @@ impl Keeper {
         lock: Lock,
         started: Timestamp,
     ) -> Result<Keeper, KeeperError> {
-        let mut session = skep_harness::open(&spec.protocol)?;
+        let mut session = skep_harness::open(&spec.protocol, &setting_of(&spec))?;
         let opening = read_opening(&spec, session.as_mut())?;
         let journal =
             Journal::open(dir, spec.limits.journal_bytes).map_err(host("open the journal"))?;
@@ -339,6 +347,7 @@ impl Keeper {
             epoch,
             usage: None,
             stopping: false,
+            due: None,
             open_pipes,
             cgroup,
             _lock: lock,
@@ -372,7 +381,8 @@ impl Keeper {
         let silence = self.quiet.until_report(now);
         let tty = self.tty.as_ref().and_then(|tty| tty.next_look(now));
         let reports = self.reports.is_waiting().then_some(TRY_AGAIN);
-        [silence, tty, reports].into_iter().flatten().min()
+        let due = self.due.map(|(at, _)| at.saturating_duration_since(now));
+        [silence, tty, reports, due].into_iter().flatten().min()
     }
 
     fn look(&mut self, now: Instant) {
@@ -384,6 +394,17 @@ impl Keeper {
             tty.look(now);
         }
         self.reports.flush();
+        if self.due.is_some_and(|(at, _)| at <= now) {
+            self.end_what_is_due();
+        }
+    }
+
+    /// Has the warden end an agent that had its time to end by itself.
+    fn end_what_is_due(&mut self) {
+        if let Some((_, word)) = self.due.take() {
+            // A warden that is gone is told by its own event.
+            self.link.say(word);
+        }
     }
 
     fn take(&mut self, event: Event) {
@@ -456,6 +477,7 @@ impl Keeper {
     fn keep(&mut self, heard: Heard) {
         let said = match heard {
             Heard::Output(text) => return self.journal(&Entry::Output { text }),
+            Heard::Reply(line) => return self.write(line),
             Heard::Said(said) => said,
         };
         self.quiet.learn(&said);
@@ -467,6 +489,14 @@ impl Keeper {
             Said::TurnEnded { .. } => {
                 self.report_usage();
                 self.report(Entry::Agent(said));
+                self.turn_ended();
+            }
+            Said::Permission { id, .. } if self.spec.permissions != Permissions::Ask => {
+                let id = id.clone();
+                self.journal(&Entry::Agent(said));
+                if let Some(line) = self.session.settle(&id, Grant::Once) {
+                    self.write(line);
+                }
             }
             Said::Session { .. }
             | Said::Ask { .. }
@@ -482,6 +512,24 @@ impl Keeper {
             | Said::Retry { .. } => {
                 self.journal(&Entry::Agent(said));
             }
+        }
+    }
+
+    /// Writes what the protocol says by itself; an agent that has closed its input hears nothing more.
+    fn write(&self, line: String) {
+        if let Some(stdin) = &self.stdin {
+            let message = Message { id: None, text: String::new(), bytes: line.into_bytes() };
+            let _closed = stdin.send(message);
+        }
+    }
+
+    /// Lets an agent go that would wait for the next message for ever.
+    fn turn_ended(&mut self) {
+        if self.stopping {
+            self.end_what_is_due();
+        } else if self.session.ends_after_turn() && self.unread == 0 {
+            self.stdin = None;
+            self.due = Some((Instant::now() + LEAVES_WITHIN, b"d"));
         }
     }
 
@@ -595,7 +643,16 @@ impl Keeper {
     }
 
     fn stop(&mut self, force: bool) {
-        self.stopping = true;
+        let again = std::mem::replace(&mut self.stopping, true);
+        if !force && !again && self.stdin.is_some() {
+            let lines = self.session.cancel();
+            if !lines.is_empty() {
+                lines.into_iter().for_each(|line| self.write(line));
+                self.due = Some((Instant::now() + CANCELS_WITHIN, b"s"));
+                return;
+            }
+        }
+        self.due = None;
         // A warden that is gone is told by its own event, and then we end the tree.
         self.link.say(if force { b"f" } else { b"s" });
     }
@@ -680,7 +737,7 @@ impl Keeper {
         for heard in self.session.line(&line) {
             self.keep(match heard {
                 Heard::Output(text) => Heard::Said(Said::Said { text }),
-                said @ Heard::Said(_) => said,
+                other @ (Heard::Said(_) | Heard::Reply(_)) => other,
             });
         }
     }
@@ -696,6 +753,7 @@ impl Keeper {
             started: self.started,
             ended: now(),
             forced: true,
+            let_go: false,
             error: None,
             spared: ended.spared,
             git: None,
@@ -707,6 +765,19 @@ impl Keeper {
             thread::sleep(TRY_AGAIN);
         }
         exit
+    }
+}
+
+fn setting_of(spec: &Spec) -> acp::Setting {
+    let told = spec.conversation.as_ref();
+    acp::Setting {
+        cwd: spec.cwd.clone(),
+        session: told.and_then(|told| told.session.clone()),
+        mode: told.and_then(|told| told.mode.clone()),
+        resume: match told {
+            Some(told) if told.resumes => acp::Resume::Resume,
+            _ => acp::Resume::Load,
+        },
     }
 }
 

@@ -227,6 +227,8 @@ impl Patience {
 enum Over {
     /// By itself.
     Exited,
+    /// Its turn was over, and it was to leave.
+    LetGo,
     /// Somebody asked.
     Stopped,
     /// Somebody asked with force.
@@ -308,7 +310,9 @@ impl Warden {
         };
         let kill_at = match over {
             Over::Forced => Instant::now(),
-            Over::Exited | Over::Stopped | Over::Orphaned => Instant::now() + self.orders.grace,
+            Over::Exited | Over::LetGo | Over::Stopped | Over::Orphaned => {
+                Instant::now() + self.orders.grace
+            }
         };
         let mut tree = std::mem::replace(&mut self.begun.tree, Tree::new(None, &[], None));
         let ended = tree.end(kill_at, |pause| self.is_forced(pause));
@@ -317,8 +321,9 @@ impl Warden {
         }
         let death = ended.death.unwrap_or(Death { code: 1, signal: None });
         // With its keeper an agent loses its streams, and may break off before it is told to: no end by its own will.
-        let forced = over != Over::Exited || (death.code != 0 && self.lost_its_keeper());
-        self.write_exit(death, forced, ended.spared);
+        let forced = ![Over::Exited, Over::LetGo].contains(&over)
+            || (death.code != 0 && self.lost_its_keeper());
+        self.write_exit(death, forced, over == Over::LetGo, ended.spared);
         ExitCode::from(u8::try_from(death.code).unwrap_or(1))
     }
 
@@ -357,6 +362,7 @@ impl Warden {
             None => None,
             Some([]) => Some(Over::Orphaned),
             Some(words) if words.contains(&b'f') => Some(Over::Forced),
+            Some(words) if words.contains(&b'd') => Some(Over::LetGo),
             Some(_) => Some(Over::Stopped),
         }
     }
@@ -411,13 +417,14 @@ impl Warden {
         let _gone = kill_process_group(self.begun.agent, Signal::CONT);
     }
 
-    fn write_exit(&self, death: Death, forced: bool, spared: Vec<String>) {
+    fn write_exit(&self, death: Death, forced: bool, let_go: bool, spared: Vec<String>) {
         let exit = Exit {
             code: death.code,
             signal: death.signal,
             started: self.started,
             ended: record::now(),
             forced,
+            let_go,
             error: None,
             spared,
             git: None,
@@ -456,6 +463,7 @@ fn complain(orders: &Orders, link: Option<&Link>, started: Timestamp, why: &str)
         started,
         ended: record::now(),
         forced: false,
+        let_go: false,
         error,
         spared: Vec::new(),
         git: None,

@@ -61,7 +61,7 @@ pub enum Resume {
 }
 
 /// What a conversation needs to know before it begins.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Setting {
     /// The folder that the agent works in, absolute.
     pub cwd: PathBuf,
@@ -528,7 +528,7 @@ impl Session for Acp {
     }
 
     fn cancel(&mut self) -> Vec<String> {
-        let Some(session) = self.session.clone() else { return Vec::new() };
+        let Some(session) = self.session.clone().filter(|_| self.live) else { return Vec::new() };
         let open: Vec<String> = self.open.keys().cloned().collect();
         let cancel =
             json!({"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": session}});

@@ -14,18 +14,19 @@ pub mod pty;
 pub mod scripted;
 pub mod stream_json;
 
-pub use port::{HarnessError, Heard, Session};
+pub use port::{Grant, HarnessError, Heard, Session};
 
-/// Begins a conversation in `protocol`.
+/// Begins a conversation in `protocol`; only `acp` asks for the setting.
 ///
 /// Errors: a protocol that is not one of [`port::PROTOCOLS`].
-pub fn open(protocol: &str) -> Result<Box<dyn Session>, HarnessError> {
+pub fn open(protocol: &str, setting: &acp::Setting) -> Result<Box<dyn Session>, HarnessError> {
     match protocol {
         "scripted" => Ok(Box::new(scripted::Scripted::default())),
         "plain" => Ok(Box::new(plain::Plain::default())),
         "codex_json" => Ok(Box::new(codex_json::CodexJson::default())),
         "json_lines" => Ok(Box::new(json_lines::JsonLines::default())),
         "stream_json" => Ok(Box::new(stream_json::StreamJson::default())),
+        "acp" => Ok(Box::new(acp::Acp::new(setting.clone()))),
         "pty" => Ok(Box::new(pty::Pty::default())),
         _ => Err(HarnessError::UnknownProtocol { protocol: protocol.to_owned() }),
     }

@@ -15,8 +15,8 @@ mod live;
 mod tests;
 
 /// The protocols that there are.
-pub const PROTOCOLS: [&str; 6] =
-    ["scripted", "plain", "codex_json", "json_lines", "stream_json", "pty"];
+pub const PROTOCOLS: [&str; 7] =
+    ["scripted", "plain", "codex_json", "json_lines", "stream_json", "acp", "pty"];
 
 /// The most of one text that is handed on. Bytes.
 pub const TEXT_CAP: usize = 256 * 1024;
@@ -26,7 +26,7 @@ pub const TEXT_CAP: usize = 256 * 1024;
 pub enum HarnessError {
     /// No room speaks this protocol.
     #[error(
-        "no protocol is called `{protocol}` (there are scripted, plain, codex_json, json_lines, stream_json and pty)"
+        "no protocol is called `{protocol}` (there are scripted, plain, codex_json, json_lines, stream_json, acp and pty)"
     )]
     UnknownProtocol { protocol: String },
 }

@@ -14,7 +14,7 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::port::PROTOCOLS;
+use crate::{acp, port::PROTOCOLS};
 
 #[cfg(test)]
 mod tests;
@@ -22,16 +22,28 @@ mod tests;
 /// The most of a prompt that an argument may carry. Bytes.
 pub const ARG_CAP: u64 = 100 * 1024;
 
+/// The protocol that tells in its own words what others are told by arguments.
+const ACP: &str = "acp";
+
 /// The profiles that are built in.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 11] = [
+    ("claude", include_str!("../profiles/claude.toml")),
+    ("claude-acp", include_str!("../profiles/claude-acp.toml")),
     ("codex", include_str!("../profiles/codex.toml")),
+    ("codex-acp", include_str!("../profiles/codex-acp.toml")),
+    ("gemini", include_str!("../profiles/gemini.toml")),
+    ("gemini-acp", include_str!("../profiles/gemini-acp.toml")),
     ("opencode", include_str!("../profiles/opencode.toml")),
+    ("opencode-acp", include_str!("../profiles/opencode-acp.toml")),
     ("pi", include_str!("../profiles/pi.toml")),
+    ("qwen", include_str!("../profiles/qwen.toml")),
     ("scripted", include_str!("../profiles/scripted.toml")),
 ];
 
 /// Every key that a profile may have.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
+    "acp",
+    "identity",
     "protocol",
     "program",
     "headless",
@@ -160,6 +172,12 @@ pub struct Profile {
     /// The version last driven live; empty where none was.
     #[serde(default)]
     pub checked: String,
+    /// Whether it hides the user's own git settings from its tools, and must be told by variables who commits.
+    #[serde(default)]
+    pub identity: bool,
+    /// How it differs from other agents of protocol `acp`.
+    #[serde(default)]
+    pub acp: acp::Quirks,
 }
 
 /// What an attempt needs of its agent's start.
@@ -169,6 +187,8 @@ pub struct Brief {
     pub prompt_file: PathBuf,
     /// The conversation to go on with.
     pub session: Option<String>,
+    /// The folder that it works in.
+    pub cwd: PathBuf,
     pub model: Option<String>,
     pub permissions: Permissions,
     /// The git folders that the agent's commits write to: the repository's, and the linked worktree's own.
@@ -185,6 +205,8 @@ pub struct Launch {
     pub prompt: PromptBy,
     /// The environment variables to pass on, beside the base.
     pub env_names: Vec<String>,
+    /// What the conversation is to know, where the protocol tells it and not the arguments.
+    pub setting: acp::Setting,
 }
 
 impl Profile {
@@ -225,9 +247,9 @@ impl Profile {
     pub fn launch(&self, brief: &Brief) -> Result<Launch, ProfileError> {
         let unable = |what| ProfileError::Unable { name: self.name.clone(), what };
         let list = match &brief.session {
-            Some(_) if self.resume.is_empty() => return Err(unable("go on with a conversation")),
-            Some(_) => &self.resume,
-            None => &self.headless,
+            Some(_) if !self.can_go_on() => return Err(unable("go on with a conversation")),
+            Some(_) if self.protocol != ACP => &self.resume,
+            Some(_) | None => &self.headless,
         };
         let options = self.options(brief.model.as_deref(), brief.permissions)?;
         let filling = Filling::new(self, brief)?;
@@ -235,7 +257,30 @@ impl Profile {
         for word in behind_subcommand(list, &options) {
             argv.push(filling.fill(word)?);
         }
-        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone() })
+        let setting = self.setting(brief);
+        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), setting })
+    }
+
+    /// Tells whether it takes up a conversation again, without a screen.
+    pub fn can_go_on(&self) -> bool {
+        match self.protocol.as_str() {
+            ACP => self.acp.resume != acp::Resume::Never,
+            _ => !self.resume.is_empty(),
+        }
+    }
+
+    fn setting(&self, brief: &Brief) -> acp::Setting {
+        let mode = match brief.permissions {
+            Permissions::Ask => &self.acp.ask,
+            Permissions::Auto => &self.acp.auto,
+            Permissions::Bypass => &self.acp.bypass,
+        };
+        acp::Setting {
+            cwd: brief.cwd.clone(),
+            session: brief.session.clone(),
+            mode: mode.clone(),
+            resume: self.acp.resume,
+        }
     }
 
     /// Makes the argv of one attempt on a terminal. A prompt that its arguments do not hold is to be typed: it is
@@ -273,7 +318,8 @@ impl Profile {
         for word in behind_subcommand(list, &options) {
             argv.push(filling.fill(word)?);
         }
-        Ok(Launch { argv, prompt, env_names: self.env.clone() })
+        let setting = acp::Setting::default();
+        Ok(Launch { argv, prompt, env_names: self.env.clone(), setting })
     }
 
     /// Refuses what [`Profile::launch`] would refuse whoever asks, before anything is made for a run.
@@ -299,6 +345,8 @@ impl Profile {
     ) -> Result<Vec<String>, ProfileError> {
         let unable = |what| ProfileError::Unable { name: self.name.clone(), what };
         let mut options = match permissions {
+            // The protocol itself carries the question.
+            Permissions::Ask if self.protocol == ACP => self.ask.clone().unwrap_or_default(),
             Permissions::Ask => self
                 .ask
                 .clone()

@@ -85,6 +85,9 @@ impl Session for StreamJson {
     }
 
     fn cancel(&mut self) -> Vec<String> {
+        if self.messages.turn.over() {
+            return Vec::new();
+        }
         let open: Vec<String> = self.open.keys().cloned().collect();
         let mut lines: Vec<String> =
             open.iter().filter_map(|id| self.settle(id, Grant::Cancelled)).collect();

@@ -24,6 +24,7 @@ use crate::{
 mod base;
 mod facts;
 mod fetch;
+mod identity;
 mod remotes;
 mod repository;
 mod revision;
@@ -33,6 +34,7 @@ mod talk;
 pub use base::{Base, base};
 pub use facts::{Facts, facts};
 pub use fetch::{FETCH_EVERY, FetchOutcome, fetch};
+pub use identity::{Identity, identity};
 pub use repository::{Repository, discover};
 pub use revision::{branch, count, file_at, is_oid};
 pub(crate) use revision::{commit, ref_exists, require_oid};

@@ -28,12 +28,14 @@ pub struct Lab {
     cache: PathBuf,
     server: Child,
     address: String,
+    /// Where the script is played, without a version.
+    url: String,
     /// The server ends when this does, even after a kill -9 of the test.
     _tie: ChildStdin,
 }
 
 impl Lab {
-    /// Opens the lab for `agent` (`codex`, `pi`, `opencode`) with a model that plays `script`.
+    /// Opens the lab for the agent of a shipped profile with a model that plays `script`.
     ///
     /// Returns none, and says by name what was skipped, where live agents are not wanted or this one is not installed.
     pub fn open(agent: &str, script: &str) -> Option<Lab> {
@@ -44,14 +46,16 @@ impl Lab {
             || PathBuf::from(setting("HOME").expect("a test has a home")).join(".cache/skep-lab"),
             PathBuf::from,
         );
-        if !bin(&cache, agent).join(agent).exists() {
+        let (package, program) = installed_as(agent);
+        if !bin(&cache, package).join(program).exists() {
             return skipped(agent, "not installed; see lab/install");
         }
         let home =
             tempfile::Builder::new().prefix("skep-lab-").tempdir().expect("a temporary folder");
         let (server, tie, address) = serve(home.path());
-        settle(home.path(), agent, &format!("http://{address}/s/{script}/v1"));
-        Some(Lab { home, cache, server, address, _tie: tie })
+        let url = format!("http://{address}/s/{script}");
+        settle(home.path(), package, &url);
+        Some(Lab { home, cache, server, address, url, _tie: tie })
     }
 
     /// Returns the home of the agents.
@@ -76,7 +80,7 @@ impl Lab {
     pub fn env(&self) -> Vec<(OsString, OsString)> {
         let home = self.home.path();
         let mut folders = vec![self.cache.join("npm/node22/node_modules/node/bin")];
-        folders.extend(["codex", "pi", "opencode"].map(|agent| bin(&self.cache, agent)));
+        folders.extend(PACKAGES.map(|(_, package, _)| bin(&self.cache, package)));
         folders.extend(["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from));
         [
             ("PATH", std::env::join_paths(folders).expect("no folder of ours holds a colon")),
@@ -90,6 +94,17 @@ impl Lab {
             ("OPENCODE_DISABLE_MODELS_FETCH", "1".into()),
             ("OPENCODE_DISABLE_AUTOUPDATE", "1".into()),
             ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1".into()),
+            ("OPENAI_BASE_URL", format!("{}/v1", self.url).into()),
+            ("OPENAI_MODEL", "scripted".into()),
+            ("GOOGLE_GEMINI_BASE_URL", self.url.clone().into()),
+            ("GEMINI_API_KEY", "scripted".into()),
+            ("ANTHROPIC_BASE_URL", self.url.clone().into()),
+            ("ANTHROPIC_API_KEY", "sk-scripted".into()),
+            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".into()),
+            ("CLAUDE_CODE_MAX_RETRIES", "2".into()),
+            ("DISABLE_AUTOUPDATER", "1".into()),
+            // Claude Code refuses to allow everything to root outside of one.
+            ("IS_SANDBOX", "1".into()),
         ]
         .into_iter()
         .map(|(name, value)| (name.into(), value))
@@ -118,6 +133,26 @@ fn skipped<T>(agent: &str, why: &str) -> Option<T> {
 )]
 fn setting(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// Profile, package of `lab/install`, program.
+const PACKAGES: [(&str, &str, &str); 10] = [
+    ("codex", "codex", "codex"),
+    ("pi", "pi", "pi"),
+    ("opencode", "opencode", "opencode"),
+    ("opencode-acp", "opencode", "opencode"),
+    ("gemini", "gemini", "gemini"),
+    ("gemini-acp", "gemini", "gemini"),
+    ("qwen", "qwen", "qwen"),
+    ("claude", "claude", "claude"),
+    ("claude-acp", "claude-acp", "claude-agent-acp"),
+    ("codex-acp", "codex-acp", "codex-acp"),
+];
+
+fn installed_as(agent: &str) -> (&'static str, &'static str) {
+    let found = PACKAGES.iter().find(|(profile, ..)| *profile == agent);
+    let (_, package, program) = found.unwrap_or_else(|| panic!("the lab knows no {agent}"));
+    (package, program)
 }
 
 fn bin(cache: &Path, agent: &str) -> PathBuf {
@@ -155,8 +190,9 @@ fn serve(home: &Path) -> (Child, ChildStdin, String) {
     (server, tie, address)
 }
 
-/// Writes the settings of `agent`: the scripted model and no other.
-fn settle(home: &Path, agent: &str, url: &str) {
+/// Writes the settings of the agent of `package`: the scripted model and no other.
+fn settle(home: &Path, package: &str, url: &str) {
+    let url = format!("{url}/v1");
     let write = |path: &str, text: &str| {
         let path = home.join(path);
         fs::create_dir_all(path.parent().expect("it has a folder"))
@@ -167,8 +203,8 @@ fn settle(home: &Path, agent: &str, url: &str) {
     };
     write("tmp/.keep", "");
     write(".gitconfig", "[user]\nname = Lab\nemail = lab@example.invalid\n");
-    match agent {
-        "codex" => write(
+    match package {
+        "codex" | "codex-acp" => write(
             ".codex/config.toml",
             &format!(
                 "model = \"scripted\"\nmodel_provider = \"lab\"\ncheck_for_update_on_startup = false\n\
@@ -200,6 +236,18 @@ fn settle(home: &Path, agent: &str, url: &str) {
                 "cost":{{"input":1,"output":2}}}}}}}}}}}}"#
             ),
         ),
-        _ => panic!("the lab knows codex, pi and opencode, not {agent}"),
+        "gemini" => write(
+            ".gemini/settings.json",
+            r#"{"security":{"auth":{"selectedType":"gemini-api-key"},"folderTrust":{"enabled":false}},
+            "general":{"enableAutoUpdate":false},"privacy":{"usageStatisticsEnabled":false},"model":{"name":"gemini-2.5-pro"}}"#,
+        ),
+        "qwen" => write(
+            ".qwen/settings.json",
+            r#"{"security":{"auth":{"selectedType":"openai"}},"general":{"enableAutoUpdate":false},
+            "privacy":{"usageStatisticsEnabled":false}}"#,
+        ),
+        // All that they need to know is in their environment.
+        "claude" | "claude-acp" => {}
+        _ => panic!("the lab has no settings for {package}"),
     }
 }

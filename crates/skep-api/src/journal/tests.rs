@@ -12,6 +12,7 @@ fn lines() -> Vec<(Entry, serde_json::Value)> {
         started: at.parse().unwrap(),
         ended: at.parse().unwrap(),
         forced: true,
+        let_go: false,
         error: None,
         spared: vec!["sccache (7)".to_owned()],
         git: None,

@@ -146,6 +146,9 @@ fn of_error(verdict: &Verdict) -> Option<Reason> {
 }
 
 fn of_exit(end: &Ending<'_>) -> Option<Reason> {
+    if end.exit.let_go {
+        return None;
+    }
     let finished = matches!(end.verdict.turn, Some(TurnResult::Success | TurnResult::Ended));
     match (end.exit.code, end.exit.signal) {
         (0, None) => None,

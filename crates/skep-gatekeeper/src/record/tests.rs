@@ -99,6 +99,7 @@ fn an_exit_is_read_back_as_it_was_written() {
         started: AT,
         ended: AT,
         forced: true,
+        let_go: false,
         error: None,
         spared: vec!["gpg-agent (7)".to_owned()],
         git: None,

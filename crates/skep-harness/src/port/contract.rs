@@ -7,7 +7,7 @@ use serde_json::Value;
 use skep_core::said::{ErrorClass, Said, TurnResult};
 
 use super::{Heard, PROTOCOLS, Session, TEXT_CAP};
-use crate::open;
+use crate::{acp::Setting, open};
 
 /// Every recorded transcript: agent, protocol, file.
 const ALL: [(&str, &str, &str); 51] = [
@@ -73,7 +73,7 @@ fn transcript(agent: &str, name: &str) -> String {
 }
 
 fn hear(protocol: &str, lines: &str, code: i32) -> Vec<Said> {
-    let mut session = open(protocol).unwrap();
+    let mut session = open(protocol, &Setting::default()).unwrap();
     session.opening("Write a file and commit it");
     let mut heard: Vec<Heard> = lines.lines().flat_map(|line| session.line(line)).collect();
     heard.extend(session.exited(code));
@@ -278,7 +278,7 @@ fn a_transcript_cut_anywhere_ends_its_turn_once_and_never_well_before_its_own_en
         let whole = transcript(agent, name);
         let lines: Vec<&str> = whole.lines().collect();
         for kept in 0..=lines.len() {
-            let mut session = open(protocol).unwrap();
+            let mut session = open(protocol, &Setting::default()).unwrap();
             let heard: Vec<Heard> =
                 lines[..kept].iter().flat_map(|line| session.line(line)).collect();
             let before = said(heard);
@@ -298,7 +298,7 @@ fn a_transcript_cut_anywhere_ends_its_turn_once_and_never_well_before_its_own_en
 #[test]
 fn nothing_of_a_recorded_transcript_is_unknown() {
     for (agent, protocol, name) in ALL {
-        let mut session = open(protocol).unwrap();
+        let mut session = open(protocol, &Setting::default()).unwrap();
         for line in transcript(agent, name).lines() {
             for heard in session.line(line) {
                 assert!(matches!(heard, Heard::Said(_)), "{agent} {name}: {heard:?}");
@@ -310,10 +310,12 @@ fn nothing_of_a_recorded_transcript_is_unknown() {
 #[test]
 fn only_a_protocol_of_both_ways_and_a_terminal_take_a_further_message() {
     for protocol in PROTOCOLS {
-        let mut session = open(protocol).unwrap();
+        let mut session = open(protocol, &Setting::default()).unwrap();
         let takes_more = ["scripted", "stream_json", "pty"].contains(&protocol);
         assert_eq!(session.message("go on").is_some(), takes_more, "{protocol}");
-        assert_eq!(session.closes_stdin(), !takes_more, "{protocol}");
+        // One prompt at a time: it takes the next when its turn is over.
+        let keeps_open = takes_more || protocol == "acp";
+        assert_eq!(session.closes_stdin(), !keeps_open, "{protocol}");
     }
 }
 
@@ -321,10 +323,15 @@ fn only_a_protocol_of_both_ways_and_a_terminal_take_a_further_message() {
 fn the_prompt_reaches_standard_input_whole() {
     let prompt = "first\n\"second\" {session} \u{0} ${HOME} `id`\nlast";
     for protocol in ["plain", "codex_json", "json_lines"] {
-        assert_eq!(open(protocol).unwrap().opening(prompt), prompt.as_bytes(), "{protocol}");
+        assert_eq!(
+            open(protocol, &Setting::default()).unwrap().opening(prompt),
+            prompt.as_bytes(),
+            "{protocol}"
+        );
     }
     for (protocol, at) in [("scripted", "/text"), ("stream_json", "/message/content")] {
-        let line = String::from_utf8(open(protocol).unwrap().opening(prompt)).unwrap();
+        let line = String::from_utf8(open(protocol, &Setting::default()).unwrap().opening(prompt))
+            .unwrap();
         assert_eq!(line.matches('\n').count(), 1, "one line, ended");
         let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(line.pointer(at).unwrap(), prompt, "{protocol}");
@@ -337,11 +344,11 @@ fn an_endless_text_is_cut_and_says_so() {
     let line =
         serde_json::json!({"type":"item.completed","item":{"type":"agent_message","text":long}})
             .to_string();
-    let heard = open("codex_json").unwrap().line(&line);
+    let heard = open("codex_json", &Setting::default()).unwrap().line(&line);
     let [Heard::Said(Said::Said { text })] = &heard[..] else { panic!("{heard:?}") };
     assert!(text.len() < TEXT_CAP + 100 && text.ends_with("bytes cut)"));
     for protocol in PROTOCOLS {
-        let heard = open(protocol).unwrap().line(&long);
+        let heard = open(protocol, &Setting::default()).unwrap().line(&long);
         let [Heard::Output(text)] = &heard[..] else { panic!("{protocol}: {}", heard.len()) };
         assert!(text.len() < TEXT_CAP + 100, "{protocol}");
     }
@@ -349,7 +356,7 @@ fn an_endless_text_is_cut_and_says_so() {
 
 #[test]
 fn an_unknown_protocol_is_refused_by_name() {
-    let Err(error) = open("telepathy") else { panic!("it was opened") };
+    let Err(error) = open("telepathy", &Setting::default()) else { panic!("it was opened") };
     assert!(error.to_string().contains("`telepathy`"));
     assert_eq!(error.slug(), "protocol-unknown");
 }
@@ -418,7 +425,7 @@ proptest! {
     #[test]
     fn nonsense_is_output_and_never_success(lines in prop::collection::vec("[^\n]{0,80}", 0..20), code in 1..256_i32) {
         for protocol in PROTOCOLS {
-            let mut session = open(protocol).unwrap();
+            let mut session = open(protocol, &Setting::default()).unwrap();
             for heard in speak(&mut *session, &lines) {
                 prop_assert!(matches!(heard, Heard::Output(_)), "{}: {:?}", protocol, heard);
             }
@@ -436,7 +443,7 @@ proptest! {
             .enumerate()
             .map(|(i, line)| if i == chosen { broken.clone() } else { line.to_owned() })
             .collect();
-        let mut session = open(protocol).unwrap();
+        let mut session = open(protocol, &Setting::default()).unwrap();
         let mut heard = said(speak(&mut *session, &lines));
         heard.extend(said(session.exited(1)));
         prop_assert_eq!(ends(&heard).len(), 1, "{} {}", agent, name);

@@ -42,6 +42,7 @@ impl Field {
 
     fn brief(&self) -> Brief {
         Brief {
+            cwd: self.worktree(),
             prompt_file: self.place.root().join("prompt.md"),
             session: None,
             model: None,
@@ -59,7 +60,7 @@ impl Field {
         let env = lab.env();
         let path = &env.iter().find(|(name, _)| name == "PATH").unwrap().1;
         let program = find_program(&launch.argv[0], path).unwrap();
-        let mut session = open(&profile.protocol).unwrap();
+        let mut session = open(&profile.protocol, &crate::acp::Setting::default()).unwrap();
         let output = Program::new(program)
             .args(&launch.argv[1..])
             .envs(env)

@@ -2,6 +2,7 @@ use super::*;
 
 fn brief(dir: &Path) -> Brief {
     Brief {
+        cwd: PathBuf::from("/w"),
         prompt_file: dir.join("prompt.md"),
         session: None,
         model: None,
@@ -28,7 +29,19 @@ fn every_shipped_profile_loads_and_starts_with_its_prompt_on_standard_input() {
     let profiles = Profile::all(None).unwrap();
     assert_eq!(
         profiles.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(),
-        ["codex", "opencode", "pi", "scripted"]
+        [
+            "claude",
+            "claude-acp",
+            "codex",
+            "codex-acp",
+            "gemini",
+            "gemini-acp",
+            "opencode",
+            "opencode-acp",
+            "pi",
+            "qwen",
+            "scripted"
+        ]
     );
     for profile in profiles {
         let launch = profile.launch(&brief(Path::new("/p"))).unwrap();
@@ -136,7 +149,23 @@ fn a_users_file_adds_an_agent_that_is_any_command() {
     );
     let names: Vec<String> =
         Profile::all(Some(dir.path())).unwrap().into_iter().map(|p| p.name).collect();
-    assert_eq!(names, ["codex", "make", "opencode", "pi", "scripted"]);
+    assert_eq!(
+        names,
+        [
+            "claude",
+            "claude-acp",
+            "codex",
+            "codex-acp",
+            "gemini",
+            "gemini-acp",
+            "make",
+            "opencode",
+            "opencode-acp",
+            "pi",
+            "qwen",
+            "scripted"
+        ]
+    );
     let again = Brief { session: Some("s".to_owned()), ..brief(dir.path()) };
     assert_eq!(
         profile.launch(&again).unwrap_err().to_string(),

@@ -94,6 +94,7 @@ fn exit() -> Exit {
         started: Timestamp(1_795_174_980_123),
         ended: Timestamp(1_795_174_990_456),
         forced: true,
+        let_go: false,
         error: Some("no such program".to_owned()),
         spared: vec!["sccache (77)".to_owned()],
         git: Some(git("c1", 1, true)),

@@ -279,6 +279,7 @@ fn exit(words: &[&str], run: &Run, now: Timestamp) -> Exit {
         started: run.begun.unwrap_or(now),
         ended: now,
         forced: false,
+        let_go: false,
         error: None,
         spared: Vec::new(),
         git: Some(git("c1", 1, false)),

@@ -26,6 +26,8 @@ impl Attempt {
         let path = |name: &str| dir.path().join(name);
         let env = BTreeMap::from([("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())]);
         let spec = Spec {
+            permissions: skep_core::run::Permissions::Auto,
+            conversation: None,
             version: VERSION,
             run: RunId::new([7; 10]),
             attempt: 1,

@@ -46,7 +46,12 @@ impl Yard {
     /// Begins a run and returns its id at once.
     #[track_caller]
     fn begin(&self, lab: &Lab, agent: &str, title: &str) -> String {
-        let run = self.skep(lab, &["--json", "run", title, "--agent", agent, "-d"]).json(0);
+        let mut args = vec!["--json", "run", title, "--agent", agent, "-d"];
+        if agent == "codex-acp" {
+            // Its own sandbox keeps a commit out of a linked worktree, and takes no word about it.
+            args.extend(["--permissions", "bypass"]);
+        }
+        let run = self.skep(lab, &args).json(0);
         text_of(&run, "id")
     }
 
@@ -82,7 +87,7 @@ impl Yard {
         let name = text_of(&run, "name");
         assert_eq!(run["outcome"], "completed", "{run}\n{}", self.skep(lab, &["logs", &name]).ok());
         assert_eq!(run["exit"]["code"], 0, "{run}");
-        assert_eq!(run["git"]["ahead"], 1, "{run}");
+        assert_eq!(run["git"]["ahead"], 1, "{run}\n{}", self.skep(lab, &["logs", &name]).ok());
         assert_eq!(run["git"]["dirty"], false, "{run}");
         assert!(run["usage"]["input_tokens"].as_u64().is_some_and(|tokens| tokens > 0), "{run}");
         let worktree = text_of(&run, "worktree");
@@ -145,6 +150,48 @@ fn ends_as(agent: &str, expected: &[(&str, &str)]) {
 fn codex_is_asked_by_name_and_its_commit_lands() {
     let Some(lab) = Lab::open("codex", "commit") else { return };
     Yard::new().tells_the_story_of("codex", &lab);
+}
+
+#[test]
+fn claude_is_asked_by_name_and_its_commit_lands() {
+    let Some(lab) = Lab::open("claude", "commit") else { return };
+    Yard::new().tells_the_story_of("claude", &lab);
+}
+
+#[test]
+fn claude_by_acp_is_asked_by_name_and_its_commit_lands() {
+    let Some(lab) = Lab::open("claude-acp", "commit") else { return };
+    Yard::new().tells_the_story_of("claude-acp", &lab);
+}
+
+#[test]
+fn codex_by_acp_is_asked_by_name_and_its_commit_lands() {
+    let Some(lab) = Lab::open("codex-acp", "commit") else { return };
+    Yard::new().tells_the_story_of("codex-acp", &lab);
+}
+
+#[test]
+fn gemini_is_asked_by_name_and_its_commit_lands() {
+    let Some(lab) = Lab::open("gemini", "commit") else { return };
+    Yard::new().tells_the_story_of("gemini", &lab);
+}
+
+#[test]
+fn gemini_by_acp_is_asked_by_name_and_its_commit_lands() {
+    let Some(lab) = Lab::open("gemini-acp", "commit") else { return };
+    Yard::new().tells_the_story_of("gemini-acp", &lab);
+}
+
+#[test]
+fn opencode_by_acp_is_asked_by_name_and_its_commit_lands() {
+    let Some(lab) = Lab::open("opencode-acp", "commit") else { return };
+    Yard::new().tells_the_story_of("opencode-acp", &lab);
+}
+
+#[test]
+fn qwen_is_asked_by_name_and_its_commit_lands() {
+    let Some(lab) = Lab::open("qwen", "commit") else { return };
+    Yard::new().tells_the_story_of("qwen", &lab);
 }
 
 #[test]
