@@ -637,6 +637,7 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         place: the_place(wanted, title, task, &id, key)?,
         policy: policy(settings, project),
         supersedes: superseded(ask, task, fleet),
+        adopted: None,
         id,
     };
     Ok(Asked { brief, prompt, env })

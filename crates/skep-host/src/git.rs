@@ -34,7 +34,7 @@ pub use base::{Base, base};
 pub use facts::{Facts, facts};
 pub use fetch::{FETCH_EVERY, FetchOutcome, fetch};
 pub use repository::{Repository, discover};
-pub use revision::{branch, count, file_at, is_oid};
+pub use revision::{branch, count, file_at, is_oid, merge_base};
 pub(crate) use revision::{commit, ref_exists, require_oid};
 pub(crate) use status::{status, unwatched};
 pub(crate) use talk::Talk;

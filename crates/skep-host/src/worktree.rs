@@ -38,6 +38,8 @@ pub struct Listed {
     pub branch: Option<String>,
     /// Why it is locked, where it is.
     pub locked: Option<String>,
+    /// Why git would forget it at its next prune, where it would.
+    pub prunable: Option<String>,
 }
 
 /// Lists the worktrees of a repository, the main one first.
@@ -58,6 +60,7 @@ pub fn list(git: &Git, repo: &Repository) -> Result<Vec<Listed>, GitError> {
                 last.branch = words().strip_prefix("refs/heads/").map(str::to_owned);
             }
             (b"locked", Some(last)) => last.locked = Some(words()),
+            (b"prunable", Some(last)) => last.prunable = Some(words()),
             _ => {}
         }
     }
