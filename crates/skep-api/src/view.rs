@@ -10,7 +10,8 @@ use skep_core::{
     keep::Due,
     project::Project,
     run::{
-        Adopted, EnvState, EnvType, Kind, OpResult, Permissions, Run, State, Surface, Undoable, WaitingFor,
+        Adopted, EnvState, EnvType, Kind, OpResult, Permissions, Run, State, Surface, Undoable,
+        WaitingFor,
     },
     said::Usage,
     snapshot::Snapshot,

@@ -665,7 +665,10 @@ impl Input {
 }
 
 impl Step {
-    pub(super) fn of<const E: usize, const F: usize>(events: [Event; E], effects: [Effect; F]) -> Step {
+    pub(super) fn of<const E: usize, const F: usize>(
+        events: [Event; E],
+        effects: [Effect; F],
+    ) -> Step {
         Step { events: events.into(), effects: effects.into() }
     }
 }

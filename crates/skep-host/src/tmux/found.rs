@@ -20,11 +20,7 @@ use std::{
 use crate::proc::Program;
 
 use super::{
-    PATIENCE, Pane, TmuxError,
-    argv::Commands,
-    clean, failed, run,
-    seen::id,
-    users::parts,
+    PATIENCE, Pane, TmuxError, argv::Commands, clean, failed, run, seen::id, users::parts,
 };
 
 /// A pane of a person's own tmux, as it was seen.
@@ -100,8 +96,7 @@ pub fn go_to(
     tmux: Option<&OsStr>,
 ) -> Result<Vec<OsString>, TmuxError> {
     let known = |text: &str, sign| {
-        id(text, sign)
-            .ok_or_else(|| TmuxError::Unsafe { what: "target", text: text.to_owned() })
+        id(text, sign).ok_or_else(|| TmuxError::Unsafe { what: "target", text: text.to_owned() })
     };
     let (session, pane) = (known(session, '$')?, known(pane, '%')?);
     let same = tmux.and_then(parts).is_some_and(|(own, _)| Path::new(own) == socket);
@@ -123,10 +118,7 @@ fn is_up(socket: &Path) -> Result<bool, TmuxError> {
     match UnixStream::connect(socket) {
         Ok(_) => Ok(true),
         Err(err)
-            if matches!(
-                err.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-            ) =>
+            if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
         {
             Ok(false)
         }
@@ -148,9 +140,8 @@ fn read(answer: &[u8], mark: &[u8]) -> Result<Vec<Seen>, TmuxError> {
         values.push(&rest[..at]);
         rest = &rest[at + mark.len()..];
     }
-    let odd = || TmuxError::Odd {
-        answer: String::from_utf8_lossy(answer).chars().take(200).collect(),
-    };
+    let odd =
+        || TmuxError::Odd { answer: String::from_utf8_lossy(answer).chars().take(200).collect() };
     if values.len() % ASKED.len() != 0 || !matches!(rest, b"" | b"\n") {
         return Err(odd());
     }

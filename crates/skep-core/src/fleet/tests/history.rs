@@ -704,8 +704,7 @@ impl Witness {
     fn limits(&self, before: &Fleet) -> Result<(), TestCaseError> {
         // To take over what stands is not limited.
         let counts = |run: &&Arc<Run>| run.holds_slot() && !run.is_being_adopted();
-        let at_work =
-            |run: &&Arc<Run>| counts(run) && !matches!(run.state, State::Stopping { .. });
+        let at_work = |run: &&Arc<Run>| counts(run) && !matches!(run.state, State::Stopping { .. });
         let working: Vec<&Arc<Run>> = self.fleet.runs.values().filter(at_work).collect();
         prop_assert!(working.len() <= 2, "limits.runs");
         let preparing =
