@@ -55,7 +55,11 @@ pub fn list(git: &Git, repo: &Repository) -> Result<Vec<Listed>, GitError> {
         match (word, all.last_mut()) {
             (b"worktree", _) => all.push(Listed { path: path_of(rest), ..Listed::default() }),
             (b"bare", Some(last)) => last.bare = true,
-            (b"HEAD", Some(last)) => last.head = Some(words()).filter(|oid| git::is_oid(oid)),
+            (b"HEAD", Some(last)) => {
+                // Where nothing was ever committed git says zeros.
+                let real = |oid: &String| git::is_oid(oid) && oid.bytes().any(|byte| byte != b'0');
+                last.head = Some(words()).filter(real);
+            }
             (b"branch", Some(last)) => {
                 last.branch = words().strip_prefix("refs/heads/").map(str::to_owned);
             }

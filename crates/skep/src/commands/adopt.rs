@@ -192,6 +192,17 @@ pub(super) fn next(run: &RunView, id: &str) -> Vec<(&'static str, String)> {
     go.into_iter().chain(rest).collect()
 }
 
+/// What a stop says of a run that was taken over and has no attempt of its own.
+pub(super) fn nothing_to_stop(run: &RunView) -> String {
+    let name = &run.name;
+    match pane_of(run) {
+        Some(_) => format!(
+            "{name} has no agent of skep's; the session that was found goes on: skep attach {name}"
+        ),
+        None => format!("{name} has no agent of skep's; nothing was stopped"),
+    }
+}
+
 /// The pane that was found, where no agent of skep's has taken its place.
 pub(super) fn pane_of(run: &RunView) -> Option<&Pane> {
     let pane = run.adopted.as_ref()?.pane.as_ref();
