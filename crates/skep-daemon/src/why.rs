@@ -79,7 +79,7 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
             "adopted",
             &format!("{} worktree{pane}", adopted.layout.as_str()),
             "git worktree list, tmux list-panes",
-            "skep never resets or removes it, and ends nothing that it did not start",
+            "it is never reset or removed, and what skep did not start is never ended",
         ));
     }
     if let Some(text) = &run.unknown {

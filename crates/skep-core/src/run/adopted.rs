@@ -75,10 +75,6 @@ impl Standing {
     /// Order: what it is, whether it stands, whose it is, how it stands.
     pub fn refusal(&self) -> Option<Rejected> {
         let path = &self.path;
-        let no = |slug, text: String, hints: &[&str]| {
-            let hints = hints.iter().map(|hint| (*hint).to_owned()).collect();
-            Some(Rejected { slug, text, hints })
-        };
         if self.of_skep {
             let text = format!("{path} belongs to a skep already");
             return no("adopt-env", text, &["skep ls --all"]);
@@ -114,6 +110,11 @@ impl Standing {
         }
         None
     }
+}
+
+fn no(slug: &'static str, text: String, hints: &[&str]) -> Option<Rejected> {
+    let hints = hints.iter().map(|hint| (*hint).to_owned()).collect();
+    Some(Rejected { slug, text, hints })
 }
 
 impl Layout {

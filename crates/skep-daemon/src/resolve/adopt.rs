@@ -4,7 +4,7 @@
 //! Never: writes anything outside the home, not even what git refreshes while it looks; believes a foreign text.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -76,27 +76,25 @@ pub fn candidates(
     now: Timestamp,
 ) -> Result<Vec<Candidate>, Refusal> {
     let settings = config::user(config).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
-    let look = Look { id, ask, fleet, home, config, now, settings, vars: base_vars(&ask.env) };
+    // Without a tmux that can be asked there are worktrees all the same.
+    let seen = panes::Seen::look(&ask.env, home.sockets());
+    let vars = base_vars(&ask.env);
+    let look = Look { id, ask, fleet, home, config, now, settings, vars, seen };
+    let mut houses = Houses::new();
     if ask.paths.is_empty() {
-        let house = look.house(Path::new(&ask.cwd))?;
-        return (0..house.all.len()).map(|nth| look.at(&house, nth)).collect();
+        let (house, _) = look.house_of(&mut houses, Path::new(&ask.cwd))?;
+        return (0..house.all.len()).map(|nth| look.at(house, nth)).collect();
     }
-    let mut houses: BTreeMap<PathBuf, House> = BTreeMap::new();
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     for path in &ask.paths {
-        let (house, nth) = match look.named(Path::new(path))? {
-            Named::Of { house, nth } => (house, nth),
-            Named::Not(candidate) => {
-                found.push(*candidate);
-                continue;
-            }
+        let candidate = match look.named(&mut houses, Path::new(path))? {
+            // The same one by two names is one.
+            Named::Of { house, nth } if !seen.insert(house.all[nth].path.clone()) => continue,
+            Named::Of { house, nth } => look.at(house, nth)?,
+            Named::Not(candidate) => *candidate,
         };
-        let house = houses.entry(house.repo.common_dir.clone()).or_insert(house);
-        // The same one by two names is one.
-        if seen.insert(house.all[nth].path.clone()) {
-            found.push(look.at(house, nth)?);
-        }
+        found.push(candidate);
     }
     Ok(found)
 }
@@ -117,7 +115,11 @@ struct Look<'a> {
     now: Timestamp,
     settings: Settings,
     vars: BTreeMap<String, String>,
+    seen: panes::Seen,
 }
+
+/// Repositories that were looked at, by their shared folders.
+type Houses = BTreeMap<PathBuf, House>;
 
 /// A repository with its worktrees, and what lies around them.
 struct House {
@@ -128,21 +130,33 @@ struct House {
     new: bool,
     /// The branch that work here starts from; none where no rule says which.
     base: Option<git::Base>,
-    seen: panes::Seen,
     squad: Vec<squad::Instance>,
     profiles: Vec<Profile>,
     agents: BTreeSet<String>,
 }
 
 /// What a path turned out to be.
-enum Named {
-    Of { house: House, nth: usize },
+enum Named<'h> {
+    Of { house: &'h House, nth: usize },
     Not(Box<Candidate>),
 }
 
 impl Look<'_> {
-    fn house(&self, dir: &Path) -> Result<House, Refusal> {
+    /// The repository that `dir` lies in, looked at once, and how it is seen from there.
+    fn house_of<'h>(
+        &self,
+        houses: &'h mut Houses,
+        dir: &Path,
+    ) -> Result<(&'h House, Repository), Refusal> {
         let (git, repo) = repository(&self.vars, dir)?;
+        let house = match houses.entry(repo.common_dir.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(self.house(git, repo.clone())?),
+        };
+        Ok((house, repo))
+    }
+
+    fn house(&self, git: Git, repo: Repository) -> Result<House, Refusal> {
         let all = worktree::list(&git, &repo).map_err(|err| git_refusal(&err))?;
         let (project, new) = match registered(&repo, self.fleet) {
             Some(project) => (project, false),
@@ -152,54 +166,47 @@ impl Look<'_> {
             }
         };
         let base = git::base(&git, &repo, project.base.as_deref()).ok();
-        // Without a tmux that can be asked there are worktrees all the same.
-        let seen = panes::Seen::look(&self.ask.env, &self.home.sockets());
         let home = self.vars.get("HOME").map(PathBuf::from);
         let squad = home.as_deref().map(squad::read).unwrap_or_default();
         let profiles = Profile::all(Some(&self.config.join("agents"))).unwrap_or_default();
         let agents = panes::agents(&profiles);
-        Ok(House { git, repo, all, project, new, base, seen, squad, profiles, agents })
+        Ok(House { git, repo, all, project, new, base, squad, profiles, agents })
     }
 
     /// Finds the worktree that a person named by its folder.
-    fn named(&self, path: &Path) -> Result<Named, Refusal> {
+    fn named<'h>(&self, houses: &'h mut Houses, path: &Path) -> Result<Named<'h>, Refusal> {
         let not = |slug: &str, message: String, hints: Vec<String>| {
             let view = view_of(path, None, Layout::Git);
             let why = Some(WhyNotView { slug: slug.to_owned(), message, hints });
             let view = AdoptView { status: "refused".to_owned(), why, ..view };
             Ok(Named::Not(Box::new(Candidate { view, wish: None, quiet: false })))
         };
+        let list = || vec!["skep adopt   # lists what there is".to_owned()];
         let shown = path.display();
         let Ok(real) = path.canonicalize() else {
-            let path = &plain(path);
             // It may still be registered where the asker stands.
-            if let Ok(house) = self.house(Path::new(&self.ask.cwd))
-                && let Some(nth) = house.all.iter().position(|listed| listed.path == *path)
+            let path = plain(path);
+            if let Ok((house, _)) = self.house_of(houses, Path::new(&self.ask.cwd))
+                && let Some(nth) = house.all.iter().position(|listed| listed.path == path)
             {
                 return Ok(Named::Of { house, nth });
             }
-            let list = vec!["skep adopt   # lists what there is".to_owned()];
-            return not("no-such-folder", format!("`{shown}` is no folder"), list);
+            return not("no-such-folder", format!("`{shown}` is no folder"), list());
         };
-        let house = match self.house(&real) {
-            Ok(house) => house,
-            Err(refusal) => return not(&refusal.slug, refusal.message, refusal.hints),
+        let (house, repo) = match self.house_of(houses, &real) {
+            Ok(found) => found,
+            Err(Refusal { slug, message, hints, .. }) => return not(&slug, message, hints),
         };
         let same = |listed: &Listed| listed.path.canonicalize().is_ok_and(|path| path == real);
         if let Some(nth) = house.all.iter().position(same) {
             return Ok(Named::Of { house, nth });
         }
-        match &house.repo.top {
+        match &repo.top {
             Some(top) => {
-                let top = top.display();
-                let text = format!("`{shown}` is a folder of the worktree {top}");
-                not("adopt-nested", text, vec![format!("skep adopt {top}")])
+                let text = format!("`{shown}` is a folder of the worktree {}", top.display());
+                not("adopt-nested", text, vec![format!("skep adopt {}", shell_word(top))])
             }
-            None => not(
-                "adopt-bare",
-                format!("`{shown}` is no worktree"),
-                vec!["skep adopt   # lists what there is".to_owned()],
-            ),
+            None => not("adopt-bare", format!("`{shown}` is no worktree"), list()),
         }
     }
 
@@ -242,7 +249,7 @@ impl Look<'_> {
         }
         view.target.clone_from(&target);
         let session = squad.map(|known| known.session.as_str());
-        view.tmux = house.seen.pane_in(&listed.path, session, &house.agents);
+        view.tmux = self.seen.pane_in(&listed.path, session, &house.agents);
         let said = squad.map(|known| known.program.as_str());
         let program = view.tmux.as_ref().map(|pane| pane.program.as_str()).or(said);
         let adopted = Adopted { layout, base, pane: view.tmux.clone() };

@@ -31,7 +31,7 @@ pub(super) fn adopt(skep: &Skep, paths: &[PathBuf], all: bool, dry_run: bool) ->
     let ask = AdoptAsk { paths, all, dry_run, cwd, env: skep.env.clone() };
     let looks = ask.is_a_look();
     let mut views: Vec<AdoptView> = read(skep.ask(Ask::Adopt(Box::new(ask)))?)?;
-    views.sort_by_key(|view| rank(view));
+    views.sort_by_key(rank);
     let refused = named && views.iter().any(|view| view.status == "refused");
     if skep.out.json {
         skep.out.json(&views)?;
@@ -106,7 +106,7 @@ struct Near {
 impl Near {
     fn of(skep: &Skep) -> Result<Near, CliError> {
         let home = skep.env.get("HOME").filter(|home| home.len() > 1).map(PathBuf::from);
-        Ok(Near { here: std::env::current_dir()?, home })
+        Ok(Near { here: std::path::absolute(".")?, home })
     }
 
     /// A path as one would type it here.
@@ -154,14 +154,15 @@ fn explain(out: &Output, view: &AdoptView, named: bool) -> std::io::Result<()> {
 /// What one would type next.
 fn ways(out: &Output, views: &[AdoptView], looks: bool, chosen: bool) {
     let free = views.iter().filter(|view| view.status == "free").count();
-    if looks && free > 0 {
-        let what = if chosen { "it would be taken over as it stands" } else { "take over" };
-        match (chosen, free) {
-            (true, _) => out.note(&format!("{what}; nothing was done")),
-            (false, 1) => out.note(&format!("{what}: skep adopt --all")),
-            (false, _) => {
-                out.note(&format!("{what}: skep adopt PATH…, or all {free}: skep adopt --all"))
-            }
+    match (looks && free > 0, chosen) {
+        (false, _) => {}
+        (true, true) => {
+            out.note("nothing was done; without --dry-run it is taken over as it stands")
+        }
+        (true, false) => {
+            out.note(&format!(
+                "take one over: skep adopt WORKTREE    all {free}: skep adopt --all"
+            ));
         }
     }
     let new = views.iter().find(|view| view.new).and_then(|view| view.name.as_ref());

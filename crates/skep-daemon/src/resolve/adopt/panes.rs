@@ -81,7 +81,8 @@ impl Seen {
             let there = self.programs_in(seen, worktree);
             let stands = !there.is_empty() || seen.path.starts_with(worktree);
             let called = session == Some(seen.session_name.as_str());
-            if !stands && !(called && seen.begun_in.starts_with(worktree)) {
+            let began = called && seen.begun_in.starts_with(worktree);
+            if !(stands || began) {
                 return None;
             }
             Some((there.iter().find_map(|row| agent_of(row, agents)), called, seen))
