@@ -34,8 +34,11 @@ impl Door {
     ) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
         let found = adopt::candidates(id, ask, &fleet, &self.home, &self.config, (self.clock)())?;
+        if let Some(trouble) = &found.trouble {
+            progress(out, &format!("your tmux could not be asked: {trouble}"))?;
+        }
         let mut views = Vec::new();
-        for candidate in found {
+        for candidate in found.candidates {
             if ask.paths.is_empty() && candidate.quiet {
                 continue;
             }

@@ -64,6 +64,14 @@ pub struct Taking {
     pub project: Option<Project>,
 }
 
+/// What a look found.
+#[derive(Debug)]
+pub struct Found {
+    pub candidates: Vec<Candidate>,
+    /// Why the asker's tmux said nothing, where it should have.
+    pub trouble: Option<String>,
+}
+
 /// Looks at the worktrees that `ask` names, or at all of the repository that the asker stands in.
 ///
 /// Errors: no repository, or git could not be asked; what speaks against one worktree is told with it.
@@ -74,18 +82,19 @@ pub fn candidates(
     home: &Home,
     config: &Path,
     now: Timestamp,
-) -> Result<Vec<Candidate>, Refusal> {
+) -> Result<Found, Refusal> {
     let settings = config::user(config).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
     // Without a tmux that can be asked there are worktrees all the same.
-    let seen = panes::Seen::look(&ask.env, home.sockets());
+    let (seen, trouble) = panes::Seen::look(&ask.env, home.sockets());
     let vars = base_vars(&ask.env);
     let look = Look { id, ask, fleet, home, config, now, settings, vars, seen };
     let mut houses = Houses::new();
     if ask.paths.is_empty() {
         let (house, _) = look.house_of(&mut houses, Path::new(&ask.cwd))?;
-        return (0..house.all.len()).map(|nth| look.at(house, nth)).collect();
+        let all = (0..house.all.len()).map(|nth| look.at(house, nth));
+        return Ok(Found { candidates: all.collect::<Result<_, _>>()?, trouble });
     }
-    let mut found = Vec::new();
+    let mut candidates = Vec::new();
     let mut seen = BTreeSet::new();
     for path in &ask.paths {
         let candidate = match look.named(&mut houses, Path::new(path))? {
@@ -94,9 +103,9 @@ pub fn candidates(
             Named::Of { house, nth } => look.at(house, nth)?,
             Named::Not(candidate) => *candidate,
         };
-        found.push(candidate);
+        candidates.push(candidate);
     }
-    Ok(found)
+    Ok(Found { candidates, trouble })
 }
 
 /// The base of the asker's environment, for git and tmux.
@@ -148,7 +157,11 @@ impl Look<'_> {
         houses: &'h mut Houses,
         dir: &Path,
     ) -> Result<(&'h House, Repository), Refusal> {
-        let (git, repo) = repository(&self.vars, dir)?;
+        let (git, repo) = repository(&self.vars, dir).map_err(|refusal| {
+            // What helps a run does not help here.
+            let hints = vec!["name a worktree: skep adopt PATH".to_owned()];
+            if refusal.slug == "not-a-repository" { Refusal { hints, ..refusal } } else { refusal }
+        })?;
         let house = match houses.entry(repo.common_dir.clone()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => place.insert(self.house(git, repo.clone())?),

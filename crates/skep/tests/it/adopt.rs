@@ -120,7 +120,13 @@ impl<'a> Untouched<'a> {
     fn now(home: &Home, theirs: &'a Theirs, tree: &Path) -> Untouched<'a> {
         let dirs = vec![tree.to_owned(), home.at("web")];
         let files = dirs.iter().flat_map(|dir| fingerprint(dir)).collect();
-        Untouched { dirs, theirs, files, said: theirs.all() }
+        let mut said = String::new();
+        eventually("every pane stands somewhere, and says so twice", || {
+            let before = std::mem::replace(&mut said, theirs.all());
+            before == said
+                && said.lines().all(|line| line.contains(" /") && !line.contains(" tmux"))
+        });
+        Untouched { dirs, theirs, files, said }
     }
 
     #[track_caller]
@@ -155,7 +161,8 @@ fn a_worktree_made_by_hand_is_listed_taken_over_once_and_let_go_of_without_a_byt
         "work",
         "-c",
         tree.path().to_str().unwrap(),
-        "sleep 1000",
+        "sleep",
+        "1000",
     ]);
     let before = Untouched::now(&home, &theirs, tree.path());
     let listed = home.json(&["adopt"]);
@@ -239,9 +246,10 @@ fn a_window_of_workmux_is_found_by_its_worktree_and_its_agent_is_the_runs() {
         "editor",
         "-c",
         web.to_str().unwrap(),
-        "sleep 1000",
+        "sleep",
+        "1000",
     ]);
-    theirs.ask(&["new-window", "-d", "-t", "day:", "-n", "wm-login", "-c", at, "sleep 1000"]);
+    theirs.ask(&["new-window", "-d", "-t", "day:", "-n", "wm-login", "-c", at, "sleep", "1000"]);
     theirs.ask(&["split-window", "-d", "-t", "day:wm-login", "-c", at, &agent(&home)]);
     eventually("the agent is up", || inside(tree.path()) == 2);
     let before = Untouched::now(&home, &theirs, tree.path());
@@ -263,6 +271,20 @@ fn a_window_of_workmux_is_found_by_its_worktree_and_its_agent_is_the_runs() {
     before.still();
     home.skep(&["close", &text_of(adopted, "name")]).ok();
     before.still();
+
+    // Whoever sits in a tmux means that one, and skep's own windows are nobody's session.
+    let found_from = |tmux: &str| {
+        let vars = [("TMUX", tmux), ("TMUX_TMPDIR", "/nowhere")];
+        let said = home.skep_with(&web, &vars, &["--json", "adopt"]).json(0);
+        one(&said)["tmux"]["name"].clone()
+    };
+    assert_eq!(found_from(&format!("{},1,0", theirs.socket.display())), "day");
+    assert_eq!(found_from(""), Value::Null);
+    let uid = rustix::process::getuid().as_raw();
+    let own = skep_api::place::Home::new(&home.root(), uid).sockets().join("tmux");
+    std::os::unix::fs::symlink(&theirs.socket, &own).unwrap();
+    assert_eq!(found_from(&format!("{},1,0", own.display())), Value::Null);
+    fs::remove_file(own).unwrap();
 }
 
 #[test]
@@ -283,8 +305,10 @@ fn a_session_of_claude_squad_is_found_with_its_worktree() {
     // Its agent has gone elsewhere; the name of the session and where it began still say whose it is.
     let elsewhere = format!("cd / && exec {}", agent(&home));
     theirs.ask(&["new-session", "-d", "-s", "claudesquad_theroofv1_0", "-c", &at, &elsewhere]);
-    theirs.ask(&["new-session", "-d", "-s", "claudesquad_other", "-c", "/", "sleep 1000"]);
-    eventually("the agent is elsewhere", || inside(tree.path()) == 0);
+    theirs.ask(&["new-session", "-d", "-s", "claudesquad_other", "-c", "/", "sleep", "1000"]);
+    eventually("the agent is elsewhere", || {
+        inside(tree.path()) == 0 && theirs.all().contains(" claude /")
+    });
     let before = Untouched::now(&home, &theirs, tree.path());
     let adopted = home.json(&["adopt", &at]);
     let adopted = one(&adopted);
@@ -426,7 +450,7 @@ fn attach_goes_to_the_session_that_was_found_while_it_is_still_the_same() {
     home.repo();
     let tree = worktree(&home, "login", "login");
     let at = tree.path().to_str().unwrap();
-    theirs.ask(&["new-session", "-d", "-s", "mine", "-c", "/", "sleep 1000"]);
+    theirs.ask(&["new-session", "-d", "-s", "mine", "-c", "/", "sleep", "1000"]);
     theirs.ask(&["new-window", "-d", "-t", "mine:", "-n", "agent", "-c", at, &agent(&home)]);
     eventually("the agent is up", || inside(tree.path()) == 1);
     let adopted = home.json(&["adopt", at]);
@@ -484,7 +508,7 @@ fn names_of_strangers_are_neither_run_nor_lost_and_never_reach_a_terminal_raw() 
     ]);
     let tree = home.place().at(&path);
     tree.git(&["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")]);
-    theirs.ask(&["new-session", "-d", "-s", "x", "-c", path.to_str().unwrap(), "sleep 1000"]);
+    theirs.ask(&["new-session", "-d", "-s", "x", "-c", path.to_str().unwrap(), "sleep", "1000"]);
     theirs.ask(&["rename-session", "-t", "x", "--", &evil]);
     theirs.ask(&["rename-window", "-t", &format!("%{}", 0), "--", &evil]);
     home.write(
@@ -533,4 +557,33 @@ fn two_who_take_one_worktree_over_at_once_get_one_run() {
     assert_eq!(home.json(&["ls", "--all"]).as_array().unwrap().len(), 1);
     let view = home.json(&["adopt", path]);
     assert_eq!((&one(&view)["status"], &one(&view)["new"]), (&"adopted".into(), &false.into()));
+}
+
+#[test]
+fn wherever_the_daemon_dies_while_a_worktree_is_taken_over_the_next_one_has_it_once() {
+    for point in ["commit.after", "prepare.before", "prepare.after", "effect.after"] {
+        let (home, theirs) = home_with_tmux();
+        home.repo();
+        let tree = worktree(&home, "login", "login");
+        let path = tree.path().to_str().unwrap();
+        theirs.ask(&["new-session", "-d", "-s", "mine", "-c", path, "sleep", "1000"]);
+        home.json(&["project", "add", "."]);
+        home.skep(&["daemon", "stop"]).ok();
+        home.skep_with(home.place().root(), &[("SKEP_CRASH", point)], &["daemon", "start"]).ok();
+        let before = Untouched::now(&home, &theirs, tree.path());
+        // It dies under the call, which then fails or finds the next one.
+        home.skep(&["adopt", path]);
+        let view = home.json(&["adopt", path]);
+        assert_eq!(one(&view)["status"], "adopted", "{point}: {view}");
+        let all = home.json(&["ls", "--all"]);
+        let id = text_of(one(&all), "id");
+        let view = home.wait(&id, "ended");
+        assert_eq!(
+            (&view["reason"], &view["env_state"]),
+            (&"adopted".into(), &"held".into()),
+            "{point}: {view}"
+        );
+        home.skep(&["close", &id]).ok();
+        before.still();
+    }
 }

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use skep_api::wire::chain;
 use skep_core::{
     run::{Adopted, Pane},
     text,
@@ -55,17 +56,18 @@ pub struct Worker {
 }
 
 impl Seen {
-    /// Looks once; where tmux could not be asked there are no panes.
-    pub(super) fn look(env: &BTreeMap<String, String>, ours: &Path) -> Seen {
+    /// Looks once; where tmux could not be asked there are no panes, and it is said why.
+    pub(super) fn look(env: &BTreeMap<String, String>, ours: &Path) -> (Seen, Option<String>) {
         let socket = found::users_socket(env);
         // Whoever sits in one of skep's own windows has no session to bring along.
-        let panes = if socket.starts_with(ours) {
-            Vec::new()
-        } else {
-            found::panes(&socket, env).unwrap_or_default()
+        let panes =
+            if socket.starts_with(ours) { Ok(Vec::new()) } else { found::panes(&socket, env) };
+        let (panes, trouble) = match panes {
+            Ok(panes) => (panes, None),
+            Err(err) => (Vec::new(), Some(chain(&err))),
         };
         let table = if panes.is_empty() { Ok(Table::default()) } else { Table::read() };
-        Seen { socket, panes, table: table.unwrap_or_default() }
+        (Seen { socket, panes, table: table.unwrap_or_default() }, trouble)
     }
 
     /// The pane that belongs to the worktree.
