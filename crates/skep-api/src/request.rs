@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use skep_core::run::How;
 
+mod adopt;
+
+pub use adopt::AdoptAsk;
+
 /// One request: a line of JSON on the daemon's socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
@@ -122,6 +126,8 @@ pub enum Ask {
         from: u64,
         follow: bool,
     },
+    /// Looks at worktrees that others made, or takes them over. Answer: a list of `AdoptView`.
+    Adopt(Box<AdoptAsk>),
     ProjectAdd {
         path: String,
         name: Option<String>,

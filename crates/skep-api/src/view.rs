@@ -10,13 +10,18 @@ use skep_core::{
     keep::Due,
     project::Project,
     run::{
-        EnvState, EnvType, Kind, OpResult, Permissions, Run, State, Surface, Undoable, WaitingFor,
+        Adopted, EnvState, EnvType, Kind, OpResult, Permissions, Run, State, Surface, Undoable,
+        WaitingFor,
     },
     said::Usage,
     snapshot::Snapshot,
     task::Task,
     time::Timestamp,
 };
+
+mod adopt;
+
+pub use adopt::{AdoptView, WhyNotView};
 
 /// A run, as `run` prints it and `ls` and `show` list it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +68,9 @@ pub struct RunView {
     pub landed: Option<LandedView>,
     /// How the last close or land went, with the id of the wish.
     pub op: Option<OpView>,
+    /// What was found of the work that it took over.
+    #[serde(default)]
+    pub adopted: Option<Adopted>,
 }
 
 /// The commit that a run started from.
@@ -181,6 +189,7 @@ impl RunView {
             op: run
                 .last_op()
                 .map(|(id, result)| OpView { id: id.to_string(), result: result.clone() }),
+            adopted: brief.adopted.clone(),
         }
     }
 }

@@ -300,6 +300,7 @@ impl Fleet {
             self.check_task(id, brief.supersedes.as_ref())?;
         }
         self.check_branch(&brief)?;
+        self.check_adoption(&brief)?;
         let supersedes = brief.supersedes.clone();
         let project = brief.project.clone().unwrap_or_default();
         if *naming == Naming::Project && !self.themes.contains_key(&project) {
@@ -385,6 +386,29 @@ impl Fleet {
             )),
             None => Ok(()),
         }
+    }
+
+    /// A worktree is taken over once: who holds it has it.
+    fn check_adoption(&self, brief: &Brief) -> Result<(), Rejected> {
+        let wanted = brief.place.repository.as_deref().filter(|_| brief.adopted.is_some());
+        match wanted.and_then(|worktree| self.holder_of_worktree(worktree)) {
+            Some(holder) => Err(reject(
+                "worktree-held",
+                format!("{} ({}) holds this worktree", holder.id(), holder.brief.name),
+                &[&format!("skep show {}", holder.id())],
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The run that works in the worktree at `path`, or took it over, and has not given it back.
+    pub fn holder_of_worktree(&self, path: &str) -> Option<&Arc<Run>> {
+        let there = |run: &Run| {
+            let place = &run.brief.place;
+            place.env_type == EnvType::InPlace && place.repository.as_deref() == Some(path)
+                || run.env().is_some_and(|env| env.worktree == path)
+        };
+        self.runs.values().find(|run| holds_name(run) && there(run))
     }
 
     /// What may stand against another attempt of `run`: that meanwhile another has its task or its name.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{RunId, SnapshotId},
-    run::{EnvState, Kind, Outcome, Run, State},
+    run::{EnvState, EnvType, Kind, Outcome, Run, State},
     time::Timestamp,
 };
 
@@ -156,7 +156,9 @@ fn env_is_due(run: &Run, keep: &Keep, now: Timestamp, short: bool) -> bool {
     let in_time = done && is_past(run.since, keep.env_ms, now);
     // What was looked at in vain is looked at again, but not at every turn of the collector.
     let again = run.kept.is_none_or(|kept| is_past(kept, AGAIN.as_millis() as u64, now));
-    (in_time || short) && again
+    // A checkout that is let go of gives no disk back.
+    let frees = short && run.brief.place.env_type != EnvType::InPlace;
+    (in_time || frees) && again
 }
 
 /// How soon an env that could not go is looked at again.

@@ -16,6 +16,7 @@ use crate::{
     time::Timestamp,
 };
 
+pub mod adopted;
 mod apply;
 pub mod closing;
 pub mod outcome;
@@ -23,6 +24,7 @@ mod step;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use outcome::{Outcome, Reason};
 
@@ -49,6 +51,9 @@ pub struct Brief {
     /// The run whose place this one takes: it is stopped, and this one waits for its end.
     #[serde(default)]
     pub supersedes: Option<RunId>,
+    /// What it takes over, where somebody else began the work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adopted>,
 }
 
 /// A run's purpose.

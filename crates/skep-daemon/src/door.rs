@@ -43,6 +43,7 @@ use crate::{
     wishes::{Trouble, Wishes},
 };
 
+mod adopt;
 mod control;
 mod finish;
 
@@ -207,6 +208,8 @@ impl Door {
             Ask::Land { run, dry_run } => self.land(&request.id, run, *dry_run, out),
             Ask::Pause { run, now } => self.pause(&request.id, run, *now),
             Ask::Again { run, goes_on, text } => {
+                let fleet = self.wishes.board.read().fleet;
+                self.require_left(fleet.find_run(run)?, peer)?;
                 self.again(&request.id, run, *goes_on, text.as_deref(), out)
             }
             Ask::Send { run, text } => self.send(&request.id, run, text),
@@ -224,6 +227,7 @@ impl Door {
                 value(&self.cleanup.run(name.as_deref(), *force, &self.wishes)?)
             }
             Ask::Events { from, follow } => self.events(*from, *follow, out),
+            Ask::Adopt(ask) => self.adopt(&request.id, ask, out),
             Ask::ProjectAdd { path, name, base } => {
                 let project = resolve::added(
                     path,
@@ -637,6 +641,7 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::ProjectShow { .. }
         | Ask::TaskLs {}
         | Ask::TaskShow { .. } => true,
+        Ask::Adopt(ask) => ask.is_a_look(),
         Ask::Run(_)
         | Ask::Stop { .. }
         | Ask::Close { .. }

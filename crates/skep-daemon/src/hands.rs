@@ -43,6 +43,8 @@ pub enum Deed {
     Prepare {
         ask: Box<env::Prepare>,
         target: Option<String>,
+        /// Where its work began, where that was known before.
+        base: Option<Base>,
         set_up: Option<SetUp>,
         /// The environment of the set-up script: the run's own.
         vars: BTreeMap<String, String>,
@@ -161,6 +163,7 @@ pub fn prepare_deed(run: &Run, home: &Home) -> Result<Deed, String> {
             fetch_ms: place.fetch_ms,
         }),
         target: place.target.clone(),
+        base: run.brief.adopted.as_ref().and_then(|adopted| adopted.base.clone()),
         set_up: place.set_up.clone(),
         vars: launch::run_vars(run, &cwd, &vars, &run.brief.policy.env, home),
         log: home.run(run.id()).join("setup.log"),
@@ -283,8 +286,8 @@ pub fn land_deed(run: &Run, home: &Home) -> Result<Deed, String> {
 pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
     let git = Git::new(vars);
     match deed {
-        Deed::Prepare { ask, target, set_up, vars, log } => {
-            prepare(&git, &ask, target, set_up.as_ref(), vars, &log)
+        Deed::Prepare { ask, target, base, set_up, vars, log } => {
+            prepare(&git, &ask, (target, base), set_up.as_ref(), vars, &log)
         }
         Deed::Undo { locks, root } => {
             let text = env::undo(&git, &locks, &root, Ran::Setup).err().map(|err| chain(&err));
@@ -323,7 +326,7 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
 fn prepare(
     git: &Git,
     ask: &env::Prepare,
-    target: Option<String>,
+    (target, base): (Option<String>, Option<Base>),
     set_up: Option<&SetUp>,
     mut vars: BTreeMap<String, String>,
     log: &Path,
@@ -373,7 +376,8 @@ fn prepare(
     else {
         return set_up_failed("path-not-text", "the env's path is not UTF-8".to_owned());
     };
-    let base = prepared.base.map(|base| Base { branch: base.branch, oid: base.oid });
+    let found = prepared.base.map(|base| Base { branch: base.branch, oid: base.oid });
+    let base = base.or(found);
     let target = target.or_else(|| base.as_ref().map(|base| local_name(&base.branch)));
     Done::Prepared {
         env: Env { root, lock, worktree, cwd, branch: prepared.branch, base, target, notes },

@@ -35,6 +35,8 @@ use crate::{
     hands, launch,
 };
 
+pub mod adopt;
+
 /// Agents by preference, where settings name none.
 const PREFERRED: [&str; 5] = ["claude", "codex", "opencode", "gemini", "pi"];
 
@@ -122,14 +124,19 @@ pub fn runs(
         naming: naming(project.names.as_ref())?,
         project: place.filter(|place| place.new).map(|place| place.project),
         approve,
-        limits: Limits {
-            runs: settings.limits.runs,
-            per_project: settings.limits.per_project,
-            prepare: settings.limits.prepare,
-            workers: settings.limits.workers,
-            disk_free: settings.limits.disk_free,
-        },
+        limits: limits(&settings),
     })
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let limits = &settings.limits;
+    Limits {
+        runs: limits.runs,
+        per_project: limits.per_project,
+        prepare: limits.prepare,
+        workers: limits.workers,
+        disk_free: limits.disk_free,
+    }
 }
 
 /// Where names come from, as the project's settings say.
@@ -637,6 +644,7 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         place: the_place(wanted, title, task, &id, key)?,
         policy: policy(settings, project),
         supersedes: superseded(ask, task, fleet),
+        adopted: None,
         id,
     };
     Ok(Asked { brief, prompt, env })

@@ -71,6 +71,17 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
         ));
     }
     facts.push(env(run));
+    if let Some(adopted) = &run.brief.adopted {
+        let pane = adopted.pane.as_ref().map_or_else(String::new, |pane| {
+            format!("; {} in tmux {} {}", pane.program, pane.name, pane.pane)
+        });
+        facts.push(fact(
+            "adopted",
+            &format!("{} worktree{pane}", adopted.layout.as_str()),
+            "git worktree list, tmux list-panes",
+            "it is never reset or removed, and what skep did not start is never ended",
+        ));
+    }
     if let Some(text) = &run.unknown {
         facts.push(fact(
             "sweep",

@@ -36,7 +36,7 @@ pub use facts::{Facts, facts};
 pub use fetch::{FETCH_EVERY, FetchOutcome, fetch};
 pub use identity::{Identity, identity};
 pub use repository::{Repository, discover};
-pub use revision::{branch, count, file_at, is_oid};
+pub use revision::{branch, count, file_at, is_oid, merge_base};
 pub(crate) use revision::{commit, ref_exists, require_oid};
 pub(crate) use status::{status, unwatched};
 pub(crate) use talk::Talk;
@@ -191,7 +191,7 @@ const SET: [(&str, &str); 10] = [
 /// Settings for every call of ours: no background work that outlives it, and none of the repository's own code.
 ///
 /// Hooks are somebody else's code, which runs only under a gatekeeper; an agent's own commits run them as ever.
-const QUIET: [&str; 9] = [
+const QUIET: [&str; 10] = [
     "gc.auto=0",
     "maintenance.auto=false",
     "core.fsmonitor=false",
@@ -201,6 +201,8 @@ const QUIET: [&str; 9] = [
     "worktree.useRelativePaths=false",
     "advice.detachedHead=false",
     "core.quotePath=false",
+    // It writes the index, whatever GIT_OPTIONAL_LOCKS says.
+    "diff.autoRefreshIndex=false",
 ];
 
 impl Git {

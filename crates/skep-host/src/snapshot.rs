@@ -30,6 +30,7 @@ mod walk;
 
 pub use list::{find, list, remove};
 pub use restore::{Restored, restore_into, restore_stashes, restore_to};
+pub use shelf::is_entry;
 pub use take::take;
 pub use verify::{Secured, Verdict, empty, verify};
 

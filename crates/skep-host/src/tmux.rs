@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod argv;
+pub mod found;
 mod seen;
 mod server;
 mod users;

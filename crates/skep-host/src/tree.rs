@@ -179,6 +179,14 @@ pub fn arguments(pid: u32) -> Option<Vec<OsString>> {
     Some(arguments)
 }
 
+/// Returns the folder that `pid` stands in, also where that was deleted meanwhile; none where it cannot be asked.
+pub fn folder(pid: u32) -> Option<PathBuf> {
+    let at = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+    let gone = at.to_string_lossy().strip_suffix(" (deleted)").map(PathBuf::from);
+    // A folder may be called so and stand.
+    Some(gone.filter(|_| !at.exists()).unwrap_or(at))
+}
+
 /// Returns the id of the boot: a pid of another boot is nobody's.
 pub fn boot_id() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())

@@ -38,6 +38,8 @@ pub struct Listed {
     pub branch: Option<String>,
     /// Why it is locked, where it is.
     pub locked: Option<String>,
+    /// Why git would forget it at its next prune, where it would.
+    pub prunable: Option<String>,
 }
 
 /// Lists the worktrees of a repository, the main one first.
@@ -53,11 +55,16 @@ pub fn list(git: &Git, repo: &Repository) -> Result<Vec<Listed>, GitError> {
         match (word, all.last_mut()) {
             (b"worktree", _) => all.push(Listed { path: path_of(rest), ..Listed::default() }),
             (b"bare", Some(last)) => last.bare = true,
-            (b"HEAD", Some(last)) => last.head = Some(words()).filter(|oid| git::is_oid(oid)),
+            (b"HEAD", Some(last)) => {
+                // Where nothing was ever committed git says zeros.
+                let real = |oid: &String| git::is_oid(oid) && oid.bytes().any(|byte| byte != b'0');
+                last.head = Some(words()).filter(real);
+            }
             (b"branch", Some(last)) => {
                 last.branch = words().strip_prefix("refs/heads/").map(str::to_owned);
             }
             (b"locked", Some(last)) => last.locked = Some(words()),
+            (b"prunable", Some(last)) => last.prunable = Some(words()),
             _ => {}
         }
     }

@@ -263,6 +263,27 @@ Leaves with 1 where a person must decide; nothing is destroyed then, and the way
         #[arg(long)]
         dry_run: bool,
     },
+    /// Take over worktrees that others made, and the tmux sessions in them, without touching either
+    #[command(after_help = "\
+Without a path it lists what there is. Known layouts: git worktree add, workmux, claude-squad.
+Nothing in the worktree changes, now or when it is closed; no process that runs there is ended.
+
+  skep adopt                       what there is in this repository
+  skep adopt ../web-login          takes this one over
+  skep adopt --all                 takes all of them over
+  skep resume NAME TEXT            afterwards: an agent of skep's goes on there
+  skep land NAME, skep close NAME  brings its commits in; lets go of it")]
+    Adopt {
+        /// Worktrees
+        #[arg(conflicts_with = "all")]
+        paths: Vec<PathBuf>,
+        /// All of this repository that may be taken over
+        #[arg(long)]
+        all: bool,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Repositories that skep works in
     #[command(subcommand)]
     Project(Project),

@@ -2,6 +2,7 @@
 //!
 //! Owns: what each verb asks of the daemon and how its answer looks. Never: SQL or git.
 
+mod adopt;
 mod attach;
 mod cleanup;
 mod close;
@@ -85,6 +86,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Clean { dry_run } => snapshot::clean(skep, dry_run),
         Verb::Cleanup(verb) => cleanup::cleanup(skep, verb),
         Verb::Land { id, dry_run } => land::land(skep, &id, dry_run),
+        Verb::Adopt { paths, all, dry_run } => adopt::adopt(skep, &paths, all, dry_run),
         Verb::Project(verb) => project::project(skep, verb),
         Verb::Task(verb) => task::task(skep, verb),
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
@@ -140,6 +142,9 @@ fn state_of(run: &RunView) -> (Tone, String) {
         ("ended", Some("completed")) => (Tone::Good, "completed".to_owned()),
         ("ended", Some("stopped")) if run.reason.as_deref() == Some("stopped-by-person") => {
             (Tone::Bad, "stopped".to_owned())
+        }
+        ("ended", Some("interrupted")) if run.reason.as_deref() == Some("adopted") => {
+            (Tone::Plain, "adopted".to_owned())
         }
         ("ended", Some(outcome)) => {
             let reason =

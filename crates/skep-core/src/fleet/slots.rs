@@ -53,7 +53,8 @@ impl<'a> Slots<'a> {
             self.living.insert(run.id());
             self.tasks.extend(run.brief.task.as_ref().map(|task| (task, run.id())));
         }
-        if !run.holds_slot() {
+        // To take over what stands costs nothing that is limited.
+        if !run.holds_slot() || run.is_being_adopted() {
             return;
         }
         self.runs += 1;
@@ -81,6 +82,9 @@ impl<'a> Slots<'a> {
         if let Some(other) = other.filter(|other| **other != run.id()) {
             return Some(format!("{other}, which had its task before, has not ended yet"));
         }
+        if run.is_being_adopted() {
+            return self.at_work_there(run);
+        }
         let limits = self.limits;
         if let (Some(free), None) = (self.short, run.env()) {
             return Some(format!(
@@ -99,6 +103,10 @@ impl<'a> Slots<'a> {
         if run.env().is_none() && self.preparing >= limits.prepare {
             return Some(format!("limits.prepare: {} checkouts are under way", self.preparing));
         }
+        self.at_work_there(run)
+    }
+
+    fn at_work_there(&self, run: &Run) -> Option<String> {
         let other = checkout(run)
             .and_then(|checkout| self.checkouts.get(checkout))
             .filter(|id| **id != run.id());

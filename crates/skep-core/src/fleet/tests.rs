@@ -3,9 +3,11 @@
 use super::*;
 use crate::run::{
     Effect, Outcome, Place,
+    adopted::tests::adopted,
     tests::script::{brief, input, op, seconds, told},
 };
 
+mod adoption;
 mod golden;
 mod history;
 
@@ -69,7 +71,7 @@ fn run<'a>(fleet: &'a Fleet, name: &str) -> &'a Run {
     &fleet.runs[&id(name)]
 }
 
-/// Reads `create NAME [in PROJECT] [for TASK] [over RUN] [in-place] [on BRANCH]`, `tick`, `disk FREE`, `clean OP`, or
+/// Reads `create NAME [in PROJECT] [for TASK] [over RUN] [in-place | adopting] [at PATH] [on BRANCH]`, `tick`, `disk FREE`, `clean OP`, or
 /// `NAME INPUT`.
 fn input_of(fleet: &Fleet, text: &str, now: Timestamp) -> Input {
     let words: Vec<&str> = text.split(' ').collect();
@@ -96,6 +98,10 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
             "in" => brief.project = Some((*how.next().unwrap()).to_owned()),
             "for" => brief.task = Some(task_id(how.next().unwrap())),
             "in-place" => brief.place.env_type = EnvType::InPlace,
+            "adopting" => {
+                brief.place.env_type = EnvType::InPlace;
+                brief.adopted = Some(adopted());
+            }
             "at" => brief.place.repository = Some((*how.next().unwrap()).to_owned()),
             "nowhere" => {
                 brief.place =

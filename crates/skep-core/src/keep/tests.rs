@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::run::tests::script::{after, brief, play};
+use crate::run::{
+    adopted::tests::brief_of_adopted,
+    tests::script::{after, brief, play},
+};
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
@@ -218,4 +221,15 @@ fn the_ages_are_those_that_are_promised() {
     assert_eq!(u128::from(keep.trash_ms), days(7));
     assert_eq!(u128::from(keep.logs_ms), days(14));
     assert_eq!(u128::from(keep.snapshots_ms), days(30));
+}
+
+#[test]
+fn a_checkout_that_is_let_go_of_frees_no_disk_and_goes_only_by_age() {
+    let mut place = brief("amber");
+    place.place.env_type = EnvType::InPlace;
+    let done = after(place, DONE);
+    assert!(due_at(&[&done], 30, true).is_empty(), "nothing is gained");
+    assert_eq!(due_at(&[&done], 2 * DAY, true), ["env of amber"]);
+    let adopted = after(brief_of_adopted("beryl"), "0 admit, 1 prepared");
+    assert!(due_at(&[&adopted], 400 * DAY, true).is_empty(), "it waits for a person");
 }

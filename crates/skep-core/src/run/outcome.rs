@@ -46,6 +46,8 @@ pub enum Reason {
     SupervisorLost,
     HostRestart,
     Breaker,
+    /// Somebody else began the work, and it was taken over as it stood.
+    Adopted,
 }
 
 impl Outcome {
@@ -82,6 +84,7 @@ impl Reason {
             Reason::SupervisorLost => "supervisor-lost",
             Reason::HostRestart => "host-restart",
             Reason::Breaker => "breaker",
+            Reason::Adopted => "adopted",
         }
     }
 }

@@ -212,6 +212,8 @@ impl Run {
         Ok(if let Some(because) = unwanted {
             let events = [Event::Prepared { env }, self.stopped(because), Event::Undoing {}];
             Step::of(events, [Effect::Undo { run, attempt }])
+        } else if self.is_being_adopted() {
+            self.taken_over(env)
         } else {
             Step::of([Event::Prepared { env }], [Effect::Start { run, attempt }])
         })
@@ -663,7 +665,10 @@ impl Input {
 }
 
 impl Step {
-    fn of<const E: usize, const F: usize>(events: [Event; E], effects: [Effect; F]) -> Step {
+    pub(super) fn of<const E: usize, const F: usize>(
+        events: [Event; E],
+        effects: [Effect; F],
+    ) -> Step {
         Step { events: events.into(), effects: effects.into() }
     }
 }

@@ -353,8 +353,13 @@ pub(super) fn repositories(ledger: &Ledger) -> BTreeMap<&str, Vec<&Run>> {
     let mut all: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
     for run in ledger.fleet.runs.values() {
         let place = &run.brief.place;
+        // Of a checkout that was let go of and is gone, nothing is to be found out any more.
+        let is_over = |path: &str| {
+            place.env_type == EnvType::InPlace && !run.holds_env() && !Path::new(path).exists()
+        };
         if let Some(repository) = &place.repository
             && place.env_type != EnvType::Directory
+            && !is_over(repository)
         {
             all.entry(repository).or_default().push(run);
         }

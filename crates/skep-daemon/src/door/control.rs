@@ -88,6 +88,15 @@ impl Door {
             | State::Preparing { .. }
             | State::Starting { .. }
             | State::Stopping { .. }
+            | State::Ended { .. }
+                if run.brief.adopted.is_some() && run.attempt == 1 =>
+            {
+                Err(Self::not_ours(run).into())
+            }
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Starting { .. }
+            | State::Stopping { .. }
             | State::Ended { .. } => Err(Refusal::error(
                 "nobody-listens",
                 format!("{id} is {}; there is no agent to read it", run.state_name()),

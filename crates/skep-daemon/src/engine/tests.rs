@@ -106,6 +106,7 @@ fn create() -> Input {
         },
         policy: Policy::default(),
         supersedes: None,
+        adopted: None,
     });
     Input::Create { brief, naming: Naming::Project }
 }

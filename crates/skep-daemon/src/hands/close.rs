@@ -41,12 +41,18 @@ pub struct Going {
     pub target: Option<String>,
     /// Whether skep landed its work.
     pub landed: bool,
+    /// Whether somebody else made it.
+    pub adopted: bool,
     pub run: String,
     pub snapshot: SnapshotId,
     /// The snapshots that are remembered of the run.
     pub known: Vec<SnapshotId>,
     pub at: Timestamp,
 }
+
+/// What a close does to a worktree that was taken over.
+const ADOPTED: &str =
+    "the worktree stays as it is, and so does whatever runs in it; skep adopt takes it over again";
 
 /// What is to be done to give the env of `run` back.
 pub(super) fn going(
@@ -82,6 +88,7 @@ pub(super) fn going(
         base: env.base.as_ref().map(|base| base.oid.clone()),
         target: env.target.clone(),
         landed: run.landed.is_some(),
+        adopted: run.brief.adopted.is_some(),
         run: run.id().to_string(),
         snapshot: snapshot.clone(),
         known: run.snapshots.keys().chain(run.settling.as_ref()).cloned().collect(),
@@ -95,6 +102,7 @@ pub(super) fn close(git: &Git, going: &Going) -> OpResult {
     if going.env_type == EnvType::InPlace {
         // Before anything else: what its worktree names is the user's own checkout.
         return match env::leave(leaving, Warrant::Forced) {
+            Ok(_) if going.adopted => closed(going, ADOPTED),
             Ok(_) => closed(going, "your checkout stays as it is"),
             Err(err) => failed(&err, err.slug()),
         };
@@ -540,7 +548,8 @@ pub fn preview(run: &Run, home: &Home, how: How, now: Timestamp) -> OpResult {
         Err(text) => return OpResult::Failed { slug: "close-failed".to_owned(), text },
     };
     if going.env_type == EnvType::InPlace {
-        return dry("the run would let go of your checkout, which stays as it is".to_owned(), None);
+        let whose = if going.adopted { "the worktree" } else { "your checkout" };
+        return dry(format!("the run would let go of {whose}, which stays as it is"), None);
     }
     let vars = match launch::asker_env(home, run) {
         Ok(vars) => vars,

@@ -45,6 +45,19 @@ pub fn count(git: &Git, repo: &Repository, old: &str, new: &str) -> Result<u64, 
     git.call(repo.seat()).args(["rev-list", "--count", "--end-of-options", &range]).number()
 }
 
+/// Finds the commit in which the histories of two commits part; none where they have none in common.
+pub fn merge_base(
+    git: &Git,
+    repo: &Repository,
+    one: &str,
+    other: &str,
+) -> Result<Option<String>, GitError> {
+    let (one, other) = (require_oid(one)?, require_oid(other)?);
+    let (code, out) = git.call(repo.seat()).args(["merge-base", one, other]).code(&[0, 1])?;
+    let oid = String::from_utf8_lossy(&out).trim().to_owned();
+    Ok((code == 0 && is_oid(&oid)).then_some(oid))
+}
+
 /// Reads the file that stands at `path` in the commit `oid`, without filters; none where none stands there.
 pub fn file_at(
     git: &Git,

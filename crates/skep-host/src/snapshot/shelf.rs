@@ -51,6 +51,11 @@ pub(super) struct Shelf {
     pub(super) runs: Vec<Run>,
 }
 
+/// Whether the worktree that git lists at `path` is the shelf of the repository with the shared folder `common_dir`.
+pub fn is_entry(common_dir: &Path, path: &Path) -> bool {
+    path == common_dir.join(NAME)
+}
+
 /// The shelf's own git folder.
 pub(super) fn folder(place: Place<'_>) -> PathBuf {
     place.repo.common_dir.join("worktrees").join(NAME)

@@ -47,7 +47,7 @@ pub fn open_window_in_users<A: AsRef<OsStr>, N: AsRef<OsStr>, V: AsRef<OsStr>>(
 }
 
 /// Reads `SOCKET,PID,SESSION`; the socket's path may hold commas itself.
-fn parts(tmux: &OsStr) -> Option<(&OsStr, String)> {
+pub(super) fn parts(tmux: &OsStr) -> Option<(&OsStr, String)> {
     let mut words = tmux.as_bytes().rsplitn(3, |byte| *byte == b',');
     let session = std::str::from_utf8(words.next()?).ok()?;
     let _server = words.next()?;

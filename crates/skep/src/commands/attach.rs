@@ -69,6 +69,9 @@ pub(super) fn attach(skep: &Skep, id: &str) -> Outcome {
             .hint("from a terminal: skep attach ID"));
     }
     let run: RunView = read(skep.ask(Ask::Show { run: id.to_owned() })?)?;
+    if let Some(pane) = super::adopt::pane_of(&run) {
+        return super::adopt::go_to(skep, &run, pane);
+    }
     let (stream, frames) = knock(skep, &run)?;
     let signals =
         Signals::take(&[Signal::WINCH, Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT])?;

@@ -85,6 +85,9 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
             ),
         ));
     }
+    if let Some(adopted) = &run.adopted {
+        rows.push(("adopted", super::adopt::in_words(adopted)));
+    }
     for note in &run.notes {
         rows.push(("note", note.clone()));
     }
@@ -150,6 +153,9 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
         ("ended", _) if run.env_state == "closed" => {
             let look = ("what was kept of it", format!("skep snapshot ls {}", run.id));
             next.extend((kept > 0).then_some(look));
+        }
+        ("ended", _) if held && run.reason.as_deref() == Some("adopted") => {
+            next.extend(super::adopt::next(run, &id));
         }
         ("ended", _) => {
             let stopped = run.outcome.as_deref() == Some("stopped");

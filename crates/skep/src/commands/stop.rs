@@ -31,6 +31,9 @@ pub(super) fn stop(skep: &Skep, ids: Vec<String>, all: bool, now: bool) -> Outco
         skep.out.note("nothing was running");
     } else {
         ls::table(&skep.out, &runs)?;
+        for run in runs.iter().filter(|run| run.reason.as_deref() == Some("adopted")) {
+            skep.out.note(&super::adopt::nothing_to_stop(run));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed, and its files are its own"
 )]
 
+mod adopt;
 mod cases;
 mod clean;
 mod cleanup;

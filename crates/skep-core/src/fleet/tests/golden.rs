@@ -9,6 +9,7 @@ use crate::{
     id::OpId,
     run::{
         Because, Event as Of, Merged, OpResult, Outcome, Reason, Requeue, SetUp, WaitingFor,
+        adopted::tests::brief_of_adopted,
         tests::{
             matrix::{KINDS_OF_EVENTS, kind_of_event},
             script::{after, brief, env, git, op, snap, taken},
@@ -114,6 +115,7 @@ fn of_runs() -> Vec<Of> {
     let nth = |n| snap(&brief("amber").id, n);
     vec![
         Of::Created { brief: Box::new(whole_brief()) },
+        Of::Created { brief: Box::new(brief_of_adopted("amber")) },
         Of::Admitted {},
         Of::Prepared { env: env("amber") },
         Of::Began { gatekeeper: 7 },
@@ -135,6 +137,12 @@ fn of_runs() -> Vec<Of> {
             reason: Some(Reason::NoResult),
             exit: Some(exit()),
             text: text(),
+        },
+        Of::Ended {
+            outcome: Outcome::Interrupted,
+            reason: Some(Reason::Adopted),
+            exit: None,
+            text: String::new(),
         },
         Of::Requeued {
             attempt: 2,

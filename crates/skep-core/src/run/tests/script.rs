@@ -41,6 +41,7 @@ pub(crate) fn brief(name: &str) -> Brief {
         },
         policy: Policy { jitter: 0.0, ..Policy::default() },
         supersedes: None,
+        adopted: None,
     }
 }
 
