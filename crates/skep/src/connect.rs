@@ -23,6 +23,7 @@ use skep_api::{
     role,
     wire::Refusal,
 };
+use skep_core::text;
 use skep_daemon::version;
 use skep_host::{paths, proc, tree};
 
@@ -51,6 +52,22 @@ impl Skep {
         let env: BTreeMap<String, String> = env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
+        let places = ["SKEP_HOME", "SKEP_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "HOME"];
+        if let Some((name, value)) = env::vars_os().find(|(name, value)| {
+            value.to_str().is_none() && places.iter().any(|place| name == place)
+        }) {
+            // Left out, it would mean another home.
+            let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+            return Err(CliError::error(
+                "path-not-text",
+                format!("{name} is not UTF-8: `{value}`"),
+            )
+            .hint(format!("{name}=DIR skep …")));
+        }
+        if let Some(home) = global.home.as_ref().filter(|home| home.to_str().is_none()) {
+            let text = format!("--home is not UTF-8: `{}`", home.display());
+            return Err(CliError::error("path-not-text", text).hint("skep --home DIR …"));
+        }
         let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let below = |xdg: &str, fallback: &str| {
             set(xdg)
@@ -200,7 +217,7 @@ impl Skep {
         }
         paths::create_private_dir(self.home.root()).map_err(|err| {
             CliError::error(err.slug(), skep_api::wire::chain(&err))
-                .hint(format!("chmod 700 {}", self.home.root().display()))
+                .hint(format!("chmod 700 {}", text::shell(&self.home.root().to_string_lossy())))
                 .hint("skep --home DIR … for another place")
         })?;
         let until = Instant::now() + COMES_UP;

@@ -13,7 +13,7 @@ use skep_api::{place::Home, wire::chain};
 use skep_core::run::{OpResult, Run};
 use skep_host::env::{self, Slot};
 
-use super::{Finding, fleet::Ledger, mend, mend::Remedy};
+use super::{Finding, fleet::Ledger, mend, mend::Remedy, pasted};
 
 /// How long a socket is given that is just being made.
 const COMES: Duration = Duration::from_millis(50);
@@ -57,7 +57,7 @@ fn folder(path: &Path) -> Option<Finding> {
     (mode & 0o077 != 0).then(|| {
         Finding::ill("home", format!("{shown} lets other users in (mode {mode:o})"))
             .why("prompts, journals and control sockets lie in it")
-            .way(format!("chmod 700 {shown}"))
+            .way(format!("chmod 700 {}", pasted(path)))
             .remedy(Remedy::Private { path: path.to_owned(), mode })
     })
 }

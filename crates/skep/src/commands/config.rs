@@ -17,7 +17,7 @@ pub(super) fn config(skep: &Skep, verb: Config) -> Outcome {
         CliError::error(err.slug(), skep_api::wire::chain(&err)).hint("skep config show")
     };
     match verb {
-        Config::Path => skep.out.line(&config::user_file(&skep.config).to_string_lossy())?,
+        Config::Path => skep.out.exact(&config::user_file(&skep.config).to_string_lossy())?,
         Config::Schema => skep.out.json(&config::schema())?,
         Config::Set { key, value } => {
             config::set(&skep.config, &key, &value).map_err(refuse)?;
