@@ -215,11 +215,8 @@ impl Skep {
             )
             .hint("start it from a shell of your own: skep daemon start"));
         }
-        paths::create_private_dir(self.home.root()).map_err(|err| {
-            CliError::error(err.slug(), skep_api::wire::chain(&err))
-                .hint(format!("chmod 700 {}", text::shell(&self.home.root().to_string_lossy())))
-                .hint("skep --home DIR … for another place")
-        })?;
+        paths::create_private_dir(self.home.root())
+            .map_err(|err| self.unusable(err.slug(), &skep_api::wire::chain(&err)))?;
         let until = Instant::now() + COMES_UP;
         while !self.spawn_daemon()? {
             // Another has the lock: it is on its way up, with its socket still to come, or on its way down.
@@ -232,9 +229,20 @@ impl Skep {
         Ok(())
     }
 
+    /// A home in which nothing can be written, with what leads out.
+    fn unusable(&self, slug: &str, text: &str) -> CliError {
+        let shown = text::shell(&self.home.root().to_string_lossy());
+        CliError::error(slug, text)
+            .hint(format!("its owner, its rights, free space: ls -ld {shown}; df -h {shown}"))
+            .hint("skep --home DIR … for another place")
+    }
+
     /// Starts a daemon; says whether it is this one that is ready, or another has the home.
     fn spawn_daemon(&self) -> Result<bool, CliError> {
-        let log = File::options().create(true).append(true).open(self.home.daemon_log())?;
+        let path = self.home.daemon_log();
+        let log = File::options().create(true).append(true).open(&path).map_err(|err| {
+            self.unusable("home-unusable", &format!("open `{}`: {err}", path.display()))
+        })?;
         let mut child = proc::command("/proc/self/exe")
             .arg0("skep")
             .args(["daemon", "run", "--detached"])

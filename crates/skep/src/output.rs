@@ -49,11 +49,11 @@ impl Output {
 
     /// Prints one JSON value.
     pub(crate) fn json(&self, value: &impl Serialize) -> io::Result<()> {
-        self.raw(&serde_json::to_string(value)?)
+        self.json_line(&serde_json::to_string(value)?)
     }
 
     /// Prints a line of JSON, whatever it holds spelled so that no terminal acts on it; its value stays the same.
-    pub(crate) fn raw(&self, json: &str) -> io::Result<()> {
+    pub(crate) fn json_line(&self, json: &str) -> io::Result<()> {
         write_line(&text::json(json))
     }
 

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::fs::Access;
 use skep_api::{place::Home, wire::chain};
 use skep_core::run::{OpResult, Run};
 use skep_host::env::{self, Slot};
@@ -51,6 +52,15 @@ fn folder(path: &Path) -> Option<Finding> {
             Finding::ill("home", format!("{shown} is another user's"))
                 .why("whoever owns it can read and change every run")
                 .way("choose another with --home"),
+        );
+    }
+    // Asked of the system, which also knows of file systems that nobody may write to.
+    if let Err(err) = rustix::fs::access(path, Access::WRITE_OK) {
+        let err = io::Error::from(err);
+        return Some(
+            Finding::ill("home", format!("{shown} cannot be written: {err}"))
+                .why("no daemon starts on it, and what runs remembers nothing more")
+                .way(format!("ls -ld {0}; df -h {0}", pasted(path))),
         );
     }
     let mode = meta.mode() & 0o7777;

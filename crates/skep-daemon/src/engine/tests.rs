@@ -17,7 +17,8 @@ use skep_ledger::{Ledger, Reader, Reserve};
 
 use super::*;
 
-const CLOCK: fn() -> Timestamp = || Timestamp(1_800_000_000_000);
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+const CLOCK: fn() -> Reading = || Reading { wall: NOW, steady: Duration::ZERO };
 
 /// An engine on a real ledger, with what it gave to be performed.
 struct Bench {
@@ -29,8 +30,8 @@ struct Bench {
 
 impl Bench {
     fn open(dir: &Path) -> (Bench, Vec<Due>) {
-        let mut ledger = Ledger::open(&dir.join("ledger.db"), &CLOCK().to_string()).unwrap();
-        ledger.begin_epoch(&CLOCK().to_string()).unwrap();
+        let mut ledger = Ledger::open(&dir.join("ledger.db"), &NOW.to_string()).unwrap();
+        ledger.begin_epoch(&NOW.to_string()).unwrap();
         let reserve = Reserve::hold(dir, 4096).unwrap();
         let board = Arc::new(Board::default());
         let due = Arc::new(Mutex::new(Vec::new()));
@@ -192,8 +193,8 @@ fn a_rejected_report_is_no_event_but_its_effect_is_done() {
 fn an_event_that_does_not_fit_stops_the_start_and_names_its_number() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger.db");
-    let mut ledger = Ledger::open(&path, &CLOCK().to_string()).unwrap();
-    ledger.begin_epoch(&CLOCK().to_string()).unwrap();
+    let mut ledger = Ledger::open(&path, &NOW.to_string()).unwrap();
+    ledger.begin_epoch(&NOW.to_string()).unwrap();
     let event = |body: &str| NewEvent {
         subject: "run_0000000001".to_owned(),
         kind: "stalled".to_owned(),
