@@ -22,18 +22,18 @@ fn at(wall: u64, steady: u64) -> Reading {
 
 #[test]
 fn the_time_of_decisions_follows_the_steady_clock_while_somebody_waits() {
-    let mut pace = Pace::begin(at(1000, 7), None);
+    let mut pace = Pace::begin(at(91000, 7), None);
     for (reading, waits, expected) in [
-        (at(1001, 8), true, 1001),
+        (at(91001, 8), true, 91001),
         // The wall is set an hour back, and an hour ahead: a wait is neither longer nor shorter.
-        (at(1002 - 3600, 9), true, 1002),
-        (at(1003 - 3600, 10), false, 1003),
-        (at(1004 + 3600, 11), true, 1004),
+        (at(91002 - 3600, 9), true, 91002),
+        (at(91003 - 3600, 10), false, 91003),
+        (at(91004 + 3600, 11), true, 91004),
         // Nobody waits any more: what a sleep took is caught up.
-        (at(1005 + 3600, 12), false, 1005 + 3600),
-        (at(1006, 13), false, 1006 + 3600),
+        (at(91005 + 3600, 12), false, 91005 + 3600),
+        (at(91006, 13), false, 91006 + 3600),
         // A steady clock that goes back is none, and moves nothing.
-        (at(1006, 1), true, 1006 + 3600),
+        (at(91006, 1), true, 91006 + 3600),
     ] {
         assert_eq!(pace.go_on(reading, waits), Timestamp(expected * 1000), "{reading:?}");
         assert_eq!(pace.now(), Timestamp(expected * 1000));
