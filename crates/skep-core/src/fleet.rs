@@ -629,6 +629,11 @@ impl Fleet {
         self.runs.values().filter(by_clock).filter_map(|run| run.next_wake()).min()
     }
 
+    /// Since when the latest of those waits for whom the clock means something.
+    pub fn waits_since(&self) -> Option<Timestamp> {
+        self.runs.values().filter(|run| run.next_wake().is_some()).map(|run| run.since).max()
+    }
+
     /// Gives a worker of `project` its name: the first free one of its pool.
     ///
     /// Errors: the project has as many workers as it may have, or its names cannot be used.

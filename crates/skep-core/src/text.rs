@@ -3,6 +3,8 @@
 //! Owns: every place where a title or a name becomes part of a name of ours.
 //! Never: fails, slices inside a character, or lets an escape sequence through.
 
+use std::borrow::Cow;
+
 #[cfg(test)]
 mod tests;
 
@@ -109,14 +111,66 @@ pub fn visible(text: &str) -> String {
 /// Whether a terminal or a reader would be misled: C1 controls, direction marks, invisible letters, odd line ends, tags.
 fn misleads(c: char) -> bool {
     matches!(c,
-        '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Spells what would mislead a terminal as `\uXXXX` in a line of JSON, whose value stays the same.
+///
+/// Shape: JSON has such characters only inside of strings, where each may be spelled so; a control character, which it
+/// never has, becomes its picture.
+pub fn json(line: &str) -> Cow<'_, str> {
+    let odd = |c: char| c.is_control() || misleads(c);
+    if !line.contains(odd) {
+        return Cow::Borrowed(line);
+    }
+    let mut out = String::with_capacity(line.len() + 16);
+    for c in line.chars() {
+        match c {
+            c if c == '\u{7f}' || misleads(c) => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    out.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+            c if odd(c) => out.push_str(&visible(c.encode_utf8(&mut [0; 4]))),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Puts text on one harmless line: every run of white space becomes one space, none at the ends.
 pub fn one_line(text: &str) -> String {
     let flat: Vec<&str> = text.split_whitespace().collect();
     visible(&flat.join(" "))
+}
+
+/// Spells a word for a command that a person may paste into a shell: as it is where it is harmless, else quoted.
+///
+/// Shape: what no terminal should get is spelled as `\xHH` in `$'…'`, which bash and zsh read.
+pub fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    if !word.contains(|c: char| c.is_control() || misleads(c)) {
+        return format!("'{}'", word.replace('\'', "'\\''"));
+    }
+    let mut quoted = String::from("$'");
+    for c in word.chars() {
+        match c {
+            '\'' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() || misleads(c) => {
+                let mut bytes = [0; 4];
+                let spelt = c.encode_utf8(&mut bytes).bytes().map(|byte| format!("\\x{byte:02x}"));
+                quoted.extend(spelt);
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted + "'"
 }
 
 /// Returns at most `most` characters of `text`, the last of them `…` where some were cut.

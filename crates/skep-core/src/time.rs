@@ -32,6 +32,48 @@ impl Timestamp {
     }
 }
 
+/// One look at both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The clock that people set.
+    pub wall: Timestamp,
+    /// The clock that nobody sets and that stands still while the machine sleeps, from any beginning.
+    pub steady: Duration,
+}
+
+/// The time of decisions: it never goes back, and while somebody waits for a moment only the steady clock moves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    now: Timestamp,
+    /// What of the steady clock is not in `now` yet begins here.
+    counted: Duration,
+}
+
+impl Pace {
+    /// Begins at what the wall says, but not before `known`, at which somebody has begun to wait.
+    pub fn begin(reading: Reading, known: Option<Timestamp>) -> Pace {
+        Pace { now: reading.wall.max(known.unwrap_or_default()), counted: reading.steady }
+    }
+
+    /// Goes on to `reading`; where nobody `waits` for a moment, as far as the wall is ahead too: after a sleep it is right.
+    pub fn go_on(&mut self, reading: Reading, waits: bool) -> Timestamp {
+        let gone = reading.steady.saturating_sub(self.counted).as_millis();
+        let gone = Duration::from_millis(u64::try_from(gone).unwrap_or(u64::MAX));
+        self.now = self.now.plus(gone);
+        // What is less than a millisecond counts the next time.
+        self.counted = self.counted.saturating_add(gone);
+        if !waits {
+            self.now = self.now.max(reading.wall);
+        }
+        self.now
+    }
+
+    /// The moment as of the last look.
+    pub fn now(self) -> Timestamp {
+        self.now
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = i64::try_from(self.0).unwrap_or(i64::MAX);

@@ -29,7 +29,7 @@ use skep_api::{place::Home, wire::Refusal};
 use skep_core::{
     fleet::Fleet,
     run::{Effect, Surface},
-    time::Timestamp,
+    time::{Reading, Timestamp},
 };
 use skep_host::{
     lock::{self, LockError},
@@ -110,7 +110,16 @@ impl DaemonError {
 
     /// The same for the one who started it.
     pub fn refusal(&self) -> Refusal {
-        Refusal::error(self.slug(), chain(self))
+        let refusal = Refusal::error(self.slug(), chain(self));
+        match refusal.slug.as_str() {
+            "disk-full" => refusal
+                .hint("free space where the home lies; what was decided is kept")
+                .hint("skep --home DIR … for another place"),
+            "home-unusable" | "disk" | "ledger-io" => {
+                refusal.hint("skep doctor").hint("skep --home DIR … for another place")
+            }
+            _ => refusal,
+        }
     }
 }
 
@@ -176,7 +185,7 @@ fn serve(
     let engine = Engine::open(
         ledger,
         reserve,
-        now,
+        reading,
         Arc::clone(board),
         Box::new(move |due| performing.take(due)),
     )?;
@@ -253,6 +262,13 @@ pub fn now() -> Timestamp {
     let since =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Both of the system's clocks.
+fn reading() -> Reading {
+    let steady = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    // It counts from the machine's start and is never negative.
+    Reading { wall: now(), steady: steady.try_into().unwrap_or_default() }
 }
 
 fn make_home(home: &Home) -> Result<(), DaemonError> {

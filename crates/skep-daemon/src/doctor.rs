@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, ffi::OsStr, path::Path};
 
 use serde::Serialize;
 use skep_api::{place::Home, wire::chain};
+use skep_core::text;
 use skep_harness::profile::{self, Profile};
 use skep_host::{git::Git, paths, proc::Program};
 
@@ -240,4 +241,9 @@ fn agents(config: &Path, vars: &BTreeMap<String, String>) -> Vec<Finding> {
             }
         })
         .collect()
+}
+
+/// A path as a person may paste it into a shell.
+fn pasted(path: &Path) -> String {
+    text::shell(&path.to_string_lossy())
 }

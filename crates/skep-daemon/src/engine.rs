@@ -17,7 +17,7 @@ use skep_api::wire::chain;
 use skep_core::{
     fleet::{Decided, Event, Fleet, Input, Misfit},
     run::{Effect, Rejected},
-    time::Timestamp,
+    time::{Pace, Reading, Timestamp},
 };
 use skep_ledger::{Batch, Fed, Ledger, LedgerError, NewEffect, NewEvent, Reserve, Retry};
 use thiserror::Error;
@@ -105,14 +105,16 @@ pub struct Engine {
     reserve: Reserve,
     fleet: Fleet,
     last: u64,
-    clock: fn() -> Timestamp,
-    now: Timestamp,
+    clock: fn() -> Reading,
+    pace: Pace,
     board: Arc<Board>,
     perform: Perform,
     /// Reports that made no sense when they came; told in the log, never recorded.
     rejected: u64,
     /// Reports that the ledger could not take yet: whoever made them will not make them again.
     held: Vec<Inbox>,
+    /// The reserve was given up, and there is no room to put it by again.
+    spent: bool,
 }
 
 impl Engine {
@@ -122,23 +124,25 @@ impl Engine {
     pub fn open(
         ledger: Ledger,
         reserve: Reserve,
-        clock: fn() -> Timestamp,
+        clock: fn() -> Reading,
         board: Arc<Board>,
         perform: Perform,
     ) -> Result<Engine, EngineError> {
         let (fleet, last) = replay(&ledger)?;
         board.post(fleet.clone(), last);
+        let pace = Pace::begin(clock(), fleet.waits_since());
         Ok(Engine {
             ledger,
             reserve,
             fleet,
             last,
             clock,
-            now: Timestamp(0),
+            pace,
             board,
             perform,
             rejected: 0,
             held: Vec::new(),
+            spent: false,
         })
     }
 
@@ -203,10 +207,9 @@ impl Engine {
         }
     }
 
-    /// The clock, which never goes back.
+    /// The time, which never goes back.
     fn tick_clock(&mut self) -> Timestamp {
-        self.now = self.now.max((self.clock)());
-        self.now
+        self.pace.go_on((self.clock)(), self.fleet.next_wake().is_some())
     }
 
     fn take(&mut self, batch: Vec<Inbox>) -> Result<(), EngineError> {
@@ -226,6 +229,12 @@ impl Engine {
             };
             if let Some(seen) = self.seen(&key, &feds)? {
                 replies.extend(reply.map(|reply| (reply, Ok(seen))));
+                continue;
+            }
+            if let Some(reply) = reply.as_ref().filter(|_| adds(&input) && self.is_spent()) {
+                let text = "its disk is full, and what is left of it is for stop and close";
+                let refused = Refused::Ledger { slug: "disk-full", text: text.to_owned() };
+                replies.push((reply.clone(), Err(refused)));
                 continue;
             }
             match self.decide(*input, now) {
@@ -386,6 +395,12 @@ impl Engine {
         });
     }
 
+    /// Whether the reserve is gone and cannot be put by again.
+    fn is_spent(&mut self) -> bool {
+        self.spent = self.spent && !matches!(self.reserve.hold_again(), Ok(true));
+        self.spent
+    }
+
     fn commit(&mut self, batch: &Batch) -> Result<u64, LedgerError> {
         skep_host::paths::crash_point("commit.before");
         let committed = self.ledger.commit(batch);
@@ -393,6 +408,7 @@ impl Engine {
         match committed {
             Err(LedgerError::DiskFull { .. }) if self.reserve.held() => {
                 self.reserve.give_up()?;
+                self.spent = true;
                 self.ledger.commit(batch).map(|committed| committed.last)
             }
             Ok(committed) => {
@@ -404,6 +420,20 @@ impl Engine {
             }
             Err(err) => Err(err),
         }
+    }
+}
+
+/// Whether an input brings in something new, which can wait until there is room.
+fn adds(input: &Input) -> bool {
+    match input {
+        Input::AddProject(_) | Input::AddTask(_) | Input::Create { .. } => true,
+        Input::Limits(_)
+        | Input::Disk(_)
+        | Input::Clean { .. }
+        | Input::RemoveProject { .. }
+        | Input::Approve { .. }
+        | Input::Run { .. }
+        | Input::Tick => false,
     }
 }
 

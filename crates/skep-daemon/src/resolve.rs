@@ -386,7 +386,19 @@ fn git_refusal(err: &git::GitError) -> Refusal {
             .hint("go to a repository, or name one: --project P")
             .hint("skep run --directory … works without one");
     }
-    refusal
+    failed(&refusal.slug, refusal.message)
+}
+
+/// A deed that failed, with the ways out that its slug has.
+pub fn failed(slug: &str, text: String) -> Refusal {
+    let refusal = Refusal::error(slug, text);
+    match slug {
+        "git-missing" => refusal.hint("install git 2.36 or later").hint("skep doctor"),
+        "git-failed" => refusal
+            .hint("these are git's own words: rights, a full disk (df -h), damage (git fsck)")
+            .hint("skep doctor   looks at git and its version"),
+        _ => refusal,
+    }
 }
 
 /// The project of a repository: the one whose sub-directory the asker stands in, else the one for the whole of it.

@@ -45,7 +45,16 @@ impl Wishes {
         match answer.recv() {
             Ok(Ok(seq)) => Ok(seq),
             Ok(Err(Refused::Rejected(rejected))) => Err(rejected.into()),
-            Ok(Err(Refused::Ledger { slug, text })) => Err(Refusal::error(slug, text).into()),
+            Ok(Err(Refused::Ledger { slug, text })) => {
+                let refusal = Refusal::error(slug, text);
+                Err(match slug {
+                    "disk-full" => refusal
+                        .hint("free space where the home lies")
+                        .hint("skep stop ID, skep close ID   work all the same"),
+                    _ => refusal,
+                }
+                .into())
+            }
             Err(_) => Err(stopping()),
         }
     }

@@ -23,6 +23,7 @@ use skep_api::{
     role,
     wire::Refusal,
 };
+use skep_core::text;
 use skep_daemon::version;
 use skep_host::{paths, proc, tree};
 
@@ -51,6 +52,22 @@ impl Skep {
         let env: BTreeMap<String, String> = env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
+        let places = ["SKEP_HOME", "SKEP_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "HOME"];
+        if let Some((name, value)) = env::vars_os().find(|(name, value)| {
+            value.to_str().is_none() && places.iter().any(|place| name == place)
+        }) {
+            // Left out, it would mean another home.
+            let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+            return Err(CliError::error(
+                "path-not-text",
+                format!("{name} is not UTF-8: `{value}`"),
+            )
+            .hint(format!("{name}=DIR skep …")));
+        }
+        if let Some(home) = global.home.as_ref().filter(|home| home.to_str().is_none()) {
+            let text = format!("--home is not UTF-8: `{}`", home.display());
+            return Err(CliError::error("path-not-text", text).hint("skep --home DIR …"));
+        }
         let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let below = |xdg: &str, fallback: &str| {
             set(xdg)
@@ -198,11 +215,8 @@ impl Skep {
             )
             .hint("start it from a shell of your own: skep daemon start"));
         }
-        paths::create_private_dir(self.home.root()).map_err(|err| {
-            CliError::error(err.slug(), skep_api::wire::chain(&err))
-                .hint(format!("chmod 700 {}", self.home.root().display()))
-                .hint("skep --home DIR … for another place")
-        })?;
+        paths::create_private_dir(self.home.root())
+            .map_err(|err| self.unusable(err.slug(), &skep_api::wire::chain(&err)))?;
         let until = Instant::now() + COMES_UP;
         while !self.spawn_daemon()? {
             // Another has the lock: it is on its way up, with its socket still to come, or on its way down.
@@ -215,9 +229,20 @@ impl Skep {
         Ok(())
     }
 
+    /// A home in which nothing can be written, with what leads out.
+    fn unusable(&self, slug: &str, text: &str) -> CliError {
+        let shown = text::shell(&self.home.root().to_string_lossy());
+        CliError::error(slug, text)
+            .hint(format!("its owner, its rights, free space: ls -ld {shown}; df -h {shown}"))
+            .hint("skep --home DIR … for another place")
+    }
+
     /// Starts a daemon; says whether it is this one that is ready, or another has the home.
     fn spawn_daemon(&self) -> Result<bool, CliError> {
-        let log = File::options().create(true).append(true).open(self.home.daemon_log())?;
+        let path = self.home.daemon_log();
+        let log = File::options().create(true).append(true).open(&path).map_err(|err| {
+            self.unusable("home-unusable", &format!("open `{}`: {err}", path.display()))
+        })?;
         let mut child = proc::command("/proc/self/exe")
             .arg0("skep")
             .args(["daemon", "run", "--detached"])

@@ -49,18 +49,38 @@ impl Output {
 
     /// Prints one JSON value.
     pub(crate) fn json(&self, value: &impl Serialize) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        serde_json::to_writer(&mut out, value)?;
-        out.write_all(b"\n")?;
-        out.flush()
+        self.json_line(&serde_json::to_string(value)?)
+    }
+
+    /// Prints a line of JSON, whatever it holds spelled so that no terminal acts on it; its value stays the same.
+    pub(crate) fn json_line(&self, json: &str) -> io::Result<()> {
+        write_line(&text::json(json))
     }
 
     /// Prints a line.
     pub(crate) fn line(&self, line: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(line.as_bytes())?;
-        out.write_all(b"\n")?;
-        out.flush()
+        write_line(&self.harmless(line))
+    }
+
+    /// Prints a text that programs read, like a path: to the letter, except on a terminal.
+    pub(crate) fn exact(&self, text: &str) -> io::Result<()> {
+        if io::stdout().is_terminal() { self.line(text) } else { write_line(text) }
+    }
+
+    /// The last look at what is printed: no control character leaves but the colours of [`Output::paint`].
+    fn harmless(&self, line: &str) -> String {
+        let mut shown = String::with_capacity(line.len());
+        let mut rest = line;
+        while let Some(at) = rest.find('\x1b').filter(|_| self.colour) {
+            shown += &text::visible(&rest[..at]);
+            let end = at + colour_code(&rest[at..]).max(1);
+            match end - at {
+                1 => shown += &text::visible(&rest[at..end]),
+                _ => shown += &rest[at..end],
+            }
+            rest = &rest[end..];
+        }
+        shown + &text::visible(rest)
     }
 
     /// Tells a person at a terminal what is going on.
@@ -76,7 +96,7 @@ impl Output {
     pub(crate) fn note(&self, line: &str) {
         if !self.quiet && !self.json {
             // As above.
-            let _unread = writeln!(io::stderr(), "{line}");
+            let _unread = writeln!(io::stderr(), "{}", self.harmless(line));
         }
     }
 
@@ -88,7 +108,7 @@ impl Output {
         let mut block = String::new();
         if self.json {
             let value = serde_json::json!({"error": refusal});
-            block = value.to_string();
+            block = text::json(&value.to_string()).into_owned();
             block.push('\n');
         } else {
             let (slug, message) = (&refusal.slug, text::visible(&refusal.message));
@@ -170,6 +190,20 @@ impl Output {
         print(&heads.iter().map(|head| (Tone::Faint, (*head).to_owned())).collect::<Vec<_>>())?;
         rows.iter().try_for_each(|row| print(row))
     }
+}
+
+fn write_line(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(line.as_bytes())?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// How long the colour is that `text` begins with; 0 where it is none.
+fn colour_code(text: &str) -> usize {
+    let Some(rest) = text.strip_prefix("\x1b[") else { return 0 };
+    let digits = rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+    if rest.as_bytes().get(digits) == Some(&b'm') { "\x1b[".len() + digits + 1 } else { 0 }
 }
 
 /// Breaks text at words: paragraphs flow, a line that is set in or begins an item keeps its beginning.

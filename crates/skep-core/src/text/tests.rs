@@ -103,3 +103,52 @@ proptest! {
         prop_assert!(kept == text || most == 0 || kept.ends_with('…'));
     }
 }
+
+/// What a stranger may write, one of each kind.
+const HOSTILE: [&str; 10] = [
+    "a\u{1b}[31mb\u{1b}]0;c\u{7}",
+    "a\u{9b}31mb\u{9d}0;c\u{9c}",
+    "a\u{0}b\u{7f}c\u{8}d\re",
+    "a\u{202e}b\u{2066}c\u{200f}\u{61c}",
+    "a\u{200b}b\u{2060}c\u{feff}d\u{3164}",
+    "a\u{e0041}b",
+    "$(touch x) `touch x`; 'q' \"q\" \\",
+    "-rf\n--force\ttab",
+    "日本語 e\u{302} 👩\u{200d}👧",
+    "",
+];
+
+#[test]
+fn json_keeps_its_value_and_loses_what_a_terminal_would_act_on() {
+    for text in HOSTILE {
+        let line = serde_json::to_string(&[text]).unwrap();
+        let shown = json(&line);
+        assert!(!shown.contains(|c: char| c.is_control() || misleads(c)), "{shown:?}");
+        let read: Vec<String> = serde_json::from_str(&shown).unwrap();
+        assert_eq!(read, [text]);
+    }
+    assert_eq!(json("[\"日本語\"]"), "[\"日本語\"]", "what harms nobody stays");
+    assert_eq!(
+        json("torn \u{1b}[2J"),
+        "torn ␛[2J",
+        "what is no JSON is no reason to let it through"
+    );
+}
+
+#[test]
+fn a_word_for_a_shell_is_one_word_of_it_and_harmless_to_look_at() {
+    for text in HOSTILE {
+        let spelt = shell(text);
+        assert!(!spelt.contains(|c: char| c.is_control() || misleads(c)), "{spelt:?}");
+    }
+    for (word, expected) in [
+        ("/tmp/a-b_c.d", "/tmp/a-b_c.d"),
+        ("", "''"),
+        ("a b", "'a b'"),
+        ("it's", "'it'\\''s'"),
+        ("$(touch x)", "'$(touch x)'"),
+        ("a\nb'\\", "$'a\\x0ab\\'\\\\'"),
+    ] {
+        assert_eq!(shell(word), expected);
+    }
+}

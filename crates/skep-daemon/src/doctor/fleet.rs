@@ -25,7 +25,7 @@ use skep_host::{
 };
 use skep_ledger::{LedgerError, Reader};
 
-use super::{Finding, mend::Remedy};
+use super::{Finding, mend::Remedy, pasted};
 use crate::{hands, viewer};
 
 /// How long a deed that has told its end may take to let go of its lock.
@@ -283,7 +283,7 @@ pub(super) fn locks(home: &Home, ledger: &Ledger) -> Vec<Finding> {
                     format!("{shown} is held, and nothing is to be done for {}", run.id()),
                 )
                 .why("the next deed of this run waits for it")
-                .way(format!("fuser -v {shown}; end what holds it")),
+                .way(format!("fuser -v {}; end what holds it", pasted(&path))),
             );
         }
     }

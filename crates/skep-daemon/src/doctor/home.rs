@@ -9,11 +9,12 @@ use std::{
     time::Duration,
 };
 
+use rustix::fs::Access;
 use skep_api::{place::Home, wire::chain};
 use skep_core::run::{OpResult, Run};
 use skep_host::env::{self, Slot};
 
-use super::{Finding, fleet::Ledger, mend, mend::Remedy};
+use super::{Finding, fleet::Ledger, mend, mend::Remedy, pasted};
 
 /// How long a socket is given that is just being made.
 const COMES: Duration = Duration::from_millis(50);
@@ -53,11 +54,20 @@ fn folder(path: &Path) -> Option<Finding> {
                 .way("choose another with --home"),
         );
     }
+    // Asked of the system, which also knows of file systems that nobody may write to.
+    if let Err(err) = rustix::fs::access(path, Access::WRITE_OK) {
+        let err = io::Error::from(err);
+        return Some(
+            Finding::ill("home", format!("{shown} cannot be written: {err}"))
+                .why("no daemon starts on it, and what runs remembers nothing more")
+                .way(format!("ls -ld {0}; df -h {0}", pasted(path))),
+        );
+    }
     let mode = meta.mode() & 0o7777;
     (mode & 0o077 != 0).then(|| {
         Finding::ill("home", format!("{shown} lets other users in (mode {mode:o})"))
             .why("prompts, journals and control sockets lie in it")
-            .way(format!("chmod 700 {shown}"))
+            .way(format!("chmod 700 {}", pasted(path)))
             .remedy(Remedy::Private { path: path.to_owned(), mode })
     })
 }

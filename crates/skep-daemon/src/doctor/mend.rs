@@ -19,7 +19,7 @@ use skep_host::{
     worktree,
 };
 
-use super::Mended;
+use super::{Mended, pasted};
 
 /// What mends a finding and can be taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +40,13 @@ impl Remedy {
     /// What it would do.
     pub(super) fn text(&self) -> String {
         match self {
-            Remedy::Private { path, .. } => format!("chmod 700 {}", path.display()),
+            Remedy::Private { path, .. } => format!("chmod 700 {}", pasted(path)),
             Remedy::Socket { path } => format!("remove the socket {}", path.display()),
             Remedy::Session { name } => format!("end the session {name}; no agent lives in it"),
             Remedy::SetAside { path, .. } => {
                 format!("move the registration of {} out of git's sight", path.display())
             }
-            Remedy::Lock { path, .. } => format!("git worktree lock {}", path.display()),
+            Remedy::Lock { path, .. } => format!("git worktree lock {}", pasted(path)),
         }
     }
 
@@ -70,10 +70,7 @@ type Done = Result<(String, String), String>;
 
 fn private(path: &Path, mode: u32) -> Done {
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|err| err.to_string())?;
-    Ok((
-        format!("{} is for you alone", path.display()),
-        format!("chmod {mode:o} {}", path.display()),
-    ))
+    Ok((format!("{} is for you alone", path.display()), format!("chmod {mode:o} {}", pasted(path))))
 }
 
 /// Whether a socket lies there on which nobody listens.
@@ -119,7 +116,7 @@ fn set_aside(home: &Home, vars: &BTreeMap<String, String>, repository: &Path, pa
     match worktree::set_aside(&repo, &home.repository_locks(), path).map_err(told)? {
         Some((from, to)) => Ok((
             format!("git does not know {} any more", path.display()),
-            format!("mv {} {}", to.display(), from.display()),
+            format!("mv {} {}", pasted(&to), pasted(&from)),
         )),
         None => Err("its folder stands, or git does not know it".to_owned()),
     }
@@ -135,7 +132,7 @@ fn lock(
     let told = |err: git::GitError| chain(&err);
     let repo = git::discover(&Git::new(vars), repository).map_err(told)?;
     if worktree::lock_again(&repo, &home.repository_locks(), path, reason).map_err(told)? {
-        let back = format!("git worktree unlock {}", path.display());
+        let back = format!("git worktree unlock {}", pasted(path));
         return Ok((format!("{} is locked", path.display()), back));
     }
     Err("it is locked already, or git does not know it".to_owned())

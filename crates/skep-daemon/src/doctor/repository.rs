@@ -19,6 +19,7 @@ use super::{
     Finding,
     fleet::{self, Ledger},
     mend::Remedy,
+    pasted,
 };
 
 /// Looks through every repository that a run works in.
@@ -86,7 +87,7 @@ fn worktrees(
             Some(run) if holds && !gone && known.locked.is_none() => found.push(
                 Finding::ill(CHECK, format!("{shown} of {} is not locked", run.id()))
                     .why("git worktree prune or remove of anybody takes it")
-                    .way(format!("git worktree lock {shown}"))
+                    .way(format!("git worktree lock {}", pasted(&known.path)))
                     .remedy(Remedy::Lock {
                         repository: repo.common_dir.clone(),
                         path: known.path.clone(),
@@ -182,7 +183,7 @@ fn snapshots(git: &Git, ledger: &Ledger, repo: &Repository, runs: &[&Run]) -> Ve
                     .why("it cannot be restored, and an undo by it is refused")
                     .way(format!(
                         "git -C {} fsck; skep snapshot rm {}",
-                        repo.seat().display(),
+                        pasted(repo.seat()),
                         one.id
                     )),
                 );

@@ -2,6 +2,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
         mpsc::{self, Sender},
     },
     thread,
@@ -17,7 +18,8 @@ use skep_ledger::{Ledger, Reader, Reserve};
 
 use super::*;
 
-const CLOCK: fn() -> Timestamp = || Timestamp(1_800_000_000_000);
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+const CLOCK: fn() -> Reading = || Reading { wall: NOW, steady: Duration::ZERO };
 
 /// An engine on a real ledger, with what it gave to be performed.
 struct Bench {
@@ -29,8 +31,12 @@ struct Bench {
 
 impl Bench {
     fn open(dir: &Path) -> (Bench, Vec<Due>) {
-        let mut ledger = Ledger::open(&dir.join("ledger.db"), &CLOCK().to_string()).unwrap();
-        ledger.begin_epoch(&CLOCK().to_string()).unwrap();
+        Bench::by(dir, CLOCK)
+    }
+
+    fn by(dir: &Path, clock: fn() -> Reading) -> (Bench, Vec<Due>) {
+        let mut ledger = Ledger::open(&dir.join("ledger.db"), &NOW.to_string()).unwrap();
+        ledger.begin_epoch(&NOW.to_string()).unwrap();
         let reserve = Reserve::hold(dir, 4096).unwrap();
         let board = Arc::new(Board::default());
         let due = Arc::new(Mutex::new(Vec::new()));
@@ -42,7 +48,7 @@ impl Bench {
             assert!(last > 0);
             taken.lock().unwrap().extend(given);
         });
-        let engine = Engine::open(ledger, reserve, CLOCK, Arc::clone(&board), perform).unwrap();
+        let engine = Engine::open(ledger, reserve, clock, Arc::clone(&board), perform).unwrap();
         let left = engine.left_over().unwrap();
         let serving = thread::spawn(move || engine.serve(&incoming));
         (Bench { inbox, board, due, serving }, left)
@@ -193,8 +199,8 @@ fn a_rejected_report_is_no_event_but_its_effect_is_done() {
 fn an_event_that_does_not_fit_stops_the_start_and_names_its_number() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger.db");
-    let mut ledger = Ledger::open(&path, &CLOCK().to_string()).unwrap();
-    ledger.begin_epoch(&CLOCK().to_string()).unwrap();
+    let mut ledger = Ledger::open(&path, &NOW.to_string()).unwrap();
+    ledger.begin_epoch(&NOW.to_string()).unwrap();
     let event = |body: &str| NewEvent {
         subject: "run_0000000001".to_owned(),
         kind: "stalled".to_owned(),
@@ -203,7 +209,7 @@ fn an_event_that_does_not_fit_stops_the_start_and_names_its_number() {
     };
     let fed = Fed {
         key: "wish/1".to_owned(),
-        at: CLOCK().to_string(),
+        at: NOW.to_string(),
         events: vec![event(r#"{"event":"stalled","quiet_ms":1,"tool":false}"#)],
         ..Fed::default()
     };
@@ -213,4 +219,56 @@ fn an_event_that_does_not_fit_stops_the_start_and_names_its_number() {
     let Err(err) = opened else { panic!("it was taken") };
     assert_eq!(err.slug(), "event-misfit");
     assert!(err.to_string().starts_with("event 1 "), "{err}");
+}
+
+/// Clocks that a test sets: milliseconds of the wall, and of the steady one.
+static WALL: AtomicU64 = AtomicU64::new(NOW.0);
+static STEADY: AtomicU64 = AtomicU64::new(0);
+
+fn set(wall: u64, steady: u64) {
+    WALL.store(wall, Ordering::SeqCst);
+    STEADY.store(steady, Ordering::SeqCst);
+}
+
+#[test]
+fn a_wait_is_as_long_as_it_was_to_be_however_the_clock_of_the_wall_is_set() {
+    const HOUR: u64 = 3_600_000;
+    let clock = || Reading {
+        wall: Timestamp(WALL.load(Ordering::SeqCst)),
+        steady: Duration::from_millis(STEADY.load(Ordering::SeqCst)),
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (mut bench, _) = Bench::by(dir.path(), clock);
+    let Input::Create { mut brief, naming } = create() else { panic!("it creates") };
+    (brief.policy.first_ms, brief.policy.factor, brief.policy.jitter) = (1_000, 1, 0.0);
+    bench.wish("wish/1", Input::Create { brief, naming }).unwrap();
+    let fail = |bench: &Bench, key: &str| {
+        let failed = run::Input::PrepareFailed {
+            fault: run::Fault::Environment,
+            slug: "disk".to_owned(),
+            text: "no room".to_owned(),
+        };
+        bench.report(key, of_run(failed));
+    };
+    let state = |bench: &Bench| bench.board.read().fleet.runs[&id()].state_name();
+    let look = |bench: &Bench, key: &str| {
+        bench.wish(key, Input::RemoveProject { name: "none".to_owned() }).unwrap_err();
+        state(bench)
+    };
+    fail(&bench, "r/1");
+    set(NOW.0 + HOUR, 500);
+    assert_eq!(look(&bench, "l/1"), "queued", "an hour ahead is no second");
+    set(NOW.0 - HOUR, 999);
+    assert_eq!(look(&bench, "l/2"), "queued");
+    set(NOW.0 - HOUR, 1_001);
+    assert_eq!(look(&bench, "l/3"), "preparing", "an hour back is no hour more");
+    fail(&bench, "r/2");
+    bench.close();
+    // The next daemon only knows the wall, which is back.
+    set(NOW.0 - HOUR, 0);
+    (bench, _) = Bench::by(dir.path(), clock);
+    assert_eq!(look(&bench, "l/4"), "queued");
+    set(NOW.0 - HOUR, 1_001);
+    assert_eq!(look(&bench, "l/5"), "preparing");
+    bench.close();
 }

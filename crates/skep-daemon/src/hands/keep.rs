@@ -218,7 +218,11 @@ fn nothing_kept(returning: &Returning) -> Box<OpResult> {
     let (text, hints) = if !is_gone(&slot) {
         (
             format!("no snapshot could be taken of it; its files lie in {}", slot.display()),
-            vec![format!("ls {}", slot.display())],
+            vec![
+                "skep clean   takes it now, if its repository has room again; then skep undo"
+                    .to_owned(),
+                format!("ls {}", text::shell(&slot.to_string_lossy())),
+            ],
         )
     } else {
         let text =

@@ -98,12 +98,13 @@ pub(super) fn refused(refusal: &Refusal, target: &str, run: &str) -> OpResult {
         ),
         Refusal::NotFastForward { .. } => (
             format!("{target} has commits that this work lacks"),
-            vec![format!("skep sh {run} -- git rebase {target}"), again],
+            vec![format!("skep sh {run} -- git rebase {}", text::shell(target)), again],
         ),
         Refusal::TargetMoved { .. } => (format!("{target} moved meanwhile"), vec![again]),
-        Refusal::TargetMissing => {
-            (format!("there is no branch {target}"), vec![format!("git branch {target}"), again])
-        }
+        Refusal::TargetMissing => (
+            format!("there is no branch {target}"),
+            vec![format!("git branch {}", text::shell(target)), again],
+        ),
         Refusal::TargetBusy { checkout, why } => (
             format!("{} cannot take it: {why}", checkout.display()),
             vec![format!("finish that in {}", checkout.display()), again],

@@ -98,7 +98,8 @@ pub fn default_for(prompt: &str) -> Vec<Step> {
         .lines()
         .map(|line| line.trim().trim_start_matches('#').trim())
         .find(|line| !line.is_empty());
-    let title: String = title.unwrap_or("work").chars().take(200).collect();
+    // It becomes an argument, which no NUL can be in.
+    let title: String = title.unwrap_or("work").chars().filter(|c| *c != '\0').take(200).collect();
     let path = PathBuf::from(format!("{}.md", file_name(&title)));
     vec![
         Step::Say(format!("hello, I will work on: {title}")),

@@ -135,7 +135,7 @@ impl Journal {
     fn print(&mut self, skep: &Skep, raw: bool) -> Result<(), CliError> {
         for line in self.read() {
             if raw {
-                skep.out.line(String::from_utf8_lossy(&line).trim_end())?;
+                skep.out.json_line(String::from_utf8_lossy(&line).trim_end())?;
             } else if let Some(text) = shown(skep, &line) {
                 skep.out.line(&text)?;
             }

@@ -1,6 +1,9 @@
 //! `skep ls`
 
-use std::process::ExitCode;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::ExitCode,
+};
 
 use skep_api::{request::Ask, view::RunView};
 use skep_core::{run::Surface, time::Timestamp};
@@ -41,8 +44,9 @@ pub(super) fn table(out: &Output, runs: &[RunView]) -> std::io::Result<()> {
     let now = skep_daemon::daemon::now();
     let mut heads =
         vec!["NAME", "STATE", "AGE", "AGENT", "SURFACE", "PROJECT", "CHANGES", "ID", "TITLE"];
+    let repeated = repeated(runs);
     let mut rows: Vec<Vec<(Tone, String)>> =
-        runs.iter().map(|run| row(run, name_among(run, runs), now)).collect();
+        runs.iter().map(|run| row(run, address(run, &repeated), now)).collect();
     if out.width() < ROOM_FOR_ALL {
         for column in WIDE {
             heads.remove(column);
@@ -56,9 +60,24 @@ pub(super) fn table(out: &Output, runs: &[RunView]) -> std::io::Result<()> {
 
 /// A worker's name, with its project where another one is called so too.
 pub(super) fn name_among(run: &RunView, runs: &[RunView]) -> String {
-    let repeats = runs.iter().any(|other| other.name == run.name && other.project != run.project);
+    address(run, &repeated(runs))
+}
+
+/// The names that workers of more than one project have.
+fn repeated(runs: &[RunView]) -> BTreeSet<&str> {
+    let mut first = BTreeMap::new();
+    let mut repeated = BTreeSet::new();
+    for run in runs {
+        if *first.entry(run.name.as_str()).or_insert(&run.project) != &run.project {
+            repeated.insert(run.name.as_str());
+        }
+    }
+    repeated
+}
+
+fn address(run: &RunView, repeated: &BTreeSet<&str>) -> String {
     match &run.project {
-        Some(project) if repeats => format!("{project}/{}", run.name),
+        Some(project) if repeated.contains(run.name.as_str()) => format!("{project}/{}", run.name),
         Some(_) | None => run.name.clone(),
     }
 }

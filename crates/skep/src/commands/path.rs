@@ -16,7 +16,7 @@ pub(super) fn path(skep: &Skep, id: &str) -> Outcome {
     if skep.out.json {
         skep.out.json(&worktree)?;
     } else {
-        skep.out.line(&worktree)?;
+        skep.out.exact(&worktree)?;
     }
     Ok(ExitCode::SUCCESS)
 }

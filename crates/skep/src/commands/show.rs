@@ -176,7 +176,8 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
             run.session.tmux.as_ref().filter(|tmux| names::parse_session(&tmux.session).is_some());
         if let Some(tmux) = ours {
             let socket = skep.home.sockets().join("tmux");
-            let look = format!("tmux -S {} attach -t ={}", socket.display(), tmux.session);
+            let socket = text::shell(&socket.to_string_lossy());
+            let look = format!("tmux -S {socket} attach -t ={}", tmux.session);
             next.push(("or in tmux", look));
         }
         if run.state == "running" {
