@@ -16,8 +16,11 @@ use thiserror::Error;
 
 use crate::port::PROTOCOLS;
 
+mod login;
 #[cfg(test)]
 mod tests;
+
+pub use login::Login;
 
 /// The most of a prompt that an argument may carry. Bytes.
 pub const ARG_CAP: u64 = 100 * 1024;
@@ -31,7 +34,7 @@ const SHIPPED: [(&str, &str); 4] = [
 ];
 
 /// Every key that a profile may have.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 16] = [
     "protocol",
     "program",
     "headless",
@@ -45,6 +48,9 @@ const KEYS: [&str; 13] = [
     "bypass",
     "tool_timeout",
     "checked",
+    "login_env",
+    "login_files",
+    "login_maybe",
 ];
 
 /// Why there is no profile, or no way to start its agent so.
@@ -160,6 +166,15 @@ pub struct Profile {
     /// The version last driven live; empty where none was.
     #[serde(default)]
     pub checked: String,
+    /// Names of `env` of which one is enough to be logged in.
+    #[serde(default)]
+    pub login_env: Vec<String>,
+    /// Files of which one is enough to be logged in: `~/…`, or `{VARIABLE|~/fallback}/…`.
+    #[serde(default)]
+    pub login_files: Vec<String>,
+    /// Files that may say how to do without.
+    #[serde(default)]
+    pub login_maybe: Vec<String>,
 }
 
 /// What an attempt needs of its agent's start.
