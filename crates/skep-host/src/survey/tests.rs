@@ -148,7 +148,7 @@ fn files_their_kinds_and_texts_are_those_of_the_commit() {
     repo.write("scripts/test", "#!/bin/sh\n");
     fs::set_permissions(repo.path().join("scripts/test"), fs::Permissions::from_mode(0o755))
         .unwrap();
-    fs::write(repo.path().join("binary"), b"\xff\xfe\0").unwrap();
+    crate::paths::write_atomically(&repo.path().join("binary"), b"\xff\xfe\0").unwrap();
     let oid = repo.commit("files");
     repo.write("README", "changed\n");
     let git = Git::new(place.env());
