@@ -665,7 +665,6 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::SnapshotShow { .. }
         | Ask::CleanupLs {}
         | Ask::ProjectLs {}
-        | Ask::ProjectSee { .. }
         | Ask::ProjectScripts { .. }
         | Ask::ProjectShow { .. }
         | Ask::TaskLs {}
@@ -686,6 +685,7 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::CleanupRun { .. }
         | Ask::ProjectAdd { .. }
         | Ask::ProjectApprove { .. }
+        | Ask::ProjectSee { .. }
         | Ask::ProjectRm { .. }
         | Ask::TaskAdd(_)
         | Ask::Shutdown {} => false,

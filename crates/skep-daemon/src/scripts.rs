@@ -51,13 +51,18 @@ pub fn tidy(home: &Home, fleet: &Fleet) {
     }
 }
 
-/// How `new` differs from `old`, as people read differences; cut where it is long.
+/// How a script that is `new` differs from the one that was approved; cut where it is long.
 pub fn difference(old: &str, new: &str) -> String {
+    changes(["approved", "now"], old, new)
+}
+
+/// How `new` differs from `old`, each by its name, as people read differences; cut where it is long.
+pub fn changes([was, is]: [&str; 2], old: &str, new: &str) -> String {
     let ended =
         |text: &str| if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
     let (old, new) = (ended(old), ended(new));
     let diff = similar::TextDiff::from_lines(&old, &new);
-    let whole = diff.unified_diff().context_radius(2).header("approved", "now").to_string();
+    let whole = diff.unified_diff().context_radius(2).header(was, is).to_string();
     let mut lines: Vec<&str> = whole.lines().collect();
     let cut = lines.len().saturating_sub(LINES);
     lines.truncate(LINES);

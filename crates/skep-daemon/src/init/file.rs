@@ -13,7 +13,10 @@ use skep_core::text;
 use skep_host::paths;
 
 use super::{Gate, Proposed, Wanted};
-use crate::config::{self, Addition, ConfigError};
+use crate::{
+    config::{self, Addition, ConfigError},
+    scripts,
+};
 
 /// What the first line of a new file is.
 const HEAD: &str = "# What holds for this project; skep init proposed it, and it is yours to change. All keys: skep config schema\n";
@@ -28,6 +31,9 @@ pub struct Draft {
     pub kept: Vec<Kept>,
     /// The file's text as it would be; none where nothing is new.
     pub text: Option<String>,
+    /// What is new in it: the whole of a new file, the difference in one that stands.
+    #[serde(skip)]
+    pub shown: String,
     /// Whether the file belongs to the repository.
     #[serde(skip)]
     shared: bool,
@@ -90,7 +96,12 @@ pub fn draft(
             additions.into_iter().map(|(_, addition)| addition).collect();
         Some(config::merged(&start, &label, &additions).map_err(refused)?)
     };
-    Ok(Draft { file, added, kept, text, shared: checkout.is_some() })
+    let shown = match (&text, &standing) {
+        (None, _) => String::new(),
+        (Some(text), None) => text.clone(),
+        (Some(text), Some(old)) => scripts::changes(["as it is", "as it would be"], old, text),
+    };
+    Ok(Draft { file, added, kept, text, shown, shared: checkout.is_some() })
 }
 
 fn push_kept(
