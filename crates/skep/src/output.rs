@@ -161,7 +161,10 @@ impl Output {
         let asked = write!(err, "{} ", self.paint(Tone::Wants, &text::one_line(question)));
         asked.and_then(|()| err.flush()).ok()?;
         let mut line = String::new();
-        io::stdin().read_line(&mut line).ok()?;
+        // Whoever closes the terminal has not agreed.
+        if io::stdin().read_line(&mut line).ok()? == 0 {
+            return Some("no".to_owned());
+        }
         Some(line.trim().to_owned())
     }
 

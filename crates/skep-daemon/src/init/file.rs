@@ -91,10 +91,10 @@ pub fn draft(
     let text = if added.is_empty() {
         None
     } else {
-        let start = if old.is_empty() { HEAD.to_owned() } else { old };
         let additions: Vec<Addition> =
             additions.into_iter().map(|(_, addition)| addition).collect();
-        Some(config::merged(&start, &label, &additions).map_err(refused)?)
+        let merged = config::merged(&old, &label, &additions).map_err(refused)?;
+        Some(if old.is_empty() { format!("{HEAD}{merged}") } else { merged })
     };
     let shown = match (&text, &standing) {
         (None, _) => String::new(),

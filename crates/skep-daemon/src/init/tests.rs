@@ -102,8 +102,8 @@ fn a_python_environment_is_made_only_where_git_ignores_it() {
         lines(&facts),
         [
             "setup.run: python3 -m venv .venv && .venv/bin/pip install --quiet -r requirements.txt",
-            "test: .venv/bin/python -m pytest",
             "files.discard: .venv/**",
+            "test: .venv/bin/python -m pytest",
         ]
     );
 }
@@ -214,6 +214,7 @@ fn the_repositorys_own_set_up_and_its_submodules_are_seen() {
     let mut lacking = facts(&["package.json={}", "pnpm-lock.yaml"]);
     lacking.programs.remove("pnpm");
     assert!(found(&lacking).iter().any(|it| it.text.contains("`pnpm` is not on your PATH")));
+    assert_eq!(lines(&lacking), Vec::<String>::new(), "a set-up that must fail lets no run begin");
 }
 
 #[test]

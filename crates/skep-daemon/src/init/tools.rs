@@ -222,16 +222,47 @@ pub(super) fn propose(facts: &Facts) -> (Vec<Proposed>, Vec<Found>) {
         .collect();
     let mut proposed = Vec::new();
     let mut found = Vec::new();
-    for tool in &tools {
-        let place = if tool.dir.is_empty() { String::new() } else { format!(" in {}", tool.dir) };
-        found.push(Found::well("tools", format!("{}{place}", tool.by)));
+    let (tools, lacking) = lacking(facts, tools);
+    if !tools.is_empty() {
+        let by: Vec<&str> = tools.iter().map(|tool| tool.by.as_str()).collect();
+        found.push(Found::well("tools", by.join(", ")));
     }
+    found.extend(lacking);
     set_up(facts, &tools, &mut proposed, &mut found);
-    gates(facts, &tools, &mut proposed, &mut found);
     containers(facts, &mut proposed, &mut found);
     copies(facts, &mut proposed);
     discards(facts, &tools, &mut proposed);
+    gates(facts, &tools, &mut proposed, &mut found);
     (proposed, found)
+}
+
+/// Takes out the commands that would fail for want of their program: a set-up that fails lets no run begin.
+fn lacking(facts: &Facts, mut tools: Vec<Tool>) -> (Vec<Tool>, Vec<Found>) {
+    let mut found = Vec::new();
+    for tool in &mut tools {
+        let mut missing = BTreeSet::new();
+        let mut fits = |command: &String| {
+            let program = command.split(' ').next().unwrap_or_default();
+            // What the repository or the set-up brings along has a path.
+            let there = program.contains('/') || facts.programs.contains(program);
+            if !there {
+                missing.insert(program.to_owned());
+            }
+            there
+        };
+        tool.set_up = tool.set_up.take().filter(&mut fits);
+        tool.gates.retain(|(_, command)| fits(command));
+        for program in missing {
+            let text = format!(
+                "`{program}` is not on your PATH: what it does for {} is left out",
+                tool.by
+            );
+            found.push(
+                Found::note("tools", text).way(format!("install {program}, then: skep init")),
+            );
+        }
+    }
+    (tools, found)
 }
 
 /// Which tongue is spoken where, and the file that shows it.
@@ -513,11 +544,6 @@ fn set_up(facts: &Facts, tools: &[Tool], proposed: &mut Vec<Proposed>, found: &m
         if let Some(command) = &tool.set_up {
             parts.push(facts.at_start(&tool.dir, command));
             because.push(tool.by.clone());
-            let program = command.split(' ').next().unwrap_or_default();
-            if !facts.programs.contains(program) {
-                let text = format!("`{program}` is not on your PATH, and the set-up calls it");
-                found.push(Found::note("set-up", text).way(format!("install {program}")));
-            }
         }
     }
     if parts.is_empty() {
@@ -545,6 +571,9 @@ fn runners(facts: &Facts, wanted: &[&'static str]) -> Vec<(&'static str, String,
     let mut found = Vec::new();
     for dir in above(&facts.sub_dir) {
         for (runner, names) in files {
+            if !facts.programs.contains(runner) {
+                continue;
+            }
             let Some(file) = facts.first(&dir, &names) else { continue };
             let text = facts.text(&dir, file);
             let has = |target: &&&str| text.lines().any(|line| is_target(line, target));
@@ -608,7 +637,8 @@ fn gates(facts: &Facts, tools: &[Tool], proposed: &mut Vec<Proposed>, found: &mu
         found.push(Found::note("gates", text).way("name one: a table [[gate]] with name and run"));
         return;
     }
-    because.dedup();
+    let mut seen = BTreeSet::new();
+    because.retain(|by| seen.insert(by.clone()));
     proposed.push(Proposed {
         key: "gate".to_owned(),
         value: Wanted::Gates(gates),
@@ -646,6 +676,9 @@ fn containers(facts: &Facts, proposed: &mut Vec<Proposed>, found: &mut Vec<Found
     };
     let text = facts.text(dir, file);
     let path = joined(dir, file);
+    if !facts.programs.contains("docker") {
+        return;
+    }
     let by = if text.lines().any(|line| line.starts_with("name:")) {
         Some(format!("`name` in {path}"))
     } else {

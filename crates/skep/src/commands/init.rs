@@ -119,7 +119,7 @@ fn look(
     Ok(Look { project, agents, chosen, seen, draft })
 }
 
-/// Whether a person says yes; what silence means is `otherwise`, and a terminal that closes says no.
+/// Whether a person says yes; an empty answer, or nobody to answer, means `otherwise`.
 fn agreed(skep: &Skep, question: &str, otherwise: bool) -> bool {
     match skep.out.question(question).as_deref().map(str::to_lowercase).as_deref() {
         None | Some("") => otherwise,
@@ -177,7 +177,8 @@ fn approve(skep: &Skep, look: &Look, done: &mut Done, yes: bool) -> Result<(), C
 fn print(skep: &Skep, look: &Look, shared: bool) -> std::io::Result<()> {
     let out = &skep.out;
     let view = &look.project.project;
-    let place = std::path::Path::new(&view.path).join(&view.sub_dir);
+    let mut place = std::path::PathBuf::from(&view.path);
+    place.extend((!view.sub_dir.is_empty()).then_some(&view.sub_dir));
     let known = if look.project.registered { "registered" } else { "new" };
     let title = out.paint(Tone::Strong, &format!("project {}", view.name));
     out.line(&format!("{title}  {}  ({known})", text::one_line(&place.to_string_lossy())))?;
@@ -232,7 +233,7 @@ fn agent_line(agent: &Agent, why: Option<&str>) -> (Health, String) {
         Some(version) if agent.checked.is_empty() || agent.checked == *version => {
             parts.push(version.clone());
         }
-        Some(version) => parts.push(format!("{version} (driven live with {})", agent.checked)),
+        Some(version) => parts.push(format!("{version} (last checked with {})", agent.checked)),
         None if program.starts_with('/') => parts.push("its version is unknown".to_owned()),
         None => parts.push(program.clone()),
     }

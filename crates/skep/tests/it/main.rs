@@ -16,6 +16,7 @@ mod daemon;
 mod doctor;
 mod gatekeeper;
 mod home;
+mod init;
 mod land;
 mod live;
 mod project;
