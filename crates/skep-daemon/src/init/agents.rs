@@ -53,7 +53,7 @@ pub fn agents(config: &Path, vars: &BTreeMap<String, String>) -> Result<Vec<Agen
         .map(|profile| {
             let built_in = profile.program == "{skep}";
             let program = if built_in {
-                Some("skep itself".to_owned())
+                Some("built in".to_owned())
             } else {
                 find(&profile.program).map(|path| path.display().to_string())
             };

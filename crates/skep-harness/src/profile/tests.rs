@@ -230,7 +230,7 @@ fn a_login_is_told_by_variables_and_files_and_what_cannot_be_told_is_unknown() {
         list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     };
     let home = [("HOME", "/h")];
-    let holds = |there: &'static str| move |file: &PathBuf| *file == PathBuf::from(there);
+    let holds = |there: &'static str| move |file: &PathBuf| file == Path::new(there);
     let yes = |by: &str| Login::Yes { by: by.to_owned() };
     let no =
         |looked: &[&str]| Login::No { looked: looked.iter().map(|it| (*it).to_owned()).collect() };
