@@ -140,7 +140,10 @@ pub enum Ask {
     /// Lets exactly this script run in the project's envs. Answer: a `ProjectView`.
     ProjectApprove {
         name: String,
+        /// As it was shown; what is no text was shown in part.
         text: String,
+        /// None: that of the text.
+        digest: Option<String>,
     },
     ProjectLs {},
     ProjectShow {

@@ -255,9 +255,9 @@ impl Door {
                 let (home, config) = (&self.home, &self.config);
                 value(&resolve::scripts(name, env, &fleet, home, config, (self.clock)())?)
             }
-            Ask::ProjectApprove { name, text } => {
+            Ask::ProjectApprove { name, text, digest } => {
                 let text = text.clone().into_bytes();
-                let digest = hands::digest(&text);
+                let digest = digest.clone().unwrap_or_else(|| hands::digest(&text));
                 let approval = Approval { project: name.clone(), digest, text };
                 self.approve(&request.id, approval)?;
                 let fleet = self.wishes.board.read().fleet;

@@ -146,8 +146,8 @@ pub fn look(place: Place<'_>) -> Result<Seen, Refusal> {
     let standing = git::discover(&git, place.cwd).map_err(refused)?;
     let mut findings = Vec::new();
     let base = base(&git, &repo, place.base, &mut findings)?;
-    let files = survey::tracked(&git, &repo, &base.oid).map_err(refused)?;
     let settings = survey::settings(&git, &repo).map_err(refused)?;
+    let files = survey::tracked(&git, &repo, &base.oid, &settings).map_err(refused)?;
     let stands = survey::ignored(&git, &repo).map_err(refused)?;
     // What is no text cannot stand in a command or in settings.
     let kinds: BTreeMap<String, Kind> = files
@@ -155,7 +155,9 @@ pub fn look(place: Place<'_>) -> Result<Seen, Refusal> {
         .filter_map(|(path, entry)| Some((path.to_str()?.to_owned(), entry.kind)))
         .collect();
     let mut wanted = tools::manifests(&kinds, place.sub_dir);
-    wanted.retain(|path| files.get(Path::new(path)).is_some_and(|it| it.size <= LONGEST_TEXT));
+    wanted.retain(|path| {
+        files.get(Path::new(path)).is_some_and(|it| it.size.unwrap_or(0) <= LONGEST_TEXT)
+    });
     wanted.extend([".gitmodules".to_owned(), config::SHARED.to_owned()]);
     let texts = survey::texts(&git, &repo, &base.oid, &wanted).map_err(refused)?;
     let folders = tools::folders(&kinds, place.sub_dir);
@@ -190,7 +192,9 @@ pub fn look(place: Place<'_>) -> Result<Seen, Refusal> {
     findings.extend(checks::signing(&settings, place.vars, |path| fs::read_to_string(path).ok()));
     findings.extend(checks::lfs(&facts, &settings));
     findings.extend(checks::submodules(&facts));
-    findings.extend(disk(place, &repo, files.values().map(|entry| entry.size).sum(), &proposed));
+    let known = files.values().filter(|entry| entry.kind != Kind::Submodule);
+    let checkout: Option<u64> = known.map(|entry| entry.size).sum();
+    findings.extend(disk(place, &repo, checkout, &proposed));
     let shared = facts.texts.get(config::SHARED).cloned();
     Ok(Seen { findings, proposed, checkout: standing.top, shared })
 }
@@ -234,7 +238,16 @@ fn names_compose(top: &Path) -> bool {
 }
 
 /// What all envs at once would take, against what is free.
-fn disk(place: Place<'_>, repo: &Repository, checkout: u64, proposed: &[Proposed]) -> Vec<Found> {
+fn disk(
+    place: Place<'_>,
+    repo: &Repository,
+    checkout: Option<u64>,
+    proposed: &[Proposed],
+) -> Vec<Found> {
+    let Some(checkout) = checkout else {
+        let text = "not weighed: a partial clone does not know the sizes of its files";
+        return vec![Found::note("disk", text)];
+    };
     let Ok(settings) = config::user(place.config) else { return Vec::new() };
     let envs = settings.env.root.clone().unwrap_or_else(|| place.home.join("env"));
     let Ok(free) = paths::free_bytes(&envs) else { return Vec::new() };

@@ -36,18 +36,24 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tracked {
     pub kind: Kind,
-    /// Unit: bytes; none for a submodule.
-    pub size: u64,
+    /// Unit: bytes; none for a submodule, and where only a network could tell.
+    pub size: Option<u64>,
 }
 
-/// Lists every file of the commit `oid`.
+/// Lists every file of the commit `oid`; a clone that fetches what it lacks is not asked for sizes.
 pub fn tracked(
     git: &Git,
     repo: &Repository,
     oid: &str,
+    settings: &BTreeMap<String, Setting>,
 ) -> Result<BTreeMap<PathBuf, Tracked>, GitError> {
-    let args = ["ls-tree", "-r", "-l", "-z", "--full-tree", require_oid(oid)?];
-    let out = git.call(repo.seat()).args(args).bytes()?;
+    let partial = settings.keys().any(|name| {
+        name == "extensions.partialclone"
+            || name.starts_with("remote.") && name.ends_with(".promisor")
+    });
+    let call = git.call(repo.seat()).args(["ls-tree", "-r", "-z", "--full-tree"]);
+    let call = if partial { call } else { call.arg("-l") };
+    let out = call.arg(require_oid(oid)?).bytes()?;
     let mut files = BTreeMap::new();
     for row in fields(&out) {
         let Some(tab) = row.iter().position(|byte| *byte == b'\t') else { continue };
@@ -59,7 +65,7 @@ pub fn tracked(
             Some("160000") => Kind::Submodule,
             _ => Kind::File,
         };
-        let size = words.nth(2).and_then(|size| size.parse().ok()).unwrap_or(0);
+        let size = words.nth(2).and_then(|size| size.parse().ok());
         files.insert(path_of(&row[tab + 1..]), Tracked { kind, size });
     }
     Ok(files)
@@ -79,8 +85,9 @@ pub fn texts(
         return Ok(BTreeMap::new());
     }
     let ask: String = asked.iter().map(|path| format!("{oid}:{path}\n")).collect();
-    let out =
-        git.call(repo.seat()).args(["cat-file", "--batch"]).stdin(ask.into_bytes()).bytes()?;
+    let call = git.call(repo.seat()).args(["cat-file", "--batch"]).stdin(ask.into_bytes());
+    // What a partial clone lacks is left out, not fetched.
+    let out = call.var("GIT_NO_LAZY_FETCH", "1").bytes()?;
     let mut texts = BTreeMap::new();
     let mut rest = out.as_slice();
     for path in asked {

@@ -41,7 +41,7 @@ pub fn merged(text: &str, label: &str, additions: &[Addition]) -> Result<String,
             toml_edit::Item::Value(value) => value.decor_mut().set_suffix(comment),
             toml_edit::Item::ArrayOfTables(tables) => {
                 if let Some(first) = tables.get_mut(0) {
-                    first.decor_mut().set_prefix(format!("{}\n", comment.trim_start()));
+                    first.decor_mut().set_prefix(format!("\n{}\n", comment.trim_start()));
                 }
             }
             toml_edit::Item::Table(_) | toml_edit::Item::None => {}

@@ -36,8 +36,8 @@ fn seen(place: &Place, repo: &Repo<'_>) -> Vec<String> {
     let git = Git::new(place.env());
     let found = discover(&git, repo.path()).unwrap();
     let before = all(repo);
-    let files = tracked(&git, &found, &repo.head()).unwrap();
     let set = settings(&git, &found).unwrap();
+    let files = tracked(&git, &found, &repo.head(), &set).unwrap();
     let hooks = hooks(&git, &found, &files, &set).unwrap();
     assert_eq!(all(repo), before, "the repository is another");
     assert!(!place.root().join("home/ran").exists(), "a hook of the user's ran");
@@ -134,8 +134,9 @@ fn what_a_hook_wants_and_no_commit_holds_is_named() {
     repo.git(&["config", "core.hooksPath", ".husky"]);
     let git = Git::new(place.env());
     let found = discover(&git, repo.path()).unwrap();
-    let files = tracked(&git, &found, &repo.head()).unwrap();
-    let hooks = hooks(&git, &found, &files, &settings(&git, &found).unwrap()).unwrap();
+    let set = settings(&git, &found).unwrap();
+    let files = tracked(&git, &found, &repo.head(), &set).unwrap();
+    let hooks = hooks(&git, &found, &files, &set).unwrap();
     assert_eq!(hooks.hooks[0].wants, ["_/husky.sh"]);
     assert_eq!(hooks.path.as_deref(), Some(".husky"));
 }
@@ -153,9 +154,9 @@ fn files_their_kinds_and_texts_are_those_of_the_commit() {
     repo.write("README", "changed\n");
     let git = Git::new(place.env());
     let found = discover(&git, repo.path()).unwrap();
-    let files = tracked(&git, &found, &oid).unwrap();
+    let files = tracked(&git, &found, &oid, &BTreeMap::new()).unwrap();
     assert_eq!(files[Path::new("scripts/test")].kind, Kind::Program);
-    assert_eq!(files[Path::new("README")], Tracked { kind: Kind::File, size: 6 });
+    assert_eq!(files[Path::new("README")], Tracked { kind: Kind::File, size: Some(6) });
     assert!(files.contains_key(Path::new("a\nb")));
     let wanted =
         ["README", "nowhere", "binary", "scripts", "a\nb", "scripts/test"].map(str::to_owned);
@@ -222,4 +223,25 @@ fn the_size_of_a_folder_is_counted_up_to_a_number_of_entries() {
     assert!(found.whole && (8..100).contains(&found.bytes), "{found:?}");
     assert!(!size(&place.root().join("x"), 2).whole);
     assert!(!size(&place.root().join("nowhere"), 2).whole);
+}
+
+#[test]
+fn a_partial_clone_is_looked_at_without_fetching_what_it_lacks() {
+    let place = Place::new();
+    let repo = place.repo("server");
+    repo.git(&["config", "uploadpack.allowFilter", "true"]);
+    repo.commit_file("package.json", "{}\n");
+    let url = format!("file://{}", repo.path().display());
+    place.at(".").git(&["clone", "--quiet", "--filter=blob:none", "--no-checkout", &url, "part"]);
+    let part = place.at("part");
+    let lacks = || part.git(&["rev-list", "--objects", "--missing=print", "HEAD"]);
+    let before = lacks();
+    assert!(before.contains('?'), "{before}");
+    let git = Git::new(place.env());
+    let found = discover(&git, part.path()).unwrap();
+    let set = settings(&git, &found).unwrap();
+    let files = tracked(&git, &found, &part.head(), &set).unwrap();
+    assert_eq!(files[Path::new("package.json")].size, None);
+    texts(&git, &found, &part.head(), &["package.json".to_owned()]).unwrap();
+    assert_eq!(lacks(), before, "something was fetched");
 }

@@ -168,7 +168,8 @@ fn approve(skep: &Skep, look: &Look, done: &mut Done, yes: bool) -> Result<(), C
     }
     if yes || agreed(skep, "May it run in this project's worktrees? [y/N]", false) {
         let text = script.text.clone();
-        skep.ask(Ask::ProjectApprove { name: name.clone(), text })?;
+        let digest = Some(script.digest.clone()).filter(|digest| !digest.is_empty());
+        skep.ask(Ask::ProjectApprove { name: name.clone(), text, digest })?;
         script.approved = true;
     }
     Ok(())
@@ -305,15 +306,17 @@ fn tell(skep: &Skep, look: &Look, done: &Done, shared: bool, dry_run: bool) {
     if !look.project.registered {
         out.note(&format!("registered: {}", look.project.project.name));
     }
-    match &done.set_up {
-        Some(script) if script.approved => out.note("approved: the set-up, exactly as it is"),
-        Some(_) => out.note(
-            "not approved: the set-up; a run asks for it: skep init --yes, or skep run --yes …",
-        ),
-        None => {}
-    }
     if shared && done.written {
         out.note("it counts once it is committed on the base: git add .skep && git commit");
+    }
+    match &done.set_up {
+        Some(script) if script.approved => out.note("approved: the set-up, exactly as it is"),
+        Some(_) => {
+            out.note("not approved: the set-up, so no run begins yet");
+            out.note("next: skep init --yes   approves it as it stands above");
+            return;
+        }
+        None => {}
     }
     out.note("next: skep run \"fix the flaky test\"");
 }
