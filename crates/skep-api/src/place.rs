@@ -102,6 +102,11 @@ impl Home {
         self.root.join("env")
     }
 
+    /// Scripts of projects as they were approved, each named by its digest.
+    pub fn approved(&self) -> PathBuf {
+        self.root.join("approved")
+    }
+
     /// Where removed envs go first.
     pub fn trash(&self) -> PathBuf {
         self.root.join("trash")

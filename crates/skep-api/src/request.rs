@@ -133,6 +133,24 @@ pub enum Ask {
         name: Option<String>,
         base: Option<String>,
     },
+    /// Which project a folder belongs to, or would. Answer: a `SeenView`.
+    ProjectSee {
+        path: String,
+    },
+    /// Answer: a `ScriptsView`.
+    ProjectScripts {
+        name: String,
+        /// The asker's environment, as in `RunAsk`.
+        env: BTreeMap<String, String>,
+    },
+    /// Lets exactly this script run in the project's envs. Answer: a `ProjectView`.
+    ProjectApprove {
+        name: String,
+        /// As it was shown; what is no text was shown in part.
+        text: String,
+        /// None: that of the text.
+        digest: Option<String>,
+    },
     ProjectLs {},
     ProjectShow {
         name: String,

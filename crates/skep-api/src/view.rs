@@ -405,6 +405,37 @@ impl ProjectView {
     }
 }
 
+/// What of a project's own runs before an agent, as it stands at the base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptsView {
+    pub project: String,
+    /// None: nothing does.
+    pub set_up: Option<ScriptView>,
+}
+
+/// One script of a project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptView {
+    /// `setup.run`, or the file in the repository.
+    pub from: String,
+    /// The command, or what the file holds.
+    pub text: String,
+    pub digest: String,
+    /// Whether a person approved exactly this.
+    pub approved: bool,
+    /// Whether a person approved another.
+    pub changed: bool,
+    /// From what was approved to this, where that is still known.
+    pub difference: Option<String>,
+}
+
+/// A project that a folder belongs to, or would belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenView {
+    pub project: ProjectView,
+    pub registered: bool,
+}
+
 /// A task in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskView {

@@ -18,6 +18,7 @@ use skep_host::paths::{self, PathError};
 use thiserror::Error;
 
 use self::layer::{Layer, layered, schema_of, unknown};
+pub use self::merge::{Addition, merged, project_values, value_of};
 pub use self::places::Places;
 pub use self::settings::{
     Breaker, Env, Files, Foreman, Gate, Keep, Land, Limits, Mode, Names, Plan, Processes,
@@ -26,6 +27,7 @@ pub use self::settings::{
 };
 
 mod layer;
+mod merge;
 mod places;
 mod settings;
 #[cfg(test)]
@@ -324,21 +326,8 @@ fn edited<T: JsonSchema>(
     mut value: toml_edit::Value,
     label: &str,
 ) -> Result<String, ConfigError> {
-    let mut file: toml_edit::DocumentMut =
-        text.parse().map_err(|error: toml_edit::TomlError| ConfigError::Syntax {
-            at: At::offset(label, text, error.span().map(|span| span.start)),
-            why: error.message().to_owned(),
-        })?;
-    let mut table: &mut dyn toml_edit::TableLike = file.as_table_mut();
-    let (folders, last) =
-        key.rsplit_once('.').map_or((None, key), |(folders, last)| (Some(folders), last));
-    for folder in folders.into_iter().flat_map(|folders| folders.split('.')) {
-        let fresh = toml_edit::Item::Table(toml_edit::Table::new());
-        table = match table.entry(folder).or_insert(fresh).as_table_like_mut() {
-            Some(inner) => inner,
-            None => return Err(unknown::<T>(At { file: label.to_owned(), line: None }, key)),
-        };
-    }
+    let mut file = document(text, label)?;
+    let (table, last) = table_of::<T>(&mut file, key, label)?;
     match table.get_mut(last) {
         Some(old) => {
             if let Some(old) = old.as_value() {
@@ -349,6 +338,38 @@ fn edited<T: JsonSchema>(
         None => drop(table.insert(last, toml_edit::Item::Value(value))),
     }
     Ok(file.to_string())
+}
+
+/// Reads a text to be changed in its place.
+fn document(text: &str, label: &str) -> Result<toml_edit::DocumentMut, ConfigError> {
+    text.parse().map_err(|error: toml_edit::TomlError| ConfigError::Syntax {
+        at: At::offset(label, text, error.span().map(|span| span.start)),
+        why: error.message().to_owned(),
+    })
+}
+
+/// The table that `key` belongs in, made where it is missing, and the last part of the key.
+fn table_of<'f, 'k, T: JsonSchema>(
+    file: &'f mut toml_edit::DocumentMut,
+    key: &'k str,
+    label: &str,
+) -> Result<(&'f mut dyn toml_edit::TableLike, &'k str), ConfigError> {
+    let mut table: &mut dyn toml_edit::TableLike = file.as_table_mut();
+    let (folders, last) =
+        key.rsplit_once('.').map_or((None, key), |(folders, last)| (Some(folders), last));
+    for folder in folders.into_iter().flat_map(|folders| folders.split('.')) {
+        let fresh = toml_edit::Item::Table(toml_edit::Table::new());
+        table = match table.entry(folder).or_insert(fresh).as_table_like_mut() {
+            Some(inner) => inner,
+            None => return Err(unknown::<T>(At { file: label.to_owned(), line: None }, key)),
+        };
+    }
+    Ok((table, last))
+}
+
+/// Reads a file of settings; none where there is none.
+pub fn read_file(file: &Path) -> Result<Option<String>, ConfigError> {
+    read(file)
 }
 
 fn user_layers(dir: &Path) -> Result<Vec<Layer>, ConfigError> {

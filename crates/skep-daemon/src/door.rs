@@ -20,7 +20,7 @@ use skep_api::{
     place::Home,
     request::{Ask, Request, RunAsk, TaskAsk},
     role,
-    view::{Counts, EventView, Health, ProjectView, RunView, TaskView},
+    view::{Counts, EventView, Health, ProjectView, RunView, SeenView, TaskView},
     wire::{self, Answer, Refusal},
 };
 use skep_core::{
@@ -39,7 +39,8 @@ use crate::{
     engine::Inbox,
     hands,
     perform::Performer,
-    resolve, why,
+    resolve::{self, Approval},
+    scripts, why,
     wishes::{Trouble, Wishes},
 };
 
@@ -250,6 +251,22 @@ impl Door {
                         .map(|project| ProjectView::of(project)),
                 )
             }
+            Ask::ProjectSee { path } => {
+                let (project, registered) = resolve::seen(path, &fleet, (self.clock)())?;
+                value(&SeenView { project: ProjectView::of(&project), registered })
+            }
+            Ask::ProjectScripts { name, env } => {
+                let (home, config) = (&self.home, &self.config);
+                value(&resolve::scripts(name, env, &fleet, home, config, (self.clock)())?)
+            }
+            Ask::ProjectApprove { name, text, digest } => {
+                let text = text.clone().into_bytes();
+                let digest = digest.clone().unwrap_or_else(|| hands::digest(&text));
+                let approval = Approval { project: name.clone(), digest, text };
+                self.approve(&request.id, approval)?;
+                let fleet = self.wishes.board.read().fleet;
+                value(&fleet.projects.get(name).map(|project| ProjectView::of(project)))
+            }
             Ask::ProjectLs {} => value(
                 &fleet
                     .projects
@@ -267,6 +284,7 @@ impl Door {
                 }
                 if !dry_run {
                     self.wishes.wish(&request.id, Input::RemoveProject { name: name.clone() })?;
+                    scripts::tidy(&self.home, &self.wishes.board.read().fleet);
                 }
                 value(&json!({"name": name, "removed": !dry_run}))
             }
@@ -302,10 +320,13 @@ impl Door {
         }
         if let Some(project) = resolved.project {
             progress(out, &format!("project `{}` registered: {}", project.name, project.path))?;
+            let agent = resolved.briefs.first().map_or("", |asked| asked.brief.agent.as_str());
+            progress(out, &format!("agent {agent}: {}", resolved.chosen))?;
+            progress(out, "skep init finds set-up, tests and .env files, and proposes settings")?;
             self.wishes.wish(&format!("{id}/project"), Input::AddProject(project))?;
         }
-        if let Some((project, digest)) = resolved.approve {
-            self.wishes.wish(&format!("{id}/approve"), Input::Approve { project, digest })?;
+        if let Some(approval) = resolved.approve {
+            self.approve(&format!("{id}/approve"), approval)?;
         }
         self.wishes.wish(&format!("{id}/limits"), Input::Limits(resolved.limits))?;
         self.see_disk(id)?;
@@ -343,6 +364,16 @@ impl Door {
                 .map(|run| RunView::of(run))
                 .collect::<Vec<_>>(),
         )
+    }
+
+    /// Writes down that a person approved a script; its text first, so that a later change can be shown.
+    fn approve(&self, key: &str, approval: Approval) -> Result<(), Trouble> {
+        let Approval { project, digest, text } = approval;
+        scripts::keep(&self.home, &digest, &text)
+            .map_err(|err| Refusal::error("home-unusable", chain(&err)))?;
+        self.wishes.wish(key, Input::Approve { project, digest })?;
+        scripts::tidy(&self.home, &self.wishes.board.read().fleet);
+        Ok(())
     }
 
     /// The floor may be new, and the last look at the disk old.
@@ -638,6 +669,7 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::SnapshotShow { .. }
         | Ask::CleanupLs {}
         | Ask::ProjectLs {}
+        | Ask::ProjectScripts { .. }
         | Ask::ProjectShow { .. }
         | Ask::TaskLs {}
         | Ask::TaskShow { .. } => true,
@@ -657,6 +689,8 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::Clean { .. }
         | Ask::CleanupRun { .. }
         | Ask::ProjectAdd { .. }
+        | Ask::ProjectApprove { .. }
+        | Ask::ProjectSee { .. }
         | Ask::ProjectRm { .. }
         | Ask::TaskAdd(_)
         | Ask::Shutdown {} => false,

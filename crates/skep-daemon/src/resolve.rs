@@ -10,7 +10,12 @@ use std::{
 };
 
 use skep_api::wire::chain;
-use skep_api::{place::Home, request::RunAsk, wire::Refusal};
+use skep_api::{
+    place::Home,
+    request::RunAsk,
+    view::{ScriptView, ScriptsView},
+    wire::Refusal,
+};
 use skep_core::{
     fleet::{Fleet, Limits, Naming},
     id::{LENGTH, OpId, RunId},
@@ -32,13 +37,13 @@ use skep_host::{
 
 use crate::{
     config::{self, ProjectSettings, Settings},
-    hands, launch,
+    hands, launch, scripts,
 };
 
 pub mod adopt;
 
 /// Agents by preference, where settings name none.
-const PREFERRED: [&str; 5] = ["claude", "codex", "opencode", "gemini", "pi"];
+pub const PREFERRED: [&str; 5] = ["claude", "codex", "opencode", "gemini", "pi"];
 
 /// A run that is asked for, with what is kept beside the ledger.
 #[derive(Debug)]
@@ -49,14 +54,33 @@ pub struct Asked {
     pub env: BTreeMap<String, String>,
 }
 
+/// A project's set-up that a person approves.
+#[derive(Debug)]
+pub struct Approval {
+    pub project: String,
+    pub digest: String,
+    pub text: Vec<u8>,
+}
+
+/// A project's set-up as it stands at its base.
+#[derive(Debug)]
+struct Script {
+    set_up: SetUp,
+    text: Vec<u8>,
+    /// Who sets it, or the file it is.
+    from: String,
+}
+
 /// What a request for runs amounts to.
 #[derive(Debug)]
 pub struct Resolved {
     pub briefs: Vec<Asked>,
     /// A project that is registered by this use.
     pub project: Option<Project>,
-    /// A project whose scripts are approved by this use, with their digest.
-    pub approve: Option<(String, String)>,
+    /// A project whose scripts are approved by this use.
+    pub approve: Option<Approval>,
+    /// Why the runs get the agent that they get.
+    pub chosen: String,
     pub limits: Limits,
     /// Where a worker's name comes from that is not given.
     pub naming: Naming,
@@ -88,10 +112,11 @@ pub fn runs(
             config::project_defaults().map_err(|err| Refusal::error(err.slug(), chain(&err)))?
         }
     };
-    let set_up =
+    let script =
         place.as_ref().map(|place| set_up(place, &project, &settings)).transpose()?.flatten();
-    let approve = approval(ask, place.as_ref(), set_up.as_ref())?;
-    let profile = agent(ask, &project, &settings, config)?;
+    let approve = approval(ask, place.as_ref(), script.as_ref(), home)?;
+    let set_up = script.map(|script| script.set_up);
+    let (profile, chosen) = agent(ask, &project, &settings, config)?;
     let wanted = Wanted {
         ask,
         settings: &settings,
@@ -124,6 +149,7 @@ pub fn runs(
         naming: naming(project.names.as_ref())?,
         project: place.filter(|place| place.new).map(|place| place.project),
         approve,
+        chosen,
         limits: limits(&settings),
     })
 }
@@ -379,7 +405,8 @@ fn repository(vars: &BTreeMap<String, String>, dir: &Path) -> Result<(Git, Repos
     hands::repository(vars, dir).map_err(|err| git_refusal(&err))
 }
 
-fn git_refusal(err: &git::GitError) -> Refusal {
+/// What git cannot do, and what leads out of it.
+pub fn git_refusal(err: &git::GitError) -> Refusal {
     let refusal = Refusal::error(err.slug(), chain(err));
     if matches!(err, git::GitError::NotARepository { .. }) {
         return refusal
@@ -488,12 +515,17 @@ fn set_up(
     place: &FoundPlace,
     project: &ProjectSettings,
     settings: &Settings,
-) -> Result<Option<SetUp>, Refusal> {
+) -> Result<Option<Script>, Refusal> {
     let strict = project.setup.mode == config::Mode::Strict;
     let timeout_ms = millis(settings.time.setup);
+    let script = |run: Option<String>, text: Vec<u8>, from: &str| {
+        let digest = hands::digest(&text);
+        let set_up = SetUp { run, strict, timeout_ms, digest };
+        Script { set_up, text, from: from.to_owned() }
+    };
     if let Some(command) = &project.setup.run {
-        let digest = hands::digest(command.as_bytes());
-        return Ok(Some(SetUp { run: Some(command.clone()), strict, timeout_ms, digest }));
+        let text = command.clone().into_bytes();
+        return Ok(Some(script(Some(command.clone()), text, "setup.run")));
     }
     let below = sub_dir(place, project);
     for dir in Path::new(&below).ancestors() {
@@ -502,15 +534,45 @@ fn set_up(
         let found = git::file_at(&place.git, &place.repo, &place.base.oid, file)
             .map_err(|err| git_refusal(&err))?;
         if let Some(bytes) = found {
-            return Ok(Some(SetUp {
-                run: None,
-                strict,
-                timeout_ms,
-                digest: hands::digest(&bytes),
-            }));
+            return Ok(Some(script(None, bytes, file)));
         }
     }
     Ok(None)
+}
+
+/// What of a project's own would run for a run from its base, and whether a person approved it.
+pub fn scripts(
+    name: &str,
+    env: &BTreeMap<String, String>,
+    fleet: &Fleet,
+    home: &Home,
+    config: &Path,
+    now: Timestamp,
+) -> Result<ScriptsView, Refusal> {
+    let settings = config::user(config).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+    let ask = RunAsk { project: Some(name.to_owned()), env: env.clone(), ..RunAsk::default() };
+    let place = find_place(&ask, fleet, now)?;
+    let project = project_settings(&place, &ask, config)?;
+    let Some(script) = set_up(&place, &project, &settings)? else {
+        return Ok(ScriptsView { project: name.to_owned(), set_up: None });
+    };
+    let held = place.project.approved.as_ref();
+    let text = String::from_utf8_lossy(&script.text).into_owned();
+    let difference = held
+        .filter(|digest| **digest != script.set_up.digest)
+        .and_then(|digest| scripts::approved(home, digest))
+        .map(|old| scripts::difference(&old, &text));
+    Ok(ScriptsView {
+        project: name.to_owned(),
+        set_up: Some(ScriptView {
+            approved: held == Some(&script.set_up.digest),
+            changed: held.is_some_and(|digest| *digest != script.set_up.digest),
+            from: script.from,
+            digest: script.set_up.digest,
+            text,
+            difference,
+        }),
+    })
 }
 
 fn sub_dir(place: &FoundPlace, project: &ProjectSettings) -> String {
@@ -521,35 +583,43 @@ fn sub_dir(place: &FoundPlace, project: &ProjectSettings) -> String {
 fn approval(
     ask: &RunAsk,
     place: Option<&FoundPlace>,
-    set_up: Option<&SetUp>,
-) -> Result<Option<(String, String)>, Refusal> {
-    let (Some(place), Some(set_up)) = (place, set_up) else { return Ok(None) };
+    script: Option<&Script>,
+    home: &Home,
+) -> Result<Option<Approval>, Refusal> {
+    let (Some(place), Some(script)) = (place, script) else { return Ok(None) };
     let name = &place.project.name;
-    if place.project.approved.as_ref() == Some(&set_up.digest) {
+    let digest = &script.set_up.digest;
+    if place.project.approved.as_ref() == Some(digest) {
         return Ok(None);
     }
     if ask.yes {
-        return Ok(Some((name.clone(), set_up.digest.clone())));
+        let (digest, text) = (digest.clone(), script.text.clone());
+        return Ok(Some(Approval { project: name.clone(), digest, text }));
     }
-    let what = set_up.run.clone().unwrap_or_else(|| ".worktree-setup".to_owned());
-    let (slug, text) = match &place.project.approved {
-        None => (
-            "scripts-unapproved",
-            format!("`{name}` wants to run its own set-up, and nobody approved it: {what}"),
-        ),
-        Some(_) => (
-            "scripts-changed",
-            format!("the set-up of `{name}` is not the one that was approved: {what}"),
-        ),
+    let now = String::from_utf8_lossy(&script.text);
+    let old = place.project.approved.as_ref().map(|held| scripts::approved(home, held));
+    let (slug, text) = match old {
+        None => {
+            let what = script.set_up.run.as_ref().unwrap_or(&script.from);
+            let text =
+                format!("`{name}` wants to run its own set-up, and nobody approved it: {what}");
+            ("scripts-unapproved", text)
+        }
+        Some(old) => {
+            let shown = old.map_or_else(
+                || script.set_up.run.clone().unwrap_or_else(|| script.from.clone()),
+                |old| format!("\n{}", scripts::difference(&old, &now)),
+            );
+            let text = format!("the set-up of `{name}` is not the one that was approved: {shown}");
+            ("scripts-changed", text)
+        }
     };
-    let look = match &set_up.run {
-        Some(_) => format!("git show {}:{}", place.base.oid, config::SHARED),
-        None => format!("git show {}:.worktree-setup", place.base.oid),
+    let refusal = Refusal::error(slug, text).decision();
+    let refusal = match &script.set_up.run {
+        Some(_) => refusal,
+        None => refusal.hint(format!("read it: git show {}:{}", place.base.oid, script.from)),
     };
-    Err(Refusal::error(slug, text)
-        .decision()
-        .hint(format!("read it: {look}"))
-        .hint("approve it: skep run --yes …"))
+    Err(refusal.hint("approve it: skep run --yes …").hint("skep init   shows it and asks"))
 }
 
 fn agent(
@@ -557,7 +627,7 @@ fn agent(
     project: &ProjectSettings,
     settings: &Settings,
     config: &Path,
-) -> Result<Profile, Refusal> {
+) -> Result<(Profile, String), Refusal> {
     let agents = config.join("agents");
     let load = |name: &str| {
         Profile::load(name, Some(&agents))
@@ -580,10 +650,27 @@ fn agent(
                 ))
                 .hint("skep run --agent scripted \"try it\"   works without any agent"));
         }
-        return Ok(profile);
+        let by = if ask.agent.is_some() {
+            "as asked"
+        } else if project.agent.is_some() {
+            "the project's settings say so"
+        } else {
+            "your settings say so"
+        };
+        return Ok((profile, by.to_owned()));
     }
-    let found = PREFERRED.iter().filter_map(|name| load(name).ok()).find(|profile| there(profile));
-    found.ok_or_else(|| {
+    let all = PREFERRED.iter().filter_map(|name| load(name).ok());
+    let mut found: Vec<Profile> = all.filter(there).collect();
+    let chosen = (!found.is_empty()).then(|| found.remove(0)).map(|profile| {
+        let others: Vec<&str> = found.iter().map(|profile| profile.name.as_str()).collect();
+        let why = if others.is_empty() {
+            "the only one on your PATH".to_owned()
+        } else {
+            format!("the first of those on your PATH, before {}", others.join(", "))
+        };
+        (profile, why)
+    });
+    chosen.ok_or_else(|| {
         Refusal::error(
             "agent-none",
             format!("no agent was found on your PATH (looked for {})", PREFERRED.join(", ")),
@@ -591,6 +678,27 @@ fn agent(
         .hint("install one of them")
         .hint("skep run --agent scripted \"try it\"   works without any agent")
     })
+}
+
+/// The agent that a run gets which names none, and why; none where there is none to be had.
+pub fn default_agent(
+    config: &Path,
+    vars: &BTreeMap<String, String>,
+    project: &ProjectSettings,
+) -> Option<(String, String)> {
+    let settings = config::user(config).ok()?;
+    let ask = RunAsk { env: vars.clone(), ..RunAsk::default() };
+    let (profile, why) = agent(&ask, project, &settings, config).ok()?;
+    Some((profile.name, why))
+}
+
+/// The project that a folder belongs to, or would be, and whether it is registered.
+pub fn seen(path: &str, fleet: &Fleet, now: Timestamp) -> Result<(Project, bool), Refusal> {
+    let (git, repo) = repository(&launch::own_vars(), Path::new(path))?;
+    if let Some(project) = registered(&repo, fleet) {
+        return Ok((project, true));
+    }
+    Ok((new_project(&at_main(&git, repo)?, None, fleet, now)?, false))
 }
 
 struct Wanted<'a> {

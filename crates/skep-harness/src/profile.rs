@@ -16,8 +16,11 @@ use thiserror::Error;
 
 use crate::{acp, port::PROTOCOLS};
 
+mod login;
 #[cfg(test)]
 mod tests;
+
+pub use login::Login;
 
 /// The most of a prompt that an argument may carry. Bytes.
 pub const ARG_CAP: u64 = 100 * 1024;
@@ -41,7 +44,7 @@ const SHIPPED: [(&str, &str); 11] = [
 ];
 
 /// Every key that a profile may have.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 18] = [
     "acp",
     "identity",
     "protocol",
@@ -57,6 +60,9 @@ const KEYS: [&str; 15] = [
     "bypass",
     "tool_timeout",
     "checked",
+    "login_env",
+    "login_files",
+    "login_maybe",
 ];
 
 /// Why there is no profile, or no way to start its agent so.
@@ -178,6 +184,15 @@ pub struct Profile {
     /// How it differs from other agents of protocol `acp`.
     #[serde(default)]
     pub acp: acp::Quirks,
+    /// Names of `env` of which one is enough to be logged in.
+    #[serde(default)]
+    pub login_env: Vec<String>,
+    /// Files of which one is enough to be logged in: `~/…`, or `{VARIABLE|~/fallback}/…`.
+    #[serde(default)]
+    pub login_files: Vec<String>,
+    /// Files that may say how to do without.
+    #[serde(default)]
+    pub login_maybe: Vec<String>,
 }
 
 /// What an attempt needs of its agent's start.

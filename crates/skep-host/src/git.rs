@@ -239,7 +239,29 @@ impl Git {
             args: Vec::new(),
             vars: Vec::new(),
             stdin: Vec::new(),
+            hooks: false,
         }
+    }
+
+    /// The same git, which sees no settings but those of a repository below `home`; for repositories that are ours alone.
+    pub(crate) fn apart(&self, home: &Path) -> Git {
+        let mut git = self.clone();
+        let own = |name: &OsString| {
+            let name = name.as_bytes();
+            name.starts_with(b"GIT_AUTHOR_") || name.starts_with(b"GIT_COMMITTER_")
+        };
+        git.env.retain(|name, _| !own(name) && !name.as_bytes().starts_with(b"XDG_"));
+        let set: [(&str, &OsStr); 7] = [
+            ("HOME", home.as_os_str()),
+            ("GIT_CONFIG_GLOBAL", "/dev/null".as_ref()),
+            ("GIT_CONFIG_NOSYSTEM", "1".as_ref()),
+            ("GIT_AUTHOR_NAME", "skep".as_ref()),
+            ("GIT_AUTHOR_EMAIL", "skep@localhost".as_ref()),
+            ("GIT_COMMITTER_NAME", "skep".as_ref()),
+            ("GIT_COMMITTER_EMAIL", "skep@localhost".as_ref()),
+        ];
+        git.env.extend(set.map(|(name, value)| (name.into(), value.to_owned())));
+        git
     }
 
     /// Begins a call on a worktree whose git folder is named, so that git neither searches for it nor writes down where it is.
@@ -279,6 +301,7 @@ pub(crate) struct Call<'a> {
     args: Vec<OsString>,
     vars: Vec<(&'static str, OsString)>,
     stdin: Vec<u8>,
+    hooks: bool,
 }
 
 impl Call<'_> {
@@ -303,13 +326,20 @@ impl Call<'_> {
         self
     }
 
+    /// Lets hooks be found for this call; only where every one of them is ours, or where none can run.
+    pub(crate) fn with_hooks(mut self) -> Self {
+        self.hooks = true;
+        self
+    }
+
     fn shown(&self) -> Vec<String> {
         self.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect()
     }
 
     /// Runs it, whatever its exit code.
     pub(crate) fn output(self) -> Result<Output, GitError> {
-        let settings = QUIET.iter().flat_map(|setting| ["-c", setting]);
+        let quiet = QUIET.iter().filter(|set| !self.hooks || !set.starts_with("core.hooksPath="));
+        let settings = quiet.flat_map(|setting| ["-c", setting]);
         Program::new(&self.git.program)
             .args(settings)
             .args(&self.args)
@@ -361,7 +391,7 @@ impl Call<'_> {
     }
 
     /// Runs it for one path, which may hold anything but its last newline.
-    fn path(self) -> Result<PathBuf, GitError> {
+    pub(crate) fn path(self) -> Result<PathBuf, GitError> {
         let mut bytes = self.bytes()?;
         bytes.truncate(bytes.len() - usize::from(bytes.ends_with(b"\n")));
         Ok(PathBuf::from(OsStr::from_bytes(&bytes)))

@@ -11,6 +11,7 @@ pub mod paths;
 pub mod proc;
 pub mod salvage;
 pub mod snapshot;
+pub mod survey;
 pub mod tmux;
 pub mod tree;
 pub mod worktree;

@@ -46,6 +46,26 @@ pub(crate) enum Verb {
     Status,
     /// The whole story in a temporary home of its own: no key, no network
     Demo(Demo),
+    /// Look at a repository, and propose and write its settings
+    #[command(after_help = "\
+Nothing that stands in a file of settings is changed; a second init changes nothing. No hook and no script of the repository runs.
+At a terminal it asks before it writes and before it approves a set-up; elsewhere it writes, and only --yes approves.
+
+Examples:
+  skep init --dry-run    only look
+  skep init              your own settings for this repository
+  skep init --shared     .skep/project.toml, for everybody who works on it")]
+    Init {
+        /// Into the repository, as .skep/project.toml; committing it is yours
+        #[arg(long)]
+        shared: bool,
+        /// Write, and approve the set-up as it is shown
+        #[arg(long)]
+        yes: bool,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Put an agent to work, one worker per title
     #[command(
         visible_aliases = ["spawn", "new"],

@@ -14,6 +14,7 @@ mod doctor;
 mod events;
 mod explain;
 mod help;
+mod init;
 mod land;
 mod logs;
 mod ls;
@@ -58,6 +59,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
     match cli.verb.unwrap_or(Verb::Status) {
         Verb::Status => status::status(skep),
         Verb::Demo(args) => demo::demo(skep, &args),
+        Verb::Init { shared, yes, dry_run } => init::init(skep, shared, yes, dry_run),
         Verb::Run(args) => run::run(skep, *args),
         Verb::Ls { all, project } => ls::ls(skep, all, project),
         Verb::Show { id } => show::show(skep, &id),

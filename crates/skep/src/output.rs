@@ -161,6 +161,33 @@ impl Output {
         })
     }
 
+    /// Prints text beside a head that is `indent` columns wide, broken at words, its further lines below its first.
+    pub(crate) fn beside(&self, head: &str, indent: usize, text: &str) -> io::Result<()> {
+        let width = self.width.saturating_sub(indent + 1).max(20);
+        let lines = folded(&text::one_line(text), width);
+        for (nth, line) in lines.iter().enumerate() {
+            let before = if nth == 0 { head.to_owned() } else { " ".repeat(indent) };
+            self.line(format!("{before}{line}").trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// Asks a person at a terminal, and returns what they typed; none where nobody is there.
+    pub(crate) fn question(&self, question: &str) -> Option<String> {
+        if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        let mut err = io::stderr();
+        let asked = write!(err, "{} ", self.paint(Tone::Wants, &text::one_line(question)));
+        asked.and_then(|()| err.flush()).ok()?;
+        let mut line = String::new();
+        // Whoever closes the terminal has not agreed.
+        if io::stdin().read_line(&mut line).ok()? == 0 {
+            return Some("no".to_owned());
+        }
+        Some(line.trim().to_owned())
+    }
+
     /// Prints rows under heads, the last column cut to what is left of the width.
     pub(crate) fn table(&self, heads: &[&str], rows: &[Vec<(Tone, String)>]) -> io::Result<()> {
         let rows: Vec<Vec<(Tone, String)>> = rows

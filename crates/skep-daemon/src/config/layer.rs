@@ -47,6 +47,15 @@ impl Layer {
         })?;
         Ok(Layer { values, origin })
     }
+
+    /// Every value that the file sets, by its key.
+    pub(super) fn leaves(self) -> BTreeMap<String, Value> {
+        let mut found = BTreeMap::new();
+        leaves("", &Value::Table(self.values), &mut |key, value| {
+            found.insert(key.to_owned(), value.clone());
+        });
+        found
+    }
 }
 
 /// The merged values, each with who set it.

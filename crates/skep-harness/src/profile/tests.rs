@@ -251,3 +251,35 @@ fn what_a_profile_cannot_do_is_refused_before_a_run_is_made() {
     let long = "x".repeat(usize::try_from(ARG_CAP).unwrap() + 1);
     assert_eq!(slug(mine.require(None, Permissions::Auto, &long)), "prompt-too-long");
 }
+
+#[test]
+fn a_login_is_told_by_variables_and_files_and_what_cannot_be_told_is_unknown() {
+    let codex = Profile::load("codex", None).unwrap();
+    let vars = |list: &[(&str, &str)]| {
+        list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let home = [("HOME", "/h")];
+    let holds = |there: &'static str| move |file: &PathBuf| file == Path::new(there);
+    let yes = |by: &str| Login::Yes { by: by.to_owned() };
+    let no =
+        |looked: &[&str]| Login::No { looked: looked.iter().map(|it| (*it).to_owned()).collect() };
+    assert_eq!(codex.login(&vars(&home), holds("/h/.codex/auth.json")), yes("/h/.codex/auth.json"));
+    assert_eq!(
+        codex.login(&vars(&home), holds("/")),
+        no(&["/h/.codex/auth.json", "$OPENAI_API_KEY"])
+    );
+    assert_eq!(codex.login(&vars(&home), holds("/h/.codex/config.toml")), Login::Unknown);
+    let key = [("HOME", "/h"), ("OPENAI_API_KEY", "x")];
+    assert_eq!(codex.login(&vars(&key), holds("/")), yes("$OPENAI_API_KEY"));
+    let elsewhere = [("HOME", "/h"), ("CODEX_HOME", "/c"), ("OPENAI_API_KEY", "")];
+    assert_eq!(
+        codex.login(&vars(&elsewhere), holds("/h/.codex/auth.json")),
+        no(&["/c/auth.json", "$OPENAI_API_KEY"])
+    );
+    // A variable that never reaches the agent is none.
+    let deaf = Profile { env: Vec::new(), ..codex.clone() };
+    assert_eq!(deaf.login(&vars(&key), holds("/")), no(&["/h/.codex/auth.json"]));
+    let silent = Profile { login_files: Vec::new(), ..deaf };
+    assert_eq!(silent.login(&vars(&key), holds("/")), Login::Unknown);
+    assert_eq!(codex.login(&vars(&[]), holds("/")), no(&["$OPENAI_API_KEY"]));
+}

@@ -18,6 +18,7 @@ mod doctor;
 mod gatekeeper;
 mod home;
 mod hostile;
+mod init;
 mod land;
 mod live;
 mod project;

@@ -1,0 +1,67 @@
+//! Owns: whether an agent looks logged in, by the variables and files that its profile names.
+//! Never: asks the agent or a network, or takes what cannot be told for a no.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::Profile;
+
+/// Whether an agent has what it needs to speak to its model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// By this variable or file.
+    Yes {
+        by: String,
+    },
+    /// Nothing of what its profile names is there; these were looked for.
+    No {
+        looked: Vec<String>,
+    },
+    Unknown,
+}
+
+impl Profile {
+    /// Says whether it looks logged in to whoever has these variables; `holds` says whether a file is there with something in it.
+    pub fn login(
+        &self,
+        vars: &BTreeMap<String, String>,
+        holds: impl Fn(&PathBuf) -> bool,
+    ) -> Login {
+        let set = |name: &String| vars.get(name).is_some_and(|value| !value.is_empty());
+        // A variable that is not passed on logs nobody in.
+        let mut names = self.login_env.iter().filter(|name| self.env.contains(name));
+        if let Some(name) = names.clone().find(|name| set(name)) {
+            return Login::Yes { by: format!("${name}") };
+        }
+        let files: Vec<PathBuf> =
+            self.login_files.iter().filter_map(|text| place(text, vars)).collect();
+        if let Some(file) = files.iter().find(|file| holds(file)) {
+            return Login::Yes { by: file.display().to_string() };
+        }
+        let maybe = self.login_maybe.iter().filter_map(|text| place(text, vars));
+        if (names.next().is_none() && files.is_empty()) || maybe.into_iter().any(|it| holds(&it)) {
+            return Login::Unknown;
+        }
+        let names = self.login_env.iter().filter(|name| self.env.contains(name));
+        let looked = names.map(|name| format!("${name}"));
+        Login::No {
+            looked: files.iter().map(|it| it.display().to_string()).chain(looked).collect(),
+        }
+    }
+}
+
+/// Reads `{VARIABLE|~/fallback}/rest` or `~/rest`; none where a variable that it needs is not set.
+fn place(text: &str, vars: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let set = |name: &str| vars.get(name).filter(|value| !value.is_empty());
+    let text = match text.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
+        Some((choice, rest)) => {
+            let (name, fallback) = choice.split_once('|').unwrap_or((choice, ""));
+            format!("{}{rest}", set(name).map_or(fallback, String::as_str))
+        }
+        None => text.to_owned(),
+    };
+    let path = match text.strip_prefix("~/") {
+        Some(rest) => PathBuf::from(set("HOME")?).join(rest),
+        None => PathBuf::from(text),
+    };
+    path.is_absolute().then_some(path)
+}
