@@ -13,6 +13,7 @@ mod close;
 mod control;
 mod crash;
 mod daemon;
+mod demo;
 mod doctor;
 mod gatekeeper;
 mod home;
