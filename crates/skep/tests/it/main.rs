@@ -26,5 +26,6 @@ mod snapshot;
 mod stop;
 mod terminal;
 mod tidy;
+mod tour;
 mod undo;
 mod workers;
