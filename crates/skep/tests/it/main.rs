@@ -19,6 +19,7 @@ mod gatekeeper;
 mod home;
 mod land;
 mod live;
+mod pages;
 mod picture;
 mod project;
 mod recovery;
