@@ -114,7 +114,7 @@ impl Teller<'_> {
     }
 
     fn good(&self, line: &str) -> std::io::Result<()> {
-        self.line(&self.skep.out.paint(Tone::Good, line))
+        self.skep.out.prose(0, Tone::Good, line)
     }
 
     /// Shows what one would type for what comes next.
@@ -215,7 +215,7 @@ fn closing(told: &Teller<'_>, yours: &Skep, agent: Option<&str>) -> std::io::Res
             "an agent, a worktree, a branch",
         ),
         ("skep ls".to_owned(), "what runs, what needs you"),
-        ("skep daemon status".to_owned(), "names a pid: kill -9 it, and look again"),
+        ("skep daemon status".to_owned(), "its pid: kill -9, look again"),
         ("skep close amber --force".to_owned(), "gone, whatever stood there"),
         ("skep undo".to_owned(), "and back, bit for bit"),
         ("skep land amber".to_owned(), "its commits come to your branch"),
