@@ -167,6 +167,53 @@ fn every_verb_that_a_page_names_is_in_the_contract() {
     nothing_wrong(&faults);
 }
 
+/// The commands of a page that are marked as still to come: spans right before the mark, in a row of them all.
+fn marked_to_come(page: &str) -> Vec<String> {
+    let mut marked = Vec::new();
+    for before in
+        page.split("(to come)").collect::<Vec<_>>().split_last().map_or(&[][..], |all| all.1)
+    {
+        let parts: Vec<&str> = before.split('`').collect();
+        // From the back: a span, and what stands between it and the next.
+        let mut at = parts.len();
+        while at >= 3 {
+            let gap = parts[at - 1].trim();
+            let joins = ["", ",", "and", "or"].contains(&gap);
+            if !joins {
+                break;
+            }
+            marked.extend(parts[at - 2].strip_prefix("skep ").map(str::to_owned));
+            at -= 2;
+        }
+    }
+    marked
+}
+
+#[test]
+fn what_a_page_marks_as_to_come_is_not_there_yet() {
+    let home = Home::new();
+    let verbs = home.skep(&["help", "--verbs"]).ok();
+    let known: BTreeSet<&str> = verbs.lines().map(str::trim).collect();
+    let mut faults = Vec::new();
+    let pages = pages();
+    for (page, text) in pages.iter().filter(|(page, _)| page != "docs/contract.md") {
+        for command in marked_to_come(text) {
+            let words: Vec<&str> = command.split_whitespace().take(2).collect();
+            if known.contains(words[0]) || known.contains(words.join(" ").as_str()) {
+                faults.push(format!("{page}: `skep {command}` is there: drop its mark"));
+            }
+        }
+    }
+    nothing_wrong(&faults);
+}
+
+#[test]
+fn a_mark_is_about_all_commands_in_a_row_before_it() {
+    let page =
+        "`skep a`; `skep b`, `skep c x` and `--d` (to come), `skep e` | `skep f` (to come) g";
+    assert_eq!(marked_to_come(page), ["c x", "b", "f"]);
+}
+
 /// A `skep` that hands everything to the real one with a question for help: it is parsed, and nothing is done.
 const PARSES: &str = r#"#!/bin/sh
 left=$#
