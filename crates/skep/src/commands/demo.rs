@@ -56,6 +56,14 @@ pub(super) fn demo(skep: &Skep, args: &args::Demo) -> Outcome {
     }
     story?;
     ended?;
+    if own.out.json {
+        let took_ms = begun.elapsed().as_millis();
+        let kept = args.keep.then_some(&root);
+        own.out.json(
+            &serde_json::json!({"ok": true, "took_ms": took_ms, "kept": kept, "left": left}),
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
     told.line("")?;
     let nothing =
         if left == 0 { "Nothing was lost, and nothing runs any more" } else { "Nothing was lost" };
@@ -101,11 +109,16 @@ impl Teller<'_> {
     }
 
     fn line(&self, line: &str) -> std::io::Result<()> {
-        self.skep.out.line(line)
+        // A program is told the end of the story, as one value.
+        if self.skep.out.json { Ok(()) } else { self.skep.out.line(line) }
+    }
+
+    fn prose(&self, tone: Tone, text: &str) -> std::io::Result<()> {
+        if self.skep.out.json { Ok(()) } else { self.skep.out.prose(0, tone, text) }
     }
 
     fn say(&self, text: &str) -> std::io::Result<()> {
-        self.skep.out.prose(0, Tone::Plain, &skep_core::text::visible(text))
+        self.prose(Tone::Plain, &skep_core::text::visible(text))
     }
 
     /// Shows lines as they are.
@@ -114,7 +127,7 @@ impl Teller<'_> {
     }
 
     fn good(&self, line: &str) -> std::io::Result<()> {
-        self.skep.out.prose(0, Tone::Good, line)
+        self.prose(Tone::Good, line)
     }
 
     /// Shows what one would type for what comes next.

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::home::{Home, Said, kill, lives};
+use crate::home::{Home, Said, kill, lives, text_of};
 
 /// What must be as it was, however the demo ended.
 #[track_caller]
@@ -102,6 +102,30 @@ fn without_tmux_the_demo_says_so_and_tells_the_rest() {
 }
 
 #[test]
+fn to_a_program_the_demo_is_one_value_and_what_is_kept_can_be_looked_at() {
+    let home = Home::new();
+    let told = home.json(&["demo", "--keep"]);
+    assert_eq!((&told["ok"], &told["left"]), (&true.into(), &0.into()), "{told}");
+    let kept = text_of(&told, "kept");
+    let runs = home.json(&["--home", &format!("{kept}/home"), "ls"]);
+    assert_eq!(runs.as_array().unwrap().len(), 3, "{runs}");
+    home.skep(&["--home", &format!("{kept}/home"), "daemon", "stop"]).ok();
+    fs::remove_dir_all(kept).unwrap();
+    nothing_is_left_in(&home);
+}
+
+#[test]
+fn a_demo_that_nobody_reads_to_its_end_ends_all_the_same() {
+    let home = Home::new();
+    let mut demo = home.command(&["demo"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("3. ")));
+    drop(lines);
+    assert_eq!(demo.wait().unwrap().code(), Some(0));
+    nothing_is_left_in(&home);
+}
+
+#[test]
 fn a_demo_that_is_interrupted_ends_what_it_had_begun() {
     let home = Home::new();
     let mut demo = home.command(&["demo"]).stdout(Stdio::piped()).spawn().unwrap();
@@ -117,9 +141,7 @@ fn a_demo_that_is_interrupted_ends_what_it_had_begun() {
 #[test]
 fn the_demo_with_an_agent_of_ones_own_needs_its_profile_and_its_work() {
     let home = Home::new();
-    let said = home.skep(&["--json", "demo", "--agent", "nobody"]);
-    assert_eq!(said.code, 2, "{said:?}");
-    assert!(said.stderr.contains("agent-unknown"), "{said:?}");
+    home.skep(&["--json", "demo", "--agent", "nobody"]).refused(2, "agent-unknown");
     nothing_is_left_in(&home);
 
     let agent = |script: &str| {

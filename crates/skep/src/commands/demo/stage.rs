@@ -35,8 +35,8 @@ const SCREEN: &str = "echo 'The colours of this garden, as soon as it rains.'; \
     echo 'red green blue' > colours.txt; \
     git add -A && git commit -q -m 'list the colours' && echo 'Done.'";
 
-/// Settings in which nobody waits longer than a demo should.
-const SETTINGS: &str = "[time]\nhealth = \"300ms\"\ngrace = \"500ms\"\n\
+/// Settings in which nobody waits longer than a demo should, nor stays when the demo itself is killed.
+const SETTINGS: &str = "[time]\nhealth = \"300ms\"\ngrace = \"500ms\"\nidle = \"5m\"\ndaemon_idle = \"1m\"\n\
     [retry]\nfirst = \"300ms\"\njitter = 0.0\n[limits]\ndisk_free = \"0\"\n";
 
 /// How long the daemon may take to hear of an end.
@@ -175,7 +175,9 @@ impl Stage {
         told.await_runs(what, NEWS, is_true)?;
         let runs = self.runs(told)?;
         told.typed("skep ls")?;
-        ls::table(&told.skep.out, &runs)?;
+        if !told.skep.out.json {
+            ls::table(&told.skep.out, &runs)?;
+        }
         let living = runs.iter().filter_map(|run| Some(format!("{} {}", run.name, run.pid?)));
         let living: Vec<String> = living.collect();
         if !living.is_empty() {
