@@ -135,7 +135,7 @@ fn shot(home: &Home) -> Parser {
 /// Ids that a reader may tell apart.
 const IDS: [&str; 5] = ["7k2m9qx4ab", "d41vw8tz6s", "q0h5rnc3ye", "m9xj2b7gfk", "z6p8ta1vd4"];
 
-/// What differs from one time to the next, made the same: ids, pids and ages, each as wide as it was.
+/// What differs from one time to the next, made the same: ids, pids, ages and durations, each as wide as it was.
 #[derive(Default)]
 struct Settled {
     ids: Vec<String>,
@@ -149,10 +149,14 @@ impl Settled {
                 |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
             let is_age = word.len() <= 3 && word.strip_suffix('s').is_some_and(is_number);
             let is_oid = word.starts_with('(') && word.ends_with("…)");
+            let seconds = word.strip_suffix('s').and_then(|number| number.split_once('.'));
+            let took = seconds.is_some_and(|(whole, part)| is_number(whole) && is_number(part));
             words.push(if let Some(id) = word.strip_prefix("run_") {
                 format!("run_{}", self.id(id))
             } else if is_age {
                 format!("{:<width$}", "4s", width = word.len())
+            } else if took {
+                format!("{:<width$}", "0.2s", width = word.len())
             } else if words.last().is_some_and(|last| last == "pid") && is_number(word) {
                 "4711".to_owned()
             } else if is_oid {
@@ -257,6 +261,7 @@ fn what_differs_each_time_is_drawn_the_same_and_as_wide() {
         settled.line("amber  running  12s  +1 -0 1c  run_0123456789"),
         "amber  running  4s   +1 -0 1c  run_7k2m9qx4ab"
     );
+    assert_eq!(settled.line("exit 0 after 10.1s"), "exit 0 after 0.2s ");
     assert_eq!(settled.line("run_abcdefghjk run_0123456789"), "run_d41vw8tz6s run_7k2m9qx4ab");
     assert_eq!(settled.line("── started, pid 88 (a1…)"), "── started, pid 4711 (3f9c2e81b7d…)");
 }
