@@ -411,6 +411,9 @@ pub(crate) struct Run {
 /// How the demo is to be.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
+    /// Tell it with an agent of yours, by its profile: codex, opencode, pi, or one of your own
+    #[arg(long, value_name = "A")]
+    pub(crate) agent: Option<String>,
     /// Leave its home and repository where they are
     #[arg(long)]
     pub(crate) keep: bool,

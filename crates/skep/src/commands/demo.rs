@@ -1,24 +1,21 @@
 //! `skep demo`
 //!
-//! The whole story in a home and a repository of its own, both in a temporary folder: three agents at once, the
-//! daemon killed on the way, one change landed. It needs no key, no network and no agent.
+//! Owns: the order of the story, and that nothing of it is left running, however it went.
+//! Never: touches a home, a repository or a tmux that is not its own.
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
+    thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
-use skep_api::{
-    request::{Ask, RunAsk},
-    view::{Health, RunView},
-};
-use skep_core::run::How;
-use skep_host::{lock, proc::Program};
+use rustix::process::Signal;
+use skep_api::{request::Ask, view::RunView};
+use skep_host::{lock, paths, proc::Signals};
 
-use super::{ls, read};
+use super::read;
 use crate::{
     args,
     connect::{Skep, random_id},
@@ -26,171 +23,223 @@ use crate::{
     output::Tone,
 };
 
-/// What each of the three does: enough to be seen, and held up until the daemon was killed.
-const SCRIPTS: [(&str, &str); 3] = [
-    ("add a greeting", "greeting.txt"),
-    ("write the manual", "manual.txt"),
-    ("list the colours", "colours.txt"),
-];
+mod kept;
+mod kills;
+mod left;
+mod stage;
+
+use stage::Stage;
+
+/// How long something of skep's own may take on a busy machine.
+const SOON: Duration = Duration::from_secs(60);
+/// Between two looks at what is waited for.
+const LOOKS: Duration = Duration::from_millis(20);
 
 pub(super) fn demo(skep: &Skep, args: &args::Demo) -> Outcome {
     let root = std::env::temp_dir().join(format!("skep-demo-{}", random_id()?));
-    skep_host::paths::create_private_dir(&root)
-        .map_err(|err| CliError::error(err.slug(), err.to_string()))?;
+    paths::create_private_dir(&root).map_err(|err| CliError::error(err.slug(), err.to_string()))?;
     let own = skep.at(&root.join("home"), &root.join("config"));
-    let told = story(&own, &root);
+    let mut told = Teller { skep: &own, signals: Signals::take(&ENDINGS)? };
+    let begun = Instant::now();
+    let story = tell(&mut told, &root, skep, args.agent.as_deref());
     // However the story went, nothing of it may stay behind running.
-    let stopped = end(&own);
+    let ended = end(&own);
+    let left = left::end_all(&root, &own.home)?;
     if args.keep {
-        skep.out.note(&format!(
+        own.out.note(&format!(
             "kept: {}  (skep --home {} ls)",
             root.display(),
-            root.join("home").display()
+            own.home.root().display()
         ));
-    } else if stopped.is_ok() {
+    } else {
         fs::remove_dir_all(&root)?;
     }
-    told.and(stopped).map(|()| ExitCode::SUCCESS)
+    story?;
+    ended?;
+    if own.out.json {
+        let took_ms = begun.elapsed().as_millis();
+        let kept = args.keep.then_some(&root);
+        own.out.json(
+            &serde_json::json!({"ok": true, "took_ms": took_ms, "kept": kept, "left": left}),
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    told.line("")?;
+    let nothing =
+        if left == 0 { "Nothing was lost, and nothing runs any more" } else { "Nothing was lost" };
+    let home = if args.keep { "" } else { "; the demo's folder is gone" };
+    let took = begun.elapsed().as_secs_f64();
+    told.good(&format!("{nothing}{home}. It took {took:.1} s."))?;
+    closing(&told, skep, args.agent.as_deref())?;
+    Ok(ExitCode::SUCCESS)
 }
 
-fn story(skep: &Skep, root: &Path) -> Result<(), CliError> {
-    let begun = Instant::now();
-    let repository = root.join("garden");
-    act(skep, "1", "a repository, as anybody has one")?;
-    make_repository(skep, &repository)?;
+/// Signals that end the story before its end.
+const ENDINGS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
-    act(skep, "2", "three agents at once, each in a worktree of its own")?;
-    let go = root.join("go");
-    let runs = start(skep, &repository, &go)?;
-    ls::table(&skep.out, &runs)?;
+fn tell(
+    told: &mut Teller<'_>,
+    root: &Path,
+    yours: &Skep,
+    agent: Option<&str>,
+) -> Result<(), CliError> {
+    told.say(&format!("A home of its own in {}; nothing of yours is touched.", root.display()))?;
+    let stage = Stage::set(told, root, yours, agent)?;
+    stage.start(told)?;
+    kills::daemon(told, &stage)?;
+    kills::gatekeeper(told, &stage)?;
+    kills::tmux(told, &stage)?;
+    stage.finish(told)?;
+    kept::close_and_undo(told, &stage)?;
+    kept::land(told, &stage)
+}
 
-    act(skep, "3", "kill -9 of the daemon, in the middle of it")?;
-    let health: Health = read(skep.ask(Ask::Health {})?)?;
-    let pid = i32::try_from(health.pid).ok().and_then(Pid::from_raw);
-    let pid = pid.ok_or_else(|| CliError::error("demo", "the daemon has no pid"))?;
-    kill_process(pid, Signal::KILL).map_err(std::io::Error::from)?;
-    skep.out.line(&format!("daemon (pid {}) killed; the agents know nothing of it", health.pid))?;
-    lock::hold_within(&skep.home.daemon_lock(), Duration::from_secs(10))
-        .map_err(|err| CliError::error(err.slug(), err.to_string()))?;
-    fs::File::create(&go)?;
+/// Who tells the story, and stops in the middle of it where a person says so.
+struct Teller<'a> {
+    skep: &'a Skep,
+    signals: Signals,
+}
 
-    act(skep, "4", "the next command starts another daemon, and the list is right")?;
-    let ids: Vec<String> = runs.iter().map(|run| run.id.clone()).collect();
-    let wait =
-        Ask::Wait { runs: ids, until: "ended".to_owned(), any: false, timeout_ms: Some(60_000) };
-    let runs: Vec<RunView> = read(skep.ask(wait)?)?;
-    ls::table(&skep.out, &runs)?;
-
-    if let Some(run) = runs.iter().find(|run| run.outcome.as_deref() != Some("completed")) {
-        super::show::tail(skep, run)?;
-        return Err(CliError::error(
-            "demo",
-            format!("not all three agents completed: {}", run.name),
-        )
-        .hint("skep doctor"));
+impl Teller<'_> {
+    /// Begins an act.
+    fn act(&mut self, number: u32, title: &str) -> Result<(), CliError> {
+        self.go_on()?;
+        let title = format!("{number}. {title}");
+        Ok(self.line(&format!("\n{}", self.skep.out.paint(Tone::Strong, &title)))?)
     }
 
-    act(skep, "5", "one of them lands")?;
-    let first = runs.first().ok_or_else(|| CliError::error("demo", "no run was made"))?;
-    let landed: RunView = read(skep.ask(Ask::Land { run: first.id.clone(), dry_run: false })?)?;
-    let target = landed.landed.as_ref().map(|landed| landed.target.clone()).unwrap_or_default();
-    skep.out.line(&skep.out.paint(Tone::Good, &format!("{} landed on {target}", landed.name)))?;
-    skep.out.line(&git(skep, &repository, &["log", "--oneline", "--stat", "-2"])?)?;
-
-    act(skep, "6", "the others give their worktrees back and keep their branches")?;
-    let others = runs.iter().skip(1).map(|run| run.id.clone()).collect();
-    skep.ask(Ask::Close { runs: others, how: How::KeepBranch, merged: false, dry_run: false })?;
-    skep.out.line(&git(skep, &repository, &["branch", "--list"])?)?;
-    skep.out.line(
-        &skep
-            .out
-            .paint(Tone::Good, &format!("nothing was lost, in {} s", begun.elapsed().as_secs())),
-    )?;
-    skep.out.line("now yours: cd YOUR-REPOSITORY && skep run \"fix the flaky test\"")?;
-    Ok(())
-}
-
-fn act(skep: &Skep, number: &str, title: &str) -> Result<(), CliError> {
-    Ok(skep
-        .out
-        .line(&format!("\n{}", skep.out.paint(Tone::Strong, &format!("{number}. {title}"))))?)
-}
-
-fn make_repository(skep: &Skep, repository: &Path) -> Result<(), CliError> {
-    fs::create_dir_all(repository)?;
-    git(skep, repository, &["init", "-q", "-b", "main"])?;
-    git(skep, repository, &["config", "user.name", "skep demo"])?;
-    git(skep, repository, &["config", "user.email", "demo@example.invalid"])?;
-    let readme = repository.join("README.md");
-    skep_host::paths::write_atomically(&readme, b"# garden\n")
-        .map_err(|err| CliError::error(err.slug(), err.to_string()))?;
-    git(skep, repository, &["add", "README.md"])?;
-    git(skep, repository, &["commit", "-q", "-m", "plant the garden"])?;
-    skep.out.line(&git(skep, repository, &["log", "--oneline"])?)?;
-    Ok(())
-}
-
-/// Starts the three; each says that it began and then waits for `go`, so that the kill comes in the middle.
-fn start(skep: &Skep, repository: &Path, go: &Path) -> Result<Vec<RunView>, CliError> {
-    let mut runs = Vec::new();
-    for (title, file) in SCRIPTS {
-        let prompt = format!(
-            "{title}\n\n```skep-script\nsay I will {title}.\nwait-for {}\nwrite {file} {title}\ncommit {title}\nsay Done: {title}.\nresult ok\n```\n",
-            go.display(),
-        );
-        let ask = RunAsk {
-            titles: vec![title.to_owned()],
-            cwd: repository.to_string_lossy().into_owned(),
-            agent: Some("scripted".to_owned()),
-            prompt: Some(prompt),
-            detach: true,
-            env: skep.env.clone(),
-            ..RunAsk::default()
-        };
-        let made: Vec<RunView> = read(skep.ask(Ask::Run(Box::new(ask)))?)?;
-        runs.extend(made);
+    fn line(&self, line: &str) -> std::io::Result<()> {
+        // A program is told the end of the story, as one value.
+        if self.skep.out.json { Ok(()) } else { self.skep.out.line(line) }
     }
-    let ids = runs.iter().map(|run| run.id.clone()).collect();
-    let wait =
-        Ask::Wait { runs: ids, until: "running".to_owned(), any: false, timeout_ms: Some(60_000) };
-    read(skep.ask(wait)?)
+
+    fn prose(&self, tone: Tone, text: &str) -> std::io::Result<()> {
+        if self.skep.out.json { Ok(()) } else { self.skep.out.prose(0, tone, text) }
+    }
+
+    fn say(&self, text: &str) -> std::io::Result<()> {
+        self.prose(Tone::Plain, &skep_core::text::visible(text))
+    }
+
+    /// Shows lines as they are.
+    fn show(&self, text: &str) -> std::io::Result<()> {
+        text.lines().try_for_each(|line| self.line(&skep_core::text::visible(line)))
+    }
+
+    fn good(&self, line: &str) -> std::io::Result<()> {
+        self.prose(Tone::Good, line)
+    }
+
+    /// Shows what one would type for what comes next.
+    fn typed(&self, command: &str) -> std::io::Result<()> {
+        self.line(&format!("$ {}", self.skep.out.paint(Tone::Strong, command)))
+    }
+
+    /// Errors: somebody pressed Ctrl-C, or wants us gone in another way.
+    fn go_on(&mut self) -> Result<(), CliError> {
+        if self.signals.arrived().is_empty() {
+            return Ok(());
+        }
+        let mut interrupted = CliError::error("demo", "interrupted; what it had started is ended");
+        interrupted.refusal.exit = 130;
+        Err(interrupted)
+    }
+
+    fn runs(&self) -> Result<Vec<RunView>, CliError> {
+        read(self.skep.ask(Ask::Ls { all: true, project: None })?)
+    }
+
+    /// Looks at the runs until they are as they should be.
+    ///
+    /// Errors: it takes too long, or somebody wants the story to end.
+    fn await_runs(
+        &mut self,
+        what: &str,
+        patience: Duration,
+        mut holds: impl FnMut(&[RunView]) -> bool,
+    ) -> Result<Vec<RunView>, CliError> {
+        let until = Instant::now() + patience;
+        loop {
+            let runs = self.runs()?;
+            if holds(&runs) {
+                return Ok(runs);
+            }
+            self.wait(what, until)?;
+        }
+    }
+
+    fn wait(&mut self, what: &str, until: Instant) -> Result<(), CliError> {
+        self.go_on()?;
+        if Instant::now() > until {
+            return Err(CliError::error("demo", format!("in vain waited for: {what}"))
+                .hint("skep demo --keep   leaves its folder to look into")
+                .hint("skep doctor"));
+        }
+        thread::sleep(LOOKS);
+        Ok(())
+    }
 }
 
+/// Ends what runs, and the daemon.
 fn end(skep: &Skep) -> Result<(), CliError> {
-    if skep.standing().is_err() {
+    if !skep.home.ledger().exists() {
         return Ok(());
     }
+    // Where the story ended between two daemons this starts one: it knows best how to end runs.
     skep.ask(Ask::Stop { runs: Vec::new(), all: true, now: true })?;
     let runs: Vec<RunView> = read(skep.ask(Ask::Ls { all: true, project: None })?)?;
     let ids: Vec<String> = runs.into_iter().map(|run| run.id).collect();
-    skep.ask(Ask::Wait {
-        runs: ids,
-        until: "ended".to_owned(),
-        any: false,
-        timeout_ms: Some(30_000),
-    })?;
+    if !ids.is_empty() {
+        skep.ask(Ask::Wait {
+            runs: ids,
+            until: "ended".to_owned(),
+            any: false,
+            timeout_ms: Some(30_000),
+        })?;
+    }
     skep.ask(Ask::Shutdown {})?;
     lock::hold_within(&skep.home.daemon_lock(), Duration::from_secs(10))
         .map(drop)
         .map_err(|err| CliError::error(err.slug(), err.to_string()))
 }
 
-fn git(skep: &Skep, dir: &Path, args: &[&str]) -> Result<String, CliError> {
-    let none = PathBuf::from("/dev/null");
-    let output = Program::new("git")
-        .args(args)
-        .cwd(dir)
-        .env("PATH", skep.env.get("PATH").map_or("/usr/bin:/bin", String::as_str))
-        .env("HOME", dir)
-        .env("GIT_CONFIG_GLOBAL", &none)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .output()
-        .map_err(|err| CliError::error("demo", format!("{err}")).hint("the demo needs git"))?;
-    if output.code() != 0 {
-        return Err(CliError::error(
-            "demo",
-            format!("git {}: {}", args.join(" "), output.complaint()),
-        ));
+/// The same in a repository of the person's own.
+fn closing(told: &Teller<'_>, yours: &Skep, agent: Option<&str>) -> std::io::Result<()> {
+    let found = stage::agents_found(yours);
+    let (set, with, who) = match (agent, found.first()) {
+        (Some(agent), _) => (None, format!(" --agent {agent}"), format!("with {agent}")),
+        (None, Some(_)) => {
+            (None, String::new(), format!("agents found on your PATH: {}", found.join(", ")))
+        }
+        (None, None) => (
+            Some(("skep config set agent scripted".to_owned(), "an agent that plays a script")),
+            String::new(),
+            "no agent is on your PATH".to_owned(),
+        ),
+    };
+    told.line("")?;
+    told.line(
+        &told.skep.out.paint(Tone::Strong, &format!("The same in a repository of yours ({who})")),
+    )?;
+    let lines = [
+        ("cd ~/your/repository".to_owned(), ""),
+        (
+            format!("skep run \"fix the flaky test\" --name amber{with}"),
+            "an agent, a worktree, a branch",
+        ),
+        ("skep ls".to_owned(), "what runs, what needs you"),
+        ("skep daemon status".to_owned(), "its pid: kill -9, look again"),
+        ("skep close amber --force".to_owned(), "gone, whatever stood there"),
+        ("skep undo".to_owned(), "and back, bit for bit"),
+        ("skep land amber".to_owned(), "its commits come to your branch"),
+    ];
+    let lines: Vec<_> = set.into_iter().chain(lines).collect();
+    let width = lines.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    for (command, why) in lines {
+        let pad = " ".repeat(width + 3 - command.chars().count());
+        let command = told.skep.out.paint(Tone::Strong, &command);
+        let why = told.skep.out.paint(Tone::Faint, why);
+        told.line(format!("   {command}{pad}{why}").trim_end())?;
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    Ok(())
 }

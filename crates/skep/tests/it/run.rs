@@ -851,16 +851,3 @@ fn of_several_titles_one_that_is_refused_names_those_that_were_begun() {
     let other = runs.as_array().unwrap().iter().find(|run| run["id"] != holder.as_str()).unwrap();
     assert!(error["hints"].to_string().contains(&text_of(other, "id")), "{error}");
 }
-
-#[test]
-fn the_demo_tells_its_story_and_leaves_nothing() {
-    let home = Home::new();
-    let said = home.skep(&["demo"]);
-    assert_eq!(said.code, 0, "{said:?}");
-    for word in ["kill -9", "landed on main", "nothing was lost"] {
-        assert!(said.stdout.contains(word), "{word}: {said:?}");
-    }
-    assert!(!home.root().join("ledger.db").exists(), "it has a home of its own");
-    assert_eq!(fs::read_dir(home.at("tmp")).unwrap().count(), 0);
-    assert_eq!(home.alive(), []);
-}
