@@ -17,7 +17,11 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
     facts.push(aged(
         fact(
             "attempt",
-            &format!("{}, of a run that {} asked for", run.attempt, run.brief.by),
+            &format!(
+                "{}, of a run that {} asked for",
+                run.attempt,
+                if run.brief.by == "person" { "a person" } else { &run.brief.by }
+            ),
             "ledger",
             "a resume, a retry or a death begins the next",
         ),

@@ -26,12 +26,16 @@ pub(super) fn line(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
         && at > now
     {
         let left = at.since(now).as_secs();
-        let tries = run.brief.policy.tries;
+        let because = match (run.faults, run.deaths.len()) {
+            (0, 0) => String::new(),
+            (0, deaths) => format!(", after death {deaths} without progress"),
+            (faults, _) => format!(", after fault {faults} of the environment"),
+        };
         facts.push(fact(
             "back-off",
-            &format!("until {at}, {left} s from now; {} of {tries} tries used", run.faults),
+            &format!("until {at}, {left} s from now{because}"),
             "ledger",
-            "a fault of the environment is tried again later, each time after longer: [retry] of the settings",
+            "what was no fault of the agent is tried again, each time after longer: [retry] of the settings",
         ));
     }
     let holders: Vec<&Arc<Run>> = fleet.runs.values().filter(|run| run.holds_slot()).collect();
@@ -67,7 +71,7 @@ pub(super) fn line(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
         ));
         let disk = match fleet.short {
             Some(free) => format!("{free} bytes are free, {} must be", limits.disk_free),
-            None => format!("more than {} bytes are free", limits.disk_free),
+            None => format!("enough is free: {} bytes must be", limits.disk_free),
         };
         facts.push(fact(
             "disk",
@@ -98,7 +102,10 @@ pub(super) fn line(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
     facts.push(aged(
         fact(
             "line",
-            &format!("{} before it{}", before.len(), named(&before)),
+            &match before.len() {
+                0 => "nobody is before it".to_owned(),
+                count => format!("{count} before it{}", named(&before)),
+            },
             "ledger",
             "who asked first goes first, but for those that something else holds back",
         ),

@@ -40,8 +40,15 @@ pub(super) fn diff(skep: &Skep, id: &str, path: Option<String>, how: &How) -> Ou
     }
     let view: DiffView = read(answer)?;
     if how.raw {
-        if view.cut {
-            return Err(CliError::error("diff-cut", "the patch is longer than skep passes on")
+        // A letter that stands for others was put there on the way, or nobody can tell.
+        let torn = view.text.contains('\u{fffd}');
+        if view.cut || torn {
+            let why = if torn {
+                "the patch is not all UTF-8"
+            } else {
+                "the patch is longer than skep passes on"
+            };
+            return Err(CliError::error("diff-cut", why)
                 .hint(format!("skep diff {id} PATH --raw   one file or folder of it"))
                 .hint(format!(
                     "git -C \"$(skep path {id})\" diff {}",

@@ -74,7 +74,8 @@ pub(super) fn rows(out: &Output, runs: &[RunView]) -> Vec<String> {
         let words = last_words(run);
         if needs_a_person(run) && !words.is_empty() && !layout.shows(LAST_WORDS) {
             let words = fit(&format!("“{words}”"), out.width().saturating_sub(4));
-            lines.push(format!("    {}", out.paint(Tone::Wants, &words)));
+            let tone = if run.state == "ended" { Tone::Faint } else { Tone::Wants };
+            lines.push(format!("    {}", out.paint(tone, &words)));
         }
     }
     lines
@@ -124,6 +125,14 @@ pub(super) fn changes(run: &RunView) -> String {
     match &run.git {
         None => "-".to_owned(),
         Some(git) if git.files == 0 => "none".to_owned(),
+        // Files without lines, and those that git does not know yet.
+        Some(git) if git.insertions + git.deletions == 0 => {
+            if git.files == 1 {
+                "1 file".to_owned()
+            } else {
+                format!("{} files", git.files)
+            }
+        }
         Some(git) => format!("+{} −{}", git.insertions, git.deletions),
     }
 }

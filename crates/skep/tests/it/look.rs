@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use serde_json::{Value, json};
 use skep_host::proc::{self, Program};
 
-use crate::home::{Home, eventually, text_of};
+use crate::home::{Home, eventually, kill, pid_of, text_of};
 
 /// The runs of a list by name, in its order.
 fn names(list: &Value) -> Vec<String> {
@@ -45,7 +45,7 @@ fn a_list_has_first_who_waits_then_what_failed_what_runs_what_is_queued_and_what
     );
     assert_eq!(
         (fact("line"), fact("checkouts")),
-        ("0 before it".into(), "0 of 4 under way".into())
+        ("nobody is before it".into(), "0 of 4 under way".into())
     );
     for fact in why.as_array().unwrap() {
         for field in ["fact", "value", "source", "rule"] {
@@ -60,6 +60,31 @@ fn a_list_has_first_who_waits_then_what_failed_what_runs_what_is_queued_and_what
     assert_eq!(names(&home.json(&["ls", "--all"])).len(), 6);
     home.skep(&["stop", "--all", "--now"]).ok();
     assert_eq!(repo.branches().iter().filter(|branch| *branch == "main").count(), 1);
+}
+
+#[test]
+fn why_tells_until_when_a_run_rests_after_its_guards_died_and_what_its_task_needs() {
+    let home = Home::new();
+    home.repo();
+    home.skep(&["config", "set", "retry.first", "1h"]).ok();
+    let needed = home.json(&["task", "add", "the ground floor"]);
+    let needed = text_of(&needed, "id");
+    let task = text_of(&home.json(&["task", "add", "the roof", "--needs", &needed]), "id");
+    let prompt = home.script("the roof", &["hang"]);
+    let run = home.json(&["run", &task, "--prompt-file", &prompt]);
+    kill(pid_of(&run, "gatekeeper"), Signal::KILL);
+    let id = text_of(&run, "id");
+    home.wait(&id, "queued");
+    let why = home.json(&["why", &id]);
+    let value = |name: &str| {
+        let found = why.as_array().unwrap().iter().find(|fact| fact["fact"] == name);
+        text_of(found.unwrap_or_else(|| panic!("no {name}: {why}")), "value")
+    };
+    assert!(value("back-off").contains("after death 1"), "{why}");
+    assert!(value("state").contains("tried again at"), "{why}");
+    assert!(value("task").contains("the roof"), "{why}");
+    assert_eq!(value("needs"), format!("{needed}, ingested: the ground floor"));
+    home.skep(&["stop", &id]).ok();
 }
 
 /// Page faults of the children that a process has waited for: no child leaves it as it was.

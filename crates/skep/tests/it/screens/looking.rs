@@ -215,6 +215,11 @@ fn a_diff_longer_than_the_terminal_goes_through_the_pager_and_a_cut_one_is_no_pa
     let raw = stage.command(&["diff", "amber", "--raw"]).output().unwrap();
     assert_eq!((raw.status.code(), raw.stdout.len()), (Some(2), 0));
     assert!(String::from_utf8_lossy(&raw.stderr).contains("error[diff-cut]"));
+    let mut odd = changes();
+    odd["text"] = json!("+caf\u{fffd}\n");
+    let raw =
+        Stage::new().answers("diff", odd).command(&["diff", "amber", "--raw"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&raw.stderr).contains("not all UTF-8"), "{raw:?}");
 }
 
 /// A home with the journal of one run.
