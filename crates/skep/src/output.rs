@@ -10,6 +10,7 @@ use std::{
 use serde::Serialize;
 use skep_api::wire::Refusal;
 use skep_core::{text, time::Timestamp};
+use unicode_width::UnicodeWidthStr;
 
 pub(crate) mod grid;
 
@@ -175,6 +176,41 @@ impl Output {
         let mut out = io::stdout().lock();
         out.write_all(bytes)?;
         out.flush()
+    }
+
+    /// Prints text behind a head: on its line where both fit, else wrapped below it, set in by `indent`.
+    pub(crate) fn behind(
+        &self,
+        head: &str,
+        indent: usize,
+        tone: Tone,
+        text: &str,
+    ) -> io::Result<()> {
+        let text = text::visible(text);
+        let wide = head.width() + 1 + text.width();
+        let Some(columns) = self.columns().filter(|columns| wide > *columns || text.contains('\n'))
+        else {
+            return self.line(format!("{head} {}", self.paint(tone, &text)).trim_end());
+        };
+        self.line(head)?;
+        let lines = grid::wrapped(&text, columns.saturating_sub(indent).max(20));
+        let set = |line: &String| format!("{:indent$}{}", "", self.paint(tone, line));
+        self.lines(&lines.iter().map(set).collect::<Vec<_>>())
+    }
+
+    /// Prints text to the right of a head that is `wide` columns wide, wrapped there.
+    pub(crate) fn hanging(&self, head: &str, wide: usize, text: &str) -> io::Result<()> {
+        let text = text::visible(text);
+        let lines = match self.columns() {
+            Some(columns) => grid::wrapped(&text, columns.saturating_sub(wide).max(20)),
+            None => vec![text],
+        };
+        for (nth, line) in lines.iter().enumerate() {
+            let line =
+                if nth == 0 { format!("{head}{line}") } else { format!("{:wide$}{line}", "") };
+            self.line(line.trim_end())?;
+        }
+        Ok(())
     }
 
     /// Prints rows under heads; columns give way where there is no room.

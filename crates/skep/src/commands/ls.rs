@@ -28,7 +28,7 @@ pub(super) fn ls(skep: &Skep, all: bool, project: Option<String>) -> Outcome {
     if runs.is_empty() {
         skep.out.note("no runs: skep run \"…\"");
     } else {
-        table(&skep.out, &runs)?;
+        skep.out.lines(&rows(&skep.out, &runs))?;
     }
     if hidden > 0 {
         let of = project
@@ -59,11 +59,15 @@ const LAST_WORDS: usize = 8;
 
 /// Prints runs as a table.
 pub(super) fn table(out: &Output, runs: &[RunView]) -> std::io::Result<()> {
-    out.lines(&rows(out, runs))
+    out.lines(&lines(out, runs, false))
 }
 
-/// Runs as the lines of a table, heads first; a run that waits may take two.
+/// Runs as the lines of a table, heads first; where last words have no column, a run that needs somebody has them below it.
 pub(super) fn rows(out: &Output, runs: &[RunView]) -> Vec<String> {
+    lines(out, runs, true)
+}
+
+fn lines(out: &Output, runs: &[RunView], quoted: bool) -> Vec<String> {
     let now = crate::output::now();
     let cells: Vec<Vec<(Tone, String)>> =
         runs.iter().map(|run| row(run, name_among(run, runs), now)).collect();
@@ -72,7 +76,7 @@ pub(super) fn rows(out: &Output, runs: &[RunView]) -> Vec<String> {
     for (run, cells) in runs.iter().zip(&cells) {
         lines.push(layout.line(out, cells));
         let words = last_words(run);
-        if needs_a_person(run) && !words.is_empty() && !layout.shows(LAST_WORDS) {
+        if quoted && needs_a_person(run) && !words.is_empty() && !layout.shows(LAST_WORDS) {
             let words = fit(&format!("“{words}”"), out.width().saturating_sub(4));
             let tone = if run.state == "ended" { Tone::Faint } else { Tone::Wants };
             lines.push(format!("    {}", out.paint(tone, &words)));

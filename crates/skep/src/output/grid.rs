@@ -55,8 +55,13 @@ impl Layout {
         let total = |shown: &[(usize, usize)]| {
             shown.iter().map(|(_, width)| width + GAP).sum::<usize>().saturating_sub(GAP)
         };
+        // What would be empty in every row gives way at once.
+        let says = |nth: usize| {
+            columns[nth].gives == 0
+                || rows.iter().any(|row| row.get(nth).is_some_and(|(_, cell)| !cell.is_empty()))
+        };
         let mut shown: Vec<(usize, usize)> =
-            (0..columns.len()).map(|nth| (nth, least(nth))).collect();
+            (0..columns.len()).filter(|nth| says(*nth)).map(|nth| (nth, least(nth))).collect();
         while total(&shown) > width {
             let first = shown.iter().enumerate().max_by_key(|(_, (nth, _))| columns[*nth].gives);
             match first {

@@ -30,6 +30,7 @@ use skep_core::time::Timestamp;
 use skep_host::proc;
 use unicode_width::UnicodeWidthStr;
 
+mod acting;
 mod looking;
 
 /// The widths at which every screen is looked at.
