@@ -6,7 +6,7 @@ use serde::Serialize;
 use skep_api::{request::Ask, view::RunView};
 use skep_core::{said::Usage, text};
 
-use super::{ls::name_among, read};
+use super::{ls::names, read};
 use crate::{
     connect::Skep,
     exit::Outcome,
@@ -111,8 +111,8 @@ pub(super) fn cost(skep: &Skep, ids: Vec<String>) -> Outcome {
         Column::cut("TITLE", 1, 16),
     ];
     let mut rows: Vec<Vec<(Tone, String)>> = Vec::new();
-    for (run, of) in runs.iter().zip(&costs.runs) {
-        let mut row = vec![(Tone::Strong, text::one_line(&name_among(run, &runs)))];
+    for ((run, name), of) in runs.iter().zip(names(&runs)).zip(&costs.runs) {
+        let mut row = vec![(Tone::Strong, text::one_line(&name))];
         row.extend(of.sum.cells(Tone::Plain));
         row.push((Tone::Plain, text::one_line(&run.agent)));
         row.push((Tone::Faint, text::one_line(&run.title)));

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    fs::File,
+    fs::{self, File},
     io::{Read, Seek, SeekFrom},
     path::PathBuf,
     process::ExitCode,
@@ -21,11 +21,12 @@ use super::named;
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
+    output::Tone,
 };
 
 pub(crate) mod readable;
 
-use readable::{Look, Reader};
+use readable::{Look, Parts, Reader};
 
 /// What of a journal is wanted, and how.
 #[derive(Debug, Clone, Copy, Default)]
@@ -81,14 +82,20 @@ pub(super) fn last_lines(skep: &Skep, id: &str, attempt: u32, most: usize) -> Ve
     let mut journal = Journal::open(skep, &run, attempt);
     let mut reader = Reader::new(look(skep, &Ask::default()));
     let mut lines = Vec::new();
-    journal.each(Some(most), &mut |line| lines.extend(reader.read(line)));
-    lines.extend(reader.pending());
+    journal.skip_to_last(far(most));
+    journal.each(&mut |line| lines.extend(painted(skep, reader.read(line))));
+    lines.extend(painted(skep, reader.pending()));
     lines[lines.len().saturating_sub(most)..].to_vec()
 }
 
 /// As the terminal has room.
 fn look(skep: &Skep, ask: &Ask) -> Look {
-    Look { out: skep.out, width: skep.out.columns(), times: ask.times, tools: ask.tools }
+    Look { width: skep.out.columns(), times: ask.times, tools: ask.tools }
+}
+
+fn painted(skep: &Skep, lines: Vec<Parts>) -> impl Iterator<Item = String> + use<'_> {
+    let paint = |(tone, text): &(Tone, String)| skep.out.paint(*tone, text);
+    lines.into_iter().map(move |line| line.iter().map(paint).collect())
 }
 
 /// A descriptor that becomes readable when the run has ended.
@@ -114,18 +121,24 @@ const PER_LINE: u64 = 8 << 10;
 /// How many lines are written in one go.
 const AT_ONCE: usize = 1000;
 
-struct Journal {
+fn far(lines: usize) -> u64 {
+    u64::try_from(lines).unwrap_or(u64::MAX).saturating_mul(PER_LINE).max(FAR)
+}
+
+/// An attempt's journal as far as it was read.
+pub(super) struct Journal {
     path: PathBuf,
     offset: u64,
     torn: Vec<u8>,
     lines: u64,
     /// Whether the next line is only the end of one.
     skip: bool,
-    notify: Option<rustix::fd::OwnedFd>,
+    /// Readable when there is more.
+    pub(super) notify: Option<rustix::fd::OwnedFd>,
 }
 
 impl Journal {
-    fn open(skep: &Skep, run: &RunId, attempt: u32) -> Journal {
+    pub(super) fn open(skep: &Skep, run: &RunId, attempt: u32) -> Journal {
         let dir = skep.home.attempt(run, attempt);
         let notify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
             .ok()
@@ -147,16 +160,21 @@ impl Journal {
         }
     }
 
-    /// Gives what is new to `each`, line by line; of a long journal only its end, where only the last lines are wanted.
-    fn each(&mut self, last: Option<usize>, each: &mut impl FnMut(&[u8])) {
-        let Ok(mut file) = File::open(&self.path) else { return };
-        if let (0, Some(last)) = (self.offset, last) {
-            let far = u64::try_from(last).unwrap_or(u64::MAX).saturating_mul(PER_LINE).max(FAR);
-            let length = file.metadata().map_or(0, |meta| meta.len());
-            self.offset = length.saturating_sub(far);
-            // It begins in the middle of a line, which is left out.
-            self.skip = self.offset > 0;
+    /// Leaves out all but so many bytes of what is not read yet, and the line that is torn by it.
+    pub(super) fn skip_to_last(&mut self, bytes: u64) {
+        let length = fs::metadata(&self.path).map_or(0, |file| file.len());
+        let from = length.saturating_sub(bytes);
+        if from > self.offset {
+            self.offset = from;
+            self.torn.clear();
+            self.skip = true;
         }
+    }
+
+    /// Gives what is new to `each`, line by line.
+    pub(super) fn each(&mut self, each: &mut impl FnMut(&[u8])) {
+        // No file yet is nothing said yet.
+        let Ok(mut file) = File::open(&self.path) else { return };
         if file.seek(SeekFrom::Start(self.offset)).is_err() {
             return;
         }
@@ -188,11 +206,14 @@ impl Journal {
         let mut lines: VecDeque<String> = VecDeque::new();
         let mut printed = Ok(());
         let most = last.unwrap_or(AT_ONCE);
-        self.each(last, &mut |line| {
+        if let Some(last) = last {
+            self.skip_to_last(far(last));
+        }
+        self.each(&mut |line| {
             if ask.raw {
                 lines.push_back(String::from_utf8_lossy(line).trim_end().to_owned());
             } else {
-                lines.extend(reader.read(line));
+                lines.extend(painted(skep, reader.read(line)));
             }
             if last.is_some() {
                 lines.drain(..lines.len().saturating_sub(most));
@@ -203,7 +224,7 @@ impl Journal {
         });
         printed?;
         if !ask.raw {
-            lines.extend(reader.pending());
+            lines.extend(painted(skep, reader.pending()));
         }
         if let Some(last) = last {
             lines.drain(..lines.len().saturating_sub(last));
@@ -220,11 +241,15 @@ impl Journal {
             Err(err) => return Err(std::io::Error::from(err).into()),
         }
         let over = !fds[0].revents().is_empty();
+        self.heed();
+        Ok(over)
+    }
+
+    /// Takes notice that something changed, whatever it is.
+    pub(super) fn heed(&self) {
         if let Some(notify) = &self.notify {
             let mut bytes = [0; 4096];
-            // What changed does not matter, only that something did.
             while rustix::io::read(notify, &mut bytes).is_ok_and(|read| read > 0) {}
         }
-        Ok(over)
     }
 }

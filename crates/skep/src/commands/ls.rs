@@ -1,6 +1,9 @@
 //! `skep ls`
 
-use std::process::ExitCode;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::ExitCode,
+};
 
 use skep_api::{request::Ask, view::RunView};
 use skep_core::{run::Surface, text, time::Timestamp};
@@ -70,7 +73,7 @@ pub(super) fn rows(out: &Output, runs: &[RunView]) -> Vec<String> {
 fn lines(out: &Output, runs: &[RunView], quoted: bool) -> Vec<String> {
     let now = crate::output::now();
     let cells: Vec<Vec<(Tone, String)>> =
-        runs.iter().map(|run| row(run, name_among(run, runs), now)).collect();
+        runs.iter().zip(names(runs)).map(|(run, name)| row(run, name, now)).collect();
     let layout = Layout::of(out.width(), &COLUMNS, &cells);
     let mut lines = vec![layout.heads(out, &COLUMNS)];
     for (run, cells) in runs.iter().zip(&cells) {
@@ -85,11 +88,27 @@ fn lines(out: &Output, runs: &[RunView], quoted: bool) -> Vec<String> {
     lines
 }
 
-/// A worker's name, with its project where another one is called so too.
-pub(super) fn name_among(run: &RunView, runs: &[RunView]) -> String {
-    let repeats = runs.iter().any(|other| other.name == run.name && other.project != run.project);
+/// Workers' names, each with its project where another one is called so too.
+pub(super) fn names(runs: &[RunView]) -> Vec<String> {
+    let repeated = repeated(runs);
+    runs.iter().map(|run| address(run, &repeated)).collect()
+}
+
+/// The names that workers of more than one project have.
+fn repeated(runs: &[RunView]) -> BTreeSet<&str> {
+    let mut first = BTreeMap::new();
+    let mut repeated = BTreeSet::new();
+    for run in runs {
+        if *first.entry(run.name.as_str()).or_insert(&run.project) != &run.project {
+            repeated.insert(run.name.as_str());
+        }
+    }
+    repeated
+}
+
+fn address(run: &RunView, repeated: &BTreeSet<&str>) -> String {
     match &run.project {
-        Some(project) if repeats => format!("{project}/{}", run.name),
+        Some(project) if repeated.contains(run.name.as_str()) => format!("{project}/{}", run.name),
         Some(_) | None => run.name.clone(),
     }
 }

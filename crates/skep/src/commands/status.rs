@@ -196,8 +196,7 @@ fn todo(out: &Output, next: &[(String, String)]) -> Vec<String> {
 fn next(runs: &[RunView]) -> Vec<(String, String)> {
     let mut next: Vec<(String, String)> = Vec::new();
     let mut kinds: Vec<&str> = Vec::new();
-    for run in runs {
-        let name = ls::name_among(run, runs);
+    for (run, name) in runs.iter().zip(ls::names(runs)) {
         let (kind, command) = match (run.state.as_str(), run.waiting_for.as_deref()) {
             ("waiting", Some("answer" | "permission")) => {
                 ("answer", format!("skep send {name} TEXT"))

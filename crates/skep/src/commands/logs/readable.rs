@@ -12,7 +12,7 @@ use skep_core::{
 };
 
 use crate::output::{
-    Output, Tone,
+    Tone,
     grid::{fit, wrapped},
 };
 
@@ -20,15 +20,17 @@ use crate::output::{
 mod tests;
 
 /// How a journal is shown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Look {
-    pub(crate) out: Output,
     /// None: lines are as long as they are.
     pub(crate) width: Option<usize>,
     pub(crate) times: bool,
     /// Whether tools are unfolded.
     pub(crate) tools: bool,
 }
+
+/// A line, in parts of one tone each.
+pub(crate) type Parts = Vec<(Tone, String)>;
 
 /// A tool that has not come back.
 #[derive(Debug)]
@@ -63,7 +65,7 @@ impl Reader {
     }
 
     /// Shows one line of the journal; nothing for what only machines read, or what waits for its other half.
-    pub(crate) fn read(&mut self, line: &[u8]) -> Vec<String> {
+    pub(crate) fn read(&mut self, line: &[u8]) -> Vec<Parts> {
         let Ok(line) = serde_json::from_slice::<Line>(line) else { return Vec::new() };
         let at = line.at;
         match line.entry {
@@ -96,7 +98,7 @@ impl Reader {
     }
 
     /// Shows the tools that have not come back, before something else, or before a wait.
-    pub(crate) fn pending(&mut self) -> Vec<String> {
+    pub(crate) fn pending(&mut self) -> Vec<Parts> {
         let mut shown = Vec::new();
         let mut calls = std::mem::take(&mut self.calls);
         for call in calls.iter_mut().filter(|call| !call.told) {
@@ -115,7 +117,7 @@ impl Reader {
         }
     }
 
-    fn result(&mut self, at: Timestamp, id: &str, ok: bool, answer: &str) -> Vec<String> {
+    fn result(&mut self, at: Timestamp, id: &str, ok: bool, answer: &str) -> Vec<Parts> {
         let place = self.calls.iter().position(|call| call.id == id);
         let call = place.map(|place| self.calls.remove(place));
         let (tone, sign) = if ok { (Tone::Good, "✓") } else { (Tone::Bad, "✗") };
@@ -149,7 +151,7 @@ impl Reader {
     }
 
     /// A tool with what it was given, in full.
-    fn tool(&mut self, name: &str, at: Timestamp, input: &str) -> Vec<String> {
+    fn tool(&mut self, name: &str, at: Timestamp, input: &str) -> Vec<Parts> {
         self.words = false;
         let name = text::one_line(&text::words(name, 80));
         let mut shown = self.set(at, "▸ ", Tone::Strong, &name);
@@ -161,25 +163,23 @@ impl Reader {
     }
 
     /// A tool on one line, with its outcome where the line ends.
-    fn folded(&self, call: &Call, tone: Tone, outcome: &str) -> String {
-        let out = &self.look.out;
+    fn folded(&self, call: &Call, tone: Tone, outcome: &str) -> Parts {
         let name = text::one_line(&text::words(&call.name, 80));
         let room = self.room().saturating_sub(outcome.chars().count() + 4).max(8);
         let name = fit(&name, room);
         let left = room.saturating_sub(name.chars().count() + 1);
         let input = text::one_line(&text::words(&call.input, 4 * FOLDED));
         let input = if left < 4 { String::new() } else { fit(&input, left.min(FOLDED)) };
-        let line = format!(
-            "{}▸ {name} {}{}{}",
-            self.stamp(call.at),
-            out.paint(Tone::Faint, &input),
-            if input.is_empty() { "" } else { "  " },
-            out.paint(tone, outcome)
-        );
+        let mut line = self.stamp(call.at);
+        line.push((Tone::Plain, format!("▸ {name} ")));
+        if !input.is_empty() {
+            line.extend([(Tone::Faint, input), (Tone::Plain, "  ".to_owned())]);
+        }
+        line.push((tone, outcome.to_owned()));
         line
     }
 
-    fn entry(&mut self, at: Timestamp, entry: Entry) -> Vec<String> {
+    fn entry(&mut self, at: Timestamp, entry: Entry) -> Vec<Parts> {
         let was_words = std::mem::replace(&mut self.words, false);
         let long = |text: &str| text::visible(text::words(text, LONGEST).trim_end());
         let line = |text: &str| text::one_line(&text::words(text, 4 * FOLDED));
@@ -197,7 +197,7 @@ impl Reader {
                 }
                 // Words of one breath stand together; what is a paragraph of its own is set apart.
                 let mut shown = Vec::new();
-                shown.extend((was_words && text.contains('\n')).then(String::new));
+                shown.extend((was_words && text.contains('\n')).then(Parts::new));
                 shown.extend(self.set(at, "", Tone::Plain, &text));
                 shown
             }
@@ -233,7 +233,7 @@ impl Reader {
                 };
                 let took = took.map_or(String::new(), |took| format!(" after {}", span(took)));
                 let turn = self.turn.max(1);
-                vec![self.rule(at, &format!("turn {turn} {how}{took}"), tone), String::new()]
+                vec![self.rule(at, &format!("turn {turn} {how}{took}"), tone), Parts::new()]
             }
             Entry::Agent(Said::Error { class: ErrorClass::Notice, text })
             | Entry::Stderr { text } => self.set(at, "! ", Tone::Faint, &line(&text)),
@@ -280,23 +280,24 @@ impl Reader {
         self.look.width.unwrap_or(FOLDED).saturating_sub(stamp).max(10)
     }
 
-    /// The time in front of a line; spaces where it goes on.
-    fn stamp(&self, at: Timestamp) -> String {
+    /// The time in front of a line.
+    fn stamp(&self, at: Timestamp) -> Parts {
         if !self.look.times {
-            return String::new();
+            return Parts::new();
         }
         let at = at.to_string();
         let clock = at.get(11..19).unwrap_or("        ");
-        self.look.out.paint(Tone::Faint, &format!("{clock}  "))
+        vec![(Tone::Faint, format!("{clock}  "))]
     }
 
-    fn plain(&self, at: Timestamp, line: &str, tone: Tone) -> String {
-        format!("{}{}", self.stamp(at), self.look.out.paint(tone, line))
+    fn plain(&self, at: Timestamp, line: &str, tone: Tone) -> Parts {
+        let mut parts = self.stamp(at);
+        parts.push((tone, line.to_owned()));
+        parts
     }
 
     /// Text behind a mark, wrapped; what follows its first line is set in below it, and a `│` goes on.
-    fn set(&self, at: Timestamp, mark: &str, tone: Tone, text: &str) -> Vec<String> {
-        let out = &self.look.out;
+    fn set(&self, at: Timestamp, mark: &str, tone: Tone, text: &str) -> Vec<Parts> {
         let wide = mark.chars().count();
         let lines = match self.look.width {
             Some(_) => wrapped(text, self.room().saturating_sub(wide).max(8)),
@@ -304,20 +305,18 @@ impl Reader {
         };
         let blank = " ".repeat(if self.look.times { STAMP } else { 0 });
         let goes_on = if mark.contains('│') { mark.to_owned() } else { " ".repeat(wide) };
-        lines
-            .iter()
-            .enumerate()
-            .map(|(nth, line)| {
-                let mark = if nth == 0 { mark } else { &goes_on };
-                let stamp = if nth == 0 { self.stamp(at) } else { blank.clone() };
-                let line = format!("{mark}{line}");
-                format!("{stamp}{}", out.paint(tone, line.trim_end())).trim_end().to_owned()
-            })
-            .collect()
+        let line = |(nth, line): (usize, &String)| {
+            if nth == 0 {
+                return self.plain(at, format!("{mark}{line}").trim_end(), tone);
+            }
+            let line = format!("{blank}{goes_on}{line}");
+            vec![(tone, line.trim_end().to_owned())]
+        };
+        lines.iter().enumerate().map(line).collect()
     }
 
     /// A line that sets apart what is above it from what is below.
-    fn rule(&self, at: Timestamp, what: &str, tone: Tone) -> String {
+    fn rule(&self, at: Timestamp, what: &str, tone: Tone) -> Parts {
         let what = fit(what, self.room().saturating_sub(3));
         self.plain(at, &format!("── {what}"), tone)
     }

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn look(width: Option<usize>) -> Look {
-    Look { out: Output::new(false, false, true), width, times: false, tools: false }
+    Look { width, ..Look::default() }
 }
 
 fn shown(look: Look, entries: &[Value]) -> Vec<String> {
@@ -16,7 +16,8 @@ fn shown(look: Look, entries: &[Value]) -> Vec<String> {
         lines.extend(reader.read(line.to_string().as_bytes()));
     }
     lines.extend(reader.pending());
-    lines
+    let text = |parts: Parts| parts.into_iter().map(|(_, text)| text).collect();
+    lines.into_iter().map(text).collect()
 }
 
 fn tool(id: &str, input: &str) -> Value {
