@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod base;
+mod diff;
 mod facts;
 mod fetch;
 mod identity;
@@ -32,6 +33,7 @@ mod status;
 mod talk;
 
 pub use base::{Base, base};
+pub use diff::{Changed, Diff, Side, diff};
 pub use facts::{Facts, facts};
 pub use fetch::{FETCH_EVERY, FetchOutcome, fetch};
 pub use identity::{Identity, identity};
@@ -240,6 +242,7 @@ impl Git {
             vars: Vec::new(),
             stdin: Vec::new(),
             hooks: false,
+            most: u64::MAX,
         }
     }
 
@@ -302,6 +305,7 @@ pub(crate) struct Call<'a> {
     vars: Vec<(&'static str, OsString)>,
     stdin: Vec<u8>,
     hooks: bool,
+    most: u64,
 }
 
 impl Call<'_> {
@@ -332,6 +336,12 @@ impl Call<'_> {
         self
     }
 
+    /// Takes at most so many bytes of its output; one that has more to say is ended.
+    pub(crate) fn most(mut self, most: u64) -> Self {
+        self.most = most;
+        self
+    }
+
     fn shown(&self) -> Vec<String> {
         self.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect()
     }
@@ -348,6 +358,7 @@ impl Call<'_> {
             .cwd(&self.dir)
             .stdin(self.stdin.clone())
             .timeout(self.git.timeout)
+            .most(self.most)
             .output()
             .map_err(|error| match error {
                 ProcError::Timeout { after, .. } => GitError::Timeout { args: self.shown(), after },

@@ -388,7 +388,8 @@ impl Look<'_> {
         if let Some(profile) = at_work {
             return Ok(profile.clone());
         }
-        agent(ask, project, &self.settings, self.config).or_else(|refusal| {
+        let chosen = agent(ask, project, &self.settings, self.config).map(|(profile, _)| profile);
+        chosen.or_else(|refusal| {
             let named = project.agent.as_ref().or(self.settings.agent.as_ref());
             let names = named.map(String::as_str).into_iter().chain(PREFERRED);
             let agents = self.config.join("agents");

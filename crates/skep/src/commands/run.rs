@@ -69,7 +69,7 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
                 run.id,
                 skep_core::text::one_line(&run.title)
             ));
-            logs::print(skep, &run.id, true, false)?;
+            logs::print(skep, &run.id, &logs::Ask { follow: true, ..logs::Ask::default() })?;
         }
         let ids = runs.into_iter().map(|run| run.id).collect();
         let ended = skep.ask(Ask::Wait {
