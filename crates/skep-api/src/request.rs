@@ -34,6 +34,11 @@ pub enum Ask {
     Why {
         run: String,
     },
+    /// What a run changed: all of it, or the file or folder `path` of its worktree. Answer: a `DiffView`.
+    Diff {
+        run: String,
+        path: Option<String>,
+    },
     /// Answer: the list of stopped runs' `RunView`, as they are once the stop is decided.
     Stop {
         runs: Vec<String>,

@@ -44,6 +44,7 @@ use crate::{
 };
 
 mod control;
+mod diff;
 mod finish;
 
 /// How far a stopping daemon has come; the door answers `starting` before it can answer anything else.
@@ -196,6 +197,9 @@ impl Door {
             Ask::Ls { all, project } => value(&list(&fleet, *all, project.as_deref())),
             Ask::Show { run } => self.show(&request.id, run),
             Ask::Why { run } => value(&why::why(fleet.find_run(run)?, &fleet, (self.clock)())),
+            Ask::Diff { run, path } => {
+                value(&diff::diff(fleet.find_run(run)?, &self.home, path.as_deref())?)
+            }
             Ask::Stop { runs, all, now } => self.stop(&request.id, runs, *all, *now),
             Ask::Wait { runs, until, any, timeout_ms } => self.wait(runs, until, *any, *timeout_ms),
             Ask::Close { runs, how, merged, dry_run } => {
@@ -628,6 +632,7 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::Ls { .. }
         | Ask::Show { .. }
         | Ask::Why { .. }
+        | Ask::Diff { .. }
         | Ask::Wait { .. }
         | Ask::Events { .. }
         | Ask::SnapshotLs { .. }

@@ -21,6 +21,7 @@ mod live;
 mod project;
 mod recovery;
 mod run;
+mod screens;
 mod snapshot;
 mod stop;
 mod terminal;
