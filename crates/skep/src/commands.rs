@@ -25,6 +25,7 @@ mod status;
 mod stop;
 mod task;
 mod wait;
+mod watch;
 mod why;
 
 use std::{fs, io::Read, path::Path, process::ExitCode};
@@ -61,6 +62,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Ls { all, project } => ls::ls(skep, all, project),
         Verb::Show { id } => show::show(skep, &id),
         Verb::Why { id } => why::why(skep, &id),
+        Verb::Watch {} => watch::watch(skep),
         Verb::Logs { id, follow, raw } => logs::logs(skep, &id, follow, raw),
         Verb::Events { from, follow } => events::events(skep, from, follow),
         Verb::Wait { ids, until, any, timeout } => wait::wait(skep, ids, &until, any, timeout),

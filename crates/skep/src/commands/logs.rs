@@ -1,7 +1,7 @@
 //! `skep logs`
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{Read, Seek, SeekFrom},
     path::PathBuf,
     process::ExitCode,
@@ -90,16 +90,18 @@ fn end_of(skep: &Skep, id: &str) -> Result<rustix::fd::OwnedFd, CliError> {
     Ok(reader)
 }
 
-struct Journal {
+/// An attempt's journal as far as it was read.
+pub(super) struct Journal {
     path: PathBuf,
     offset: u64,
     torn: Vec<u8>,
     lines: u64,
-    notify: Option<rustix::fd::OwnedFd>,
+    /// Readable when there is more.
+    pub(super) notify: Option<rustix::fd::OwnedFd>,
 }
 
 impl Journal {
-    fn open(skep: &Skep, run: &RunId, attempt: u32) -> Journal {
+    pub(super) fn open(skep: &Skep, run: &RunId, attempt: u32) -> Journal {
         let dir = skep.home.attempt(run, attempt);
         let notify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
             .ok()
@@ -114,7 +116,27 @@ impl Journal {
         Journal { path: dir.join("journal.jsonl"), offset: 0, torn: Vec::new(), lines: 0, notify }
     }
 
-    fn read(&mut self) -> Vec<Vec<u8>> {
+    /// Leaves out all but the last so many bytes of what is not read yet; the line that is torn by it goes as well.
+    pub(super) fn skip_to_last(&mut self, bytes: u64) {
+        let length = fs::metadata(&self.path).map_or(0, |file| file.len());
+        let from = length.saturating_sub(bytes);
+        if from > self.offset {
+            // What is torn is no line of JSON, and so is not shown.
+            self.offset = from;
+            self.torn.clear();
+        }
+    }
+
+    /// Takes notice that something changed, whatever it is.
+    pub(super) fn heed(&self) {
+        if let Some(notify) = &self.notify {
+            let mut bytes = [0; 4096];
+            // What changed does not matter, only that something did.
+            while rustix::io::read(notify, &mut bytes).is_ok_and(|read| read > 0) {}
+        }
+    }
+
+    pub(super) fn read(&mut self) -> Vec<Vec<u8>> {
         let mut bytes = Vec::new();
         let more = File::open(&self.path).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.offset))?;
@@ -152,60 +174,63 @@ impl Journal {
             Err(err) => return Err(std::io::Error::from(err).into()),
         }
         let over = !fds[0].revents().is_empty();
-        if let Some(notify) = &self.notify {
-            let mut bytes = [0; 4096];
-            // What changed does not matter, only that something did.
-            while rustix::io::read(notify, &mut bytes).is_ok_and(|read| read > 0) {}
-        }
+        self.heed();
         Ok(over)
     }
 }
 
 /// A journal line for people; none for what only machines read.
 fn shown(skep: &Skep, line: &[u8]) -> Option<String> {
+    told(line).map(|(tone, text)| skep.out.paint(tone, &text))
+}
+
+/// What a journal line tells people, harmless for a terminal; none for what only machines read.
+pub(super) fn told(line: &[u8]) -> Option<(Tone, String)> {
     let line: Line = serde_json::from_slice(line).ok()?;
-    let paint = |tone, text: &str| skep.out.paint(tone, text);
-    let faint = |text: &str| paint(Tone::Faint, &text::words(&text::one_line(text), 300));
+    let said = |tone, text: &str| (tone, text::visible(text));
+    let brief = |tone, text: &str| (tone, text::words(&text::one_line(text), 300));
     Some(match line.entry {
-        Entry::Started { pid, .. } => faint(&format!("── started, pid {pid}")),
-        Entry::Agent(Said::Said { text }) => text::visible(text.trim_end()),
-        Entry::Agent(Said::Thought { text }) => faint(&format!("· {text}")),
-        Entry::Agent(Said::Tool { name, input, .. }) => faint(&format!("▸ {name} {input}")),
+        Entry::Started { pid, .. } => brief(Tone::Faint, &format!("── started, pid {pid}")),
+        Entry::Agent(Said::Said { text }) => said(Tone::Plain, text.trim_end()),
+        Entry::Agent(Said::Thought { text }) => brief(Tone::Faint, &format!("· {text}")),
+        Entry::Agent(Said::Tool { name, input, .. }) => {
+            brief(Tone::Faint, &format!("▸ {name} {input}"))
+        }
         Entry::Agent(Said::ToolResult { ok: true, .. }) => return None,
         Entry::Agent(Said::ToolResult { ok: false, text, .. }) => {
-            paint(Tone::Bad, &text::words(&text::one_line(&format!("✗ {text}")), 300))
+            brief(Tone::Bad, &format!("✗ {text}"))
         }
         Entry::Agent(Said::Ask { text, .. } | Said::Permission { text, .. }) => {
-            paint(Tone::Wants, &text::visible(&format!("? {text}")))
+            said(Tone::Wants, &format!("? {text}"))
         }
-        Entry::Agent(Said::Limit { text, .. }) => {
-            paint(Tone::Wants, &text::visible(&format!("limit: {text}")))
+        Entry::Agent(Said::Limit { text, .. }) => said(Tone::Wants, &format!("limit: {text}")),
+        Entry::Agent(Said::Retry { attempt, text }) => {
+            brief(Tone::Faint, &format!("retry {attempt}: {text}"))
         }
-        Entry::Agent(Said::Retry { attempt, text }) => faint(&format!("retry {attempt}: {text}")),
         Entry::Agent(Said::TurnEnded { result, .. }) => match result {
-            TurnResult::Success | TurnResult::Ended => faint("── turn ended"),
-            TurnResult::Failed => paint(Tone::Bad, "── turn failed"),
-            TurnResult::Cancelled => paint(Tone::Bad, "── turn cancelled"),
+            TurnResult::Success | TurnResult::Ended => brief(Tone::Faint, "── turn ended"),
+            TurnResult::Failed => brief(Tone::Bad, "── turn failed"),
+            TurnResult::Cancelled => brief(Tone::Bad, "── turn cancelled"),
         },
         Entry::Agent(Said::Error { class: ErrorClass::Notice, text }) => {
-            faint(&format!("! {text}"))
+            brief(Tone::Faint, &format!("! {text}"))
         }
-        Entry::Agent(Said::Error { text, .. }) => paint(Tone::Bad, &text::visible(&text)),
+        Entry::Agent(Said::Error { text, .. }) => said(Tone::Bad, &text),
         Entry::Agent(Said::Session { .. } | Said::Usage { .. }) => return None,
         Entry::Silence { quiet_ms, .. } => {
-            paint(Tone::Wants, &format!("silent for {} s", quiet_ms / 1000))
+            brief(Tone::Wants, &format!("silent for {} s", quiet_ms / 1000))
         }
-        Entry::Heard {} => faint("heard again"),
-        Entry::Stderr { text } => faint(&format!("! {text}")),
-        Entry::Output { text } => text::visible(&text),
-        Entry::Delivered { text, .. } => paint(Tone::Strong, &text::visible(&format!("» {text}"))),
+        Entry::Heard {} => brief(Tone::Faint, "heard again"),
+        Entry::Stderr { text } => brief(Tone::Faint, &format!("! {text}")),
+        Entry::Output { text } => said(Tone::Plain, &text),
+        Entry::Delivered { text, .. } => said(Tone::Strong, &format!("» {text}")),
         Entry::Dropped { lines, bytes, why } => {
-            paint(Tone::Wants, &format!("{lines} lines ({bytes} bytes) were not kept: {why}"))
+            brief(Tone::Wants, &format!("{lines} lines ({bytes} bytes) were not kept: {why}"))
         }
         Entry::Exit { exit } => {
             let tone = if exit.code == 0 { Tone::Faint } else { Tone::Bad };
             let error = exit.error.map(|error| format!(": {error}")).unwrap_or_default();
-            paint(tone, &text::visible(&format!("── exit {}{error}", exit.code)))
+            said(tone, &format!("── exit {}{error}", exit.code))
         }
     })
 }
