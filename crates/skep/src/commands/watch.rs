@@ -58,7 +58,8 @@ const APART: Duration = Duration::from_millis(100);
 const STOPS: Duration = Duration::from_millis(200);
 
 pub(super) fn watch(skep: &Skep) -> Outcome {
-    if skep.out.json || !isatty(stdin()) || !isatty(stdout()) {
+    let draws = skep.env.get("TERM").is_none_or(|kind| kind != "dumb");
+    if skep.out.json || !draws || !isatty(stdin()) || !isatty(stdout()) {
         return Err(CliError::error("no-terminal", "this is no terminal to draw on")
             .hint("skep ls")
             .hint("skep events -f"));
@@ -141,13 +142,15 @@ struct Watch {
 impl Watch {
     fn run(&mut self, mut signals: Signals, bell: &UnixStream, news: &Receiver<Event>) -> Outcome {
         let mut keys = Keys::default();
+        // Since when something waits that may be the beginning of a key.
+        let mut begun: Option<Instant> = None;
         self.show()?;
         follow::runs(&self.skep, &self.teller)?;
         loop {
             if let Some(code) = self.leaves {
                 return Ok(ExitCode::from(code));
             }
-            let (ready, timed_out) = self.wait(&signals, bell, keys.wait())?;
+            let (ready, timed_out) = self.wait(&signals, bell, begun)?;
             let [typed, signalled, rung, written] = ready;
             let mut changed = false;
             if signalled {
@@ -163,10 +166,13 @@ impl Watch {
                     changed = true;
                     self.step(Event::Key(key), &signals)?;
                 }
-            } else if timed_out && let Some(key) = keys.settle() {
-                changed = true;
-                self.step(Event::Key(key), &signals)?;
+            } else if begun.is_some_and(|begun| begun.elapsed() >= KEY) {
+                for key in keys.settle() {
+                    changed = true;
+                    self.step(Event::Key(key), &signals)?;
+                }
             }
+            begun = keys.wait().then(|| begun.filter(|_| !typed).unwrap_or_else(Instant::now));
             if rung {
                 silence(bell)?;
                 while let Ok(event) = news.try_recv() {
@@ -192,13 +198,13 @@ impl Watch {
         &self,
         signals: &Signals,
         bell: &UnixStream,
-        key_begun: bool,
+        begun: Option<Instant>,
     ) -> io::Result<([bool; 4], bool)> {
         let mut fds = vec![stdin(), signals.as_fd(), bell.as_fd()];
         let mut wait = self.state.next_age().map(Duration::from_secs);
         let mut sooner = |time: Duration| wait = Some(wait.map_or(time, |wait| wait.min(time)));
-        if key_begun {
-            sooner(KEY);
+        if let Some(begun) = begun {
+            sooner(KEY.saturating_sub(begun.elapsed()));
         }
         if let Source::Words { words, read } = &self.source {
             let left = APART.saturating_sub(read.elapsed());

@@ -27,4 +27,5 @@ mod stop;
 mod terminal;
 mod tidy;
 mod undo;
+mod watch;
 mod workers;

@@ -192,6 +192,9 @@ impl Glass<'_> {
         if !state.filter.is_empty() && !matches!(state.mode, Mode::Filter(_)) {
             pieces.push((Tone::Wants, format!("   /{}", text::one_line(&state.filter))));
         }
+        if state.asked > 0 {
+            pieces.push((Tone::Faint, format!("   {} on the way …", state.asked)));
+        }
         if let Some(why) = &state.away {
             pieces = vec![
                 (Tone::Bad, " the daemon is gone".to_owned()),

@@ -2,6 +2,7 @@
 //!
 //! Owns: how wide letters are, and where text is broken or cut. Never: breaks inside a letter.
 
+use skep_core::text;
 use unicode_width::UnicodeWidthChar;
 
 /// The most letters of one entry that are shown; its run's journal has the rest.
@@ -23,7 +24,8 @@ pub(super) fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
-/// Text whose letters take the same room on every terminal: none that joins or varies others, few marks on each.
+/// Text that commands no terminal, and whose letters take the same room on every one: none that joins or varies others,
+/// few marks on each.
 pub(super) fn plain(text: &str) -> String {
     let mut marks = 0;
     let keeps = |letter: &char| match *letter {
@@ -43,7 +45,7 @@ pub(super) fn plain(text: &str) -> String {
             true
         }
     };
-    text.chars().filter(keeps).collect()
+    text::visible(text).chars().filter(keeps).collect()
 }
 
 /// As much of `text` as fits into `room` columns, `…` at its end where some was cut.

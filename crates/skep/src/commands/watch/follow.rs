@@ -17,7 +17,7 @@ use std::{
 use rustix::fs::inotify;
 use serde_json::Value;
 use skep_api::{
-    client::ClientError,
+    client::{Client, ClientError},
     ctl::{
         Answer, Control,
         frame::{Frame, Frames},
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     commands::{attach, read},
-    connect::{Skep, random_id},
+    connect::{self, Skep, random_id},
     exit::CliError,
 };
 
@@ -79,12 +79,22 @@ pub(super) fn runs(skep: &Skep, teller: &Teller) -> io::Result<()> {
         let mut pause = Duration::ZERO;
         loop {
             let mut listed = false;
-            let why = match session(&skep, &teller, &mut listed) {
-                Ok(()) => "it has ended".to_owned(),
-                Err(err) => err.refusal.message,
+            let mut asker = skep.client();
+            let ended = match &mut asker {
+                Ok(asker) => session(&skep, asker, &teller, &mut listed),
+                Err(_) => Ok(()),
+            };
+            let why = match (&asker, ended) {
+                (Ok(_), Ok(())) => "it has ended".to_owned(),
+                (Ok(_), Err(err)) => err.refusal.message,
+                (Err(err), _) => err.refusal.message.clone(),
             };
             if !teller.tell(Event::Away(why)) {
                 return;
+            }
+            if let Ok(asker) = &asker {
+                // Only when it is gone, its socket says whether it was to leave.
+                connect::await_end(asker, AGAIN);
             }
             pause = if listed { Duration::ZERO } else { (pause * 2).clamp(APART, AGAIN) };
             await_daemon(&skep, pause);
@@ -94,8 +104,12 @@ pub(super) fn runs(skep: &Skep, teller: &Teller) -> io::Result<()> {
 }
 
 /// Follows the runs until the daemon is gone.
-fn session(skep: &Skep, teller: &Teller, listed: &mut bool) -> Result<(), CliError> {
-    let mut asker = skep.client()?;
+fn session(
+    skep: &Skep,
+    asker: &mut Client,
+    teller: &Teller,
+    listed: &mut bool,
+) -> Result<(), CliError> {
     let health: Health = read(asker.ask(&random_id()?, Ask::Health {}, |_| ())?)?;
     let mut stream = skep.standing()?;
     let (happened, news) = sync_channel(1);

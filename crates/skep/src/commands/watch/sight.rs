@@ -102,7 +102,8 @@ pub(super) fn of_diff(view: &DiffView) -> Vec<(Tone, String)> {
         };
         let from = file.from.as_ref().map(|from| format!(" (was {from})")).unwrap_or_default();
         let counts = format!("{}{}", count('+', file.insertions), count('-', file.deletions));
-        lines.push((Tone::Strong, format!("{:<10} {}{from}{counts}", file.status, file.path)));
+        let line = format!("{:<10} {}{from}{counts}", file.status, file.path);
+        lines.push((Tone::Strong, text::visible(&line).replace('\n', "␊")));
     }
     if view.files.is_empty() {
         lines.push((Tone::Faint, "nothing has changed".to_owned()));

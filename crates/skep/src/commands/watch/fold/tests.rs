@@ -29,4 +29,5 @@ fn joiners_variants_and_heaps_of_marks_are_gone() {
     assert_eq!(plain("👩\u{200d}💻 ☂\u{fe0f} 👍\u{1f3fd}"), "👩💻 ☂ 👍");
     assert_eq!(plain(&format!("e{}x", "\u{301}".repeat(50))), format!("e{}x", "\u{301}".repeat(4)));
     assert_eq!(width(&plain("e\u{301}")), 1);
+    assert_eq!(plain("\u{1b}[2J\u{202e}\u{7}"), "␛[2J<U+202E>␇");
 }
