@@ -26,6 +26,14 @@ pub enum Ask {
         all: bool,
         project: Option<String>,
     },
+    /// How many runs `Ls` leaves out without `all`. Answer: a number.
+    Hidden {
+        project: Option<String>,
+    },
+    /// These runs as the list has them, in this order: no git is asked. Answer: a list of `RunView`.
+    Named {
+        runs: Vec<String>,
+    },
     /// Answer: a `RunView`, its git facts fresh.
     Show {
         run: String,

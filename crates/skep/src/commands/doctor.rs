@@ -25,6 +25,9 @@ pub(super) fn doctor(skep: &Skep, fix: bool) -> Outcome {
     Ok(if ill { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
+/// Where what was found begins. Columns.
+const INDENT: usize = 19;
+
 fn print(skep: &Skep, finding: &Finding) -> std::io::Result<()> {
     let (tone, mark) = match finding.health {
         Health::Well => (Tone::Good, "✓"),
@@ -32,10 +35,18 @@ fn print(skep: &Skep, finding: &Finding) -> std::io::Result<()> {
         Health::Ill => (Tone::Bad, "✗"),
     };
     let text = skep_core::text::one_line(&finding.text);
-    skep.out.line(&format!("{} {:<16} {text}", skep.out.paint(tone, mark), finding.check))?;
+    let head = format!("{} {:<16} ", skep.out.paint(tone, mark), finding.check);
+    skep.out.hanging(&head, INDENT, &text)?;
     let more = |word: &str, text: &str| {
         let text = skep_core::text::one_line(text);
-        if text.is_empty() { Ok(()) } else { skep.out.line(&format!("  {:<16} {word} {text}", "")) }
+        if text.is_empty() {
+            Ok(())
+        } else if word == "→" {
+            // It may be a command, which is typed as it stands.
+            skep.out.line(&format!("{:INDENT$}{word} {text}", ""))
+        } else {
+            skep.out.hanging(&" ".repeat(INDENT), INDENT, &format!("{word} {text}"))
+        }
     };
     more("why:", &finding.why)?;
     if finding.mended.is_none() {

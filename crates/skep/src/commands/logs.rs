@@ -1,6 +1,7 @@
 //! `skep logs`
 
 use std::{
+    collections::VecDeque,
     fs::{self, File},
     io::{Read, Seek, SeekFrom},
     path::PathBuf,
@@ -13,37 +14,47 @@ use rustix::{
     fs::inotify,
     pipe::{PipeFlags, pipe_with},
 };
-use skep_api::{
-    journal::{Entry, Line},
-    request::Ask,
-    view::RunView,
-};
-use skep_core::{
-    id::RunId,
-    said::{ErrorClass, Said, TurnResult},
-    text,
-};
+use skep_api::request;
+use skep_core::id::RunId;
 
-use super::read;
+use super::named;
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
     output::Tone,
 };
 
-pub(super) fn logs(skep: &Skep, id: &str, follow: bool, raw: bool) -> Outcome {
-    print(skep, id, follow, raw || skep.out.json)?;
+pub(crate) mod readable;
+
+use readable::{Look, Parts, Reader};
+
+/// What of a journal is wanted, and how.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ask {
+    pub(super) follow: bool,
+    /// As it is written.
+    pub(super) raw: bool,
+    pub(super) times: bool,
+    pub(super) tools: bool,
+    /// Only so many of its last lines.
+    pub(super) last: Option<usize>,
+}
+
+pub(super) fn logs(skep: &Skep, id: &str, ask: &Ask) -> Outcome {
+    print(skep, id, &Ask { raw: ask.raw || skep.out.json, ..*ask })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the journal of the run's last attempt; with `follow` until the run has ended.
-pub(super) fn print(skep: &Skep, id: &str, follow: bool, raw: bool) -> Result<(), CliError> {
-    let run: RunView = read(skep.ask(Ask::Show { run: id.to_owned() })?)?;
+/// Prints the journal of the run's last attempt; to follow it until the run has ended.
+pub(super) fn print(skep: &Skep, id: &str, ask: &Ask) -> Result<(), CliError> {
+    let run = named(skep, id)?;
+    let follow = ask.follow;
     let run_id: RunId =
         run.id.parse().map_err(|err| CliError::error("run-unknown", format!("{err}")))?;
     let mut attempt = run.attempt;
     let mut journal = Journal::open(skep, &run_id, attempt);
-    journal.print(skep, raw)?;
+    let mut reader = Reader::new(look(skep, ask));
+    journal.print(skep, &mut reader, ask, ask.last)?;
     if !follow || run.state == "ended" {
         if journal.lines == 0 && !follow {
             skep.out.note(&format!("{} has said nothing yet ({})", run.name, run.state));
@@ -53,12 +64,12 @@ pub(super) fn print(skep: &Skep, id: &str, follow: bool, raw: bool) -> Result<()
     let ended = end_of(skep, &run.id)?;
     loop {
         let over = journal.wait(&ended)?;
-        journal.print(skep, raw)?;
+        journal.print(skep, &mut reader, ask, None)?;
         let next = skep.home.attempt(&run_id, attempt + 1);
         if next.is_dir() {
             attempt += 1;
             journal = Journal::open(skep, &run_id, attempt);
-            journal.print(skep, raw)?;
+            journal.print(skep, &mut reader, ask, None)?;
         } else if over {
             return Ok(());
         }
@@ -69,8 +80,22 @@ pub(super) fn print(skep: &Skep, id: &str, follow: bool, raw: bool) -> Result<()
 pub(super) fn last_lines(skep: &Skep, id: &str, attempt: u32, most: usize) -> Vec<String> {
     let Ok(run) = id.parse::<RunId>() else { return Vec::new() };
     let mut journal = Journal::open(skep, &run, attempt);
-    let lines: Vec<String> = journal.read().iter().filter_map(|line| shown(skep, line)).collect();
+    let mut reader = Reader::new(look(skep, &Ask::default()));
+    let mut lines = Vec::new();
+    journal.skip_to_last(far(most));
+    journal.each(&mut |line| lines.extend(painted(skep, reader.read(line))));
+    lines.extend(painted(skep, reader.pending()));
     lines[lines.len().saturating_sub(most)..].to_vec()
+}
+
+/// As the terminal has room.
+fn look(skep: &Skep, ask: &Ask) -> Look {
+    Look { width: skep.out.columns(), times: ask.times, tools: ask.tools }
+}
+
+fn painted(skep: &Skep, lines: Vec<Parts>) -> impl Iterator<Item = String> + use<'_> {
+    let paint = |(tone, text): &(Tone, String)| skep.out.paint(*tone, text);
+    lines.into_iter().map(move |line| line.iter().map(paint).collect())
 }
 
 /// A descriptor that becomes readable when the run has ended.
@@ -79,7 +104,7 @@ fn end_of(skep: &Skep, id: &str) -> Result<rustix::fd::OwnedFd, CliError> {
     let (skep, id) = (skep.clone(), id.to_owned());
     thread::spawn(move || {
         // However the wait went: there is nothing more to follow, and the closing pipe says so.
-        let _ended = skep.ask(Ask::Wait {
+        let _ended = skep.ask(request::Ask::Wait {
             runs: vec![id],
             until: "ended".to_owned(),
             any: false,
@@ -90,12 +115,24 @@ fn end_of(skep: &Skep, id: &str) -> Result<rustix::fd::OwnedFd, CliError> {
     Ok(reader)
 }
 
+/// How far from its end a journal is read for its last lines: a line of it may be as long as a tool's answer. Bytes.
+const FAR: u64 = 4 << 20;
+const PER_LINE: u64 = 8 << 10;
+/// How many lines are written in one go.
+const AT_ONCE: usize = 1000;
+
+fn far(lines: usize) -> u64 {
+    u64::try_from(lines).unwrap_or(u64::MAX).saturating_mul(PER_LINE).max(FAR)
+}
+
 /// An attempt's journal as far as it was read.
 pub(super) struct Journal {
     path: PathBuf,
     offset: u64,
     torn: Vec<u8>,
     lines: u64,
+    /// Whether the next line is only the end of one.
+    skip: bool,
     /// Readable when there is more.
     pub(super) notify: Option<rustix::fd::OwnedFd>,
 }
@@ -113,56 +150,86 @@ impl Journal {
                 let whole = inotify::add_watch(fd, skep.home.run(run), what).is_ok();
                 whole | inotify::add_watch(fd, &dir, what).is_ok()
             });
-        Journal { path: dir.join("journal.jsonl"), offset: 0, torn: Vec::new(), lines: 0, notify }
+        Journal {
+            path: dir.join("journal.jsonl"),
+            offset: 0,
+            torn: Vec::new(),
+            lines: 0,
+            skip: false,
+            notify,
+        }
     }
 
-    /// Leaves out all but the last so many bytes of what is not read yet; the line that is torn by it goes as well.
+    /// Leaves out all but so many bytes of what is not read yet, and the line that is torn by it.
     pub(super) fn skip_to_last(&mut self, bytes: u64) {
         let length = fs::metadata(&self.path).map_or(0, |file| file.len());
         let from = length.saturating_sub(bytes);
         if from > self.offset {
-            // What is torn is no line of JSON, and so is not shown.
             self.offset = from;
             self.torn.clear();
+            self.skip = true;
         }
     }
 
-    /// Takes notice that something changed, whatever it is.
-    pub(super) fn heed(&self) {
-        if let Some(notify) = &self.notify {
-            let mut bytes = [0; 4096];
-            // What changed does not matter, only that something did.
-            while rustix::io::read(notify, &mut bytes).is_ok_and(|read| read > 0) {}
-        }
-    }
-
-    pub(super) fn read(&mut self) -> Vec<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let more = File::open(&self.path).and_then(|mut file| {
-            file.seek(SeekFrom::Start(self.offset))?;
-            file.read_to_end(&mut bytes)
-        });
+    /// Gives what is new to `each`, line by line.
+    pub(super) fn each(&mut self, each: &mut impl FnMut(&[u8])) {
         // No file yet is nothing said yet.
-        let Ok(more) = more else { return Vec::new() };
-        self.offset += more as u64;
-        self.torn.append(&mut bytes);
-        let mut lines = Vec::new();
-        while let Some(end) = self.torn.iter().position(|byte| *byte == b'\n') {
-            lines.push(self.torn.drain(..=end).collect());
-            self.lines += 1;
+        let Ok(mut file) = File::open(&self.path) else { return };
+        if file.seek(SeekFrom::Start(self.offset)).is_err() {
+            return;
         }
-        lines
+        let mut chunk = vec![0; 1 << 16];
+        // A journal that cannot be read on has said what it said.
+        while let Ok(read @ 1..) = file.read(&mut chunk) {
+            self.offset += read as u64;
+            let mut rest = &chunk[..read];
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                self.torn.extend_from_slice(&rest[..=end]);
+                rest = &rest[end + 1..];
+                if !std::mem::take(&mut self.skip) {
+                    self.lines += 1;
+                    each(&self.torn);
+                }
+                self.torn.clear();
+            }
+            self.torn.extend_from_slice(rest);
+        }
     }
 
-    fn print(&mut self, skep: &Skep, raw: bool) -> Result<(), CliError> {
-        for line in self.read() {
-            if raw {
-                skep.out.line(String::from_utf8_lossy(&line).trim_end())?;
-            } else if let Some(text) = shown(skep, &line) {
-                skep.out.line(&text)?;
-            }
+    fn print(
+        &mut self,
+        skep: &Skep,
+        reader: &mut Reader,
+        ask: &Ask,
+        last: Option<usize>,
+    ) -> Result<(), CliError> {
+        let mut lines: VecDeque<String> = VecDeque::new();
+        let mut printed = Ok(());
+        let most = last.unwrap_or(AT_ONCE);
+        if let Some(last) = last {
+            self.skip_to_last(far(last));
         }
-        Ok(())
+        self.each(&mut |line| {
+            if ask.raw {
+                lines.push_back(String::from_utf8_lossy(line).trim_end().to_owned());
+            } else {
+                lines.extend(painted(skep, reader.read(line)));
+            }
+            if last.is_some() {
+                lines.drain(..lines.len().saturating_sub(most));
+            } else if lines.len() >= most && printed.is_ok() {
+                printed = skep.out.lines(lines.make_contiguous());
+                lines.clear();
+            }
+        });
+        printed?;
+        if !ask.raw {
+            lines.extend(painted(skep, reader.pending()));
+        }
+        if let Some(last) = last {
+            lines.drain(..lines.len().saturating_sub(last));
+        }
+        Ok(skep.out.lines(lines.make_contiguous())?)
     }
 
     /// Waits for more, or for the end; true at the end.
@@ -177,60 +244,12 @@ impl Journal {
         self.heed();
         Ok(over)
     }
-}
 
-/// A journal line for people; none for what only machines read.
-fn shown(skep: &Skep, line: &[u8]) -> Option<String> {
-    told(line).map(|(tone, text)| skep.out.paint(tone, &text))
-}
-
-/// What a journal line tells people, harmless for a terminal; none for what only machines read.
-pub(super) fn told(line: &[u8]) -> Option<(Tone, String)> {
-    let line: Line = serde_json::from_slice(line).ok()?;
-    let said = |tone, text: &str| (tone, text::visible(text));
-    let brief = |tone, text: &str| (tone, text::words(&text::one_line(text), 300));
-    Some(match line.entry {
-        Entry::Started { pid, .. } => brief(Tone::Faint, &format!("── started, pid {pid}")),
-        Entry::Agent(Said::Said { text }) => said(Tone::Plain, text.trim_end()),
-        Entry::Agent(Said::Thought { text }) => brief(Tone::Faint, &format!("· {text}")),
-        Entry::Agent(Said::Tool { name, input, .. }) => {
-            brief(Tone::Faint, &format!("▸ {name} {input}"))
+    /// Takes notice that something changed, whatever it is.
+    pub(super) fn heed(&self) {
+        if let Some(notify) = &self.notify {
+            let mut bytes = [0; 4096];
+            while rustix::io::read(notify, &mut bytes).is_ok_and(|read| read > 0) {}
         }
-        Entry::Agent(Said::ToolResult { ok: true, .. }) => return None,
-        Entry::Agent(Said::ToolResult { ok: false, text, .. }) => {
-            brief(Tone::Bad, &format!("✗ {text}"))
-        }
-        Entry::Agent(Said::Ask { text, .. } | Said::Permission { text, .. }) => {
-            said(Tone::Wants, &format!("? {text}"))
-        }
-        Entry::Agent(Said::Limit { text, .. }) => said(Tone::Wants, &format!("limit: {text}")),
-        Entry::Agent(Said::Retry { attempt, text }) => {
-            brief(Tone::Faint, &format!("retry {attempt}: {text}"))
-        }
-        Entry::Agent(Said::TurnEnded { result, .. }) => match result {
-            TurnResult::Success | TurnResult::Ended => brief(Tone::Faint, "── turn ended"),
-            TurnResult::Failed => brief(Tone::Bad, "── turn failed"),
-            TurnResult::Cancelled => brief(Tone::Bad, "── turn cancelled"),
-        },
-        Entry::Agent(Said::Error { class: ErrorClass::Notice, text }) => {
-            brief(Tone::Faint, &format!("! {text}"))
-        }
-        Entry::Agent(Said::Error { text, .. }) => said(Tone::Bad, &text),
-        Entry::Agent(Said::Session { .. } | Said::Usage { .. }) => return None,
-        Entry::Silence { quiet_ms, .. } => {
-            brief(Tone::Wants, &format!("silent for {} s", quiet_ms / 1000))
-        }
-        Entry::Heard {} => brief(Tone::Faint, "heard again"),
-        Entry::Stderr { text } => brief(Tone::Faint, &format!("! {text}")),
-        Entry::Output { text } => said(Tone::Plain, &text),
-        Entry::Delivered { text, .. } => said(Tone::Strong, &format!("» {text}")),
-        Entry::Dropped { lines, bytes, why } => {
-            brief(Tone::Wants, &format!("{lines} lines ({bytes} bytes) were not kept: {why}"))
-        }
-        Entry::Exit { exit } => {
-            let tone = if exit.code == 0 { Tone::Faint } else { Tone::Bad };
-            let error = exit.error.map(|error| format!(": {error}")).unwrap_or_default();
-            said(tone, &format!("── exit {}{error}", exit.code))
-        }
-    })
+    }
 }

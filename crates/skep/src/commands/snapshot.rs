@@ -150,14 +150,14 @@ pub(super) fn undo(skep: &Skep, op: Option<String>, dry_run: bool) -> Outcome {
     }
     for view in views.iter().filter(|_| !skep.out.json) {
         let tone = if view.undone || dry_run { Tone::Good } else { Tone::Wants };
-        skep.out.line(&format!(
-            "{} {} of {} ({} ago): {}",
+        let head = format!(
+            "{} {} of {} ({} ago):",
             view.op,
             view.verb,
-            view.name,
-            age(view.at, now()),
-            skep.out.paint(tone, &text::visible(&view.status))
-        ))?;
+            text::one_line(&view.name),
+            age(view.at, now())
+        );
+        skep.out.behind(&head, 2, tone, &view.status)?;
     }
     let left = !dry_run && views.iter().any(|view| !view.undone);
     Ok(if left { ExitCode::from(1) } else { ExitCode::SUCCESS })
@@ -180,12 +180,8 @@ pub(super) fn clean(skep: &Skep, dry_run: bool) -> Outcome {
             Some(false) => (Tone::Wants, "kept"),
             None => (Tone::Faint, "due "),
         };
-        let status = text::visible(&view.status);
-        skep.out.line(&format!(
-            "{}  {:<name$}  {status}",
-            skep.out.paint(tone, word),
-            view.name
-        ))?;
+        let head = format!("{}  {:<name$}  ", skep.out.paint(tone, word), view.name);
+        skep.out.hanging(&head, word.len() + name + 4, &view.status)?;
     }
     let env = |view: &&CleanView| matches!(view.due, Due::Env { .. }) && view.gone == Some(true);
     if let Some(op) = views.iter().find(env).and_then(|view| view.op.as_ref()) {

@@ -167,7 +167,7 @@ impl Watch {
                     self.step(Event::Key(key), &signals)?;
                 }
             } else if begun.is_some_and(|begun| begun.elapsed() >= KEY) {
-                for key in keys.settle() {
+                if let Some(key) = keys.settle() {
                     changed = true;
                     self.step(Event::Key(key), &signals)?;
                 }

@@ -18,6 +18,7 @@ mod gatekeeper;
 mod home;
 mod land;
 mod live;
+mod look;
 mod project;
 mod recovery;
 mod run;

@@ -2,6 +2,8 @@
 //!
 //! Owns: where everything stands at each size, and what is cut or broken to fit. Never: anything that is not in the state.
 
+use std::collections::BTreeMap;
+
 use ratatui::{
     Frame,
     buffer::Buffer,
@@ -10,16 +12,17 @@ use ratatui::{
 };
 use skep_api::view::RunView;
 use skep_core::text;
+use unicode_width::UnicodeWidthStr;
 
 use super::{
     edit::Editor,
-    fold::{fit, fold, plain, width},
-    model::{Beside, Choice, Mode, State, What, needs_you},
+    fold::{fold, plain},
+    model::{Beside, Choice, Mode, State, What},
     sight::{Kind, Picture, Sight},
 };
 use crate::{
-    commands::{ls, state_of},
-    output::{Tone, spell},
+    commands::{ls, state_of, status::Counts},
+    output::{Tone, grid::fit, spell},
 };
 
 #[cfg(test)]
@@ -159,7 +162,7 @@ impl Glass<'_> {
         let room = inner.right().saturating_sub(end + 2);
         let right = fit(&right, usize::from(room));
         if right.trim().len() > 3 {
-            let x = inner.right() - u16::try_from(width(&right)).unwrap_or(0);
+            let x = inner.right() - u16::try_from(right.width()).unwrap_or(0);
             self.text(Position::new(x, area.y), room, Tone::Faint, &right);
         }
     }
@@ -177,18 +180,14 @@ impl Glass<'_> {
     }
 
     fn head(&mut self, area: Rect, state: &State) {
-        let runs = &state.runs;
-        let count = |name: &str| runs.iter().filter(|run| run.state == name).count();
-        let yours = runs.iter().filter(|run| needs_you(run)).count();
-        let (ended, queued) = (count("ended"), count("queued"));
-        let busy = runs.len() - ended - queued - count("waiting") - count("stalled");
-        let tone = if yours > 0 { Tone::Wants } else { Tone::Plain };
-        let mut pieces = vec![
-            (Tone::Strong, " skep  ".to_owned()),
-            (Tone::Plain, format!("{busy} at work, ")),
-            (tone, format!("{yours} waiting for you")),
-            (Tone::Plain, format!(", {queued} queued, {ended} ended")),
-        ];
+        let mut pieces = vec![(Tone::Strong, " skep  ".to_owned())];
+        for (nth, part) in Counts::of(&state.runs).parts().enumerate() {
+            pieces.extend((nth > 0).then(|| (Tone::Plain, ", ".to_owned())));
+            pieces.push(part);
+        }
+        if state.runs.is_empty() {
+            pieces.push((Tone::Plain, "nothing is at work".to_owned()));
+        }
         if !state.filter.is_empty() && !matches!(state.mode, Mode::Filter(_)) {
             pieces.push((Tone::Wants, format!("   /{}", text::one_line(&state.filter))));
         }
@@ -327,7 +326,7 @@ impl Glass<'_> {
         let (before, after) = editor.halves();
         let (before, after) = (show(&before), show(&after));
         let mut seen = before.as_str();
-        while width(seen) > usize::from(room) {
+        while seen.width() > usize::from(room) {
             seen = seen.chars().next().map_or("", |first| &seen[first.len_utf8()..]);
         }
         let used = self.text(Position::new(x, area.y), room, Tone::Plain, seen);
@@ -569,6 +568,8 @@ fn choice_lines(choice: &Choice, room: usize) -> Vec<(Tone, String)> {
 struct Columns {
     widths: Vec<u16>,
     changes: bool,
+    /// By the ids of runs.
+    names: BTreeMap<String, String>,
 }
 
 impl Columns {
@@ -576,11 +577,15 @@ impl Columns {
     const WIDE: u16 = 72;
 
     fn of(shown: &[&RunView], state: &State, room: u16) -> Columns {
+        let names = state.runs.iter().zip(ls::names(&state.runs));
+        let names: BTreeMap<String, String> =
+            names.map(|(run, name)| (run.id.clone(), text::one_line(&name))).collect();
+        let name_of = |run: &RunView| names.get(&run.id).cloned().unwrap_or_default();
         let widest = |cells: &mut dyn Iterator<Item = String>, least: usize, most: usize| {
-            let widest = cells.map(|cell| width(&plain(&cell))).max().unwrap_or(0);
+            let widest = cells.map(|cell| plain(&cell).width()).max().unwrap_or(0);
             u16::try_from(widest.clamp(least, most)).unwrap_or(u16::MAX)
         };
-        let name = widest(&mut shown.iter().map(|run| ls::name_among(run, &state.runs)), 4, 20);
+        let name = widest(&mut shown.iter().map(|run| name_of(run)), 4, 20);
         let means = widest(&mut shown.iter().map(|run| text::one_line(&state_of(run).1)), 5, 18);
         let mut widths = vec![name, means, 4];
         let changes = room >= Columns::WIDE && shown.iter().any(|run| run.git.is_some());
@@ -588,7 +593,7 @@ impl Columns {
             widths.push(widest(&mut shown.iter().map(|run| ls::changes(run)), 7, 16));
         }
         widths.push(u16::MAX / 2);
-        Columns { widths, changes }
+        Columns { widths, changes, names }
     }
 
     fn heads(&self) -> Vec<(Tone, String)> {
@@ -603,7 +608,7 @@ impl Columns {
     fn cells(&self, run: &RunView, state: &State) -> Vec<(Tone, String)> {
         let (tone, means) = state_of(run);
         let mut cells = vec![
-            (Tone::Strong, text::one_line(&ls::name_among(run, &state.runs))),
+            (Tone::Strong, self.names.get(&run.id).cloned().unwrap_or_default()),
             (tone, text::one_line(&means)),
             (Tone::Faint, aged(state.now.since(run.since).as_secs())),
         ];

@@ -209,7 +209,9 @@ fn look(
     let mut frames = Frames::default();
     match wire::receive(&mut from)? {
         Some(Answer::Accepted {}) => frames.push(from.buffer()),
-        Some(Answer::Refused { slug, text }) => return Err(CliError::error(&slug, text)),
+        Some(Answer::Refused { slug, text }) => {
+            return Err(CliError::error(&slug, text).hint("the key l shows its words"));
+        }
         Some(Answer::Queued {} | Answer::Status { .. }) | None => {
             return Err(ClientError::Broken(io::ErrorKind::UnexpectedEof.into()).into());
         }

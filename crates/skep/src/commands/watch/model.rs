@@ -22,7 +22,10 @@ use super::{
     keys::Key,
     sight::{Kind, Sight, Target},
 };
-use crate::output::{Tone, age};
+use crate::{
+    commands::needs_a_person,
+    output::{Tone, age},
+};
 
 #[cfg(test)]
 pub(in crate::commands::watch) mod tests;
@@ -487,7 +490,7 @@ impl State {
         let at = shown.iter().position(|run| Some(&run.id) == self.selected.as_ref()).unwrap_or(0);
         let nth =
             |step: usize| if forward { (at + step) % count } else { (at + count - step) % count };
-        let found = (1..=count).map(nth).find(|nth| needs_you(shown[*nth]));
+        let found = (1..=count).map(nth).find(|nth| needs_a_person(shown[*nth]));
         match found.map(|nth| shown[nth].id.clone()) {
             Some(id) => self.turn(|state| state.selected = Some(id)),
             None => self.say(Tone::Faint, "no run waits for you"),
@@ -723,15 +726,6 @@ impl State {
 impl Way {
     fn ask(key: char, label: &str, asked: Asked) -> Way {
         Way { key, label: label.to_owned(), then: Then::Ask(Box::new(asked)) }
-    }
-}
-
-/// Whether a run waits for its person.
-pub(super) fn needs_you(run: &RunView) -> bool {
-    match (run.state.as_str(), run.waiting_for.as_deref()) {
-        ("stalled", _) => true,
-        ("waiting", on) => !matches!(on, Some("paused" | "limit")),
-        _ => false,
     }
 }
 

@@ -11,7 +11,10 @@ use skep_core::id::RunId;
 
 use super::sight::Sight;
 use crate::{
-    commands::logs::{Journal, told},
+    commands::logs::{
+        Journal,
+        readable::{Look, Parts, Reader},
+    },
     connect::Skep,
     output::Tone,
 };
@@ -24,20 +27,28 @@ const HELD: usize = 1000;
 /// The end of a journal.
 pub(super) struct Words {
     journal: Journal,
+    reader: Reader,
     told: VecDeque<(Tone, String)>,
 }
 
 impl Words {
     /// Begins with what an attempt has said last.
     pub(super) fn of(skep: &Skep, run: &RunId, attempt: u32) -> Words {
-        Words { journal: Journal::open(skep, run, attempt), told: VecDeque::new() }
+        Words {
+            journal: Journal::open(skep, run, attempt),
+            // Whoever draws wraps as wide as the pane is then.
+            reader: Reader::new(Look::default()),
+            told: VecDeque::new(),
+        }
     }
 
     /// What there is to show now.
     pub(super) fn read(&mut self) -> Sight {
         self.journal.heed();
         self.journal.skip_to_last(READ);
-        self.told.extend(self.journal.read().iter().filter_map(|line| told(line)));
+        let Words { journal, reader, told } = self;
+        journal.each(&mut |line| told.extend(reader.read(line).into_iter().map(whole)));
+        told.extend(reader.pending().into_iter().map(whole));
         self.told.drain(..self.told.len().saturating_sub(HELD));
         Sight::Words(self.told.iter().cloned().collect())
     }
@@ -46,4 +57,10 @@ impl Words {
     pub(super) fn news(&self) -> Option<BorrowedFd<'_>> {
         self.journal.notify.as_ref().map(AsFd::as_fd)
     }
+}
+
+/// A line in the one tone that says most of it: how it ends.
+fn whole(parts: Parts) -> (Tone, String) {
+    let tone = parts.last().map_or(Tone::Plain, |(tone, _)| *tone);
+    (tone, parts.into_iter().map(|(_, text)| text).collect())
 }

@@ -5,6 +5,8 @@ use skep_api::{
     wire::Refusal,
 };
 
+use unicode_width::UnicodeWidthStr;
+
 use super::draw;
 use crate::commands::watch::{
     model::{
@@ -38,7 +40,7 @@ fn text(buffer: &Buffer) -> String {
             if skip == 0 {
                 line += symbol;
             }
-            skip = super::width(symbol).max(1).max(skip) - 1;
+            skip = symbol.width().max(1).max(skip) - 1;
         }
         let reversed = buffer[(2, y)].modifier.contains(Modifier::REVERSED);
         format!("|{line}|{}\n", if reversed { " selected" } else { "" })
