@@ -1,6 +1,6 @@
 //! The control socket of a keeper: one JSON line in, one JSON line out.
 //!
-//! After [`Control::Attach`] was accepted the connection is no longer one of lines: both sides speak in [`frame`]s.
+//! After [`Control::Attach`] or [`Control::Look`] was accepted the connection is no longer one of lines: both sides speak in [`frame`]s.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ pub enum Control {
     Send { epoch: u64, id: String, text: String },
     /// Show the agent's terminal here, and take what is typed here. Whoever may ask may look: it needs no epoch.
     Attach { cols: u16, rows: u16 },
+    /// Show the agent's terminal here as it is: whoever looks has no say in its size, and types nothing.
+    Look {},
     /// Say how things stand.
     Status {},
 }

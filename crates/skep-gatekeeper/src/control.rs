@@ -34,7 +34,8 @@ pub struct Visitor {
     pub stream: UnixStream,
     /// What it said already, behind its line.
     pub before: Vec<u8>,
-    pub size: Size,
+    /// Its own; none where it only looks.
+    pub size: Option<Size>,
 }
 
 /// Serves controls at `socket`, one after the other, each answered by `answer`; hands those who look to `let_in`.
@@ -65,7 +66,7 @@ pub fn serve(
 fn converse(
     caller: &UnixStream,
     answer: &impl Fn(Control) -> Answer,
-) -> io::Result<Option<(Size, Vec<u8>)>> {
+) -> io::Result<Option<(Option<Size>, Vec<u8>)>> {
     caller.set_read_timeout(Some(PATIENCE))?;
     caller.set_write_timeout(Some(PATIENCE))?;
     // Read even from one who is not heard: a socket closed over unread words takes the answer with it.
@@ -75,9 +76,12 @@ fn converse(
     let said = match (refusal(caller)?, asked) {
         (Some(refused), _) => refused,
         (None, Ok(Some(control))) => {
-            if let Control::Attach { cols, rows } = control {
-                looks = Some((Size { cols, rows }, from.buffer().to_vec()));
+            looks = match control {
+                Control::Attach { cols, rows } => Some(Some(Size { cols, rows })),
+                Control::Look {} => Some(None),
+                Control::Stop { .. } | Control::Send { .. } | Control::Status {} => None,
             }
+            .map(|size| (size, from.buffer().to_vec()));
             answer(control)
         }
         (None, Ok(None)) => return Ok(None),

@@ -571,7 +571,7 @@ impl Keeper {
             Control::Send { epoch, id, text } => {
                 self.admit(epoch).unwrap_or_else(|| self.send(id, text))
             }
-            Control::Attach { .. } => match &self.tty {
+            Control::Attach { .. } | Control::Look {} => match &self.tty {
                 None => refuse("not-a-terminal", "the agent has no terminal to look at"),
                 Some(tty) if !tty.has_room() => {
                     refuse("viewers-full", "too many look at this terminal already")

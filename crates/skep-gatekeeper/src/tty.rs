@@ -123,17 +123,18 @@ impl Tty {
         self.viewers.has_room()
     }
 
-    /// Shows the terminal to one more.
+    /// Shows the terminal to one more; one without a size only looks.
     pub fn attach(
         &mut self,
         stream: UnixStream,
         before: &[u8],
-        size: Size,
+        size: Option<Size>,
         tell: impl Fn(u64, Word) -> bool + Clone + Send + 'static,
     ) -> io::Result<()> {
-        let size = sane(size);
-        self.resize(Some(size));
-        self.viewers.add(stream, before, size, &self.screen.repaint(), &self.keys, tell)
+        let size = size.map(sane);
+        self.resize(size);
+        let screen = (self.screen.size(), self.screen.repaint());
+        self.viewers.add(stream, before, size, (screen.0, &screen.1), &self.keys, tell)
     }
 
     /// Hears what a viewer did.
@@ -153,6 +154,7 @@ impl Tty {
         self.screen.resize(size);
         // A terminal that is gone needs no size.
         let _gone = pty::resize(self.ours.as_fd(), size);
+        self.viewers.resized(size);
         self.paint();
     }
 

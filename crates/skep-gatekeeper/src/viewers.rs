@@ -51,7 +51,8 @@ pub struct Viewers {
 #[derive(Debug)]
 struct Viewer {
     id: u64,
-    size: Size,
+    /// None: it only looks.
+    size: Option<Size>,
     stream: UnixStream,
     outbox: Arc<Outbox>,
 }
@@ -64,6 +65,8 @@ struct Outbox {
 
 #[derive(Debug, Default)]
 struct Pending {
+    /// The size of the screen, to be told before what is painted on it.
+    size: Option<Size>,
     bytes: Vec<u8>,
     /// What would have to be shown is not kept: the whole screen comes next.
     behind: bool,
@@ -108,6 +111,9 @@ impl Outbox {
     fn next(&self) -> Option<Next> {
         let mut pending = self.lock();
         loop {
+            if let Some(size) = pending.size.take() {
+                return Some(Next::Write(Frame::Resize(size)));
+            }
             if !pending.bytes.is_empty() {
                 return Some(Next::Write(Frame::Output(std::mem::take(&mut pending.bytes))));
             }
@@ -138,13 +144,14 @@ impl Viewers {
         self.list.len() < MOST
     }
 
-    /// Adds a viewer that is to see `screen` first; `before` was read of it already. It becomes the last active one.
+    /// Adds a viewer that is to see `screen` first, of that size; `before` was read of it already. It becomes the last
+    /// active one; without a size of its own it only looks, and is told the screen's.
     pub fn add(
         &mut self,
         stream: UnixStream,
         before: &[u8],
-        size: Size,
-        screen: &[u8],
+        size: Option<Size>,
+        screen: (Size, &[u8]),
         keys: &Keys,
         tell: impl Fn(u64, Word) -> bool + Clone + Send + 'static,
     ) -> io::Result<()> {
@@ -153,13 +160,16 @@ impl Viewers {
         self.count += 1;
         let id = self.count;
         let outbox = Arc::new(Outbox::default());
-        outbox.paint(screen);
+        if size.is_none() {
+            outbox.change(|pending| pending.size = Some(screen.0));
+        }
+        outbox.paint(screen.1);
         let mut frames = Frames::default();
         frames.push(before);
         let (from, keys, told) = (stream.try_clone()?, keys.clone(), tell.clone());
         small("viewer", move || {
             // However it ends, it has left.
-            let _why = listen(&from, frames, &keys, |word| told(id, word));
+            let _why = listen(&from, frames, &keys, size.is_none(), |word| told(id, word));
             told(id, Word::Left);
         })?;
         let (to, from) = (stream.try_clone()?, Arc::clone(&outbox));
@@ -198,14 +208,21 @@ impl Viewers {
     pub fn active(&mut self, id: u64, size: Option<Size>) {
         if let Some(at) = self.list.iter().position(|viewer| viewer.id == id) {
             let mut viewer = self.list.remove(at);
-            viewer.size = size.unwrap_or(viewer.size);
+            viewer.size = size.or(viewer.size);
             self.list.push(viewer);
         }
     }
 
-    /// The size of the one that was active last.
+    /// The size of the one that was active last, of those who have a say in it.
     pub fn size(&self) -> Option<Size> {
-        self.list.last().map(|viewer| viewer.size)
+        self.list.iter().rev().find_map(|viewer| viewer.size)
+    }
+
+    /// Tells those who only look the size of what is painted next.
+    pub fn resized(&self, size: Size) {
+        for viewer in self.list.iter().filter(|viewer| viewer.size.is_none()) {
+            viewer.outbox.change(|pending| pending.size = Some(size));
+        }
     }
 
     /// One is gone.
@@ -253,12 +270,16 @@ fn listen(
     mut from: &UnixStream,
     mut frames: Frames,
     keys: &Keys,
+    only_looks: bool,
     tell: impl Fn(Word) -> bool,
 ) -> io::Result<()> {
     let mut buffer = [0; 4096];
     loop {
         while let Some(frame) = frames.take()? {
             let heard = match frame {
+                Frame::Input(_) | Frame::Resize(_) if only_looks => {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
                 Frame::Input(bytes) => keys.type_in(&bytes) && tell(Word::Typed),
                 Frame::Resize(size) => tell(Word::Resized(size)),
                 Frame::Detach => false,

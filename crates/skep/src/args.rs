@@ -115,6 +115,12 @@ Examples:
         /// A run's id, the beginning of one, or a worker's name
         id: String,
     },
+    /// All of it on one screen: look, send, attach, stop, close, land, undo
+    #[command(
+        visible_aliases = ["tui", "top"],
+        after_help = "? shows the keys. q leaves, and all runs go on. Nothing is written while nothing changes."
+    )]
+    Watch {},
     /// What an agent said and did
     Logs {
         /// A run's id, the beginning of one, or a worker's name

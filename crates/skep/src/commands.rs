@@ -30,6 +30,7 @@ mod status;
 mod stop;
 mod task;
 mod wait;
+mod watch;
 mod why;
 
 use std::{fs, io::Read, path::Path, process::ExitCode};
@@ -68,6 +69,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Ls { all, project } => ls::ls(skep, all, project),
         Verb::Show { id } => show::show(skep, &id),
         Verb::Why { id } => why::why(skep, &id),
+        Verb::Watch {} => watch::watch(skep),
         Verb::Logs { id, follow, raw, times, tools, last } => {
             logs::logs(skep, &id, &logs::Ask { follow, raw, times, tools, last })
         }

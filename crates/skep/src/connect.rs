@@ -282,7 +282,7 @@ fn peer(client: &Client) -> io::Result<u32> {
 }
 
 /// Waits until a daemon that broke off is gone, so that the next is asked and not the last of it; not for long.
-fn await_end(client: &Client, patience: Duration) {
+pub(crate) fn await_end(client: &Client, patience: Duration) {
     let daemon = peer(client).ok().and_then(tree::identity);
     if let Some(Ok(Some(fd))) = daemon.map(tree::open) {
         // One that stays is asked again all the same, and its answer told.

@@ -9,6 +9,9 @@ use skep_api::{client::ClientError, wire::Refusal};
 /// What every verb gives back.
 pub(crate) type Outcome = Result<ExitCode, CliError>;
 
+/// A person or the system interrupted it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// The awaited run ended other than completed.
 pub(crate) const NOT_COMPLETED: u8 = 4;
 

@@ -8,6 +8,7 @@
 //! | `r` | viewer | its size: columns, rows, two bytes each, the high one first |
 //! | `d` | viewer | nothing: it leaves |
 //! | `o` | keeper | bytes to show; the first ones paint the whole screen |
+//! | `r` | keeper | to one that only looks: the size of the screen that is painted next |
 //! | `x` | keeper | how the agent ended: its exit code as four bytes, the high one first; the last frame |
 //!
 //! A keeper whose connection ends without `x` was killed. A viewer that goes without `d` is gone as well.

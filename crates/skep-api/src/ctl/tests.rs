@@ -11,6 +11,7 @@ fn controls_and_answers_are_spelled_as_the_format_page_says() {
         spelled(&Control::Attach { cols: 80, rows: 24 }),
         r#"{"ctl":"attach","cols":80,"rows":24}"#
     );
+    assert_eq!(spelled(&Control::Look {}), r#"{"ctl":"look"}"#);
     assert_eq!(
         spelled(&Control::Stop { epoch: 5, force: true }),
         r#"{"ctl":"stop","epoch":5,"force":true}"#

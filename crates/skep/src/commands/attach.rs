@@ -129,7 +129,7 @@ fn not_live(run: &RunView) -> CliError {
 }
 
 /// Connects to the keeper, which may be on its way up.
-fn connect(skep: &Skep, run: &RunView) -> Result<UnixStream, CliError> {
+pub(super) fn connect(skep: &Skep, run: &RunView) -> Result<UnixStream, CliError> {
     let id: RunId =
         run.id.parse().map_err(|err| CliError::error("run-unknown", format!("{err}")))?;
     let socket = skep.home.control_socket(&id, run.attempt);

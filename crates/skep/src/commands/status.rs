@@ -57,7 +57,7 @@ fn standing(skep: &Skep) -> Result<Vec<RunView>, crate::exit::CliError> {
 
 /// Runs by what they ask of a person.
 #[derive(Debug, Default)]
-struct Counts {
+pub(super) struct Counts {
     waiting: usize,
     stalled: usize,
     failed: usize,
@@ -69,7 +69,7 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(runs: &[RunView]) -> Counts {
+    pub(super) fn of(runs: &[RunView]) -> Counts {
         let mut counts = Counts::default();
         for run in runs {
             let place = match run.state.as_str() {
@@ -105,8 +105,8 @@ impl Counts {
         parts.join(" · ")
     }
 
-    /// In words, the most urgent first; what there is no room for is left out from the end.
-    fn head(&self, out: &Output) -> String {
+    /// In words, the most urgent first; only what there is.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Tone, String)> + use<> {
         let parts = [
             (Tone::Wants, self.waiting, "waiting for you"),
             (Tone::Wants, self.stalled, "stalled"),
@@ -117,10 +117,15 @@ impl Counts {
             (Tone::Plain, self.resting, "at rest"),
             (Tone::Faint, self.ended, "ended"),
         ];
+        let there = parts.into_iter().filter(|(_, count, _)| *count > 0);
+        there.map(|(tone, count, what)| (tone, format!("{count} {what}")))
+    }
+
+    /// In one line; what there is no room for is left out from the end.
+    fn head(&self, out: &Output) -> String {
         let mut head = String::new();
         let mut left = out.width();
-        for (tone, count, what) in parts.into_iter().filter(|(_, count, _)| *count > 0) {
-            let part = format!("{count} {what}");
+        for (tone, part) in self.parts() {
             let comma = if head.is_empty() { "" } else { ", " };
             let wide = comma.len() + part.len();
             if wide > left {

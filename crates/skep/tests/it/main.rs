@@ -36,4 +36,5 @@ mod tidy;
 mod tour;
 mod undo;
 mod unlucky;
+mod watch;
 mod workers;

@@ -132,6 +132,9 @@ impl Looker {
                             seen.bytes.extend(bytes);
                         }
                         Frame::Exit(code) => seen.exit = Some(code),
+                        Frame::Resize(size) => {
+                            seen.terminal.screen_mut().set_size(size.rows, size.cols);
+                        }
                         other => panic!("{other:?}"),
                     }
                 }
@@ -266,6 +269,29 @@ fn two_viewers_see_the_same_and_the_last_active_one_sets_the_size() {
     large.exit();
     small.type_in("still here\r");
     small.sees("<still here>");
+}
+
+#[test]
+fn one_that_only_looks_has_no_say_in_the_size_and_types_nothing() {
+    let live = Live::new(
+        "trap 'echo size $(stty size)' WINCH; echo up; while :; do read line && echo \"<$line>\"; done",
+    );
+    let person = live.attach(Size { cols: 100, rows: 30 });
+    person.sees("size 30 100");
+    let stream = UnixStream::connect(&live.attempt.spec.socket).unwrap();
+    wire::send(&mut &stream, &Control::Look {}).unwrap();
+    let looker = Looker::new(stream, SIZE);
+    looker.sees("size 30 100");
+    let size = || looker.seen.lock().unwrap().terminal.screen().size();
+    assert_eq!(size(), (30, 100));
+    person.say(&Frame::Resize(Size { cols: 90, rows: 20 }));
+    looker.sees("size 20 90");
+    assert_eq!(size(), (20, 90));
+    looker.type_in("never\r");
+    looker.exit();
+    person.type_in("still\r");
+    person.sees("<still>");
+    assert!(!live.log().contains("never"));
 }
 
 #[test]
