@@ -5,6 +5,7 @@
 mod attach;
 mod cleanup;
 mod close;
+mod completions;
 mod config;
 mod control;
 mod daemon;
@@ -24,6 +25,7 @@ mod snapshot;
 mod status;
 mod stop;
 mod task;
+mod unit;
 mod wait;
 mod why;
 
@@ -44,7 +46,10 @@ use crate::{
 pub(crate) fn tell(cli: &Cli, out: &Output) -> Option<Outcome> {
     match &cli.verb {
         Some(Verb::Explain { slug }) => Some(explain::explain(out, slug.as_deref())),
-        Some(Verb::Help { verb, verbs }) => Some(help::help(out, verb.as_deref(), *verbs)),
+        Some(Verb::Help { verb, man, verbs }) => {
+            Some(help::help(out, verb, man.as_deref(), *verbs))
+        }
+        Some(Verb::Completions { shell, at: None, .. }) => Some(completions::script(out, shell)),
         _ => None,
     }
 }
@@ -90,6 +95,9 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),
+        Verb::Completions { shell, at, words } => {
+            completions::complete(skep, &shell, at.unwrap_or(0), words)
+        }
         // The guards entered, and these were answered, before.
         Verb::Explain { .. } | Verb::Help { .. } | Verb::Gatekeeper => {
             Err(CliError::error("usage", "skep gatekeeper [--tied] [--task-file F] -- CMD…"))

@@ -52,12 +52,7 @@ impl Skep {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let below = |xdg: &str, fallback: &str| {
-            set(xdg)
-                .filter(|dir| dir.is_absolute())
-                .or_else(|| Some(set("HOME")?.join(fallback)))
-                .map(|dir| dir.join("skep"))
-        };
+        let below = |xdg: &str, fallback: &str| below(&env, xdg, fallback);
         let home = global
             .home
             .clone()
@@ -77,6 +72,11 @@ impl Skep {
             env,
             out,
         })
+    }
+
+    /// The home where neither a flag nor a variable names one.
+    pub(crate) fn default_home(&self) -> Option<PathBuf> {
+        below(&self.env, "XDG_STATE_HOME", ".local/state")
     }
 
     /// The same skep at another home; for the demo.
@@ -248,6 +248,15 @@ impl Skep {
             }
         }
     }
+}
+
+/// Our folder below one of the XDG places, `fallback` of the person's home where that is not set.
+fn below(env: &BTreeMap<String, String>, xdg: &str, fallback: &str) -> Option<PathBuf> {
+    let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set(xdg)
+        .filter(|dir| dir.is_absolute())
+        .or_else(|| Some(set("HOME")?.join(fallback)))
+        .map(|dir| dir.join("skep"))
 }
 
 /// The process at the other end.

@@ -21,6 +21,9 @@ pub(crate) struct Output {
     width: usize,
 }
 
+/// The longest line of prose that reads well. Columns.
+const READABLE: usize = 100;
+
 /// Colours by meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -127,6 +130,11 @@ impl Output {
         format!("\x1b[{code}m{text}\x1b[0m")
     }
 
+    /// Whether results have colour.
+    pub(crate) fn colour(&self) -> bool {
+        self.colour
+    }
+
     /// How many columns there are to write in.
     pub(crate) fn width(&self) -> usize {
         self.width
@@ -139,6 +147,46 @@ impl Output {
             let line = format!("{:indent$}{}", "", self.paint(tone, line));
             self.line(line.trim_end())
         })
+    }
+
+    /// Prints a page's text broken at words, each line `indent` columns in; what stands in backticks has a colour instead,
+    /// where there is colour.
+    pub(crate) fn marked(&self, indent: usize, text: &str) -> io::Result<()> {
+        let width = self.width.min(READABLE).saturating_sub(indent + 1).max(20);
+        let mut in_span = false;
+        for paragraph in text.lines().filter(|line| !line.trim().is_empty()) {
+            let hang = if paragraph.starts_with("- ") { 2 } else { 0 };
+            let (mut line, mut used) = (String::new(), 0);
+            for word in paragraph.split_whitespace() {
+                let (word, length) = self.spans(word, &mut in_span);
+                if used > hang && used + 1 + length > width {
+                    self.line(&format!("{:indent$}{line}", ""))?;
+                    line = " ".repeat(hang);
+                    used = hang;
+                } else if used > 0 {
+                    line.push(' ');
+                    used += 1;
+                }
+                line += &word;
+                used += length;
+            }
+            self.line(&format!("{:indent$}{line}", ""))?;
+        }
+        Ok(())
+    }
+
+    /// A word with its code spans painted, and how many columns it takes.
+    fn spans(&self, word: &str, in_span: &mut bool) -> (String, usize) {
+        if !self.colour {
+            return (word.to_owned(), word.chars().count());
+        }
+        let mut painted = String::new();
+        for (nth, part) in word.split('`').enumerate() {
+            *in_span ^= nth > 0;
+            let tone = if *in_span { Tone::Wants } else { Tone::Plain };
+            painted += &self.paint(tone, part);
+        }
+        (painted, word.chars().filter(|letter| *letter != '`').count())
     }
 
     /// Prints rows under heads, the last column cut to what is left of the width.
