@@ -110,7 +110,13 @@ impl DaemonError {
 
     /// The same for the one who started it.
     pub fn refusal(&self) -> Refusal {
-        Refusal::error(self.slug(), chain(self))
+        let refusal = Refusal::error(self.slug(), chain(self));
+        if !matches!(self, DaemonError::Running { .. }) {
+            return refusal;
+        }
+        refusal
+            .hint("skep daemon status   how it stands")
+            .hint("skep daemon stop   then again; runs go on")
     }
 }
 

@@ -106,7 +106,7 @@ pub fn runs(
         || ask.titles.len() > 1 && (ask.name.is_some() || ask.branch.is_some())
     {
         return Err(Refusal::error("usage", "one name or branch is for one run")
-            .hint("leave out --name, --branch"));
+            .hint("leave out --name and --branch: skep run --count 2 \"…\"   skep chooses them"));
     }
     if ask.titles.is_empty() {
         return Err(Refusal::error("title-empty", "what is to be done?")
@@ -367,7 +367,8 @@ fn at_main(git: &Git, repo: Repository) -> Result<Repository, Refusal> {
 
 fn repository(vars: &BTreeMap<String, String>, dir: &Path) -> Result<(Git, Repository), Refusal> {
     if !hands::is_dir(dir) {
-        return Err(Refusal::error("no-such-folder", format!("`{}` is no folder", dir.display())));
+        return Err(Refusal::error("no-such-folder", format!("`{}` is no folder", dir.display()))
+            .hint("a repository is meant, or a folder in one: skep project add PATH"));
     }
     hands::repository(vars, dir).map_err(|err| git_refusal(&err))
 }
@@ -378,6 +379,9 @@ fn git_refusal(err: &git::GitError) -> Refusal {
         return refusal
             .hint("go to a repository, or name one: --project P")
             .hint("skep run --directory … works without one");
+    }
+    if matches!(err, git::GitError::NoSuchRef { .. }) {
+        return refusal.hint("git branch --all   what there is").hint("skep run --base BRANCH …");
     }
     refusal
 }
@@ -426,7 +430,7 @@ fn project_name(name: &str) -> Result<String, Refusal> {
     }
     if name.is_empty() || text::sanitise_name(name) != name {
         return Err(Refusal::error("project-name", format!("`{name}` cannot be a project's name"))
-            .hint(format!("--name {}", text::sanitise_name(name))));
+            .hint(format!("skep project add PATH --name {}", text::sanitise_name(name))));
     }
     Ok(name.to_owned())
 }
@@ -533,6 +537,20 @@ fn approval(
         .hint("approve it: skep run --yes …"))
 }
 
+fn agent_refusal(name: &str, err: &profile::ProfileError) -> Refusal {
+    let refusal = Refusal::error(err.slug(), chain(err));
+    let profile::ProfileError::Unknown { known, .. } = err else {
+        return refusal.hint("skep doctor");
+    };
+    let likeness = |known: &str| strsim::jaro_winkler(known, name);
+    let near = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let refusal = match near.filter(|near| likeness(near) > 0.8) {
+        Some(near) => refusal.hint(format!("did you mean `skep run --agent {near} …`?")),
+        None => refusal.hint("skep run --agent NAME …   with one of them"),
+    };
+    refusal.hint("skep doctor   which of them are installed")
+}
+
 fn agent(
     ask: &RunAsk,
     project: &ProjectSettings,
@@ -540,10 +558,8 @@ fn agent(
     config: &Path,
 ) -> Result<Profile, Refusal> {
     let agents = config.join("agents");
-    let load = |name: &str| {
-        Profile::load(name, Some(&agents))
-            .map_err(|err| Refusal::error(err.slug(), chain(&err)).hint("skep doctor"))
-    };
+    let load =
+        |name: &str| Profile::load(name, Some(&agents)).map_err(|err| agent_refusal(name, &err));
     let path = ask.env.get("PATH").cloned().unwrap_or_default();
     let there = |profile: &Profile| {
         profile.program == "{skep}"
@@ -620,7 +636,7 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
                     "worker-name",
                     format!("`{name}` cannot be a worker's name"),
                 )
-                .hint(format!("--name {}", text::sanitise_name(name))));
+                .hint(format!("skep run --name {} …", text::sanitise_name(name))));
             }
             None => String::new(),
         },
@@ -701,7 +717,7 @@ fn the_place(
                 "branch-name",
                 format!("`{branch}` cannot be a branch's name"),
             )
-            .hint(format!("--branch {}", text::slug(branch))));
+            .hint(format!("skep run --branch {} …", text::slug(branch))));
         }
         None => refs::branch_name(
             &settings.branch,

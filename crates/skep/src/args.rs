@@ -389,7 +389,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "P", value_parser = ["ask", "auto", "bypass"], hide_possible_values = true)]
     pub(crate) permissions: Option<String>,
     /// So many workers at the same title
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) count: Option<u32>,
     /// Approve the project's own scripts as they are now
     #[arg(long)]

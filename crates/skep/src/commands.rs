@@ -119,7 +119,9 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, CliError> {
 /// Reads a text that a person gave as a file, or `-` for standard input.
 fn read_text(path: &Path) -> Result<String, CliError> {
     let unreadable = |why: &dyn std::fmt::Display| {
-        CliError::error("file-unreadable", format!("{}: {why}", path.display()))
+        CliError::error("file-unreadable", format!("{}: {why}", path.display())).hint(
+            "name a file that is there, or - for standard input: … | skep run --prompt-file -",
+        )
     };
     let from: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin())

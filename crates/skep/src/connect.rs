@@ -199,9 +199,12 @@ impl Skep {
             .hint("start it from a shell of your own: skep daemon start"));
         }
         paths::create_private_dir(self.home.root()).map_err(|err| {
-            CliError::error(err.slug(), skep_api::wire::chain(&err))
-                .hint(format!("chmod 700 {}", self.home.root().display()))
-                .hint("skep --home DIR … for another place")
+            let refusal = CliError::error(err.slug(), skep_api::wire::chain(&err));
+            let refusal = match err.slug() {
+                "not-private" => refusal.hint(format!("chmod 700 {}", self.home.root().display())),
+                _ => refusal,
+            };
+            refusal.hint("skep --home DIR …   another place")
         })?;
         let until = Instant::now() + COMES_UP;
         while !self.spawn_daemon()? {

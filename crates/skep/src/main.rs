@@ -95,7 +95,7 @@ fn usage(err: &clap::Error, argv: &[OsString], json: bool, no_colour: bool) -> E
         let _unread = err.print();
         return ExitCode::SUCCESS;
     }
-    let refusal = args::refusal(err, &args::command(), argv);
+    let refusal = args::refusal(err, args::command(), argv);
     Output::new(json, false, no_colour).error(&refusal);
     ExitCode::from(refusal.exit)
 }

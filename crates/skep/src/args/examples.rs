@@ -4,321 +4,246 @@
 
 use clap::Command;
 
-/// A verb, with commands and what each is for.
+/// A verb, with commands, as they stand behind `skep`, and what each is for.
 type Of = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// The examples of each verb; `daemon start` for one below another.
 const EXAMPLES: &[Of] = &[
-    ("status", &[("skep", "the same"), ("skep status --json", "for a program")]),
-    (
-        "demo",
-        &[
-            ("skep demo", "watch it, then read"),
-            ("skep demo --keep", "and look around in its home"),
-        ],
-    ),
+    ("status", &[("", "the same"), ("status --json", "for a program")]),
+    ("demo", &[("demo", "watch it, then read"), ("demo --keep", "and look around in its home")]),
     (
         "init",
         &[
-            ("skep init --dry-run", "what it finds here, and would write"),
-            ("skep init", "write it to your own settings"),
-            ("skep init --shared", "into the repository, for everybody"),
+            ("init --dry-run", "what it finds here, and would write"),
+            ("init", "write it to your own settings"),
+            ("init --shared", "into the repository, for everybody"),
         ],
     ),
     (
         "adopt",
         &[
-            ("skep adopt --dry-run", "what there is to take over"),
-            ("skep adopt", "take it over; nothing of it is touched"),
+            ("adopt --dry-run", "what there is to take over"),
+            ("adopt", "take it over; nothing of it is touched"),
         ],
     ),
     (
         "run",
         &[
-            ("skep run \"fix the flaky login test\"", "one worker"),
-            ("skep run \"port the parser\" \"port the lexer\" -d", "two, in the background"),
-            ("skep run \"a faster search\" --count 3", "three at the same thing"),
-            ("skep run --prompt-file brief.md -f", "follow what it says"),
+            ("run \"fix the flaky login test\"", "one worker"),
+            ("run \"port the parser\" \"port the lexer\" -d", "two, in the background"),
+            ("run \"a faster search\" --count 3", "three at the same thing"),
+            ("run --prompt-file brief.md -f", "follow what it says"),
         ],
     ),
     (
         "ls",
         &[
-            ("skep ls", "those that need you first"),
-            ("skep ls --all --project web", "closed ones too, of one project"),
-            ("skep ls --json", "for a program"),
+            ("ls", "those that need you first"),
+            ("ls --all --project web", "closed ones too, of one project"),
+            ("ls --json", "for a program"),
         ],
     ),
-    ("show", &[("skep show amber", "by name"), ("skep show 7k2", "by the beginning of its id")]),
-    (
-        "why",
-        &[
-            ("skep why amber", "each fact that made it so"),
-            ("skep why amber --json", "for a program"),
-        ],
-    ),
-    (
-        "watch",
-        &[("skep watch", "all of it, as it happens"), ("skep watch --project web", "one project")],
-    ),
+    ("show", &[("show amber", "by name"), ("show 7k2", "by the beginning of its id")]),
+    ("why", &[("why amber", "each fact that made it so"), ("why amber --json", "for a program")]),
+    ("watch", &[("watch", "all of it, as it happens"), ("watch --project web", "one project")]),
     (
         "logs",
         &[
-            ("skep logs amber", "what it said and did"),
-            ("skep logs amber -f", "go on until it ends"),
-            ("skep logs amber --raw", "the journal, as JSON lines"),
+            ("logs amber", "what it said and did"),
+            ("logs amber -f", "go on until it ends"),
+            ("logs amber --raw", "the journal, as JSON lines"),
         ],
     ),
-    ("diff", &[("skep diff amber", "what it changed"), ("skep diff amber --stat", "file by file")]),
-    ("cost", &[("skep cost", "of all runs"), ("skep cost amber", "of one")]),
+    ("diff", &[("diff amber", "what it changed"), ("diff amber --stat", "file by file")]),
+    ("cost", &[("cost", "of all runs"), ("cost amber", "of one")]),
     (
         "events",
         &[
-            ("skep events --from 120", "what happened since then"),
-            ("skep events -f --json", "follow it with a program"),
+            ("events --from 120", "what happened since then"),
+            ("events -f --json", "follow it with a program"),
         ],
     ),
     (
         "wait",
         &[
-            ("skep wait amber basalt", "until both have ended"),
-            ("skep wait amber basalt --any --timeout 10m", "until one has, or in vain"),
-            ("skep wait amber --for waiting", "until it wants something"),
+            ("wait amber basalt", "until both have ended"),
+            ("wait amber basalt --any --timeout 10m", "until one has, or in vain"),
+            ("wait amber --for waiting", "until it wants something"),
         ],
     ),
-    (
-        "path",
-        &[("skep path amber", "for cd \"$(skep path amber)\""), ("skep path amber --json", "")],
-    ),
-    (
-        "open",
-        &[
-            ("skep open amber", "its worktree, in your editor"),
-            ("skep open web/amber", "which one"),
-        ],
-    ),
-    (
-        "sh",
-        &[("skep sh amber", "your shell, there"), ("skep sh amber -- git status", "one command")],
-    ),
-    ("attach", &[("skep attach amber", "Ctrl-Q leaves"), ("skep attach web/amber", "which one")]),
+    ("path", &[("path amber", "for cd \"$(skep path amber)\""), ("path amber --json", "")]),
+    ("open", &[("open amber", "its worktree, in your editor"), ("open web/amber", "which one")]),
+    ("sh", &[("sh amber", "your shell, there"), ("sh amber -- git status", "one command")]),
+    ("attach", &[("attach amber", "Ctrl-Q leaves"), ("attach web/amber", "which one")]),
     (
         "stop",
         &[
-            ("skep stop amber", "its work stays"),
-            ("skep stop --all", "all that run"),
-            ("skep stop amber --now", "by force"),
+            ("stop amber", "its work stays"),
+            ("stop --all", "all that run"),
+            ("stop amber --now", "by force"),
         ],
     ),
-    ("pause", &[("skep pause amber", "when its turn ends"), ("skep pause amber --now", "at once")]),
+    ("pause", &[("pause amber", "when its turn ends"), ("pause amber --now", "at once")]),
     (
         "resume",
         &[
-            ("skep resume amber", "go on"),
-            ("skep resume amber \"the test must pass too\"", "with a word of yours"),
+            ("resume amber", "go on"),
+            ("resume amber \"the test must pass too\"", "with a word of yours"),
         ],
     ),
-    ("retry", &[("skep retry amber", "afresh"), ("skep retry 7k2", "by the beginning of its id")]),
+    ("retry", &[("retry amber", "afresh"), ("retry 7k2", "by the beginning of its id")]),
     (
         "send",
         &[
-            ("skep send amber \"use the old API\"", "its next message"),
-            ("skep send amber -", "from standard input"),
-            ("skep send amber -- \"-v is the flag\"", "a text that begins with a dash"),
+            ("send amber \"use the old API\"", "its next message"),
+            ("send amber -", "from standard input"),
+            ("send amber -- \"-v is the flag\"", "a text that begins with a dash"),
         ],
     ),
-    (
-        "abandon",
-        &[("skep abandon amber", "skep undo brings it back"), ("skep abandon amber basalt", "two")],
-    ),
-    (
-        "land",
-        &[("skep land amber --dry-run", "what would come in"), ("skep land amber", "bring it in")],
-    ),
+    ("abandon", &[("abandon amber", "undo brings it back"), ("abandon amber basalt", "two")]),
+    ("land", &[("land amber --dry-run", "what would come in"), ("land amber", "bring it in")]),
     (
         "close",
         &[
-            ("skep close amber", "its work has landed"),
-            ("skep close amber --keep-branch", "the branch stays, with everything committed"),
-            ("skep close amber --force", "whatever stands there; a snapshot keeps it"),
-            ("skep close --merged", "all that have landed"),
+            ("close amber", "its work has landed"),
+            ("close amber --keep-branch", "the branch stays, with everything committed"),
+            ("close amber --force", "whatever stands there; a snapshot keeps it"),
+            ("close --merged", "all that have landed"),
         ],
     ),
-    (
-        "snapshot take",
-        &[("skep snapshot take amber", "now"), ("skep snapshot take amber --json", "its id")],
-    ),
-    (
-        "snapshot ls",
-        &[("skep snapshot ls", "all that are kept"), ("skep snapshot ls amber", "of one run")],
-    ),
+    ("snapshot take", &[("snapshot take amber", "now"), ("snapshot take amber --json", "its id")]),
+    ("snapshot ls", &[("snapshot ls", "all that are kept"), ("snapshot ls amber", "of one run")]),
     (
         "snapshot show",
         &[
-            ("skep snapshot show snap_7k2m9qx4ab", "what is in it"),
-            ("skep snapshot show 7k2", "by the beginning of its id"),
+            ("snapshot show snap_7k2m9qx4ab", "what is in it"),
+            ("snapshot show 7k2", "by the beginning of its id"),
         ],
     ),
     (
         "snapshot rm",
-        &[
-            ("skep snapshot rm snap_7k2m9qx4ab", "gone for good"),
-            ("skep snapshot rm 7k2 9qx", "two of them"),
-        ],
+        &[("snapshot rm snap_7k2m9qx4ab", "gone for good"), ("snapshot rm 7k2 9qx", "two of them")],
     ),
     (
         "restore",
         &[
-            ("skep restore snap_7k2m9qx4ab", "into its run's env"),
-            ("skep restore 7k2 --to /tmp/look", "beside it, to look"),
+            ("restore snap_7k2m9qx4ab", "into its run's env"),
+            ("restore 7k2 --to /tmp/look", "beside it, to look"),
         ],
     ),
     (
         "undo",
         &[
-            ("skep undo --dry-run", "what would come back"),
-            ("skep undo", "the last close, clean or restore"),
-            ("skep undo op_7k2m9qx4ab", "one by its id; a landing only so"),
+            ("undo --dry-run", "what would come back"),
+            ("undo", "the last close, clean or restore"),
+            ("undo op_7k2m9qx4ab", "one by its id; a landing only so"),
         ],
     ),
-    ("clean", &[("skep clean --dry-run", "what has had its time"), ("skep clean", "let it go")]),
+    ("clean", &[("clean --dry-run", "what has had its time"), ("clean", "let it go")]),
     (
         "project add",
         &[
-            ("skep project add .", "this repository"),
-            ("skep project add ~/web/shop --name shop --base main", "a folder of one"),
-            ("skep project add https://example.org/web.git", "cloned, and kept up to date"),
+            ("project add .", "this repository"),
+            ("project add ~/web/shop --name shop --base main", "a folder of one"),
+            ("project add https://example.org/web.git", "cloned, and kept up to date"),
         ],
     ),
     (
         "project ls",
-        &[("skep project ls", "with base and folder"), ("skep project ls --json", "for a program")],
+        &[("project ls", "with base and folder"), ("project ls --json", "for a program")],
     ),
-    (
-        "project show",
-        &[("skep project show web", ""), ("skep project show web --json", "for a program")],
-    ),
+    ("project show", &[("project show web", ""), ("project show web --json", "for a program")]),
     (
         "project rm",
-        &[("skep project rm web --dry-run", "what holds it"), ("skep project rm web", "forget it")],
+        &[("project rm web --dry-run", "what holds it"), ("project rm web", "forget it")],
     ),
     (
         "task add",
         &[
-            ("skep task add \"a faster search\"", "for later"),
-            ("skep task add \"port the parser\" --body brief.md --priority 2", "with more words"),
-            ("skep task add \"then the lexer\" --needs task_7k2m9qx4ab", "after another"),
+            ("task add \"a faster search\"", "for later"),
+            ("task add \"port the parser\" --body brief.md --priority 2", "with more words"),
+            ("task add \"then the lexer\" --needs task_7k2m9qx4ab", "after another"),
         ],
     ),
-    ("task ls", &[("skep task ls", ""), ("skep task ls --json", "for a program")]),
+    ("task ls", &[("task ls", ""), ("task ls --json", "for a program")]),
     (
         "task show",
-        &[
-            ("skep task show task_7k2m9qx4ab", ""),
-            ("skep task show 7k2", "by the beginning of its id"),
-        ],
+        &[("task show task_7k2m9qx4ab", ""), ("task show 7k2", "by the beginning of its id")],
     ),
     (
         "daemon start",
-        &[
-            ("skep daemon start", "others do it on demand"),
-            ("skep daemon start --json", "its health"),
-        ],
+        &[("daemon start", "others do it on demand"), ("daemon start --json", "its health")],
     ),
-    (
-        "daemon stop",
-        &[("skep daemon stop", "runs go on"), ("skep daemon stop --json", "how it stood")],
-    ),
-    (
-        "daemon status",
-        &[("skep daemon status", ""), ("skep daemon status --json", "for a program")],
-    ),
+    ("daemon stop", &[("daemon stop", "runs go on"), ("daemon stop --json", "how it stood")]),
+    ("daemon status", &[("daemon status", ""), ("daemon status --json", "for a program")]),
     (
         "daemon run",
         &[
-            ("skep daemon run", "until Ctrl-C; it does not leave by itself"),
-            ("skep daemon run --home /tmp/try", "for another home"),
+            ("daemon run", "until Ctrl-C; it does not leave by itself"),
+            ("daemon run --home /tmp/try", "for another home"),
         ],
     ),
     (
         "daemon install",
         &[
-            ("skep daemon install --dry-run", "the unit, and where it would go"),
-            ("skep daemon install", "write it, enable it, start it"),
+            ("daemon install --dry-run", "the unit, and where it would go"),
+            ("daemon install", "write it, enable it, start it"),
         ],
     ),
     (
         "daemon uninstall",
         &[
-            ("skep daemon uninstall --dry-run", "what would go"),
-            ("skep daemon uninstall", "stop it, remove it"),
+            ("daemon uninstall --dry-run", "what would go"),
+            ("daemon uninstall", "stop it, remove it"),
         ],
     ),
     (
         "config show",
         &[
-            ("skep config show", "what holds, and who says so"),
-            ("skep config show --project web", "with a project's settings"),
-            ("skep config show --json", "whole, for a program"),
+            ("config show", "what holds, and who says so"),
+            ("config show --project web", "with a project's settings"),
+            ("config show --json", "whole, for a program"),
         ],
     ),
-    (
-        "config path",
-        &[("skep config path", "the file that is read"), ("skep config path --json", "")],
-    ),
+    ("config path", &[("config path", "the file that is read"), ("config path --json", "")]),
     (
         "config schema",
-        &[
-            ("skep config schema", "every key, as JSON schema"),
-            ("skep config schema --quiet", "the same"),
-        ],
+        &[("config schema", "every key, as JSON schema"), ("config schema --quiet", "the same")],
     ),
     (
         "config set",
         &[
-            ("skep config set limits.runs 4", "at most four at once"),
-            ("skep config set agent codex", "who works by default"),
-            ("skep config set setup.run \"npm ci\" --project web", "for one project"),
+            ("config set limits.runs 4", "at most four at once"),
+            ("config set agent codex", "who works by default"),
+            ("config set setup.run \"npm ci\" --project web", "for one project"),
         ],
     ),
-    (
-        "doctor",
-        &[("skep doctor", "look"), ("skep doctor --fix", "and mend what can be taken back")],
-    ),
-    (
-        "explain",
-        &[
-            ("skep explain worktree-dirty", "one error"),
-            ("skep explain", "all of them, by subject"),
-        ],
-    ),
+    ("doctor", &[("doctor", "look"), ("doctor --fix", "and mend what can be taken back")]),
+    ("explain", &[("explain worktree-dirty", "one error"), ("explain", "all of them, by subject")]),
     (
         "help",
         &[
-            ("skep help run", "one verb"),
-            ("skep help daemon install", "one below another"),
-            ("skep help --man ~/.local/share/man/man1", "all of it, as manual pages"),
+            ("help run", "one verb"),
+            ("help daemon install", "one below another"),
+            ("help --man ~/.local/share/man/man1", "all of it, as manual pages"),
         ],
     ),
     (
         "completions",
         &[
-            ("skep completions bash > ~/.local/share/bash-completion/completions/skep", ""),
-            ("skep completions fish | source", "for this shell only"),
+            ("completions bash > ~/.local/share/bash-completion/completions/skep", ""),
+            ("completions fish | source", "for this shell only"),
         ],
     ),
     (
         "cleanup request",
         &[
-            ("skep cleanup request amber", "close it when that can be"),
-            ("skep cleanup request --task task_7k2m9qx4ab", "the run of a task"),
+            ("cleanup request amber", "close it when that can be"),
+            ("cleanup request --task task_7k2m9qx4ab", "the run of a task"),
         ],
     ),
-    (
-        "cleanup run",
-        &[("skep cleanup run", "all of them"), ("skep cleanup run amber.json --force", "one")],
-    ),
-    ("cleanup ls", &[("skep cleanup ls", ""), ("skep cleanup ls --json", "for a program")]),
+    ("cleanup run", &[("cleanup run", "all of them"), ("cleanup run amber.json --force", "one")]),
+    ("cleanup ls", &[("cleanup ls", ""), ("cleanup ls --json", "for a program")]),
 ];
 
 /// The same command, with its examples; one that is not there yet has none.
@@ -340,10 +265,14 @@ fn below(whole: Command, verb: &str, change: impl FnOnce(Command) -> Command) ->
 
 fn with(command: Command, examples: &[(&str, &str)]) -> Command {
     let note = command.get_after_help().map(|note| format!("{note}\n\n")).unwrap_or_default();
-    let width = examples.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    let command_of = |words: &str| format!("skep {words}").trim_end().to_owned();
+    let width = examples.iter().map(|(words, _)| command_of(words).chars().count()).max();
+    let width = width.unwrap_or(0);
     let lines: Vec<String> = examples
         .iter()
-        .map(|(command, what)| format!("  {command:<width$}   {what}").trim_end().to_owned())
+        .map(|(words, what)| {
+            format!("  {:<width$}   {what}", command_of(words)).trim_end().to_owned()
+        })
         .collect();
     command.after_help(format!("{note}Examples:\n{}", lines.join("\n")))
 }

@@ -42,7 +42,7 @@ fn fault(line: &str) -> Option<String> {
     }
     match parse(&argv) {
         Err(err) if err.use_stderr() => {
-            Some(format!("{line}: {}", super::refusal(&err, &command(), &argv).message))
+            Some(format!("{line}: {}", super::refusal(&err, command(), &argv).message))
         }
         Ok(_) | Err(_) => None,
     }

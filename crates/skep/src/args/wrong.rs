@@ -45,13 +45,33 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("version", "--version"),
 ];
 
+/// The same below another verb.
+const BELOW: &[(&str, &str, &str)] = &[
+    ("config", "edit", "path"),
+    ("config", "get", "show"),
+    ("config", "list", "show"),
+    ("daemon", "disable", "uninstall"),
+    ("daemon", "enable", "install"),
+    ("daemon", "restart", "stop"),
+    ("project", "delete", "rm"),
+    ("project", "new", "add"),
+    ("project", "remove", "rm"),
+    ("snapshot", "create", "take"),
+    ("snapshot", "delete", "rm"),
+    ("task", "create", "add"),
+    ("task", "new", "add"),
+];
+
 /// How alike two words must be for one to be meant by the other.
 const ALIKE: f64 = 0.8;
 /// How much of what was typed an error repeats. Characters.
 const ECHO: usize = 60;
 
 /// The answer to a command line that `whole` could not read.
-pub(crate) fn refusal(err: &Error, whole: &Command, argv: &[OsString]) -> Refusal {
+pub(crate) fn refusal(err: &Error, mut whole: Command, argv: &[OsString]) -> Refusal {
+    // What an argument is called is only known then.
+    whole.build();
+    let whole = &whole;
     let (path, verb) = named(whole, argv);
     let help = if path.is_empty() { "skep help".to_owned() } else { format!("skep help {path}") };
     let of = if path.is_empty() { "skep".to_owned() } else { format!("skep {path}") };
@@ -82,7 +102,8 @@ pub(crate) fn refusal(err: &Error, whole: &Command, argv: &[OsString]) -> Refusa
             if let (true, Some(example)) = (runs_one, last_example(verb)) {
                 return refusal.hint(format!("a command stands behind --: {example}")).hint(help);
             }
-            let refusal = match example(verb).filter(|_| takes_words || given.contains(' ')) {
+            let quoting = examples(verb).into_iter().find(|example| example.contains('"'));
+            let refusal = match quoting.filter(|_| takes_words || given.contains(' ')) {
                 Some(example) => refusal.hint(format!("words belong into quotes: {example}")),
                 None => refusal,
             };
@@ -111,7 +132,11 @@ pub(crate) fn refusal(err: &Error, whole: &Command, argv: &[OsString]) -> Refusa
             refuse(format!("`{}` wants a value", flag(&given))).hint(help)
         }
         ErrorKind::InvalidUtf8 => refuse(format!("an argument of `{of}` is not UTF-8")).hint(help),
-        _ => {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::Io
+        | ErrorKind::Format
+        | _ => {
             let text = err.to_string();
             let first = text.lines().next().unwrap_or_default();
             refuse(first.trim_start_matches("error: ").to_owned()).hint(help)
@@ -136,7 +161,9 @@ pub(crate) fn no_verb(whole: &Command, path: &str, word: &str) -> Refusal {
             let known = one_of(&below);
             Refusal::error("usage", format!("`skep {path}` cannot `{shown}`, only {known}"))
         };
-        return match nearest(word, below.into_iter()) {
+        let theirs = BELOW.iter().find(|(above, theirs, _)| *above == path && *theirs == word);
+        let ours = theirs.map(|(_, _, ours)| *ours).filter(|ours| below.contains(ours));
+        return match ours.or_else(|| nearest(word, below.into_iter())) {
             Some(near) => refusal.hint(format!("did you mean `skep {path} {near}`?")),
             None => refusal,
         }
@@ -204,9 +231,11 @@ fn unknown_flag(verb: &Command, of: &str, given: &str, argv: &[OsString]) -> Ref
         .filter(|arg| !arg.is_hide_set())
         .filter_map(Arg::get_long)
         .chain(["json", "quiet", "verbose", "home", "help"]);
-    match nearest(given.trim_start_matches('-').split('=').next().unwrap_or_default(), longs) {
-        Some(near) => refusal.hint(format!("did you mean `--{near}`?")),
-        None => refusal,
+    let word = given.trim_start_matches('-').split('=').next().unwrap_or_default();
+    match (nearest(word, longs), example(verb)) {
+        (Some(near), _) => refusal.hint(format!("did you mean `--{near}`?")),
+        (None, Some(example)) => refusal.hint(example),
+        (None, None) => refusal,
     }
 }
 
@@ -220,7 +249,12 @@ fn missing(err: &Error, verb: &Command, of: &str) -> Refusal {
         .iter()
         .map(|arg| {
             let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-            format!("{} ({})", name_of(arg), uncapitalised(&help))
+            let values = arg.get_possible_values();
+            let names: Vec<&str> =
+                values.iter().map(clap::builder::PossibleValue::get_name).collect();
+            let what = help.split(" [default").next().unwrap_or_default();
+            let what = if names.is_empty() { uncapitalised(what) } else { one_of(&names) };
+            format!("{} ({what})", name_of(arg))
         })
         .collect();
     let told = if told.is_empty() { wanted.join(", ") } else { told.join(" and ") };
@@ -260,7 +294,12 @@ fn source(err: &Error) -> String {
     if source.downcast_ref::<ParseIntError>().is_some() {
         return "a whole number is wanted".to_owned();
     }
-    source.to_string()
+    let text = source.to_string();
+    if text.contains(" is not in 0..") {
+        "a whole number from 0 is wanted".to_owned()
+    } else {
+        text
+    }
 }
 
 /// The first example of a verb.

@@ -90,7 +90,11 @@ fn refuse(err: &ConfigError) -> CliError {
     match err {
         ConfigError::UnknownKey { .. } => refusal.hint("skep config schema   lists every key"),
         ConfigError::Name { .. } => refusal.hint("skep project ls"),
-        _ => refusal.hint("skep config show"),
+        ConfigError::Read { .. }
+        | ConfigError::Syntax { .. }
+        | ConfigError::Wrong { .. }
+        | ConfigError::Nowhere { .. }
+        | ConfigError::Write(_) => refusal.hint("skep config show"),
     }
 }
 

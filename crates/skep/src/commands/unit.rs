@@ -192,7 +192,7 @@ fn standing(file: &Path) -> Result<Option<String>, CliError> {
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
         read => {
             let why =
-                read.map_or_else(|err| err.to_string(), |_| "skep did not write it".to_owned());
+                read.map_or_else(|err| err.to_string(), |_| "it is not of our writing".to_owned());
             Err(CliError::error(
                 "unit-foreign",
                 format!("`{}` is not touched: {why}", file.display()),

@@ -123,7 +123,8 @@ fn zsh_itself_takes_the_script_from_a_file_and_registers_it() {
 fn a_shell_completes_the_names_and_ids_of_what_there_is() {
     let home = Home::new();
     let _web = home.repo();
-    let run = home.ended("a note", &["write a a", "commit a", "result ok"], &["--name", "amber"]);
+    let run =
+        home.ended("a note", &["write a a", "commit a", "say done"], &["--name", "amber", "-d"]);
     let task = home.json(&["task", "add", "later"]);
     let (run, task) = (run["id"].as_str().unwrap(), task["id"].as_str().unwrap());
     everywhere(&home, &["skep", "show", "am"], &["amber"]);
@@ -146,8 +147,8 @@ fn what_is_offered_is_inserted_as_it_is_and_never_evaluated() {
     let _web = home.repo();
     home.ended(
         "$(touch owned) `touch owned` \u{1b}[31m; touch owned",
-        &["write a a", "commit a", "result ok"],
-        &["--name", "amber"],
+        &["write a a", "commit a", "say done"],
+        &["--name", "amber", "-d"],
     );
     let names = [
         "$(touch owned).md",

@@ -81,13 +81,20 @@ fn plain(home: &Home, text: &str) -> String {
             from = at;
         }
     }
-    let digits = |word: &str| word.chars().all(|letter| letter.is_ascii_digit());
-    let words = text.split(' ').map(|word| match word.strip_prefix("(pid ") {
-        Some(_) => word.to_owned(),
-        None if word.ends_with(')') && digits(word.trim_end_matches(')')) && word.len() > 3 => {
-            "…)".to_owned()
-        }
-        None => word.to_owned(),
+    let is_oid = |word: &str| {
+        word.len() > 8
+            && word.trim_end_matches('…').chars().all(|letter| letter.is_ascii_hexdigit())
+    };
+    let is_pid = |word: &str| {
+        word.len() > 3
+            && word
+                .strip_suffix(')')
+                .is_some_and(|word| word.chars().all(|letter| letter.is_ascii_digit()))
+    };
+    let words = text.split(' ').map(|word| match word {
+        word if is_oid(word) => "…",
+        word if is_pid(word) => "…)",
+        word => word,
     });
     words.collect::<Vec<_>>().join(" ")
 }
@@ -102,12 +109,15 @@ fn answer(home: &Home, row: &Row) -> Row {
         vars.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let Said { code, stdout, stderr } = home.skep_with(&home.at("web"), &vars, &args);
-    let error = stderr.lines().find(|line| line.starts_with("error["));
-    let (slug, says) = match error.and_then(|line| line.strip_prefix("error[")) {
+    let error = stderr.lines().find_map(|line| line.strip_prefix("error["));
+    let status = stdout.lines().find_map(|line| line.strip_prefix("status="));
+    let (slug, says) = match error {
         Some(line) => line.split_once("]: ").unwrap_or((line, "")),
-        None => ("-", stdout.lines().chain(stderr.lines()).next().unwrap_or_default()),
+        // What needs a decision is a result where scripts read it: `close`.
+        None => ("-", status.or_else(|| stdout.lines().next()).unwrap_or_default()),
     };
-    let then = stderr.lines().filter_map(|line| line.strip_prefix("  → "));
+    let then = stdout.lines().chain(stderr.lines());
+    let then = then.filter_map(|line| line.strip_prefix("  → "));
     Row {
         typed: row.typed.clone(),
         exit: code.to_string(),
@@ -122,8 +132,8 @@ fn what_is_typed_wrong_is_answered_as_the_page_of_wrong_inputs_says() {
     let home = Home::new();
     let _web = home.repo();
     home.json(&["project", "add", "."]);
-    let steps = ["write a.txt a", "commit a", "write note.txt a note", "result ok"];
-    home.ended("a note", &steps, &["--name", "amber"]);
+    let steps = ["write a.txt a", "commit a", "write note.txt a note", "say done"];
+    home.ended("a note", &steps, &["--name", "amber", "-d"]);
     let rows = rows();
     assert!(rows.len() >= 60, "{} wrong inputs", rows.len());
     let found: Vec<Row> = rows.iter().map(|row| answer(&home, row)).collect();
