@@ -265,15 +265,15 @@ pub fn schema() -> Json {
 
 /// Lists every key of `config.toml` that can be set.
 pub fn keys() -> Vec<String> {
-    leaves::<Settings>()
+    settable::<Settings>()
 }
 
 /// Lists every key of a project's file that can be set.
 pub fn project_keys() -> Vec<String> {
-    leaves::<ProjectSettings>()
+    settable::<ProjectSettings>()
 }
 
-fn leaves<T: JsonSchema>() -> Vec<String> {
+fn settable<T: JsonSchema>() -> Vec<String> {
     let mut keys = Vec::new();
     layer::keys("", &schema_of::<T>(), &mut keys);
     let is_table = |key: &String| keys.iter().any(|other| other.starts_with(&format!("{key}.")));

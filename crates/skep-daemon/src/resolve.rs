@@ -210,14 +210,16 @@ pub fn spell(key: &str) -> [u8; LENGTH] {
 
 /// The answer to a name that is no project's.
 pub fn unknown_project(name: &str, fleet: &Fleet) -> Refusal {
-    let nearest = fleet
-        .projects
-        .keys()
-        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+    let known = || fleet.projects.keys().map(String::as_str);
+    let likeness = |known: &str| strsim::jaro_winkler(known, name);
+    let alike = || known().filter(|known| likeness(known) > 0.8);
+    let nearest = text::nearest(name, known())
+        .or_else(|| alike().max_by(|a, b| likeness(a).total_cmp(&likeness(b))));
     let refusal = Refusal::error("project-unknown", format!("no project is called `{name}`"));
     match nearest {
         Some(near) => refusal.hint(format!("did you mean `{near}`?")).hint("skep project ls"),
-        None => refusal.hint("skep project add PATH"),
+        None if fleet.projects.is_empty() => refusal.hint("skep project add PATH"),
+        None => refusal.hint("skep project ls").hint("skep project add PATH"),
     }
 }
 

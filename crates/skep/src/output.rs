@@ -175,6 +175,24 @@ impl Output {
         Ok(())
     }
 
+    /// Prints a word and what it means, broken at words beside it.
+    pub(crate) fn entry(
+        &self,
+        indent: usize,
+        width: usize,
+        (tone, word): (Tone, &str),
+        meaning: &str,
+    ) -> io::Result<()> {
+        let beside = indent + width + 2;
+        let left = self.width.min(READABLE + beside).saturating_sub(beside + 1).max(20);
+        for (nth, line) in folded(meaning, left).iter().enumerate() {
+            let word = if nth == 0 { word } else { "" };
+            let word = self.paint(tone, &format!("{word:<width$}"));
+            self.line(&format!("{:indent$}{word}  {line}", ""))?;
+        }
+        Ok(())
+    }
+
     /// A word with its code spans painted, and how many columns it takes.
     fn spans(&self, word: &str, in_span: &mut bool) -> (String, usize) {
         if !self.colour {

@@ -45,7 +45,7 @@ const EXAMPLES: &[Of] = &[
     ),
     ("show", &[("show amber", "by name"), ("show 7k2", "by the beginning of its id")]),
     ("why", &[("why amber", "each fact that made it so"), ("why amber --json", "for a program")]),
-    ("watch", &[("watch", "all of it, as it happens"), ("watch --project web", "one project")]),
+    ("watch", &[("watch", "all of it, as it happens"), ("top", "the same")]),
     (
         "logs",
         &[
@@ -265,6 +265,10 @@ fn below(whole: Command, verb: &str, change: impl FnOnce(Command) -> Command) ->
 
 fn with(command: Command, examples: &[(&str, &str)]) -> Command {
     let note = command.get_after_help().map(|note| format!("{note}\n\n")).unwrap_or_default();
+    if note.lines().any(|line| line.starts_with("  skep ")) {
+        // It has its own, beside the verb.
+        return command;
+    }
     let command_of = |words: &str| format!("skep {words}").trim_end().to_owned();
     let width = examples.iter().map(|(words, _)| command_of(words).chars().count()).max();
     let width = width.unwrap_or(0);

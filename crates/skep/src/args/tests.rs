@@ -54,7 +54,7 @@ fn examples(verb: &Command) -> Vec<String> {
     let commands = text.lines().filter_map(|line| line.strip_prefix("  skep"));
     commands
         .map(|rest| {
-            format!("skep{}", rest.split("   ").next().unwrap_or_default()).trim().to_owned()
+            format!("skep{}", rest.split("  ").next().unwrap_or_default()).trim().to_owned()
         })
         .collect()
 }

@@ -314,7 +314,7 @@ fn last_example(verb: &Command) -> Option<String> {
 fn examples(verb: &Command) -> Vec<String> {
     let text = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
     let lines = text.lines().filter_map(|line| line.strip_prefix("  skep "));
-    let command = |line: &str| line.split("   ").next().unwrap_or_default().trim_end().to_owned();
+    let command = |line: &str| line.split("  ").next().unwrap_or_default().trim_end().to_owned();
     lines.map(|line| format!("skep {}", command(line))).collect()
 }
 

@@ -57,7 +57,18 @@ fn path(skep: &Skep) -> Result<(), CliError> {
 }
 
 fn set(skep: &Skep, key: &str, value: &str, project: Option<&str>) -> Result<(), CliError> {
+    // As `show` calls it.
+    let (key, of_project) = match key.strip_prefix("project.") {
+        Some(key) => (key, true),
+        None => (key, false),
+    };
     let file = match project {
+        None if of_project => {
+            let text = format!("`{key}` is a setting of a project, and none is named");
+            return Err(CliError::error("project-unnamed", text)
+                .hint(format!("skep config set {key} VALUE --project NAME"))
+                .hint("skep project ls"));
+        }
         None => {
             config::set(&skep.config, key, value).map_err(|err| refuse(&err))?;
             config::user_file(&skep.config)

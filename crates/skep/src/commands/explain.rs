@@ -160,25 +160,21 @@ pub(super) fn explain(out: &Output, slug: Option<&str>) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The ways out, one a line: they are parted by semicolons, outside of commands.
+/// The ways out, one a line: they are parted by semicolons outside of commands; what comes `then` belongs to what is before.
 fn steps(ways: &str) -> Vec<String> {
     let mut steps = vec![String::new()];
     let mut in_command = false;
     let ways = ways.split_whitespace().collect::<Vec<_>>().join(" ");
-    for letter in ways.chars() {
+    for (at, letter) in ways.char_indices() {
         in_command ^= letter == '`';
-        if letter == ';' && !in_command {
-            steps.push(String::new());
-        } else if let Some(step) = steps.last_mut() {
-            step.push(letter);
+        let ends = letter == ';' && !in_command && !ways[at..].starts_with("; then ");
+        match steps.last_mut() {
+            Some(step) if !ends => step.push(letter),
+            _ => steps.push(String::new()),
         }
     }
-    steps
-        .iter()
-        .map(|step| step.trim().trim_end_matches('.'))
-        .filter(|step| !step.is_empty())
-        .map(|step| format!("- {step}"))
-        .collect()
+    let steps = steps.iter().map(|step| step.trim().trim_end_matches('.'));
+    steps.filter(|step| !step.is_empty()).map(|step| format!("- {step}")).collect()
 }
 
 /// All errors by subject, each with the first sentence about it.
@@ -199,10 +195,7 @@ fn list(out: &Output) -> Outcome {
         }
         out.line(&out.paint(Tone::Strong, name))?;
         for (slug, body) in of {
-            let left = out.width().saturating_sub(width + 5).max(20);
-            let said = text::words(first_sentence(body), left);
-            let slug = out.paint(Tone::Wants, &format!("{slug:<width$}"));
-            out.line(&format!("  {slug}  {said}"))?;
+            out.entry(2, width, (Tone::Wants, slug), first_sentence(body))?;
         }
         out.line("")?;
     }
