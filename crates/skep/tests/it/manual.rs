@@ -1,6 +1,11 @@
 //! Help and manual pages: every verb has both, and they can be read.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+};
 
 use skep_host::proc::Program;
 
@@ -101,4 +106,27 @@ fn explain_lists_every_error_under_a_subject_and_tells_one_with_its_ways_out() {
     assert!(one.starts_with("worktree-dirty\n  "), "{one}");
     assert!(one.contains("\nWays out:\n  - ") && one.contains("`skep sh ID`"), "{one}");
     assert!(one.lines().all(|line| line.chars().count() <= 100), "{one}");
+}
+
+#[test]
+fn the_install_script_puts_pages_and_completions_where_they_are_found_and_says_so() {
+    let home = Home::new();
+    // A stand-in for cargo: what it builds is there already.
+    let cargo = home.write("bin/cargo", "#!/bin/sh\nexit 0\n");
+    fs::set_permissions(cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    symlink(env!("CARGO_BIN_EXE_skep"), home.at("bin/skep")).unwrap();
+    let output = Program::new(crate::tidy::root().join("scripts/install"))
+        .env("PATH", format!("{}:/usr/bin:/bin", home.at("bin").display()))
+        .env("HOME", home.at("home"))
+        .output()
+        .unwrap();
+    let told = output.complaint();
+    assert_eq!(output.code(), 0, "{told}");
+    let data = home.at("home/.local/share");
+    assert!(data.join("man/man1/skep-run.1").is_file());
+    let bash = data.join("bash-completion/completions/skep");
+    assert!(fs::read_to_string(&bash).unwrap().contains("complete -o nosort -F _skep skep"));
+    for place in [data.join("man/man1"), bash] {
+        assert!(told.contains(place.to_str().unwrap()), "{told}");
+    }
 }
