@@ -26,6 +26,14 @@ pub enum Ask {
         all: bool,
         project: Option<String>,
     },
+    /// How many runs `Ls` leaves out without `all`. Answer: a number.
+    Hidden {
+        project: Option<String>,
+    },
+    /// These runs as the list has them, in this order: no git is asked. Answer: a list of `RunView`.
+    Named {
+        runs: Vec<String>,
+    },
     /// Answer: a `RunView`, its git facts fresh.
     Show {
         run: String,
@@ -33,6 +41,11 @@ pub enum Ask {
     /// Answer: a list of `WhyView`.
     Why {
         run: String,
+    },
+    /// What a run changed: all of it, or the file or folder `path` of its worktree. Answer: a `DiffView`.
+    Diff {
+        run: String,
+        path: Option<String>,
     },
     /// Answer: the list of stopped runs' `RunView`, as they are once the stop is decided.
     Stop {

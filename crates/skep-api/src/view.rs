@@ -484,6 +484,35 @@ pub struct WhyView {
     pub rule: String,
 }
 
+/// What a run changed since its work began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiffView {
+    pub run: String,
+    /// The commit it is compared from: the last that the work shares with its base, or with its target where that is later.
+    pub base: Option<String>,
+    pub head: Option<String>,
+    /// Whether the worktree stands, so that what no commit holds is in it too.
+    pub worktree: bool,
+    pub files: Vec<DiffFile>,
+    /// The patch as git writes it: no colour, and whatever stands in the files.
+    pub text: String,
+    /// Whether there is more than this.
+    pub cut: bool,
+}
+
+/// A file that a run changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiffFile {
+    pub path: String,
+    /// Where it was before, if it was moved.
+    pub from: Option<String>,
+    /// `added modified deleted renamed copied retyped conflicted untracked`.
+    pub status: String,
+    /// Lines; null for a file without lines, or one that was not looked into.
+    pub insertions: Option<u64>,
+    pub deletions: Option<u64>,
+}
+
 /// A record of the ledger, as `events` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventView {

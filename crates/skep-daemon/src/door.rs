@@ -26,7 +26,7 @@ use skep_api::{
 use skep_core::{
     fleet::{Fleet, Input, Limits},
     id::{RunId, TaskId},
-    run::{self, How, OpResult, Run, State},
+    run::{self, How, OpResult, Outcome, Run, State, WaitingFor},
     task::{Task, TaskState},
     time::Timestamp,
 };
@@ -44,6 +44,7 @@ use crate::{
 };
 
 mod control;
+mod diff;
 mod finish;
 
 /// How far a stopping daemon has come; the door answers `starting` before it can answer anything else.
@@ -197,8 +198,20 @@ impl Door {
                 Err(resolve::unknown_project(name, &fleet).into())
             }
             Ask::Ls { all, project } => value(&list(&fleet, *all, project.as_deref())),
+            Ask::Hidden { project } => {
+                let project = project.as_deref();
+                value(&chosen(&fleet, project).filter(|run| is_hidden(run)).count())
+            }
+            Ask::Named { runs } => {
+                let named =
+                    runs.iter().map(|text| fleet.find_run(text).map(|run| RunView::of(run)));
+                value(&named.collect::<Result<Vec<_>, _>>()?)
+            }
             Ask::Show { run } => self.show(&request.id, run),
             Ask::Why { run } => value(&why::why(fleet.find_run(run)?, &fleet, (self.clock)())),
+            Ask::Diff { run, path } => {
+                value(&diff::diff(fleet.find_run(run)?, &self.home, path.as_deref())?)
+            }
             Ask::Stop { runs, all, now } => self.stop(&request.id, runs, *all, *now),
             Ask::Wait { runs, until, any, timeout_ms } => self.wait(runs, until, *any, *timeout_ms),
             Ask::Close { runs, how, merged, dry_run } => {
@@ -634,7 +647,10 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         Ask::Health {}
         | Ask::Ls { .. }
         | Ask::Show { .. }
+        | Ask::Hidden { .. }
+        | Ask::Named { .. }
         | Ask::Why { .. }
+        | Ask::Diff { .. }
         | Ask::Wait { .. }
         | Ask::Events { .. }
         | Ask::SnapshotLs { .. }
@@ -667,14 +683,22 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
 
 /// The runs of a list: attention first, then the living, then the rest; the newest first within each.
 fn list(fleet: &Fleet, all: bool, project: Option<&str>) -> Vec<RunView> {
-    let mut runs: Vec<&Arc<Run>> = fleet
-        .runs
-        .values()
-        .filter(|run| all || !matches!(run.env, run::EnvState::Closed(_)) && !is_forgotten(run))
-        .filter(|run| project.is_none_or(|name| run.brief.project.as_deref() == Some(name)))
-        .collect();
+    let mut runs: Vec<&Arc<Run>> =
+        chosen(fleet, project).filter(|run| all || !is_hidden(run)).collect();
     runs.sort_by_key(|run| (rank(run), std::cmp::Reverse(run.order)));
     runs.into_iter().map(|run| RunView::of(run)).collect()
+}
+
+/// The runs of a project, or all.
+fn chosen<'a>(fleet: &'a Fleet, project: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Run>> {
+    let of_project = move |run: &&Arc<Run>| {
+        project.is_none_or(|name| run.brief.project.as_deref() == Some(name))
+    };
+    fleet.runs.values().filter(of_project)
+}
+
+fn is_hidden(run: &Run) -> bool {
+    matches!(run.env, run::EnvState::Closed(_)) || is_forgotten(run)
 }
 
 /// Whether a run ended without an env that stands, and a person has said enough about it: there is nothing left to do.
@@ -684,14 +708,29 @@ fn is_forgotten(run: &Run) -> bool {
     run.is_ended() && matches!(run.env, run::EnvState::None) && (stopped || closed)
 }
 
+/// How soon a person should look: who waits for one, what stalled, what went wrong and still stands, what is at work, what
+/// rests, what is in line, what can land, and the rest.
 fn rank(run: &Run) -> u8 {
-    match run.state {
-        State::Waiting { .. } | State::Stalled { .. } => 0,
+    match &run.state {
+        State::Waiting {
+            on: WaitingFor::Answer | WaitingFor::Permission | WaitingFor::Input,
+            ..
+        } => 0,
+        State::Stalled { .. } => 1,
         State::Running { .. }
         | State::Starting { .. }
         | State::Preparing { .. }
-        | State::Stopping { .. } => 1,
-        State::Queued { .. } => 2,
-        State::Ended { .. } => 3,
+        | State::Stopping { .. } => 3,
+        State::Waiting { on: WaitingFor::Limit | WaitingFor::Paused, .. } => 4,
+        State::Queued { .. } => 5,
+        State::Ended { outcome, .. } => match outcome {
+            Outcome::Failed | Outcome::Lost | Outcome::Interrupted if run.holds_env() => 2,
+            Outcome::Completed if run.holds_env() && run.landed.is_none() => 6,
+            Outcome::Completed
+            | Outcome::Failed
+            | Outcome::Lost
+            | Outcome::Interrupted
+            | Outcome::Stopped => 7,
+        },
     }
 }

@@ -3,19 +3,48 @@
 use skep_api::view::WhyView;
 use skep_core::{
     fleet::Fleet,
-    run::{EnvState, Run, State, WaitingFor},
+    run::{EnvState, OpResult, Policy, Reason, Run, State, WaitingFor},
     time::Timestamp,
 };
+
+mod line;
 
 /// Lists the facts behind the state of `run`, the weightiest first.
 pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
     let mut facts = vec![state(run, fleet, now)];
-    facts.push(fact(
-        "attempt",
-        &run.attempt.to_string(),
-        "ledger",
-        "a resume, a retry or a death begins the next",
+    facts.extend(line::line(run, fleet, now));
+    facts.extend(task(run, fleet, now));
+    facts.push(aged(
+        fact(
+            "attempt",
+            &format!(
+                "{}, of a run that {} asked for",
+                run.attempt,
+                if run.brief.by == "person" { "a person" } else { &run.brief.by }
+            ),
+            "ledger",
+            "a resume, a retry or a death begins the next",
+        ),
+        run.begun.unwrap_or(run.created),
+        now,
     ));
+    if let Some(old) = &run.brief.supersedes {
+        facts.push(fact(
+            "place of",
+            old.as_str(),
+            "ledger",
+            "asked for by force: it waits until nothing of that one lives",
+        ));
+    }
+    if let Some((text, at)) = &run.last {
+        let Policy { idle_ms, tool_idle_ms, .. } = run.brief.policy;
+        let rule = format!(
+            "time.idle {} s of silence, or time.tool_idle {} s in a tool, is a stall",
+            idle_ms / 1000,
+            tool_idle_ms / 1000
+        );
+        facts.push(aged(fact("last words", text, "the agent's protocol", &rule), *at, now));
+    }
     if let Some(pid) = run.gatekeeper() {
         facts.push(fact(
             "gatekeeper",
@@ -54,10 +83,15 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
     }
     if let Some(git) = &run.git {
         let value = format!(
-            "{} commit{} since the base, {}",
+            "{} commit{} since the base, +{} -{} in {} file{}, {}{}",
             git.ahead,
             if git.ahead == 1 { "" } else { "s" },
-            if git.dirty { "dirty" } else { "clean" }
+            git.insertions,
+            git.deletions,
+            git.files,
+            if git.files == 1 { "" } else { "s" },
+            if git.dirty { "dirty" } else { "clean" },
+            git.behind.map_or(String::new(), |behind| format!(", the target is {behind} ahead"))
         );
         facts.push(aged(
             fact(
@@ -71,6 +105,27 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
         ));
     }
     facts.push(env(run));
+    for note in run.env().map(|env| env.notes.as_slice()).unwrap_or_default() {
+        facts.push(fact("note", note, "the env's preparation", "told, and no reason to stop"));
+    }
+    if let Some((target, oid)) = &run.landed {
+        let value = format!("{target} at {oid}");
+        facts.push(fact(
+            "landed",
+            &value,
+            "ledger",
+            "its env can be given back: its work is there",
+        ));
+    }
+    if let Some((op, result)) = run.last_op() {
+        let value = format!("{op}: {}", told(result));
+        facts.push(fact(
+            "last wish",
+            &value,
+            "ledger",
+            "a wish has one answer, however often it is asked",
+        ));
+    }
     if let Some(text) = &run.unknown {
         facts.push(fact(
             "sweep",
@@ -147,15 +202,78 @@ fn state(run: &Run, fleet: &Fleet, now: Timestamp) -> WhyView {
             "it ends only when a probe says that nothing of it lives".to_owned(),
         ),
         State::Ended { outcome, reason, text, .. } => {
-            let reason = reason.map(|reason| format!(": {}", reason.as_str())).unwrap_or_default();
+            let spelled = reason.map(|reason| format!(": {}", reason.as_str())).unwrap_or_default();
             let text = if text.is_empty() { String::new() } else { format!(" ({text})") };
             (
-                format!("ended, {}{reason}{text}", outcome.as_str()),
-                "the strongest fact decides: docs/design/outcome.md".to_owned(),
+                format!("ended, {}{spelled}{text}", outcome.as_str()),
+                format!("{}; the strongest fact decides: docs/design/outcome.md", rule_of(*reason)),
             )
         }
     };
     aged(fact("state", &value, "ledger", &rule), run.since, now)
+}
+
+/// The rule that an end met.
+fn rule_of(reason: Option<Reason>) -> &'static str {
+    match reason {
+        None => "nothing speaks against it",
+        Some(Reason::AgentExit) => "an exit code other than 0 is a failure, whatever was said",
+        Some(Reason::AgentCrash) => "a death by a signal is a crash",
+        Some(Reason::AgentError) => "an error that nothing made good, or a cancelled turn",
+        Some(Reason::NoResult) => "a good exit without a result is no success",
+        Some(Reason::NoChange) => "work was asked for, and git saw neither a commit nor a change",
+        Some(Reason::Auth) => "the login was refused, and nothing made it good",
+        Some(Reason::UsageLimit) => "a usage limit was met, and nothing made it good",
+        Some(Reason::ModelError) => "the model's service failed, and nothing made it good",
+        Some(Reason::Stalled) => "it was silent beyond its budget and ended by force",
+        Some(Reason::Prepare) => "its env could not be made",
+        Some(Reason::SetUp) => "the project's set-up failed, which is strict",
+        Some(Reason::Start) => "it could not be started, or did not live through time.health",
+        Some(Reason::StoppedByPerson) => "a person's word is stronger than any other fact",
+        Some(Reason::Superseded) => "another run took its place",
+        Some(Reason::SupervisorLost) => "its guards were killed, and no try was left",
+        Some(Reason::HostRestart) => "the machine went down, and no try was left",
+        Some(Reason::Breaker) => {
+            "it died too often without a finished turn or a new commit: [breaker]"
+        }
+    }
+}
+
+/// The task, and what that needs.
+fn task(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
+    let Some(task) = run.brief.task.as_ref().and_then(|id| fleet.tasks.get(id)) else {
+        return Vec::new();
+    };
+    let value = format!("{}, {}: {}", task.id, task.state.as_str(), task.title);
+    let rule = "one run at a time holds a task";
+    let mut facts = vec![aged(fact("task", &value, "ledger", rule), task.added, now)];
+    for need in &task.needs {
+        let value = match fleet.tasks.get(need) {
+            Some(need) => format!("{}, {}: {}", need.id, need.state.as_str(), need.title),
+            None => format!("{need}, which is not known"),
+        };
+        facts.push(fact(
+            "needs",
+            &value,
+            "ledger",
+            "told; a run that was asked for does not wait for it",
+        ));
+    }
+    facts
+}
+
+/// What came of a wish, in words.
+fn told(result: &OpResult) -> String {
+    match result {
+        OpResult::Closed { text, .. } => format!("closed, {text}"),
+        OpResult::Landed { target, commits, .. } => format!("{commits} commits landed on {target}"),
+        OpResult::Snapped { snapshot } => format!("snapshot {} taken", snapshot.id),
+        OpResult::Forgotten { snapshots } => format!("{} snapshots gone for good", snapshots.len()),
+        OpResult::Restored { snapshot, text, .. } => format!("{snapshot} restored, {text}"),
+        OpResult::Reverted { target, .. } => format!("its landing on {target} was taken back"),
+        OpResult::Refused { slug, text, .. } => format!("refused, {slug}: {text}"),
+        OpResult::Failed { slug, text } => format!("failed, {slug}: {text}"),
+    }
 }
 
 fn env(run: &Run) -> WhyView {

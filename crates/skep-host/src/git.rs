@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod base;
+mod diff;
 mod facts;
 mod fetch;
 mod remotes;
@@ -31,6 +32,7 @@ mod status;
 mod talk;
 
 pub use base::{Base, base};
+pub use diff::{Changed, Diff, Side, diff};
 pub use facts::{Facts, facts};
 pub use fetch::{FETCH_EVERY, FetchOutcome, fetch};
 pub use repository::{Repository, discover};
@@ -235,6 +237,7 @@ impl Git {
             args: Vec::new(),
             vars: Vec::new(),
             stdin: Vec::new(),
+            most: u64::MAX,
         }
     }
 
@@ -275,6 +278,7 @@ pub(crate) struct Call<'a> {
     args: Vec<OsString>,
     vars: Vec<(&'static str, OsString)>,
     stdin: Vec<u8>,
+    most: u64,
 }
 
 impl Call<'_> {
@@ -299,6 +303,12 @@ impl Call<'_> {
         self
     }
 
+    /// Takes at most so many bytes of its output; one that has more to say is ended.
+    pub(crate) fn most(mut self, most: u64) -> Self {
+        self.most = most;
+        self
+    }
+
     fn shown(&self) -> Vec<String> {
         self.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect()
     }
@@ -314,6 +324,7 @@ impl Call<'_> {
             .cwd(&self.dir)
             .stdin(self.stdin.clone())
             .timeout(self.git.timeout)
+            .most(self.most)
             .output()
             .map_err(|error| match error {
                 ProcError::Timeout { after, .. } => GitError::Timeout { args: self.shown(), after },

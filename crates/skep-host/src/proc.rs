@@ -66,6 +66,7 @@ pub struct Program {
     cwd: PathBuf,
     stdin: Vec<u8>,
     timeout: Duration,
+    most: u64,
 }
 
 /// What a program left behind.
@@ -97,6 +98,7 @@ impl Program {
             cwd: PathBuf::from("/"),
             stdin: Vec::new(),
             timeout: Duration::from_secs(60),
+            most: u64::MAX,
         }
     }
 
@@ -146,6 +148,13 @@ impl Program {
         self
     }
 
+    /// Takes at most `most` bytes of what it says; then nobody listens any more, which ends a program that goes on.
+    #[must_use]
+    pub fn most(mut self, most: u64) -> Program {
+        self.most = most;
+        self
+    }
+
     /// Runs it in a process group of its own and returns what it left, whatever its exit code.
     ///
     /// Errors: not startable; out of time (its group is then killed); pipes broken.
@@ -168,7 +177,7 @@ impl Program {
             .spawn()
             .map_err(|source| ProcError::Start { program: name.clone(), source })?;
         let (done, ends) = mpsc::channel();
-        match attend(&mut child, self.stdin, &done) {
+        match attend(&mut child, self.stdin, self.most, &done) {
             Ok((stdout, stderr)) => {
                 let deadline = Instant::now() + self.timeout;
                 Ok(Running { name, child, ends, stdout, stderr, deadline, timeout: self.timeout })
@@ -189,10 +198,13 @@ type Collecting = thread::JoinHandle<std::io::Result<Vec<u8>>>;
 fn attend(
     child: &mut Child,
     bytes: Vec<u8>,
+    most: u64,
     done: &mpsc::Sender<()>,
 ) -> std::io::Result<(Option<Collecting>, Option<Collecting>)> {
-    let stdout = child.stdout.take().map(|out| collect(out, done.clone())).transpose()?;
-    let stderr = child.stderr.take().map(|err| collect(err, done.clone())).transpose()?;
+    let stdout =
+        child.stdout.take().map(|out| collect(out.take(most), done.clone())).transpose()?;
+    let stderr =
+        child.stderr.take().map(|err| collect(err.take(most), done.clone())).transpose()?;
     if let Some(mut to) = child.stdin.take() {
         // A program may leave its input unread; its exit code says what came of it.
         thread::Builder::new().spawn(move || drop(to.write_all(&bytes)))?;
@@ -207,6 +219,7 @@ fn collect(
     thread::Builder::new().spawn(move || {
         let mut bytes = Vec::new();
         let result = from.read_to_end(&mut bytes).map(|_| bytes);
+        drop(from);
         // Nobody waits any more after a timeout; then nobody needs the bytes.
         let _late = done.send(());
         result

@@ -70,14 +70,36 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// What runs, who waits for you, what to do next
-    Status,
+    #[command(after_help = "\
+Examples:
+  skep status
+  skep status --short                      3 run · 1 waits · 1 failed
+  set -g status-right '#(skep status -s)'  in ~/.tmux.conf
+
+The short line is empty where no daemon runs, and starts none.")]
+    Status {
+        /// One line, for a status bar; looks only where a daemon runs already
+        #[arg(short, long)]
+        short: bool,
+    },
     /// The whole story in a temporary home of its own: no key, no network
     Demo(Demo),
     /// Put an agent to work, one worker per title
     #[command(visible_aliases = ["spawn", "new"])]
     Run(Box<Run>),
     /// List runs, those that need you first
-    #[command(visible_aliases = ["list", "ps"])]
+    #[command(
+        visible_aliases = ["list", "ps"],
+        after_help = "\
+First who waits for you, then what stalled, what failed and still stands, what runs, what rests or is queued, what can land,
+and what else has ended; the newest first. CHANGES are lines against the base, BRANCH is as of the last look:
+↑2 commits of its own, ↓1 of the target that it lacks, * what no commit holds.
+
+Examples:
+  skep ls
+  skep ls --all --project web
+  skep ls --json | jq -r '.[] | select(.state == \"waiting\").name'"
+    )]
     Ls {
         /// Closed ones too
         #[arg(long)]
@@ -106,6 +128,59 @@ pub(crate) enum Verb {
         /// The journal as it is written
         #[arg(long)]
         raw: bool,
+        /// When each thing was said, UTC
+        #[arg(short, long)]
+        times: bool,
+        /// What tools were given and answered, in full
+        #[arg(long)]
+        tools: bool,
+        /// Only the last N lines
+        #[arg(short = 'n', long = "lines", value_name = "N")]
+        last: Option<usize>,
+    },
+    /// What a run changed since its work began, committed or not
+    #[command(after_help = "\
+Compared with the last commit that the work shares with its base or its target. Once the env is given back it is what the
+branch holds. On a terminal it goes through $SKEP_PAGER, $PAGER or less -FRX.
+
+Examples:
+  skep diff amber
+  skep diff amber src/main.rs
+  skep diff amber --stat
+  skep diff amber --raw | git apply")]
+    Diff {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+        /// Only this file or folder, as seen from the top of the worktree
+        path: Option<String>,
+        /// Only which files, and how many lines
+        #[arg(long)]
+        stat: bool,
+        /// The patch as git writes it, for a program
+        #[arg(long, conflicts_with = "stat")]
+        raw: bool,
+        /// Print it, however long it is
+        #[arg(long)]
+        no_pager: bool,
+    },
+    /// Tokens and money, by run, by project and in total, as far as agents told
+    #[command(
+        after_help = "Examples:\n  skep cost\n  skep cost amber beryl\n  skep cost --json | jq .total"
+    )]
+    Cost {
+        /// Runs: ids, beginnings of ids, or workers' names [default: all, closed ones too]
+        ids: Vec<String>,
+    },
+    /// Open a run's worktree in your editor
+    #[command(after_help = "\
+Runs $SKEP_OPEN, else $VISUAL, else $EDITOR, with the worktree as its last word, and says so. No shell reads it.
+
+Examples:
+  skep open amber
+  SKEP_OPEN='code --new-window' skep open amber")]
+    Open {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
     },
     /// What happened, from the ledger
     Events {

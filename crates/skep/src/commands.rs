@@ -8,8 +8,10 @@ mod close;
 mod completions;
 mod config;
 mod control;
+mod cost;
 mod daemon;
 mod demo;
+mod diff;
 mod doctor;
 mod events;
 mod explain;
@@ -17,6 +19,7 @@ mod help;
 mod land;
 mod logs;
 mod ls;
+mod open;
 mod path;
 mod project;
 mod run;
@@ -33,7 +36,7 @@ use std::{fs, io::Read, path::Path, process::ExitCode};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use skep_api::view::RunView;
+use skep_api::{request::Ask, view::RunView};
 
 use crate::{
     args::{Cli, Verb},
@@ -59,14 +62,22 @@ const LONGEST_TEXT: u64 = 16 << 20;
 
 /// Does what `cli` says.
 pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
-    match cli.verb.unwrap_or(Verb::Status) {
-        Verb::Status => status::status(skep),
+    match cli.verb.unwrap_or(Verb::Status { short: false }) {
+        Verb::Status { short: false } => status::status(skep),
+        Verb::Status { short: true } => status::short(skep),
         Verb::Demo(args) => demo::demo(skep, &args),
         Verb::Run(args) => run::run(skep, *args),
         Verb::Ls { all, project } => ls::ls(skep, all, project),
         Verb::Show { id } => show::show(skep, &id),
         Verb::Why { id } => why::why(skep, &id),
-        Verb::Logs { id, follow, raw } => logs::logs(skep, &id, follow, raw),
+        Verb::Logs { id, follow, raw, times, tools, last } => {
+            logs::logs(skep, &id, &logs::Ask { follow, raw, times, tools, last })
+        }
+        Verb::Diff { id, path, stat, raw, no_pager } => {
+            diff::diff(skep, &id, path, &diff::How { stat, raw, no_pager })
+        }
+        Verb::Cost { ids } => cost::cost(skep, ids),
+        Verb::Open { id } => open::open(skep, &id),
         Verb::Events { from, follow } => events::events(skep, from, follow),
         Verb::Wait { ids, until, any, timeout } => wait::wait(skep, ids, &until, any, timeout),
         Verb::Path { id } => path::path(skep, &id),
@@ -116,6 +127,28 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, CliError> {
     })
 }
 
+/// The run that `id` means, as the list has it.
+fn named(skep: &Skep, id: &str) -> Result<RunView, CliError> {
+    let runs: Vec<RunView> = read(skep.ask(Ask::Named { runs: vec![id.to_owned()] })?)?;
+    let unknown = || CliError::error("run-unknown", format!("no run `{id}`"));
+    runs.into_iter().next().ok_or_else(unknown)
+}
+
+/// Whether a run goes on, or goes away, only when a person does something: it asks, it stalled, or it failed and still stands.
+fn needs_a_person(run: &RunView) -> bool {
+    match run.state.as_str() {
+        "waiting" => {
+            matches!(run.waiting_for.as_deref(), Some("answer" | "permission" | "input"))
+        }
+        "stalled" => true,
+        "ended" => {
+            let failed = matches!(run.outcome.as_deref(), Some("failed" | "lost" | "interrupted"));
+            failed && matches!(run.env_state.as_str(), "held" | "closing" | "restoring")
+        }
+        _ => false,
+    }
+}
+
 /// Reads a text that a person gave as a file, or `-` for standard input.
 fn read_text(path: &Path) -> Result<String, CliError> {
     let unreadable = |why: &dyn std::fmt::Display| {
@@ -155,6 +188,9 @@ fn state_of(run: &RunView) -> (Tone, String) {
             let reason =
                 run.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
             (Tone::Bad, format!("{outcome}{reason}"))
+        }
+        ("waiting", _) if run.waiting_for.as_deref() == Some("paused") => {
+            (Tone::Faint, "paused".to_owned())
         }
         ("waiting", _) => {
             (Tone::Wants, format!("waits: {}", run.waiting_for.as_deref().unwrap_or("?")))

@@ -11,6 +11,10 @@ use serde::Serialize;
 use skep_api::wire::Refusal;
 use skep_core::{text, time::Timestamp};
 
+pub(crate) mod grid;
+
+use grid::{Column, Layout};
+
 /// Where results go, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -19,6 +23,8 @@ pub(crate) struct Output {
     colour: bool,
     progress: bool,
     width: usize,
+    /// Of the terminal that standard output is; none where it is none.
+    size: Option<(usize, usize)>,
 }
 
 /// The longest line of prose that reads well. Columns.
@@ -39,14 +45,16 @@ impl Output {
     /// Looks at the terminal once.
     pub(crate) fn new(json: bool, quiet: bool, no_colour: bool) -> Output {
         let stdout = io::stdout();
-        let width =
-            rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
+        let size = rustix::termios::tcgetwinsize(&stdout).ok();
+        let size = size.map(|size| (usize::from(size.ws_col), usize::from(size.ws_row)));
+        let size = size.filter(|(columns, rows)| *columns > 0 && *rows > 0);
         Output {
             json,
             quiet,
             colour: !json && !no_colour && stdout.is_terminal(),
             progress: !json && !quiet && io::stderr().is_terminal(),
-            width: if width == 0 { 120 } else { width },
+            width: size.map_or(120, |(columns, _)| columns),
+            size,
         }
     }
 
@@ -95,9 +103,18 @@ impl Output {
             block.push('\n');
         } else {
             let (slug, message) = (&refusal.slug, text::visible(&refusal.message));
+            let head = format!("error[{slug}]");
+            let size = rustix::termios::tcgetwinsize(io::stderr()).ok();
+            let columns = size.map_or(0, |size| usize::from(size.ws_col));
+            // What is read is wrapped; what is typed, below, stays as it is.
+            let told = match columns {
+                0 => format!("{head}: {message}"),
+                columns => grid::wrapped(&format!("{head}: {message}"), columns.saturating_sub(2))
+                    .join("\n  "),
+            };
+            let told = told.replacen(&head, &self.paint(Tone::Bad, &head), 1);
             // Writing to a string cannot fail.
-            let _written =
-                writeln!(block, "{}: {message}", self.paint(Tone::Bad, &format!("error[{slug}]")));
+            let _written = writeln!(block, "{told}");
             for hint in &refusal.hints {
                 let _written =
                     writeln!(block, "  {} {}", self.paint(Tone::Wants, "→"), text::visible(hint));
@@ -140,6 +157,43 @@ impl Output {
         self.width
     }
 
+    /// How many columns the terminal has; none where there is no terminal, and lines may be as long as they are.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        self.size.map(|(columns, _)| columns)
+    }
+
+    /// How many rows the terminal has, where there is one.
+    pub(crate) fn rows(&self) -> Option<usize> {
+        self.size.map(|(_, rows)| rows)
+    }
+
+    /// Prints lines, in one go.
+    pub(crate) fn lines(&self, lines: &[String]) -> io::Result<()> {
+        let mut block = lines.join("\n");
+        if !lines.is_empty() {
+            block.push('\n');
+        }
+        let mut out = io::stdout().lock();
+        out.write_all(block.as_bytes())?;
+        out.flush()
+    }
+
+    /// Prints bytes as they are; for what goes to a program.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        out.flush()
+    }
+
+    /// Prints rows under heads; columns give way where there is no room.
+    pub(crate) fn grid(&self, columns: &[Column], rows: &[Vec<(Tone, String)>]) -> io::Result<()> {
+        let layout = Layout::of(self.width, columns, rows);
+        let heads = [layout.heads(self, columns)];
+        let lines: Vec<String> =
+            heads.into_iter().chain(rows.iter().map(|row| layout.line(self, row))).collect();
+        self.lines(&lines)
+    }
+
     /// Prints text broken at words, each line `indent` columns in.
     pub(crate) fn prose(&self, indent: usize, tone: Tone, text: &str) -> io::Result<()> {
         let width = self.width.saturating_sub(indent + 1).max(20);
@@ -149,8 +203,7 @@ impl Output {
         })
     }
 
-    /// Prints a page's text broken at words, each line `indent` columns in; what stands in backticks has a colour instead,
-    /// where there is colour.
+    /// Prints a page's text broken at words, each line `indent` columns in; what stands in backticks has a colour.
     pub(crate) fn marked(&self, indent: usize, text: &str) -> io::Result<()> {
         let width = self.width.min(READABLE).saturating_sub(indent + 1).max(20);
         let mut in_span = false;
@@ -193,48 +246,35 @@ impl Output {
         Ok(())
     }
 
-    /// A word with its code spans painted, and how many columns it takes.
+    /// A word with what stands in backticks painted, and how many columns it takes.
     fn spans(&self, word: &str, in_span: &mut bool) -> (String, usize) {
-        if !self.colour {
-            return (word.to_owned(), word.chars().count());
-        }
         let mut painted = String::new();
         for (nth, part) in word.split('`').enumerate() {
-            *in_span ^= nth > 0;
-            let tone = if *in_span { Tone::Wants } else { Tone::Plain };
-            painted += &self.paint(tone, part);
+            if nth > 0 {
+                *in_span = !*in_span;
+                painted.push('`');
+            }
+            painted += &self.paint(if *in_span { Tone::Wants } else { Tone::Plain }, part);
         }
-        (painted, word.chars().filter(|letter| *letter != '`').count())
+        (painted, word.chars().count())
     }
 
     /// Prints rows under heads, the last column cut to what is left of the width.
-    pub(crate) fn table(&self, heads: &[&str], rows: &[Vec<(Tone, String)>]) -> io::Result<()> {
+    pub(crate) fn table(
+        &self,
+        heads: &[&'static str],
+        rows: &[Vec<(Tone, String)>],
+    ) -> io::Result<()> {
         let rows: Vec<Vec<(Tone, String)>> = rows
             .iter()
             .map(|row| row.iter().map(|(tone, cell)| (*tone, text::one_line(cell))).collect())
             .collect();
-        let width = |nth: usize| {
-            let cells =
-                rows.iter().filter_map(|row| row.get(nth)).map(|(_, cell)| cell.chars().count());
-            cells.chain([heads[nth].chars().count()]).max().unwrap_or(0)
+        let column = |(nth, head): (usize, &&'static str)| {
+            let last = nth + 1 == heads.len();
+            if last { Column::cut(head, 0, 10) } else { Column::whole(head, 0) }
         };
-        let widths: Vec<usize> = (0..heads.len()).map(width).collect();
-        let taken: usize = widths.iter().take(heads.len() - 1).map(|width| width + 2).sum();
-        let left = self.width.saturating_sub(taken).max(10);
-        let print = |row: &[(Tone, String)]| {
-            let mut line = String::new();
-            for (nth, (tone, cell)) in row.iter().enumerate() {
-                let last = nth + 1 == row.len();
-                let cell =
-                    if last { text::words(cell, left.saturating_sub(1)) } else { cell.clone() };
-                let pad = if last { 0 } else { widths[nth] + 2 - cell.chars().count() };
-                line += &self.paint(*tone, &cell);
-                line += &" ".repeat(pad);
-            }
-            self.line(line.trim_end())
-        };
-        print(&heads.iter().map(|head| (Tone::Faint, (*head).to_owned())).collect::<Vec<_>>())?;
-        rows.iter().try_for_each(|row| print(row))
+        let columns: Vec<Column> = heads.iter().enumerate().map(column).collect();
+        self.grid(&columns, &rows)
     }
 }
 

@@ -5,6 +5,7 @@ use skep_testkit::{Place, Repo};
 use super::*;
 
 mod base;
+mod diff;
 mod facts;
 mod fetch;
 mod repository;

@@ -48,15 +48,20 @@ fn fault(line: &str) -> Option<String> {
     }
 }
 
+/// The command of skep that a line begins with, variables before it left out.
+fn of_skep(line: &str) -> Option<&str> {
+    let at = line
+        .find("skep")
+        .filter(|at| line[at + 4..].is_empty() || line[at + 4..].starts_with(' '))?;
+    let before = words(&line[..at]);
+    before.iter().all(|word| word.contains('=')).then(|| &line[at..])
+}
+
 /// The examples of a verb, without what they are for.
 fn examples(verb: &Command) -> Vec<String> {
     let text = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-    let commands = text.lines().filter_map(|line| line.strip_prefix("  skep"));
-    commands
-        .map(|rest| {
-            format!("skep{}", rest.split("  ").next().unwrap_or_default()).trim().to_owned()
-        })
-        .collect()
+    let lines = text.lines().filter_map(|line| of_skep(line.strip_prefix("  ")?));
+    lines.map(|line| line.split("  ").next().unwrap_or_default().trim().to_owned()).collect()
 }
 
 /// Every verb that has none below it, with its whole name.
@@ -153,6 +158,7 @@ fn spans(text: &str) -> impl Iterator<Item = &str> {
 
 /// Programs that lead out of an error, beside skep and git.
 const PROGRAMS: &[&str] = &[
+    "cd",
     "chmod",
     "command",
     "cp",
@@ -181,7 +187,7 @@ fn every_explanation_names_a_command_that_leads_out_and_every_one_of_skep_can_be
         if !leads {
             faults.push(format!("{slug}: no command leads out"));
         }
-        let typed = spans(body).filter(|span| span.starts_with("skep "));
+        let typed = spans(body).filter(|span| span.contains("skep ")).filter_map(of_skep);
         faults.extend(typed.filter_map(fault).map(|fault| format!("{slug}: {fault}")));
     }
     nothing_wrong(&faults);
@@ -192,6 +198,11 @@ fn a_command_is_read_as_a_shell_reads_it() {
     assert_eq!(
         words("skep run \"a b\"  'c' \"\" d | jq . > x"),
         ["skep", "run", "a b", "c", "", "d"]
+    );
+    assert_eq!(of_skep("A=b C='d e' skep open x"), Some("skep open x"));
+    assert_eq!(
+        (of_skep("git skep"), of_skep("skeps"), of_skep("skep")),
+        (None, None, Some("skep"))
     );
     assert!(fault("skep run \"a b\" --titel").is_some());
     assert!(fault("skep rnu").is_some());

@@ -1,6 +1,7 @@
 //! `skep logs`
 
 use std::{
+    collections::VecDeque,
     fs::File,
     io::{Read, Seek, SeekFrom},
     path::PathBuf,
@@ -13,37 +14,46 @@ use rustix::{
     fs::inotify,
     pipe::{PipeFlags, pipe_with},
 };
-use skep_api::{
-    journal::{Entry, Line},
-    request::Ask,
-    view::RunView,
-};
-use skep_core::{
-    id::RunId,
-    said::{ErrorClass, Said, TurnResult},
-    text,
-};
+use skep_api::request;
+use skep_core::id::RunId;
 
-use super::read;
+use super::named;
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
-    output::Tone,
 };
 
-pub(super) fn logs(skep: &Skep, id: &str, follow: bool, raw: bool) -> Outcome {
-    print(skep, id, follow, raw || skep.out.json)?;
+pub(crate) mod readable;
+
+use readable::{Look, Reader};
+
+/// What of a journal is wanted, and how.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ask {
+    pub(super) follow: bool,
+    /// As it is written.
+    pub(super) raw: bool,
+    pub(super) times: bool,
+    pub(super) tools: bool,
+    /// Only so many of its last lines.
+    pub(super) last: Option<usize>,
+}
+
+pub(super) fn logs(skep: &Skep, id: &str, ask: &Ask) -> Outcome {
+    print(skep, id, &Ask { raw: ask.raw || skep.out.json, ..*ask })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the journal of the run's last attempt; with `follow` until the run has ended.
-pub(super) fn print(skep: &Skep, id: &str, follow: bool, raw: bool) -> Result<(), CliError> {
-    let run: RunView = read(skep.ask(Ask::Show { run: id.to_owned() })?)?;
+/// Prints the journal of the run's last attempt; to follow it until the run has ended.
+pub(super) fn print(skep: &Skep, id: &str, ask: &Ask) -> Result<(), CliError> {
+    let run = named(skep, id)?;
+    let follow = ask.follow;
     let run_id: RunId =
         run.id.parse().map_err(|err| CliError::error("run-unknown", format!("{err}")))?;
     let mut attempt = run.attempt;
     let mut journal = Journal::open(skep, &run_id, attempt);
-    journal.print(skep, raw)?;
+    let mut reader = Reader::new(look(skep, ask));
+    journal.print(skep, &mut reader, ask, ask.last)?;
     if !follow || run.state == "ended" {
         if journal.lines == 0 && !follow {
             skep.out.note(&format!("{} has said nothing yet ({})", run.name, run.state));
@@ -53,12 +63,12 @@ pub(super) fn print(skep: &Skep, id: &str, follow: bool, raw: bool) -> Result<()
     let ended = end_of(skep, &run.id)?;
     loop {
         let over = journal.wait(&ended)?;
-        journal.print(skep, raw)?;
+        journal.print(skep, &mut reader, ask, None)?;
         let next = skep.home.attempt(&run_id, attempt + 1);
         if next.is_dir() {
             attempt += 1;
             journal = Journal::open(skep, &run_id, attempt);
-            journal.print(skep, raw)?;
+            journal.print(skep, &mut reader, ask, None)?;
         } else if over {
             return Ok(());
         }
@@ -69,8 +79,16 @@ pub(super) fn print(skep: &Skep, id: &str, follow: bool, raw: bool) -> Result<()
 pub(super) fn last_lines(skep: &Skep, id: &str, attempt: u32, most: usize) -> Vec<String> {
     let Ok(run) = id.parse::<RunId>() else { return Vec::new() };
     let mut journal = Journal::open(skep, &run, attempt);
-    let lines: Vec<String> = journal.read().iter().filter_map(|line| shown(skep, line)).collect();
+    let mut reader = Reader::new(look(skep, &Ask::default()));
+    let mut lines = Vec::new();
+    journal.each(Some(most), &mut |line| lines.extend(reader.read(line)));
+    lines.extend(reader.pending());
     lines[lines.len().saturating_sub(most)..].to_vec()
+}
+
+/// As the terminal has room.
+fn look(skep: &Skep, ask: &Ask) -> Look {
+    Look { out: skep.out, width: skep.out.columns(), times: ask.times, tools: ask.tools }
 }
 
 /// A descriptor that becomes readable when the run has ended.
@@ -79,7 +97,7 @@ fn end_of(skep: &Skep, id: &str) -> Result<rustix::fd::OwnedFd, CliError> {
     let (skep, id) = (skep.clone(), id.to_owned());
     thread::spawn(move || {
         // However the wait went: there is nothing more to follow, and the closing pipe says so.
-        let _ended = skep.ask(Ask::Wait {
+        let _ended = skep.ask(request::Ask::Wait {
             runs: vec![id],
             until: "ended".to_owned(),
             any: false,
@@ -90,11 +108,19 @@ fn end_of(skep: &Skep, id: &str) -> Result<rustix::fd::OwnedFd, CliError> {
     Ok(reader)
 }
 
+/// How far from its end a journal is read for its last lines: a line of it may be as long as a tool's answer. Bytes.
+const FAR: u64 = 4 << 20;
+const PER_LINE: u64 = 8 << 10;
+/// How many lines are written in one go.
+const AT_ONCE: usize = 1000;
+
 struct Journal {
     path: PathBuf,
     offset: u64,
     torn: Vec<u8>,
     lines: u64,
+    /// Whether the next line is only the end of one.
+    skip: bool,
     notify: Option<rustix::fd::OwnedFd>,
 }
 
@@ -111,36 +137,78 @@ impl Journal {
                 let whole = inotify::add_watch(fd, skep.home.run(run), what).is_ok();
                 whole | inotify::add_watch(fd, &dir, what).is_ok()
             });
-        Journal { path: dir.join("journal.jsonl"), offset: 0, torn: Vec::new(), lines: 0, notify }
-    }
-
-    fn read(&mut self) -> Vec<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let more = File::open(&self.path).and_then(|mut file| {
-            file.seek(SeekFrom::Start(self.offset))?;
-            file.read_to_end(&mut bytes)
-        });
-        // No file yet is nothing said yet.
-        let Ok(more) = more else { return Vec::new() };
-        self.offset += more as u64;
-        self.torn.append(&mut bytes);
-        let mut lines = Vec::new();
-        while let Some(end) = self.torn.iter().position(|byte| *byte == b'\n') {
-            lines.push(self.torn.drain(..=end).collect());
-            self.lines += 1;
+        Journal {
+            path: dir.join("journal.jsonl"),
+            offset: 0,
+            torn: Vec::new(),
+            lines: 0,
+            skip: false,
+            notify,
         }
-        lines
     }
 
-    fn print(&mut self, skep: &Skep, raw: bool) -> Result<(), CliError> {
-        for line in self.read() {
-            if raw {
-                skep.out.line(String::from_utf8_lossy(&line).trim_end())?;
-            } else if let Some(text) = shown(skep, &line) {
-                skep.out.line(&text)?;
+    /// Gives what is new to `each`, line by line; of a long journal only its end, where only the last lines are wanted.
+    fn each(&mut self, last: Option<usize>, each: &mut impl FnMut(&[u8])) {
+        let Ok(mut file) = File::open(&self.path) else { return };
+        if let (0, Some(last)) = (self.offset, last) {
+            let far = u64::try_from(last).unwrap_or(u64::MAX).saturating_mul(PER_LINE).max(FAR);
+            let length = file.metadata().map_or(0, |meta| meta.len());
+            self.offset = length.saturating_sub(far);
+            // It begins in the middle of a line, which is left out.
+            self.skip = self.offset > 0;
+        }
+        if file.seek(SeekFrom::Start(self.offset)).is_err() {
+            return;
+        }
+        let mut chunk = vec![0; 1 << 16];
+        // A journal that cannot be read on has said what it said.
+        while let Ok(read @ 1..) = file.read(&mut chunk) {
+            self.offset += read as u64;
+            let mut rest = &chunk[..read];
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                self.torn.extend_from_slice(&rest[..=end]);
+                rest = &rest[end + 1..];
+                if !std::mem::take(&mut self.skip) {
+                    self.lines += 1;
+                    each(&self.torn);
+                }
+                self.torn.clear();
             }
+            self.torn.extend_from_slice(rest);
         }
-        Ok(())
+    }
+
+    fn print(
+        &mut self,
+        skep: &Skep,
+        reader: &mut Reader,
+        ask: &Ask,
+        last: Option<usize>,
+    ) -> Result<(), CliError> {
+        let mut lines: VecDeque<String> = VecDeque::new();
+        let mut printed = Ok(());
+        let most = last.unwrap_or(AT_ONCE);
+        self.each(last, &mut |line| {
+            if ask.raw {
+                lines.push_back(String::from_utf8_lossy(line).trim_end().to_owned());
+            } else {
+                lines.extend(reader.read(line));
+            }
+            if last.is_some() {
+                lines.drain(..lines.len().saturating_sub(most));
+            } else if lines.len() >= most && printed.is_ok() {
+                printed = skep.out.lines(lines.make_contiguous());
+                lines.clear();
+            }
+        });
+        printed?;
+        if !ask.raw {
+            lines.extend(reader.pending());
+        }
+        if let Some(last) = last {
+            lines.drain(..lines.len().saturating_sub(last));
+        }
+        Ok(skep.out.lines(lines.make_contiguous())?)
     }
 
     /// Waits for more, or for the end; true at the end.
@@ -159,53 +227,4 @@ impl Journal {
         }
         Ok(over)
     }
-}
-
-/// A journal line for people; none for what only machines read.
-fn shown(skep: &Skep, line: &[u8]) -> Option<String> {
-    let line: Line = serde_json::from_slice(line).ok()?;
-    let paint = |tone, text: &str| skep.out.paint(tone, text);
-    let faint = |text: &str| paint(Tone::Faint, &text::words(&text::one_line(text), 300));
-    Some(match line.entry {
-        Entry::Started { pid, .. } => faint(&format!("── started, pid {pid}")),
-        Entry::Agent(Said::Said { text }) => text::visible(text.trim_end()),
-        Entry::Agent(Said::Thought { text }) => faint(&format!("· {text}")),
-        Entry::Agent(Said::Tool { name, input, .. }) => faint(&format!("▸ {name} {input}")),
-        Entry::Agent(Said::ToolResult { ok: true, .. }) => return None,
-        Entry::Agent(Said::ToolResult { ok: false, text, .. }) => {
-            paint(Tone::Bad, &text::words(&text::one_line(&format!("✗ {text}")), 300))
-        }
-        Entry::Agent(Said::Ask { text, .. } | Said::Permission { text, .. }) => {
-            paint(Tone::Wants, &text::visible(&format!("? {text}")))
-        }
-        Entry::Agent(Said::Limit { text, .. }) => {
-            paint(Tone::Wants, &text::visible(&format!("limit: {text}")))
-        }
-        Entry::Agent(Said::Retry { attempt, text }) => faint(&format!("retry {attempt}: {text}")),
-        Entry::Agent(Said::TurnEnded { result, .. }) => match result {
-            TurnResult::Success | TurnResult::Ended => faint("── turn ended"),
-            TurnResult::Failed => paint(Tone::Bad, "── turn failed"),
-            TurnResult::Cancelled => paint(Tone::Bad, "── turn cancelled"),
-        },
-        Entry::Agent(Said::Error { class: ErrorClass::Notice, text }) => {
-            faint(&format!("! {text}"))
-        }
-        Entry::Agent(Said::Error { text, .. }) => paint(Tone::Bad, &text::visible(&text)),
-        Entry::Agent(Said::Session { .. } | Said::Usage { .. }) => return None,
-        Entry::Silence { quiet_ms, .. } => {
-            paint(Tone::Wants, &format!("silent for {} s", quiet_ms / 1000))
-        }
-        Entry::Heard {} => faint("heard again"),
-        Entry::Stderr { text } => faint(&format!("! {text}")),
-        Entry::Output { text } => text::visible(&text),
-        Entry::Delivered { text, .. } => paint(Tone::Strong, &text::visible(&format!("» {text}"))),
-        Entry::Dropped { lines, bytes, why } => {
-            paint(Tone::Wants, &format!("{lines} lines ({bytes} bytes) were not kept: {why}"))
-        }
-        Entry::Exit { exit } => {
-            let tone = if exit.code == 0 { Tone::Faint } else { Tone::Bad };
-            let error = exit.error.map(|error| format!(": {error}")).unwrap_or_default();
-            paint(tone, &text::visible(&format!("── exit {}{error}", exit.code)))
-        }
-    })
 }

@@ -3,55 +3,82 @@
 use std::process::ExitCode;
 
 use skep_api::{request::Ask, view::RunView};
-use skep_core::{run::Surface, time::Timestamp};
+use skep_core::{run::Surface, text, time::Timestamp};
 
-use super::{read, state_of};
+use super::{needs_a_person, read, state_of};
 use crate::{
     connect::Skep,
     exit::Outcome,
-    output::{Output, Tone, age},
+    output::{
+        Output, Tone, age,
+        grid::{Column, Layout, fit},
+    },
 };
 
 pub(super) fn ls(skep: &Skep, all: bool, project: Option<String>) -> Outcome {
-    let answer = skep.ask(Ask::Ls { all, project })?;
+    let answer = skep.ask(Ask::Ls { all, project: project.clone() })?;
     if skep.out.json {
         skep.out.json(&answer)?;
         return Ok(ExitCode::SUCCESS);
     }
     let runs: Vec<RunView> = read(answer)?;
+    // What is hidden is worth a line, and no more than that: without an answer there is none.
+    let hidden = if all { None } else { skep.ask(Ask::Hidden { project: project.clone() }).ok() };
+    let hidden = hidden.and_then(|count| count.as_u64()).unwrap_or_default();
     if runs.is_empty() {
-        skep.out.note(if all {
-            "no runs yet: skep run \"…\""
-        } else {
-            "no runs: skep run \"…\" (closed ones: skep ls --all)"
-        });
-        return Ok(ExitCode::SUCCESS);
+        skep.out.note("no runs: skep run \"…\"");
+    } else {
+        table(&skep.out, &runs)?;
     }
-    table(&skep.out, &runs)?;
+    if hidden > 0 {
+        let of = project
+            .map_or_else(String::new, |name| format!(" --project {}", text::one_line(&name)));
+        let what =
+            if hidden == 1 { "1 closed one is" } else { &format!("{hidden} closed ones are") };
+        let line = format!("{what} not shown: skep ls --all{of}");
+        skep.out.note(&skep.out.paint(Tone::Faint, &line));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The least width at which a table of runs has room for ids, surfaces and windows; a name says enough.
-const ROOM_FOR_ALL: usize = 110;
-/// The columns that only a wide table has, the last first.
-const WIDE: [usize; 2] = [7, 4];
+/// The columns, and which gives way first: the id that a name stands for, then what is the same for most, then last words,
+/// which those that wait then have on a line of their own.
+const COLUMNS: [Column; 10] = [
+    Column::whole("NAME", 0),
+    Column::whole("STATE", 0),
+    Column::whole("AGE", 0),
+    Column::whole("CHANGES", 2),
+    Column::whole("BRANCH", 3),
+    Column::whole("AGENT", 5),
+    Column::whole("PROJECT", 6),
+    Column::cut("TITLE", 0, 20),
+    Column::cut("LAST WORDS", 4, 40),
+    Column::whole("ID", 7),
+];
+const LAST_WORDS: usize = 8;
 
 /// Prints runs as a table.
 pub(super) fn table(out: &Output, runs: &[RunView]) -> std::io::Result<()> {
-    let now = skep_daemon::daemon::now();
-    let mut heads =
-        vec!["NAME", "STATE", "AGE", "AGENT", "SURFACE", "PROJECT", "CHANGES", "ID", "TITLE"];
-    let mut rows: Vec<Vec<(Tone, String)>> =
+    out.lines(&rows(out, runs))
+}
+
+/// Runs as the lines of a table, heads first; a run that waits may take two.
+pub(super) fn rows(out: &Output, runs: &[RunView]) -> Vec<String> {
+    let now = crate::output::now();
+    let cells: Vec<Vec<(Tone, String)>> =
         runs.iter().map(|run| row(run, name_among(run, runs), now)).collect();
-    if out.width() < ROOM_FOR_ALL {
-        for column in WIDE {
-            heads.remove(column);
-            for row in &mut rows {
-                row.remove(column);
-            }
+    let layout = Layout::of(out.width(), &COLUMNS, &cells);
+    let mut lines = vec![layout.heads(out, &COLUMNS)];
+    for (run, cells) in runs.iter().zip(&cells) {
+        lines.push(layout.line(out, cells));
+        let words = last_words(run);
+        if needs_a_person(run) && !words.is_empty() && !layout.shows(LAST_WORDS) {
+            let words = fit(&format!("“{words}”"), out.width().saturating_sub(4));
+            let tone = if run.state == "ended" { Tone::Faint } else { Tone::Wants };
+            lines.push(format!("    {}", out.paint(tone, &words)));
         }
     }
-    out.table(&heads, &rows)
+    lines
 }
 
 /// A worker's name, with its project where another one is called so too.
@@ -63,38 +90,68 @@ pub(super) fn name_among(run: &RunView, runs: &[RunView]) -> String {
     }
 }
 
-fn surface(run: &RunView) -> String {
-    match (run.surface, &run.session.tmux) {
-        (Surface::Headless, _) => "headless".to_owned(),
-        (Surface::Terminal, None) => "terminal".to_owned(),
-        (Surface::Terminal, Some(tmux)) => format!("terminal {}", tmux.pane),
-    }
-}
-
 fn row(run: &RunView, name: String, now: Timestamp) -> Vec<(Tone, String)> {
-    vec![
+    let agent = match run.surface {
+        Surface::Headless => run.agent.clone(),
+        Surface::Terminal => format!("{} (tty)", run.agent),
+    };
+    let words = match run.surface {
+        // What stands on a screen is no word.
+        Surface::Terminal => String::new(),
+        Surface::Headless => last_words(run),
+    };
+    let row = vec![
         (Tone::Strong, name),
         state_of(run),
         (Tone::Faint, age(run.since, now)),
-        (Tone::Plain, run.agent.clone()),
-        (Tone::Plain, surface(run)),
-        (Tone::Plain, run.project.clone().unwrap_or_else(|| "-".to_owned())),
         (Tone::Plain, changes(run)),
-        (Tone::Faint, run.id.clone()),
+        (Tone::Plain, branch(run)),
+        (Tone::Plain, agent),
+        (Tone::Plain, run.project.clone().unwrap_or_else(|| "-".to_owned())),
         (Tone::Plain, run.title.clone()),
-    ]
+        (Tone::Faint, words),
+        (Tone::Faint, run.id.clone()),
+    ];
+    row.into_iter().map(|(tone, cell)| (tone, text::one_line(&cell))).collect()
 }
 
-/// What changed, as of the last look; a dash where nobody looked.
+fn last_words(run: &RunView) -> String {
+    // More than a line is never shown.
+    run.last.as_ref().map_or(String::new(), |last| text::one_line(&text::words(&last.text, 400)))
+}
+
+/// The lines that changed, as of the last look; a dash where nobody looked.
 pub(super) fn changes(run: &RunView) -> String {
     match &run.git {
         None => "-".to_owned(),
-        Some(git) => format!(
-            "+{} -{} {}c{}",
-            git.insertions,
-            git.deletions,
-            git.ahead,
-            if git.dirty { "*" } else { "" }
-        ),
+        Some(git) if git.files == 0 => "none".to_owned(),
+        // Files without lines, and those that git does not know yet.
+        Some(git) if git.insertions + git.deletions == 0 => {
+            if git.files == 1 {
+                "1 file".to_owned()
+            } else {
+                format!("{} files", git.files)
+            }
+        }
+        Some(git) => format!("+{} −{}", git.insertions, git.deletions),
     }
+}
+
+/// How the branch lies to its base and target, as of the last look.
+fn branch(run: &RunView) -> String {
+    if run.landed.is_some() {
+        return "landed".to_owned();
+    }
+    let Some(git) = &run.git else { return "-".to_owned() };
+    let mut parts = Vec::new();
+    if git.ahead > 0 {
+        parts.push(format!("↑{}", git.ahead));
+    }
+    if let Some(behind) = git.behind.filter(|behind| *behind > 0) {
+        parts.push(format!("↓{behind}"));
+    }
+    if git.dirty {
+        parts.push("*".to_owned());
+    }
+    if parts.is_empty() { "even".to_owned() } else { parts.join(" ") }
 }

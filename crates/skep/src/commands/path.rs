@@ -2,10 +2,10 @@
 
 use std::{os::unix::process::CommandExt, process::ExitCode};
 
-use skep_api::{request::Ask, view::RunView};
+use skep_api::view::RunView;
 use skep_host::proc;
 
-use super::read;
+use super::named;
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
@@ -39,13 +39,9 @@ pub(super) fn sh(skep: &Skep, id: &str, command: &[String]) -> Outcome {
         .hint(format!("skep sh {}   a shell, to look what there is", run.name)))
 }
 
-fn standing(skep: &Skep, id: &str) -> Result<(RunView, String, String), CliError> {
-    let runs: Vec<RunView> = read(skep.ask(Ask::Ls { all: true, project: None })?)?;
-    // The daemon knows names and beginnings of ids; the list has the paths, and no git is asked.
-    let found: RunView = match runs.iter().find(|run| run.id == id) {
-        Some(run) => run.clone(),
-        None => read(skep.ask(Ask::Show { run: id.to_owned() })?)?,
-    };
+/// A run whose env stands, with its worktree and the folder in it where its agent works. No git is asked.
+pub(super) fn standing(skep: &Skep, id: &str) -> Result<(RunView, String, String), CliError> {
+    let found = named(skep, id)?;
     match (&found.worktree, &found.cwd, found.env_state.as_str()) {
         (Some(worktree), Some(cwd), "held" | "closing") => {
             Ok((found.clone(), worktree.clone(), cwd.clone()))

@@ -67,7 +67,7 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
         let runs: Vec<RunView> = read(answer)?;
         for run in &runs {
             skep.out.note(&format!("{} ({}) on it: {}", run.name, run.id, run.title));
-            logs::print(skep, &run.id, true, false)?;
+            logs::print(skep, &run.id, &logs::Ask { follow: true, ..logs::Ask::default() })?;
         }
         let ids = runs.into_iter().map(|run| run.id).collect();
         let ended = skep.ask(Ask::Wait {

@@ -6,13 +6,20 @@ use skep_api::{
     request::Ask,
     view::{RunView, SnapshotView},
 };
-use skep_core::{names, run::Surface, text};
+use skep_core::{
+    names,
+    run::{Permissions, Surface},
+    text,
+};
 
-use super::{logs, read, state_of};
+use super::{logs, logs::readable::span, read, state_of};
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
-    output::{Tone, age},
+    output::{
+        Tone, age,
+        grid::{fit, wrapped},
+    },
 };
 
 pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
@@ -26,11 +33,11 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     let now = skep_daemon::daemon::now();
     let (tone, state) = state_of(&run);
     let out = &skep.out;
-    out.line(&format!(
-        "{}  {}",
-        out.paint(Tone::Strong, &text::one_line(&run.title)),
-        out.paint(tone, &state)
-    ))?;
+    let title = text::one_line(&run.title);
+    let room =
+        out.columns().map(|columns| columns.saturating_sub(state.chars().count() + 2).max(10));
+    let title = room.map_or(title.clone(), |room| fit(&title, room));
+    out.line(&format!("{}  {}", out.paint(Tone::Strong, &title), out.paint(tone, &state)))?;
     let none = || "-".to_owned();
     let mut rows = vec![
         ("id", run.id.clone()),
@@ -58,17 +65,38 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         ("worktree", format!("{} ({})", run.worktree.clone().unwrap_or_else(none), run.env_state)),
         ("changes", changes(&run)),
         ("snapshots", snapshots(&kept)),
-        ("tokens", format!("{} in, {} out", run.usage.input_tokens, run.usage.output_tokens)),
+        ("tokens", tokens(&run)),
+        (
+            "cost",
+            run.usage
+                .cost_usd
+                .map_or("unknown".to_owned(), |cost| format!("${cost:.4} (as the agent says)")),
+        ),
+        (
+            "asked by",
+            format!(
+                "{}, {} ago, permissions: {}",
+                run.by,
+                age(run.created, now),
+                permissions(&run)
+            ),
+        ),
     ];
-    if let Some(cost) = run.usage.cost_usd {
-        rows.push(("cost", format!("${cost:.4} (as the agent says)")));
+    if let Some(session) = &run.session.agent {
+        rows.push(("session", session.clone()));
+    }
+    if let (Some(pid), gatekeeper) = (run.pid, run.gatekeeper) {
+        let by = gatekeeper.map_or(String::new(), |keeper| format!(", held by {keeper}"));
+        rows.push(("process", format!("{pid}{by}")));
     }
     if let Some(exit) = &run.exit {
         rows.push((
             "exit",
-            exit.signal.map_or_else(
-                || exit.code.to_string(),
-                |signal| format!("{} (signal {signal})", exit.code),
+            format!(
+                "{}{} after {}",
+                exit.code,
+                exit.signal.map_or(String::new(), |signal| format!(" (signal {signal})")),
+                span(exit.ended.since(exit.started))
             ),
         ));
     }
@@ -89,17 +117,45 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         rows.push(("note", note.clone()));
     }
     for (head, value) in rows {
-        out.line(&format!(
-            "  {} {}",
-            out.paint(Tone::Faint, &format!("{head:<9}")),
-            text::one_line(&value)
-        ))?;
+        let value = text::one_line(&value);
+        let lines = match out.columns() {
+            Some(columns) => wrapped(&value, columns.saturating_sub(INDENT).max(20)),
+            None => vec![value],
+        };
+        for (nth, line) in lines.iter().enumerate() {
+            let head = if nth == 0 { head } else { "" };
+            let head = out.paint(Tone::Faint, &format!("{head:<9}"));
+            out.line(format!("  {head} {line}").trim_end())?;
+        }
     }
-    out.line("")?;
-    for (what, command) in next(skep, &run, kept.len()) {
+    let next = next(skep, &run, kept.len());
+    if !next.is_empty() {
+        out.line("")?;
+    }
+    for (what, command) in next {
         out.line(&format!("  {what}: {}", out.paint(Tone::Strong, &command)))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where values begin. Columns.
+const INDENT: usize = 12;
+
+/// What the agent told; an agent that told nothing did not use nothing.
+fn tokens(run: &RunView) -> String {
+    let usage = &run.usage;
+    if usage.input_tokens == 0 && usage.output_tokens == 0 {
+        return "unknown".to_owned();
+    }
+    format!("{} in, {} out", usage.input_tokens, usage.output_tokens)
+}
+
+fn permissions(run: &RunView) -> &'static str {
+    match run.permissions {
+        Permissions::Ask => "ask",
+        Permissions::Auto => "auto",
+        Permissions::Bypass => "bypass",
+    }
 }
 
 /// The name that means this worker and no other: with its project, where it has one.
@@ -189,7 +245,11 @@ fn changes(run: &RunView) -> String {
         many => format!("{many} commits"),
     };
     let dirty = if git.dirty { ", and changes that no commit holds" } else { "" };
-    format!("{commits}, +{} -{} lines{dirty}", git.insertions, git.deletions)
+    let behind = match git.behind {
+        Some(behind) if behind > 0 => format!(", {behind} behind its target"),
+        Some(_) | None => String::new(),
+    };
+    format!("{commits}, +{} −{} lines{dirty}{behind}", git.insertions, git.deletions)
 }
 
 /// Prints the last lines of a run that went wrong.

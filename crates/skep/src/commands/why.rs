@@ -9,7 +9,7 @@ use super::read;
 use crate::{
     connect::Skep,
     exit::Outcome,
-    output::{Output, Tone, spell},
+    output::{Output, Tone, grid::wrapped, spell},
 };
 
 pub(super) fn why(skep: &Skep, id: &str) -> Outcome {
@@ -25,8 +25,18 @@ pub(super) fn why(skep: &Skep, id: &str) -> Outcome {
 
 /// A fact and its value, and below it where it is from, how old it is, and the rule that it met.
 fn print(out: &Output, fact: &WhyView) -> std::io::Result<()> {
-    let name = out.paint(Tone::Strong, &format!("{:<11}", fact.fact));
-    out.line(&format!("{name} {}", text::words(&text::one_line(&fact.value), 300)))?;
+    const INDENT: usize = 12;
+    let value = text::words(&text::one_line(&fact.value), 600);
+    let lines = match out.columns() {
+        Some(columns) => wrapped(&value, columns.saturating_sub(INDENT).max(20)),
+        None => vec![value],
+    };
+    for (nth, line) in lines.iter().enumerate() {
+        let name = if nth == 0 { text::one_line(&fact.fact) } else { String::new() };
+        let name = out.paint(Tone::Strong, &format!("{name:<11}"));
+        out.line(format!("{name} {line}").trim_end())?;
+    }
     let age = fact.age_ms.map_or(String::new(), |ms| format!(", {} ago", spell(ms / 1000)));
-    out.prose(12, Tone::Faint, &format!("{}{age}: {}", fact.source, fact.rule))
+    let rule = text::one_line(&format!("{}{age}: {}", fact.source, fact.rule));
+    out.prose(INDENT, Tone::Faint, &rule)
 }

@@ -68,7 +68,7 @@ fn words(line: &str) -> (Vec<(String, String)>, Vec<String>) {
 /// The text with ids and places as the page has them.
 fn plain(home: &Home, text: &str) -> String {
     let mut text = text.replace(home.at("").to_str().unwrap().trim_end_matches('/'), "~");
-    for kind in ["run_", "op_"] {
+    for kind in ["run_", "op_", "/env/"] {
         let mut from = 0;
         while let Some(at) = text[from..].find(kind).map(|at| from + at + kind.len()) {
             let tail = &text[at..];
@@ -76,7 +76,8 @@ fn plain(home: &Home, text: &str) -> String {
                 && tail[..10].chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
                 && !tail.starts_with("0000000000");
             if is_id {
-                text.replace_range(at..at + 10, "…");
+                let length = tail.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(tail.len());
+                text.replace_range(at..at + length, "…");
             }
             from = at;
         }
