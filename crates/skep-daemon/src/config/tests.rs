@@ -569,9 +569,10 @@ fn a_setting_of_a_project_goes_into_the_persons_file_for_it() {
 #[test]
 fn a_key_that_is_set_and_not_known_is_answered_by_the_whole_nearest_one() {
     let dir = tempfile::tempdir().unwrap();
-    let nearest = |key: &str| match set(dir.path(), key, "3").unwrap_err() {
-        ConfigError::UnknownKey { nearest, .. } => nearest,
-        other => panic!("{other}"),
+    let nearest = |key: &str| {
+        let refused = set(dir.path(), key, "3").unwrap_err();
+        let ConfigError::UnknownKey { nearest, .. } = refused else { panic!("{refused}") };
+        nearest
     };
     assert_eq!(nearest("limit.runs"), "limits.runs");
     assert_eq!(nearest("runs"), "limits.runs");
