@@ -58,6 +58,35 @@ pub fn short(id: &str) -> String {
     tail.chars().filter(char::is_ascii_alphanumeric).take(8).collect()
 }
 
+/// Finds what was meant by `word`: the one of `known` that a slip of the fingers or two turned into it.
+///
+/// Order: the fewest slips; among equals the first.
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let slips = |known: &str| if known.len() > 5 { 2 } else { 1 };
+    let near = known.map(|known| (distance(known, word), known));
+    near.filter(|(distance, known)| *distance <= slips(known)).min_by_key(|it| it.0).map(|it| it.1)
+}
+
+/// The letters that were left out, put in, taken for another or swapped with their neighbour.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) =
+        (a.chars().take(NAME).collect(), b.chars().take(NAME).collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for (i, from) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, to) in b.iter().enumerate() {
+            let other = rows[i][j] + usize::from(from != to);
+            let mut least = other.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *from == b[j - 1] && a[i - 1] == *to {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
 /// Replaces every run of characters outside `a-z` and `0-9` by one dash; none at the ends.
 pub(crate) fn dashed(text: &str) -> String {
     let mut out = String::new();

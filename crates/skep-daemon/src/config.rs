@@ -265,23 +265,59 @@ pub fn schema() -> Json {
     user
 }
 
+/// Lists every key of `config.toml` that can be set.
+pub fn keys() -> Vec<String> {
+    settable::<Settings>()
+}
+
+/// Lists every key of a project's file that can be set.
+pub fn project_keys() -> Vec<String> {
+    settable::<ProjectSettings>()
+}
+
+fn settable<T: JsonSchema>() -> Vec<String> {
+    let mut keys = Vec::new();
+    layer::keys("", &schema_of::<T>(), &mut keys);
+    let is_table = |key: &String| keys.iter().any(|other| other.starts_with(&format!("{key}.")));
+    keys.iter().filter(|key| !is_table(key)).cloned().collect()
+}
+
 /// Sets `key` in the `config.toml` of `dir` to `value`, as a person writes it; comments and order stay.
 ///
 /// Errors: what reading the changed file would say; it is then not changed.
 pub fn set(dir: &Path, key: &str, value: &str) -> Result<(), ConfigError> {
-    let file = user_file(dir);
-    let text = read(&file)?.unwrap_or_default();
+    set_in::<Settings>(USER, &user_file(dir), key, value)
+}
+
+/// Sets `key` in a person's own file for the project called `name`; the rest as in [`set`].
+pub fn set_for(dir: &Path, name: &str, key: &str, value: &str) -> Result<(), ConfigError> {
+    set_in::<ProjectSettings>(PROJECT, &project_file(dir, name)?, key, value)
+}
+
+fn set_in<T: DeserializeOwned + JsonSchema>(
+    defaults: &str,
+    file: &Path,
+    key: &str,
+    value: &str,
+) -> Result<(), ConfigError> {
+    let text = read(file)?.unwrap_or_default();
     let label = file.display().to_string();
     // What the file has wrong already is told as such, not as the fault of this value.
-    Layer::parse::<Settings>(USER, &text, Origin::File(label.clone()))?;
-    let changed = written::<Settings>(USER, &text, key, value, &label)?;
+    Layer::parse::<T>(defaults, &text, Origin::File(label.clone()))?;
+    let mut known = Vec::new();
+    layer::keys("", &schema_of::<T>(), &mut known);
+    if !known.iter().any(|known| known == key) {
+        return Err(unknown::<T>(At { file: label, line: None }, key));
+    }
+    let changed = written::<T>(defaults, &text, key, value, &label)?;
+    let dir = file.parent().unwrap_or(file);
     fs::create_dir_all(dir).map_err(|source| PathError::Io {
         doing: "make",
         path: dir.to_owned(),
         source,
     })?;
     // A file that is a link into a folder of dotfiles stays one.
-    let target = fs::canonicalize(&file).unwrap_or(file);
+    let target = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     paths::write_atomically(&target, changed.as_bytes())?;
     Ok(())
 }

@@ -118,6 +118,9 @@ impl DaemonError {
             "home-unusable" | "disk" | "ledger-io" => {
                 refusal.hint("skep doctor").hint("skep --home DIR … for another place")
             }
+            _ if matches!(self, DaemonError::Running { .. }) => refusal
+                .hint("skep daemon status   how it stands")
+                .hint("skep daemon stop   then again; runs go on"),
             _ => refusal,
         }
     }

@@ -196,6 +196,9 @@ impl Door {
         match &request.ask {
             Ask::Health {} => value(&self.health()),
             Ask::Run(ask) => self.run(&request.id, ask, out),
+            Ask::Ls { project: Some(name), .. } if !fleet.projects.contains_key(name) => {
+                Err(resolve::unknown_project(name, &fleet).into())
+            }
             Ask::Ls { all, project } => value(&list(&fleet, *all, project.as_deref())),
             Ask::Hidden { project } => {
                 let project = project.as_deref();
@@ -521,8 +524,10 @@ impl Door {
         if !STATES.contains(&until) {
             return Err(Refusal::error(
                 "state-unknown",
-                format!("`{until}` is no state of a run: {}", STATES.join(" ")),
+                format!("`{until}` is no state of a run: {}", STATES.join(", ")),
             )
+            .hint("skep wait ID --for waiting   until it wants something")
+            .hint("skep wait ID   until it has ended")
             .into());
         }
         let mut posted = self.wishes.board.read();
@@ -613,7 +618,9 @@ impl Door {
     fn add_task(&self, key: &str, ask: &TaskAsk) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
         if ask.title.trim().is_empty() {
-            return Err(Refusal::error("title-empty", "a task needs a title").into());
+            return Err(Refusal::error("title-empty", "a task needs a title")
+                .hint("skep task add \"a faster search\"")
+                .into());
         }
         if let Some(name) = ask.project.as_ref().filter(|name| !fleet.projects.contains_key(*name))
         {

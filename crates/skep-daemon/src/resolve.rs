@@ -133,7 +133,7 @@ pub fn runs(
         || ask.titles.len() > 1 && (ask.name.is_some() || ask.branch.is_some())
     {
         return Err(Refusal::error("usage", "one name or branch is for one run")
-            .hint("leave out --name, --branch"));
+            .hint("leave out --name and --branch: skep run --count 2 \"…\"   skep chooses them"));
     }
     if ask.titles.is_empty() {
         return Err(Refusal::error("title-empty", "what is to be done?")
@@ -243,14 +243,16 @@ pub fn spell(key: &str) -> [u8; LENGTH] {
 
 /// The answer to a name that is no project's.
 pub fn unknown_project(name: &str, fleet: &Fleet) -> Refusal {
-    let nearest = fleet
-        .projects
-        .keys()
-        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+    let known = || fleet.projects.keys().map(String::as_str);
+    let likeness = |known: &str| strsim::jaro_winkler(known, name);
+    let alike = || known().filter(|known| likeness(known) > 0.8);
+    let nearest = text::nearest(name, known())
+        .or_else(|| alike().max_by(|a, b| likeness(a).total_cmp(&likeness(b))));
     let refusal = Refusal::error("project-unknown", format!("no project is called `{name}`"));
     match nearest {
         Some(near) => refusal.hint(format!("did you mean `{near}`?")).hint("skep project ls"),
-        None => refusal.hint("skep project add PATH"),
+        None if fleet.projects.is_empty() => refusal.hint("skep project add PATH"),
+        None => refusal.hint("skep project ls").hint("skep project add PATH"),
     }
 }
 
@@ -400,7 +402,8 @@ fn at_main(git: &Git, repo: Repository) -> Result<Repository, Refusal> {
 
 fn repository(vars: &BTreeMap<String, String>, dir: &Path) -> Result<(Git, Repository), Refusal> {
     if !hands::is_dir(dir) {
-        return Err(Refusal::error("no-such-folder", format!("`{}` is no folder", dir.display())));
+        return Err(Refusal::error("no-such-folder", format!("`{}` is no folder", dir.display()))
+            .hint("a repository is meant, or a folder in one: skep project add PATH"));
     }
     hands::repository(vars, dir).map_err(|err| git_refusal(&err))
 }
@@ -412,6 +415,9 @@ pub fn git_refusal(err: &git::GitError) -> Refusal {
         return refusal
             .hint("go to a repository, or name one: --project P")
             .hint("skep run --directory … works without one");
+    }
+    if matches!(err, git::GitError::NoSuchRef { .. }) {
+        return refusal.hint("git branch --all   what there is").hint("skep run --base BRANCH …");
     }
     failed(&refusal.slug, refusal.message)
 }
@@ -472,7 +478,7 @@ fn project_name(name: &str) -> Result<String, Refusal> {
     }
     if name.is_empty() || text::sanitise_name(name) != name {
         return Err(Refusal::error("project-name", format!("`{name}` cannot be a project's name"))
-            .hint(format!("--name {}", text::sanitise_name(name))));
+            .hint(format!("skep project add PATH --name {}", text::sanitise_name(name))));
     }
     Ok(name.to_owned())
 }
@@ -622,6 +628,20 @@ fn approval(
     Err(refusal.hint("approve it: skep run --yes …").hint("skep init   shows it and asks"))
 }
 
+fn agent_refusal(name: &str, err: &profile::ProfileError) -> Refusal {
+    let refusal = Refusal::error(err.slug(), chain(err));
+    let profile::ProfileError::Unknown { known, .. } = err else {
+        return refusal.hint("skep doctor");
+    };
+    let likeness = |known: &str| strsim::jaro_winkler(known, name);
+    let near = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let refusal = match near.filter(|near| likeness(near) > 0.8) {
+        Some(near) => refusal.hint(format!("did you mean `skep run --agent {near} …`?")),
+        None => refusal.hint("skep run --agent NAME …   with one of them"),
+    };
+    refusal.hint("skep doctor   which of them are installed")
+}
+
 fn agent(
     ask: &RunAsk,
     project: &ProjectSettings,
@@ -629,10 +649,8 @@ fn agent(
     config: &Path,
 ) -> Result<(Profile, String), Refusal> {
     let agents = config.join("agents");
-    let load = |name: &str| {
-        Profile::load(name, Some(&agents))
-            .map_err(|err| Refusal::error(err.slug(), chain(&err)).hint("skep doctor"))
-    };
+    let load =
+        |name: &str| Profile::load(name, Some(&agents)).map_err(|err| agent_refusal(name, &err));
     let path = ask.env.get("PATH").cloned().unwrap_or_default();
     let there = |profile: &Profile| {
         profile.program == "{skep}"
@@ -747,7 +765,7 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
                     "worker-name",
                     format!("`{name}` cannot be a worker's name"),
                 )
-                .hint(format!("--name {}", text::sanitise_name(name))));
+                .hint(format!("skep run --name {} …", text::sanitise_name(name))));
             }
             None => String::new(),
         },
@@ -829,7 +847,7 @@ fn the_place(
                 "branch-name",
                 format!("`{branch}` cannot be a branch's name"),
             )
-            .hint(format!("--branch {}", text::slug(branch))));
+            .hint(format!("skep run --branch {} …", text::slug(branch))));
         }
         None => refs::branch_name(
             &settings.branch,

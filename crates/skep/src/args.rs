@@ -1,20 +1,47 @@
 //! The command line: what may be typed, and what each part means.
 //!
-//! Owns: names, help and examples. Never: does anything.
+//! Owns: names, help, examples, and the answer to what is typed wrong. Never: does anything.
 
-use std::{path::PathBuf, time::Duration};
+mod examples;
+mod overview;
+#[cfg(test)]
+mod tests;
+mod wrong;
 
-use clap::{Args, Parser, Subcommand};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub(crate) use wrong::{no_verb, refusal};
+
+/// Reads a command line.
+///
+/// Errors: what is wrong with it, or the help that it asks for.
+pub(crate) fn parse(argv: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command().try_get_matches_from(argv)?)
+}
+
+/// Everything that may be typed, with examples, and with the verbs by what people want.
+pub(crate) fn command() -> Command {
+    overview::at(examples::at(named(Cli::command())))
+}
+
+/// The same command, where a list of ids asks for an `ID` as one of them does.
+fn named(command: Command) -> Command {
+    let below: Vec<String> =
+        command.get_subcommands().map(|below| below.get_name().to_owned()).collect();
+    let command =
+        below.into_iter().fold(command, |command, name| command.mut_subcommand(name, named));
+    command.mut_args(|arg| match arg.get_id().as_str() {
+        "ids" => arg.value_name("ID"),
+        "snapshots" => arg.value_name("SNAPSHOT"),
+        _ => arg,
+    })
+}
 
 /// Runs a fleet of coding agents on your repositories and loses nothing.
 #[derive(Debug, Parser)]
-#[command(
-    name = "skep",
-    version,
-    disable_help_subcommand = true,
-    after_help = "Begin with `skep demo` to see it work, or `skep run \"fix the flaky test\"` in a repository of yours.\n\
-                  Every verb has its own help: skep run --help"
-)]
+#[command(name = "skep", version, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -78,11 +105,7 @@ Examples:
         dry_run: bool,
     },
     /// Put an agent to work, one worker per title
-    #[command(
-        visible_aliases = ["spawn", "new"],
-        after_help = "Examples:\n  skep run \"fix the flaky login test\"\n  skep run \"port a to b\" \"port c to d\" --agent codex -d\n  \
-                      skep run --prompt-file brief.md \"the new parser\" -f\n  skep run task_7k2m9qx4ab"
-    )]
+    #[command(visible_aliases = ["spawn", "new"])]
     Run(Box<Run>),
     /// List runs, those that need you first
     #[command(
@@ -293,13 +316,7 @@ Examples:
         visible_aliases = ["rm", "remove"],
         after_help = "\
 Without a flag it goes only where the work is in its target, squashed and rebased work too, and the branch goes with it.
-Leaves with 1 where a person must decide; nothing is destroyed then, and the ways on are printed.
-
-  skep close amber                 the work has landed
-  skep close amber --keep-branch   everything is committed, the branch stays
-  skep close amber --force         whatever stands there; a snapshot keeps all of it
-  skep close --merged              all that have landed
-  skep undo                        brings the last one back"
+Leaves with 1 where a person must decide; nothing is destroyed then, and the ways on are printed."
     )]
     Close {
         /// Runs: ids, beginnings of ids, or workers' names
@@ -411,13 +428,34 @@ Nothing in the worktree changes, now or when it is closed; no process that runs 
         /// The word in `error[word]`; none: the list
         slug: Option<String>,
     },
-    /// Help for a verb
+    /// Help: what can be done, or how one verb is used
     Help {
-        /// The verb
-        verb: Option<String>,
+        /// The verb, and the verb below it
+        verb: Vec<String>,
+        /// Write all of it as manual pages into this folder
+        #[arg(long, value_name = "DIR", conflicts_with = "verb")]
+        man: Option<PathBuf>,
         /// All verbs, one a line, hidden ones too
         #[arg(long, hide = true)]
         verbs: bool,
+    },
+    /// Completions for a shell, with the names of your runs, projects, agents and settings
+    #[command(
+        after_help = "bash: in ~/.bashrc, or in ~/.local/share/bash-completion/completions/skep\n\
+                      zsh:  in a file _skep of a folder of your fpath, or in ~/.zshrc behind compinit\n\
+                      fish: in ~/.config/fish/completions/skep.fish\n\
+                      A completion asks a daemon that runs and starts none."
+    )]
+    Completions {
+        /// The shell
+        #[arg(value_parser = ["bash", "zsh", "fish"])]
+        shell: String,
+        /// Which of the words is being typed; 0 is the program
+        #[arg(long, hide = true, value_name = "NTH")]
+        at: Option<usize>,
+        /// The words of a command line, the program first
+        #[arg(last = true, hide = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
     },
     /// Requests to close a run, as files
     #[command(subcommand, hide = true)]
@@ -443,7 +481,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "M")]
     pub(crate) model: Option<String>,
     /// headless, terminal or auto [default: settings]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = ["headless", "terminal", "auto"], hide_possible_values = true)]
     pub(crate) surface: Option<String>,
     /// The same as --surface terminal
     #[arg(short, conflicts_with = "surface")]
@@ -470,10 +508,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "F")]
     pub(crate) prompt_file: Option<PathBuf>,
     /// ask, auto or bypass
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = ["ask", "auto", "bypass"], hide_possible_values = true)]
     pub(crate) permissions: Option<String>,
     /// So many workers at the same title
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) count: Option<u32>,
     /// Approve the project's own scripts as they are now
     #[arg(long)]
@@ -622,6 +660,22 @@ pub(crate) enum Daemon {
     Stop,
     /// How it stands
     Status,
+    /// Have it started with your session, by systemd; runs go on when systemd ends it
+    #[command(
+        after_help = "Writes systemd/user/skep.service below your settings folder ($XDG_CONFIG_HOME, else ~/.config), and enables it.\n\
+                      A unit that skep did not write is not touched; twice changes nothing."
+    )]
+    Install {
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Take that back; the daemon then starts on demand again
+    Uninstall {
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Be it, in the foreground
     Run {
         /// Come up for another process: a session of its own, one line of standard output when ready
@@ -634,7 +688,11 @@ pub(crate) enum Daemon {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
     /// The settings in force, each with its origin
-    Show,
+    Show {
+        /// With those of this project
+        #[arg(long, value_name = "P")]
+        project: Option<String>,
+    },
     /// Where they are read from
     Path,
     /// Their JSON schema
@@ -643,8 +701,12 @@ pub(crate) enum Config {
     Set {
         /// Like limits.runs
         key: String,
-        /// The new value
+        /// The new value, like 4, 10m or ["a", "b"]
+        #[arg(allow_hyphen_values = true)]
         value: String,
+        /// For this project only, in your own file for it
+        #[arg(long, value_name = "P")]
+        project: Option<String>,
     },
 }
 

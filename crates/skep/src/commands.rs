@@ -6,6 +6,7 @@ mod adopt;
 mod attach;
 mod cleanup;
 mod close;
+mod completions;
 mod config;
 mod control;
 mod cost;
@@ -29,6 +30,7 @@ mod snapshot;
 mod status;
 mod stop;
 mod task;
+mod unit;
 mod wait;
 mod watch;
 mod why;
@@ -50,7 +52,10 @@ use crate::{
 pub(crate) fn tell(cli: &Cli, out: &Output) -> Option<Outcome> {
     match &cli.verb {
         Some(Verb::Explain { slug }) => Some(explain::explain(out, slug.as_deref())),
-        Some(Verb::Help { verb, verbs }) => Some(help::help(out, verb.as_deref(), *verbs)),
+        Some(Verb::Help { verb, man, verbs }) => {
+            Some(help::help(out, verb, man.as_deref(), *verbs))
+        }
+        Some(Verb::Completions { shell, at: None, .. }) => Some(completions::script(out, shell)),
         _ => None,
     }
 }
@@ -107,6 +112,9 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),
+        Verb::Completions { shell, at, words } => {
+            completions::complete(skep, &shell, at.unwrap_or(0), words)
+        }
         // The guards entered, and these were answered, before.
         Verb::Explain { .. } | Verb::Help { .. } | Verb::Gatekeeper => {
             Err(CliError::error("usage", "skep gatekeeper [--tied] [--task-file F] -- CMD…"))
@@ -150,7 +158,9 @@ fn needs_a_person(run: &RunView) -> bool {
 /// Reads a text that a person gave as a file, or `-` for standard input.
 fn read_text(path: &Path) -> Result<String, CliError> {
     let unreadable = |why: &dyn std::fmt::Display| {
-        CliError::error("file-unreadable", format!("{}: {why}", path.display()))
+        CliError::error("file-unreadable", format!("{}: {why}", path.display())).hint(
+            "name a file that is there, or - for standard input: … | skep run --prompt-file -",
+        )
     };
     let from: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin())

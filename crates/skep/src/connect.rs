@@ -69,12 +69,7 @@ impl Skep {
             return Err(CliError::error("path-not-text", text).hint("skep --home DIR …"));
         }
         let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let below = |xdg: &str, fallback: &str| {
-            set(xdg)
-                .filter(|dir| dir.is_absolute())
-                .or_else(|| Some(set("HOME")?.join(fallback)))
-                .map(|dir| dir.join("skep"))
-        };
+        let below = |xdg: &str, fallback: &str| below(&env, xdg, fallback);
         let home = global
             .home
             .clone()
@@ -94,6 +89,11 @@ impl Skep {
             env,
             out,
         })
+    }
+
+    /// The home where neither a flag nor a variable names one.
+    pub(crate) fn default_home(&self) -> Option<PathBuf> {
+        below(&self.env, "XDG_STATE_HOME", ".local/state")
     }
 
     /// The same skep at another home; for the demo.
@@ -215,8 +215,16 @@ impl Skep {
             )
             .hint("start it from a shell of your own: skep daemon start"));
         }
-        paths::create_private_dir(self.home.root())
-            .map_err(|err| self.unusable(err.slug(), &skep_api::wire::chain(&err)))?;
+        paths::create_private_dir(self.home.root()).map_err(|err| {
+            let refusal = self.unusable(err.slug(), &skep_api::wire::chain(&err));
+            match err.slug() {
+                "not-private" => {
+                    let root = text::shell(&self.home.root().to_string_lossy());
+                    refusal.hint(format!("chmod 700 {root}"))
+                }
+                _ => refusal,
+            }
+        })?;
         let until = Instant::now() + COMES_UP;
         while !self.spawn_daemon()? {
             // Another has the lock: it is on its way up, with its socket still to come, or on its way down.
@@ -273,6 +281,15 @@ impl Skep {
             }
         }
     }
+}
+
+/// Our folder below one of the XDG places, `fallback` of the person's home where that is not set.
+fn below(env: &BTreeMap<String, String>, xdg: &str, fallback: &str) -> Option<PathBuf> {
+    let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set(xdg)
+        .filter(|dir| dir.is_absolute())
+        .or_else(|| Some(set("HOME")?.join(fallback)))
+        .map(|dir| dir.join("skep"))
 }
 
 /// The process at the other end.

@@ -13,11 +13,10 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
 use skep_api::{role, wire::Refusal};
 use skep_harness::scripted::agent::{Setting, agent as play};
 
-use crate::{args::Cli, connect::Skep, exit::CliError, output::Output};
+use crate::{connect::Skep, exit::CliError, output::Output};
 
 fn main() -> ExitCode {
     let argv: Vec<OsString> = env::args_os().collect();
@@ -74,9 +73,9 @@ fn command_line(argv: &[OsString]) -> ExitCode {
             .skip(1)
             .find(|arg| !arg.to_string_lossy().starts_with('-'))
             .is_some_and(|verb| verb == "kill");
-    let cli = match Cli::try_parse_from(argv) {
+    let cli = match args::parse(argv) {
         Ok(cli) => cli,
-        Err(err) => return usage(&err, json, no_colour),
+        Err(err) => return usage(&err, argv, json, no_colour),
     };
     let out = Output::new(cli.global.json, cli.global.quiet, no_colour);
     let done = match commands::tell(&cli, &out) {
@@ -90,15 +89,13 @@ fn command_line(argv: &[OsString]) -> ExitCode {
 }
 
 /// Help and version are results; anything else is wrong usage.
-fn usage(err: &clap::Error, json: bool, no_colour: bool) -> ExitCode {
+fn usage(err: &clap::Error, argv: &[OsString], json: bool, no_colour: bool) -> ExitCode {
     if !err.use_stderr() {
         // Without a terminal to say it to, the exit code has to do.
         let _unread = err.print();
         return ExitCode::SUCCESS;
     }
-    let text = err.to_string();
-    let text = text.trim_start_matches("error: ").trim_end();
-    let said = if json { text.lines().next().unwrap_or_default() } else { text };
-    Output::new(json, false, no_colour).error(&Refusal::error("usage", said));
-    ExitCode::from(2)
+    let refusal = args::refusal(err, args::command(), argv);
+    Output::new(json, false, no_colour).error(&refusal);
+    ExitCode::from(refusal.exit)
 }

@@ -28,6 +28,9 @@ pub(crate) struct Output {
     size: Option<(usize, usize)>,
 }
 
+/// The longest line of prose that reads well. Columns.
+const READABLE: usize = 100;
+
 /// Colours by meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -165,6 +168,11 @@ impl Output {
         format!("\x1b[{code}m{text}\x1b[0m")
     }
 
+    /// Whether results have colour.
+    pub(crate) fn colour(&self) -> bool {
+        self.colour
+    }
+
     /// How many columns there are to write in.
     pub(crate) fn width(&self) -> usize {
         self.width
@@ -263,6 +271,31 @@ impl Output {
         Ok(())
     }
 
+    /// Prints a page's text broken at words, each line `indent` columns in; what stands in backticks has a colour.
+    pub(crate) fn marked(&self, indent: usize, text: &str) -> io::Result<()> {
+        let width = self.width.min(READABLE).saturating_sub(indent + 1).max(20);
+        let mut in_span = false;
+        for paragraph in text.lines().filter(|line| !line.trim().is_empty()) {
+            let hang = if paragraph.starts_with("- ") { 2 } else { 0 };
+            let (mut line, mut used) = (String::new(), 0);
+            for word in paragraph.split_whitespace() {
+                let (word, length) = self.spans(word, &mut in_span);
+                if used > hang && used + 1 + length > width {
+                    self.line(&format!("{:indent$}{line}", ""))?;
+                    line = " ".repeat(hang);
+                    used = hang;
+                } else if used > 0 {
+                    line.push(' ');
+                    used += 1;
+                }
+                line += &word;
+                used += length;
+            }
+            self.line(&format!("{:indent$}{line}", ""))?;
+        }
+        Ok(())
+    }
+
     /// Asks a person at a terminal, and returns what they typed; none where nobody is there.
     pub(crate) fn question(&self, question: &str) -> Option<String> {
         if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
@@ -277,6 +310,37 @@ impl Output {
             return Some("no".to_owned());
         }
         Some(line.trim().to_owned())
+    }
+
+    /// Prints a word and what it means, broken at words beside it.
+    pub(crate) fn entry(
+        &self,
+        indent: usize,
+        width: usize,
+        (tone, word): (Tone, &str),
+        meaning: &str,
+    ) -> io::Result<()> {
+        let beside = indent + width + 2;
+        let left = self.width.min(READABLE + beside).saturating_sub(beside + 1).max(20);
+        for (nth, line) in folded(meaning, left).iter().enumerate() {
+            let word = if nth == 0 { word } else { "" };
+            let word = self.paint(tone, &format!("{word:<width$}"));
+            self.line(&format!("{:indent$}{word}  {line}", ""))?;
+        }
+        Ok(())
+    }
+
+    /// A word with what stands in backticks painted, and how many columns it takes.
+    fn spans(&self, word: &str, in_span: &mut bool) -> (String, usize) {
+        let mut painted = String::new();
+        for (nth, part) in word.split('`').enumerate() {
+            if nth > 0 {
+                *in_span = !*in_span;
+                painted.push('`');
+            }
+            painted += &self.paint(if *in_span { Tone::Wants } else { Tone::Plain }, part);
+        }
+        (painted, word.chars().count())
     }
 
     /// Prints rows under heads, the last column cut to what is left of the width.

@@ -10,6 +10,7 @@ use crate::{
     names::{self, Target},
     run::{Rejected, Run},
     task::Task,
+    text,
 };
 
 /// How many runs an error names that knows none by the text it was given.
@@ -59,15 +60,21 @@ impl Fleet {
         }
     }
 
-    fn unknown_run(&self, text: &str) -> Rejected {
+    fn unknown_run(&self, asked: &str) -> Rejected {
         let mut known: Vec<&Arc<Run>> = self.runs.values().filter(|run| holds_name(run)).collect();
         known.sort_by_key(|run| std::cmp::Reverse(run.order));
         known.truncate(LISTED);
-        let text = match known.as_slice() {
-            [] => format!("no run is called `{text}`"),
-            known => format!("no run is called `{text}`; there are {}", listed(known)),
+        let said = match known.as_slice() {
+            [] => format!("no run is called `{asked}`"),
+            known => format!("no run is called `{asked}`; there are {}", listed(known)),
         };
-        reject("run-unknown", text, &["skep ls --all"])
+        let mut rejected = reject("run-unknown", said, &["skep ls --all"]);
+        let names =
+            self.runs.values().filter(|run| holds_name(run)).map(|run| run.brief.name.as_str());
+        if let Some(near) = text::nearest(asked, names) {
+            rejected.hints.insert(0, format!("did you mean `{near}`?"));
+        }
+        rejected
     }
 
     /// Finds the task that `text` names: an id or a prefix of one that fits only once.
@@ -160,7 +167,7 @@ impl Fleet {
         let Some((_, first)) = fitting.first() else {
             return Err(reject(
                 "nothing-to-undo",
-                format!("`{text}` is no wish that can be taken back"),
+                format!("`{text}` is nothing that can be taken back"),
                 &["skep undo --dry-run"],
             ));
         };
@@ -189,7 +196,7 @@ impl Fleet {
         let Some((_, last)) = open().max_by_key(|(run, done)| (done.at, run.order)) else {
             return Err(reject(
                 "nothing-to-undo",
-                "there is no wish that can be taken back".to_owned(),
+                "there is no close, clean, restore or landing to take back".to_owned(),
                 &["skep snapshot ls"],
             ));
         };

@@ -152,3 +152,15 @@ fn a_word_for_a_shell_is_one_word_of_it_and_harmless_to_look_at() {
         assert_eq!(shell(word), expected);
     }
 }
+
+#[test]
+fn the_nearest_name_is_one_that_a_slip_of_the_fingers_explains() {
+    let known = || ["amber", "basalt", "jade"].into_iter();
+    assert_eq!(nearest("amebr", known()), Some("amber"), "two letters changed places");
+    assert_eq!(nearest("ambr", known()), Some("amber"), "one was left out");
+    assert_eq!(nearest("bassallt", known()), Some("basalt"), "two were put in");
+    assert_eq!(nearest("jode", known()), Some("jade"), "one was taken for another");
+    assert_eq!(nearest("nobody", known()), None);
+    assert_eq!(nearest("", known()), None);
+    assert_eq!(nearest(&"a".repeat(100_000), known()), None, "and a long text is no work");
+}

@@ -549,3 +549,40 @@ fn with(files: &[(&str, &str)]) -> TempDir {
 fn refused(text: &str) -> ConfigError {
     user(with(&[("config.toml", text)]).path()).expect_err(text)
 }
+
+#[test]
+fn a_setting_of_a_project_goes_into_the_persons_file_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    set_for(dir.path(), "web", "setup.run", "npm ci").unwrap();
+    set_for(dir.path(), "web", "names", "[\"ada\", \"bo\", \"cy\", \"dan\"]").unwrap();
+    let settings = project(dir.path(), "web", Some("[setup]\nrun = \"make\"\n")).unwrap();
+    assert_eq!(settings.setup.run.as_deref(), Some("npm ci"), "the own file wins");
+    let names = ["ada", "bo", "cy", "dan"].map(str::to_owned).to_vec();
+    assert_eq!(settings.names, Some(Names::List(names)));
+    assert!(!user_file(dir.path()).exists(), "nothing else is written");
+    let refused = set_for(dir.path(), "../web", "base", "main").unwrap_err();
+    assert_eq!(refused.slug(), "project-name");
+    let refused = set_for(dir.path(), "web", "limits.runs", "3").unwrap_err();
+    assert_eq!(refused.slug(), "config-unknown-key");
+}
+
+#[test]
+fn a_key_that_is_set_and_not_known_is_answered_by_the_whole_nearest_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let nearest = |key: &str| {
+        let refused = set(dir.path(), key, "3").unwrap_err();
+        let ConfigError::UnknownKey { nearest, .. } = refused else { panic!("{refused}") };
+        nearest
+    };
+    assert_eq!(nearest("limit.runs"), "limits.runs");
+    assert_eq!(nearest("runs"), "limits.runs");
+    assert_eq!(nearest("time.idel"), "time.idle");
+    assert!(!user_file(dir.path()).exists());
+}
+
+#[test]
+fn the_keys_that_can_be_set_are_no_tables() {
+    let keys = keys();
+    assert!(keys.contains(&"limits.runs".to_owned()) && !keys.contains(&"limits".to_owned()));
+    assert!(project_keys().contains(&"setup.run".to_owned()));
+}

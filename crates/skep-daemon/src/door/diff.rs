@@ -87,6 +87,7 @@ fn file(changed: Changed) -> DiffFile {
 fn below(worktree: &Path, path: &str) -> Result<PathBuf, Refusal> {
     let outside = || {
         Refusal::error("path-outside", format!("`{path}` does not lie in {}", worktree.display()))
+            .hint("skep diff ID --stat   what there is")
     };
     let relative = Path::new(path);
     let relative = match relative.strip_prefix(worktree) {

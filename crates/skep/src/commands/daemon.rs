@@ -5,10 +5,15 @@ use std::{
     process::ExitCode,
 };
 
-use skep_api::{client::ClientError, request::Ask, view::Health};
+use serde_json::Value;
+use skep_api::{
+    client::{Client, ClientError},
+    request::Ask,
+    view::Health,
+};
 use skep_daemon::daemon::{self, Options};
 
-use super::read;
+use super::{read, unit};
 use crate::{
     args::Daemon,
     connect::{Skep, random_id},
@@ -28,6 +33,8 @@ pub(super) fn daemon(skep: &Skep, verb: &Daemon) -> Outcome {
         }
         Daemon::Status => status(skep),
         Daemon::Stop => stop(skep),
+        Daemon::Install { dry_run } => unit::install(skep, *dry_run),
+        Daemon::Uninstall { dry_run } => unit::uninstall(skep, *dry_run),
         Daemon::Run { detached } => run(skep, *detached),
     }
 }
@@ -69,20 +76,8 @@ fn stop(skep: &Skep) -> Outcome {
             Ok(ExitCode::SUCCESS)
         }
         Err(err) => Err(err.into()),
-        Ok(mut client) => {
-            let answer = client.ask(&random_id()?, Ask::Shutdown {}, |_| ())?;
-            let health: Health = read(answer.clone())?;
-            // It is gone when its lock is free.
-            skep_host::lock::hold_within(
-                &skep.home.daemon_lock(),
-                std::time::Duration::from_secs(10),
-            )
-            .map_err(|err| {
-                CliError::error(
-                    err.slug(),
-                    format!("the daemon (pid {}) is still there: {err}", health.pid),
-                )
-            })?;
+        Ok(client) => {
+            let (answer, health) = leave(skep, client)?;
             if skep.out.json {
                 skep.out.json(&answer)?;
             } else {
@@ -91,6 +86,20 @@ fn stop(skep: &Skep) -> Outcome {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Has the daemon leave, and returns when its lock is free.
+pub(super) fn leave(skep: &Skep, mut client: Client) -> Result<(Value, Health), CliError> {
+    let answer = client.ask(&random_id()?, Ask::Shutdown {}, |_| ())?;
+    let health: Health = read(answer.clone())?;
+    skep_host::lock::hold_within(&skep.home.daemon_lock(), std::time::Duration::from_secs(10))
+        .map_err(|err| {
+            CliError::error(
+                err.slug(),
+                format!("the daemon (pid {}) is still there: {err}", health.pid),
+            )
+        })?;
+    Ok((answer, health))
 }
 
 fn run(skep: &Skep, detached: bool) -> Outcome {

@@ -35,7 +35,8 @@ pub(super) fn sh(skep: &Skep, id: &str, command: &[String]) -> Outcome {
     };
     skep.out.note(&format!("{} in {cwd}", run.name));
     let err = proc::command(&program).args(args).current_dir(&cwd).exec();
-    Err(CliError::error("command-not-started", format!("`{program}`: {err}")))
+    Err(CliError::error("command-not-started", format!("`{program}`: {err}"))
+        .hint(format!("skep sh {}   a shell, to look what there is", run.name)))
 }
 
 /// A run whose env stands, with its worktree and the folder in it where its agent works. No git is asked.

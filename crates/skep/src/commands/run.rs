@@ -18,6 +18,9 @@ use crate::{
 pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
     let prompt = args.prompt_file.as_deref().map(read_text).transpose()?;
     let mut titles = args.titles;
+    if prompt.is_none() && is_a_sentence(&titles) {
+        return Err(one_title(&titles));
+    }
     if titles.is_empty() {
         let first =
             prompt.as_deref().and_then(|text| text.lines().find(|line| !line.trim().is_empty()));
@@ -110,4 +113,20 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
         }
     }
     Ok(code_of(&runs))
+}
+
+/// Whether these titles look like one whose quotes were forgotten: nobody wants a worker for `the`.
+fn is_a_sentence(titles: &[String]) -> bool {
+    let is_word =
+        |title: &String| !title.contains(char::is_whitespace) && !title.starts_with("task_");
+    titles.len() > 2 && titles.iter().all(is_word)
+}
+
+fn one_title(titles: &[String]) -> CliError {
+    let sentence = titles.join(" ");
+    let text = format!("these would be {} runs, one for each word", titles.len());
+    let shown = skep_core::text::one_line(&sentence).replace(['"', '$', '`', '\\', '!'], "");
+    CliError::error("usage", text)
+        .hint(format!("one run, its title in quotes: skep run \"{}\"", skep_core::text::words(&shown, 60)))
+        .hint("several: a title of more than one word each, or one prompt for all with --prompt-file F")
 }

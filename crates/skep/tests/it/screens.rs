@@ -31,6 +31,7 @@ use skep_host::proc;
 use unicode_width::UnicodeWidthStr;
 
 mod acting;
+mod helping;
 mod looking;
 
 /// The widths at which every screen is looked at.

@@ -1,0 +1,282 @@
+//! Examples, as they stand below the help of each verb and in its manual page.
+//!
+//! Owns: what people type first. Never: an example that the command line would refuse; a test parses every one.
+
+use clap::Command;
+
+/// A verb, with commands, as they stand behind `skep`, and what each is for.
+type Of = (&'static str, &'static [(&'static str, &'static str)]);
+
+/// The examples of each verb; `daemon start` for one below another.
+const EXAMPLES: &[Of] = &[
+    ("status", &[("", "the same"), ("status --json", "for a program")]),
+    ("demo", &[("demo", "watch it, then read"), ("demo --keep", "and look around in its home")]),
+    (
+        "init",
+        &[
+            ("init --dry-run", "what it finds here, and would write"),
+            ("init", "write it to your own settings"),
+            ("init --shared", "into the repository, for everybody"),
+        ],
+    ),
+    (
+        "adopt",
+        &[
+            ("adopt --dry-run", "what there is to take over"),
+            ("adopt", "take it over; nothing of it is touched"),
+        ],
+    ),
+    (
+        "run",
+        &[
+            ("run \"fix the flaky login test\"", "one worker"),
+            ("run \"port the parser\" \"port the lexer\" -d", "two, in the background"),
+            ("run \"a faster search\" --count 3", "three at the same thing"),
+            ("run --prompt-file brief.md -f", "follow what it says"),
+        ],
+    ),
+    (
+        "ls",
+        &[
+            ("ls", "those that need you first"),
+            ("ls --all --project web", "closed ones too, of one project"),
+            ("ls --json", "for a program"),
+        ],
+    ),
+    ("show", &[("show amber", "by name"), ("show 7k2", "by the beginning of its id")]),
+    ("why", &[("why amber", "each fact that made it so"), ("why amber --json", "for a program")]),
+    ("watch", &[("watch", "all of it, as it happens"), ("top", "the same")]),
+    (
+        "logs",
+        &[
+            ("logs amber", "what it said and did"),
+            ("logs amber -f", "go on until it ends"),
+            ("logs amber --raw", "the journal, as JSON lines"),
+        ],
+    ),
+    ("diff", &[("diff amber", "what it changed"), ("diff amber --stat", "file by file")]),
+    ("cost", &[("cost", "of all runs"), ("cost amber", "of one")]),
+    (
+        "events",
+        &[
+            ("events --from 120", "what happened since then"),
+            ("events -f --json", "follow it with a program"),
+        ],
+    ),
+    (
+        "wait",
+        &[
+            ("wait amber basalt", "until both have ended"),
+            ("wait amber basalt --any --timeout 10m", "until one has, or in vain"),
+            ("wait amber --for waiting", "until it wants something"),
+        ],
+    ),
+    ("path", &[("path amber", "for cd \"$(skep path amber)\""), ("path amber --json", "")]),
+    ("open", &[("open amber", "its worktree, in your editor"), ("open web/amber", "which one")]),
+    ("sh", &[("sh amber", "your shell, there"), ("sh amber -- git status", "one command")]),
+    ("attach", &[("attach amber", "Ctrl-Q leaves"), ("attach web/amber", "which one")]),
+    (
+        "stop",
+        &[
+            ("stop amber", "its work stays"),
+            ("stop --all", "all that run"),
+            ("stop amber --now", "by force"),
+        ],
+    ),
+    ("pause", &[("pause amber", "when its turn ends"), ("pause amber --now", "at once")]),
+    (
+        "resume",
+        &[
+            ("resume amber", "go on"),
+            ("resume amber \"the test must pass too\"", "with a word of yours"),
+        ],
+    ),
+    ("retry", &[("retry amber", "afresh"), ("retry 7k2", "by the beginning of its id")]),
+    (
+        "send",
+        &[
+            ("send amber \"use the old API\"", "its next message"),
+            ("send amber -", "from standard input"),
+            ("send amber -- \"-v is the flag\"", "a text that begins with a dash"),
+        ],
+    ),
+    ("abandon", &[("abandon amber", "undo brings it back"), ("abandon amber basalt", "two")]),
+    ("land", &[("land amber --dry-run", "what would come in"), ("land amber", "bring it in")]),
+    (
+        "close",
+        &[
+            ("close amber", "its work has landed"),
+            ("close amber --keep-branch", "the branch stays, with everything committed"),
+            ("close amber --force", "whatever stands there; a snapshot keeps it"),
+            ("close --merged", "all that have landed"),
+        ],
+    ),
+    ("snapshot take", &[("snapshot take amber", "now"), ("snapshot take amber --json", "its id")]),
+    ("snapshot ls", &[("snapshot ls", "all that are kept"), ("snapshot ls amber", "of one run")]),
+    (
+        "snapshot show",
+        &[
+            ("snapshot show snap_7k2m9qx4ab", "what is in it"),
+            ("snapshot show 7k2", "by the beginning of its id"),
+        ],
+    ),
+    (
+        "snapshot rm",
+        &[("snapshot rm snap_7k2m9qx4ab", "gone for good"), ("snapshot rm 7k2 9qx", "two of them")],
+    ),
+    (
+        "restore",
+        &[
+            ("restore snap_7k2m9qx4ab", "into its run's env"),
+            ("restore 7k2 --to /tmp/look", "beside it, to look"),
+        ],
+    ),
+    (
+        "undo",
+        &[
+            ("undo --dry-run", "what would come back"),
+            ("undo", "the last close, clean or restore"),
+            ("undo op_7k2m9qx4ab", "one by its id; a landing only so"),
+        ],
+    ),
+    ("clean", &[("clean --dry-run", "what has had its time"), ("clean", "let it go")]),
+    (
+        "project add",
+        &[
+            ("project add .", "this repository"),
+            ("project add ~/web/shop --name shop --base main", "a folder of one"),
+            ("project add https://example.org/web.git", "cloned, and kept up to date"),
+        ],
+    ),
+    (
+        "project ls",
+        &[("project ls", "with base and folder"), ("project ls --json", "for a program")],
+    ),
+    ("project show", &[("project show web", ""), ("project show web --json", "for a program")]),
+    (
+        "project rm",
+        &[("project rm web --dry-run", "what holds it"), ("project rm web", "forget it")],
+    ),
+    (
+        "task add",
+        &[
+            ("task add \"a faster search\"", "for later"),
+            ("task add \"port the parser\" --body brief.md --priority 2", "with more words"),
+            ("task add \"then the lexer\" --needs task_7k2m9qx4ab", "after another"),
+        ],
+    ),
+    ("task ls", &[("task ls", ""), ("task ls --json", "for a program")]),
+    (
+        "task show",
+        &[("task show task_7k2m9qx4ab", ""), ("task show 7k2", "by the beginning of its id")],
+    ),
+    (
+        "daemon start",
+        &[("daemon start", "others do it on demand"), ("daemon start --json", "its health")],
+    ),
+    ("daemon stop", &[("daemon stop", "runs go on"), ("daemon stop --json", "how it stood")]),
+    ("daemon status", &[("daemon status", ""), ("daemon status --json", "for a program")]),
+    (
+        "daemon run",
+        &[
+            ("daemon run", "until Ctrl-C; it does not leave by itself"),
+            ("daemon run --home /tmp/try", "for another home"),
+        ],
+    ),
+    (
+        "daemon install",
+        &[
+            ("daemon install --dry-run", "the unit, and where it would go"),
+            ("daemon install", "write it, enable it, start it"),
+        ],
+    ),
+    (
+        "daemon uninstall",
+        &[
+            ("daemon uninstall --dry-run", "what would go"),
+            ("daemon uninstall", "stop it, remove it"),
+        ],
+    ),
+    (
+        "config show",
+        &[
+            ("config show", "what holds, and who says so"),
+            ("config show --project web", "with a project's settings"),
+            ("config show --json", "whole, for a program"),
+        ],
+    ),
+    ("config path", &[("config path", "the file that is read"), ("config path --json", "")]),
+    (
+        "config schema",
+        &[("config schema", "every key, as JSON schema"), ("config schema --quiet", "the same")],
+    ),
+    (
+        "config set",
+        &[
+            ("config set limits.runs 4", "at most four at once"),
+            ("config set agent codex", "who works by default"),
+            ("config set setup.run \"npm ci\" --project web", "for one project"),
+        ],
+    ),
+    ("doctor", &[("doctor", "look"), ("doctor --fix", "and mend what can be taken back")]),
+    ("explain", &[("explain worktree-dirty", "one error"), ("explain", "all of them, by subject")]),
+    (
+        "help",
+        &[
+            ("help run", "one verb"),
+            ("help daemon install", "one below another"),
+            ("help --man ~/.local/share/man/man1", "all of it, as manual pages"),
+        ],
+    ),
+    (
+        "completions",
+        &[
+            ("completions bash > ~/.local/share/bash-completion/completions/skep", ""),
+            ("completions fish | source", "for this shell only"),
+        ],
+    ),
+    (
+        "cleanup request",
+        &[
+            ("cleanup request amber", "close it when that can be"),
+            ("cleanup request --task task_7k2m9qx4ab", "the run of a task"),
+        ],
+    ),
+    ("cleanup run", &[("cleanup run", "all of them"), ("cleanup run amber.json --force", "one")]),
+    ("cleanup ls", &[("cleanup ls", ""), ("cleanup ls --json", "for a program")]),
+];
+
+/// The same command, with its examples; one that is not there yet has none.
+pub(super) fn at(mut whole: Command) -> Command {
+    for (verb, examples) in EXAMPLES {
+        whole = match verb.split_once(' ') {
+            None => below(whole, verb, |command| with(command, examples)),
+            Some((above, verb)) => {
+                below(whole, above, |command| below(command, verb, |it| with(it, examples)))
+            }
+        };
+    }
+    whole
+}
+
+fn below(whole: Command, verb: &str, change: impl FnOnce(Command) -> Command) -> Command {
+    if whole.find_subcommand(verb).is_some() { whole.mut_subcommand(verb, change) } else { whole }
+}
+
+fn with(command: Command, examples: &[(&str, &str)]) -> Command {
+    let note = command.get_after_help().map(|note| format!("{note}\n\n")).unwrap_or_default();
+    if note.lines().any(|line| line.starts_with("  skep ")) {
+        // It has its own, beside the verb.
+        return command;
+    }
+    let command_of = |words: &str| format!("skep {words}").trim_end().to_owned();
+    let width = examples.iter().map(|(words, _)| command_of(words).chars().count()).max();
+    let width = width.unwrap_or(0);
+    let lines: Vec<String> = examples
+        .iter()
+        .map(|(words, what)| {
+            format!("  {:<width$}   {what}", command_of(words)).trim_end().to_owned()
+        })
+        .collect();
+    command.after_help(format!("{note}Examples:\n{}", lines.join("\n")))
+}
