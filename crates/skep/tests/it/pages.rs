@@ -104,12 +104,19 @@ pub(crate) fn a_strangers_home() -> Home {
     home
 }
 
+/// The page that shows what cannot be typed.
+const WRONG: &str = "wrong-inputs.md";
+
 /// The pages that a person reads; the designs and decisions are for whoever builds.
 fn pages() -> Vec<(String, String)> {
     let mut pages = vec!["README.md".to_owned()];
     let docs = fs::read_dir(root().join("docs")).unwrap();
     let names = docs.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    pages.extend(names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")));
+    pages.extend(
+        names
+            .filter(|name| name.ends_with(".md") && name != WRONG)
+            .map(|name| format!("docs/{name}")),
+    );
     pages.sort();
     pages.into_iter().map(|page| (page.clone(), read(&root().join(page)))).collect()
 }
