@@ -117,7 +117,7 @@ fn a_person_looks_at_runs_stops_one_and_leaves_with_a_terminal_as_it_was() {
     let other = home.run("Make it nice", &WAITS, &[]);
     let name = other["name"].as_str().unwrap();
     let mut watch = Watch::of(&home, "Make it nice");
-    watch.shows("2 at work, 0 waiting for you");
+    watch.shows("2 at work");
     watch.shows("Working on it.");
     watch.types("j");
     watch.shows("It is quick now.");
@@ -129,7 +129,7 @@ fn a_person_looks_at_runs_stops_one_and_leaves_with_a_terminal_as_it_was() {
     watch.types("x");
     watch.shows(&format!("Stop {name}?"));
     watch.types("y");
-    watch.shows("1 at work, 0 waiting for you, 0 queued, 1 ended");
+    watch.shows("1 at work, 1 ended");
     assert_eq!(home.wait(name, "ended")["reason"], "stopped-by-person");
     watch.types("?");
     watch.shows("any key leads back");
@@ -220,7 +220,7 @@ fn a_daemon_that_was_killed_is_started_again_and_one_that_was_stopped_is_waited_
     home.skep(&["ls"]).ok();
     watch.hides("the daemon is gone");
     home.skep(&["stop", run["id"].as_str().unwrap()]).ok();
-    watch.shows("0 at work");
+    watch.shows("1 ended");
     watch.types("q");
     watch.is_back(0);
 }
@@ -249,7 +249,7 @@ fn an_agents_screen_is_seen_attached_to_and_left_again() {
     watch.shows("<by hand> 24 80");
     watch.types("j");
     home.skep(&["kill", name]).ok();
-    watch.shows("0 at work");
+    watch.shows("1 ended");
     watch.types("\r");
     watch.types("q");
     watch.is_back(0);
