@@ -157,7 +157,7 @@ fn ways(out: &Output, views: &[AdoptView], looks: bool, chosen: bool) {
     match (looks && free > 0, chosen) {
         (false, _) => {}
         (true, true) => {
-            out.note("nothing was done; without --dry-run it is taken over as it stands")
+            out.note("nothing was done; without --dry-run it is taken over as it stands");
         }
         (true, false) => {
             out.note(&format!(

@@ -511,7 +511,7 @@ fn names_of_strangers_are_neither_run_nor_lost_and_never_reach_a_terminal_raw() 
     theirs.ask(&["rename-window", "-t", &format!("%{}", 0), "--", &evil]);
     home.write(
         "home/.claude-squad/state.json",
-        &format!("{{\"instances\": [{{\"title\": {:?}}}]}}", evil),
+        &format!("{{\"instances\": [{{\"title\": {evil:?}}}]}}"),
     );
     let name = theirs.ask(&["display-message", "-p", "-t", "%0", "#{session_name}"]);
     let adopted = home.json(&["adopt", path.to_str().unwrap()]);
