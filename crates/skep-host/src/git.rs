@@ -231,11 +231,11 @@ impl Git {
     pub(crate) fn call(&self, dir: &Path) -> Call<'_> {
         Call {
             git: self,
+            hooks: false,
             dir: dir.to_owned(),
             args: Vec::new(),
             vars: Vec::new(),
             stdin: Vec::new(),
-            hooks: false,
         }
     }
 
@@ -293,14 +293,21 @@ fn find_git(path: Option<&OsStr>) -> OsString {
 /// One call of git, being put together.
 pub(crate) struct Call<'a> {
     git: &'a Git,
+    /// Whether git may find hooks in this call.
+    hooks: bool,
     dir: PathBuf,
     args: Vec<OsString>,
     vars: Vec<(&'static str, OsString)>,
     stdin: Vec<u8>,
-    hooks: bool,
 }
 
 impl Call<'_> {
+    /// Lets hooks be found for this call; only where every one of them is ours, or where none can run.
+    pub(crate) fn with_hooks(mut self) -> Self {
+        self.hooks = true;
+        self
+    }
+
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());
         self
@@ -319,12 +326,6 @@ impl Call<'_> {
 
     pub(crate) fn stdin(mut self, bytes: Vec<u8>) -> Self {
         self.stdin = bytes;
-        self
-    }
-
-    /// Lets hooks be found for this call; only where every one of them is ours, or where none can run.
-    pub(crate) fn with_hooks(mut self) -> Self {
-        self.hooks = true;
         self
     }
 
