@@ -141,6 +141,8 @@ pub struct Place<'a> {
 /// Errors: it cannot be asked at all, or has no commit yet. Without a known base its HEAD is looked at, and that is a finding.
 pub fn look(place: Place<'_>) -> Result<Seen, Refusal> {
     let refused = |err: GitError| Refusal::error(err.slug(), chain(&err));
+    let user = config::user(place.config)
+        .map_err(|err| Refusal::error(err.slug(), chain(&err)).hint("skep config show"))?;
     let git = Git::new(place.vars);
     let repo = git::discover(&git, place.repository).map_err(refused)?;
     let standing = git::discover(&git, place.cwd).map_err(refused)?;
@@ -194,7 +196,7 @@ pub fn look(place: Place<'_>) -> Result<Seen, Refusal> {
     findings.extend(checks::submodules(&facts));
     let known = files.values().filter(|entry| entry.kind != Kind::Submodule);
     let checkout: Option<u64> = known.map(|entry| entry.size).sum();
-    findings.extend(disk(place, &repo, checkout, &proposed));
+    findings.extend(disk(&user, place.home, &repo, checkout, &proposed));
     let shared = facts.texts.get(config::SHARED).cloned();
     Ok(Seen { findings, proposed, checkout: standing.top, shared })
 }
@@ -239,7 +241,8 @@ fn names_compose(top: &Path) -> bool {
 
 /// What all envs at once would take, against what is free.
 fn disk(
-    place: Place<'_>,
+    settings: &config::Settings,
+    home: &Path,
     repo: &Repository,
     checkout: Option<u64>,
     proposed: &[Proposed],
@@ -248,8 +251,7 @@ fn disk(
         let text = "not weighed: a partial clone does not know the sizes of its files";
         return vec![Found::note("disk", text)];
     };
-    let Ok(settings) = config::user(place.config) else { return Vec::new() };
-    let envs = settings.env.root.clone().unwrap_or_else(|| place.home.join("env"));
+    let envs = settings.env.root.clone().unwrap_or_else(|| home.join("env"));
     let Ok(free) = paths::free_bytes(&envs) else { return Vec::new() };
     let discard = proposed.iter().find(|it| it.key == "files.discard").map(|it| &it.value);
     let names: BTreeSet<&str> = match discard {

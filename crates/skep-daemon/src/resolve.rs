@@ -612,11 +612,11 @@ fn approval(
             ("scripts-unapproved", text)
         }
         Some(old) => {
-            let shown = old.map_or_else(
-                || script.set_up.run.clone().unwrap_or_else(|| script.from.clone()),
-                |old| format!("\n{}", scripts::difference(&old, &now)),
-            );
-            let text = format!("the set-up of `{name}` is not the one that was approved: {shown}");
+            let shown = match old {
+                Some(old) => format!("\n{}", scripts::difference(&old, &now)),
+                None => format!(" {}", script.set_up.run.as_ref().unwrap_or(&script.from)),
+            };
+            let text = format!("the set-up of `{name}` is not the one that was approved:{shown}");
             ("scripts-changed", text)
         }
     };

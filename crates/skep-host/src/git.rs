@@ -237,11 +237,11 @@ impl Git {
     pub(crate) fn call(&self, dir: &Path) -> Call<'_> {
         Call {
             git: self,
+            hooks: false,
             dir: dir.to_owned(),
             args: Vec::new(),
             vars: Vec::new(),
             stdin: Vec::new(),
-            hooks: false,
             most: u64::MAX,
         }
     }
@@ -300,15 +300,22 @@ fn find_git(path: Option<&OsStr>) -> OsString {
 /// One call of git, being put together.
 pub(crate) struct Call<'a> {
     git: &'a Git,
+    /// Whether git may find hooks in this call.
+    hooks: bool,
     dir: PathBuf,
     args: Vec<OsString>,
     vars: Vec<(&'static str, OsString)>,
     stdin: Vec<u8>,
-    hooks: bool,
     most: u64,
 }
 
 impl Call<'_> {
+    /// Lets hooks be found for this call; only where every one of them is ours, or where none can run.
+    pub(crate) fn with_hooks(mut self) -> Self {
+        self.hooks = true;
+        self
+    }
+
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());
         self
@@ -327,12 +334,6 @@ impl Call<'_> {
 
     pub(crate) fn stdin(mut self, bytes: Vec<u8>) -> Self {
         self.stdin = bytes;
-        self
-    }
-
-    /// Lets hooks be found for this call; only where every one of them is ours, or where none can run.
-    pub(crate) fn with_hooks(mut self) -> Self {
-        self.hooks = true;
         self
     }
 

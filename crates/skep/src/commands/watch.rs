@@ -166,11 +166,11 @@ impl Watch {
                     changed = true;
                     self.step(Event::Key(key), &signals)?;
                 }
-            } else if begun.is_some_and(|begun| begun.elapsed() >= KEY) {
-                if let Some(key) = keys.settle() {
-                    changed = true;
-                    self.step(Event::Key(key), &signals)?;
-                }
+            } else if begun.is_some_and(|begun| begun.elapsed() >= KEY)
+                && let Some(key) = keys.settle()
+            {
+                changed = true;
+                self.step(Event::Key(key), &signals)?;
             }
             begun = keys.wait().then(|| begun.filter(|_| !typed).unwrap_or_else(Instant::now));
             if rung {

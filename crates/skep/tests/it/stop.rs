@@ -122,6 +122,7 @@ fn the_processes_of_a_run_may_look_but_not_stop_close_land_or_begin_one() {
         "run more".to_owned(),
         "task add more".to_owned(),
         "project rm web".to_owned(),
+        "init --yes".to_owned(),
         "daemon stop".to_owned(),
     ];
     let mut script = String::new();
