@@ -379,11 +379,11 @@ fn git_refusal(err: &git::GitError) -> Refusal {
             .hint("go to a repository, or name one: --project P")
             .hint("skep run --directory … works without one");
     }
-    failed(&refusal.slug, refusal.message)
+    with_ways(&refusal.slug, refusal.message)
 }
 
 /// A deed that failed, with the ways out that its slug has.
-pub fn failed(slug: &str, text: String) -> Refusal {
+pub fn with_ways(slug: &str, text: String) -> Refusal {
     let refusal = Refusal::error(slug, text);
     match slug {
         "git-missing" => refusal.hint("install git 2.36 or later").hint("skep doctor"),
