@@ -14,15 +14,10 @@ use crate::{
 
 pub(super) fn config(skep: &Skep, verb: Config) -> Outcome {
     let refuse = |err: config::ConfigError| {
-        let refused = CliError::error(err.slug(), skep_api::wire::chain(&err));
-        let dir = skep_core::text::shell(&skep.config.to_string_lossy());
-        match err.slug() {
-            "config-unwritable" => refused.hint(format!("ls -ld {dir}; df -h {dir}")),
-            _ => refused.hint("skep config show"),
-        }
+        CliError::error(err.slug(), skep_api::wire::chain(&err)).hint("skep config show")
     };
     match verb {
-        Config::Path => skep.out.exact(&config::user_file(&skep.config).to_string_lossy())?,
+        Config::Path => skep.out.line(&config::user_file(&skep.config).to_string_lossy())?,
         Config::Schema => skep.out.json(&config::schema())?,
         Config::Set { key, value } => {
             config::set(&skep.config, &key, &value).map_err(refuse)?;
