@@ -423,7 +423,7 @@ impl Door {
                 let message = format!("{} held the name before: {text}", holder.id());
                 Err(Refusal { slug, message, hints, exit: 1 }.into())
             }
-            (_, OpResult::Failed { slug, text }) => Err(resolve::failed(&slug, text).into()),
+            (_, OpResult::Failed { slug, text }) => Err(resolve::with_ways(&slug, text).into()),
             _ => Ok(()),
         }
     }

@@ -419,11 +419,11 @@ pub fn git_refusal(err: &git::GitError) -> Refusal {
     if matches!(err, git::GitError::NoSuchRef { .. }) {
         return refusal.hint("git branch --all   what there is").hint("skep run --base BRANCH …");
     }
-    failed(&refusal.slug, refusal.message)
+    with_ways(&refusal.slug, refusal.message)
 }
 
 /// A deed that failed, with the ways out that its slug has.
-pub fn failed(slug: &str, text: String) -> Refusal {
+pub fn with_ways(slug: &str, text: String) -> Refusal {
     let refusal = Refusal::error(slug, text);
     match slug {
         "git-missing" => refusal.hint("install git 2.36 or later").hint("skep doctor"),

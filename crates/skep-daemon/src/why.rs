@@ -242,7 +242,9 @@ fn rule_of(reason: Option<Reason>) -> &'static str {
         Some(Reason::Start) => "it could not be started, or did not live through time.health",
         Some(Reason::StoppedByPerson) => "a person's word is stronger than any other fact",
         Some(Reason::Superseded) => "another run took its place",
-        Some(Reason::Adopted) => "it was taken over as it stood: skep has started nothing in it yet",
+        Some(Reason::Adopted) => {
+            "it was taken over as it stood: skep has started nothing in it yet"
+        }
         Some(Reason::SupervisorLost) => "its guards were killed, and no try was left",
         Some(Reason::HostRestart) => "the machine went down, and no try was left",
         Some(Reason::Breaker) => {

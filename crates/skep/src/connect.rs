@@ -240,9 +240,13 @@ impl Skep {
     /// A home in which nothing can be written, with what leads out.
     fn unusable(&self, slug: &str, text: &str) -> CliError {
         let shown = text::shell(&self.home.root().to_string_lossy());
-        CliError::error(slug, text)
-            .hint(format!("its owner, its rights, free space: ls -ld {shown}; df -h {shown}"))
-            .hint("skep --home DIR … for another place")
+        let refused = CliError::error(slug, text);
+        let refused = match slug {
+            "not-private" => refused.hint(format!("chmod 700 {shown}")),
+            _ => refused
+                .hint(format!("its owner, its rights, free space: ls -ld {shown}; df -h {shown}")),
+        };
+        refused.hint("skep --home DIR …   another place")
     }
 
     /// Starts a daemon; says whether it is this one that is ready, or another has the home.

@@ -563,7 +563,7 @@ fn granted(result: OpResult) -> Result<OpResult, Trouble> {
         OpResult::Refused { slug, text, hints, .. } => {
             Err(Refusal { slug, message: text, hints, exit: 1 }.into())
         }
-        OpResult::Failed { slug, text } => Err(resolve::failed(&slug, text).into()),
+        OpResult::Failed { slug, text } => Err(resolve::with_ways(&slug, text).into()),
         granted @ (OpResult::Closed { .. }
         | OpResult::Landed { .. }
         | OpResult::Snapped { .. }

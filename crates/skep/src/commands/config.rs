@@ -105,7 +105,9 @@ fn refuse(err: &ConfigError) -> CliError {
         | ConfigError::Syntax { .. }
         | ConfigError::Wrong { .. }
         | ConfigError::Nowhere { .. } => refusal.hint("skep config show"),
-        ConfigError::Write(_) => refusal.hint("skep config path   where it lies: its rights, its disk"),
+        ConfigError::Write(_) => {
+            refusal.hint("skep config path   where it lies: its rights, its disk")
+        }
     }
 }
 

@@ -211,7 +211,9 @@ impl Journal {
         }
         self.each(&mut |line| {
             if ask.raw {
-                lines.push_back(skep_core::text::json(String::from_utf8_lossy(line).trim_end()).into_owned());
+                lines.push_back(
+                    skep_core::text::json(String::from_utf8_lossy(line).trim_end()).into_owned(),
+                );
             } else {
                 lines.extend(painted(skep, reader.read(line)));
             }

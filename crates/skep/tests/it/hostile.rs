@@ -21,18 +21,23 @@ use crate::{
 };
 
 /// One text of each kind that somebody may try.
-const TEXTS: [(&str, &str); 12] = [
-    ("quotes", "it's \"x\" `y` $z \\"),
-    ("a command", "$(touch pwned) `touch pwned`; touch pwned & | > pwned"),
+const TEXTS: [(&str, &str); 8] = [
+    ("a command", "it's \"x\" $z \\ $(touch pwned) `touch pwned`; touch pwned & | > pwned"),
     ("lines", "a\nb\r\n--force"),
     ("an option", "--force=-rf"),
     ("a way up", "../../../etc/passwd"),
-    ("escapes", "a\u{1b}[31mb\u{1b}]0;c\u{7}\u{1b}[2Jd\u{8}\u{1b}]52;c;AAAA\u{7}"),
-    ("C1", "a\u{9b}31mb\u{9d}0;c\u{9c}\u{85}\u{7f}"),
-    ("directions", "a\u{202e}b\u{2066}c\u{200f}\u{61c}d"),
-    ("nothing to see", "a\u{200b}b\u{2060}\u{feff}c\u{e0041}d\u{2028}e"),
-    ("wide and combined", "日本語 e\u{302}\u{301} 👩\u{200d}👩\u{200d}👧 テスト"),
-    ("places", "%s %n {slug} {} {{prompt}} *?[a] ~ @{-1}"),
+    (
+        "escapes",
+        "a\u{1b}[31mb\u{1b}]0;c\u{7}\u{1b}[2Jd\u{8}\u{1b}]52;c;AAAA\u{7}\u{9b}31me\u{9d}0;f\u{9c}\u{85}\u{7f}",
+    ),
+    (
+        "directions, and nothing to see",
+        "a\u{202e}b\u{2066}c\u{200f}\u{61c}d\u{200b}e\u{2060}\u{feff}f\u{e0041}g\u{2028}h",
+    ),
+    (
+        "wide, combined, and places",
+        "日本語 e\u{302}\u{301} 👩\u{200d}👩\u{200d}👧 %s %n {slug} {} {{prompt}} *?[a] ~ @{-1}",
+    ),
     ("long", LONG),
 ];
 
@@ -79,14 +84,12 @@ fn looked_at(home: &Home, what: &str, verbs: &[&[&str]]) {
 
 /// The verbs that show a run.
 fn about(id: &str) -> Vec<Vec<&str>> {
-    let of: [&[&str]; 9] = [
+    let of: [&[&str]; 7] = [
         &["show"],
         &["why"],
         &["logs"],
         &["logs", "--raw"],
         &["wait"],
-        &["path"],
-        &["snapshot", "ls"],
         &["close", "--dry-run"],
         &["land", "--dry-run"],
     ];
@@ -224,8 +227,9 @@ fn what_an_agent_says_is_kept_as_it_was_and_acts_on_no_terminal() {
     let home = Home::new();
     home.repo();
     let mut lines = Vec::new();
-    let mut texts: Vec<String> = TEXTS.iter().map(|(_, text)| (*text).to_owned()).collect();
-    texts.push("\0".to_owned() + &"B".repeat(300 << 10));
+    let texts: Vec<String> = TEXTS.iter().map(|(_, text)| format!("\0{text}")).collect();
+    let long = "B".repeat(300 << 10);
+    lines.push(json!({"kind": "said", "text": long}));
     for text in &texts {
         for kind in ["said", "thought"] {
             lines.push(json!({"kind": kind, "text": text}));
@@ -235,8 +239,8 @@ fn what_an_agent_says_is_kept_as_it_was_and_acts_on_no_terminal() {
         lines.push(json!({"kind": "retry", "attempt": 1, "text": text}));
         lines.push(json!({"kind": "error", "class": "notice", "text": text}));
     }
-    lines.push(json!({"kind": "session", "id": TEXTS[5].1}));
-    lines.push(json!({"kind": "turn_ended", "result": "failed", "text": TEXTS[6].1}));
+    lines.push(json!({"kind": "session", "id": TEXTS[4].1}));
+    lines.push(json!({"kind": "turn_ended", "result": "failed", "text": TEXTS[5].1}));
     let mut bytes = b"\x1b[2J raw \xff\xfe \x9b31m \0\n".to_vec();
     for line in &lines {
         bytes.extend_from_slice(line.to_string().as_bytes());
@@ -244,13 +248,14 @@ fn what_an_agent_says_is_kept_as_it_was_and_acts_on_no_terminal() {
     }
     mouth(&home, &bytes);
     let prompt = home.script("hostile", &[]);
-    let said = home.skep(&["run", "-f", "--agent", "mouth", "--prompt-file", &prompt, TEXTS[5].1]);
+    let said = home.skep(&["run", "-f", "--agent", "mouth", "--prompt-file", &prompt, TEXTS[4].1]);
     assert_eq!(harmless("run -f", said).code, 4, "the agent said that it failed");
     let id = text_of(&home.json(&["ls"])[0], "id");
     shown_everywhere(&home, "an agent", &id);
     looked_at(&home, "an agent", &OVERALL);
     let raw = home.skep(&["logs", "--raw", &id]).ok();
     let raw: Vec<Value> = raw.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(raw.iter().any(|line| line["text"] == long));
     for text in &texts {
         for kind in ["said", "thought", "tool_result", "retry", "error"] {
             let kept = raw.iter().any(|line| line["kind"] == kind && line["text"] == *text);
@@ -266,7 +271,7 @@ fn on_a_terminal_the_only_escapes_are_skeps_own_colours() {
     home.repo();
     let lines = TEXTS.map(|(_, text)| json!({"kind": "said", "text": text}).to_string() + "\n");
     mouth(&home, lines.concat().as_bytes());
-    let said = home.skep(&["--json", "run", "--agent", "mouth", "--", TEXTS[5].1]);
+    let said = home.skep(&["--json", "run", "--agent", "mouth", "--", TEXTS[4].1]);
     let id = text_of(&serde_json::from_str(&said.stdout).unwrap(), "id");
     home.wait(&id, "ended");
     let script = "for verb in show why logs 'logs --raw' 'show --json'; do $SKEP $verb $ID; done; \
