@@ -52,9 +52,14 @@ fn next(runs: &[RunView]) -> Vec<(&'static str, String)> {
             format!("skep close {} --keep-branch", ls::name_among(run, runs)),
         ));
     }
-    if let Some(run) =
-        runs.iter().find(|run| run.outcome.as_deref().is_some_and(|outcome| outcome != "completed"))
-    {
+    let is_adopted = |run: &RunView| run.reason.as_deref() == Some("adopted");
+    if let Some(run) = runs.iter().find(|run| is_adopted(run)) {
+        let name = ls::name_among(run, runs);
+        next.push(("go on where others began", format!("skep resume {name} TEXT")));
+    }
+    if let Some(run) = runs.iter().find(|run| {
+        !is_adopted(run) && run.outcome.as_deref().is_some_and(|outcome| outcome != "completed")
+    }) {
         next.push(("see what went wrong", format!("skep logs {}", ls::name_among(run, runs))));
     }
     if let Some(run) = runs.iter().find(|run| run.state == "running") {
