@@ -392,8 +392,8 @@ Nothing in the worktree changes, now or when it is closed; no process that runs 
   skep resume NAME TEXT            afterwards: an agent of skep's goes on there
   skep land NAME, skep close NAME  brings its commits in; lets go of it")]
     Adopt {
-        /// Worktrees
-        #[arg(conflicts_with = "all")]
+        /// Worktrees that others made
+        #[arg(value_name = "PATH", conflicts_with = "all")]
         paths: Vec<PathBuf>,
         /// All of this repository that may be taken over
         #[arg(long)]

@@ -154,16 +154,13 @@ fn explain(out: &Output, view: &AdoptView, named: bool) -> std::io::Result<()> {
 /// What one would type next.
 fn ways(out: &Output, views: &[AdoptView], looks: bool, chosen: bool) {
     let free = views.iter().filter(|view| view.status == "free").count();
-    match (looks && free > 0, chosen) {
-        (false, _) => {}
-        (true, true) => {
-            out.note("nothing was done; without --dry-run it is taken over as it stands");
-        }
-        (true, false) => {
-            out.note(&format!(
-                "take one over: skep adopt WORKTREE    all {free}: skep adopt --all"
-            ));
-        }
+    if looks && free > 0 {
+        let told = if chosen {
+            "nothing was done; without --dry-run it is taken over as it stands".to_owned()
+        } else {
+            format!("take one over: skep adopt PATH    all {free}: skep adopt --all")
+        };
+        out.note(&told);
     }
     let new = views.iter().find(|view| view.new).and_then(|view| view.name.as_ref());
     if let Some(name) = new {

@@ -209,6 +209,9 @@ fn next(runs: &[RunView]) -> Vec<(String, String)> {
             ("waiting", Some("input")) => ("answer", format!("skep send {name} TEXT")),
             ("waiting", Some("paused")) => ("resume", format!("skep resume {name}")),
             ("waiting" | "stalled" | "queued", _) => ("why", format!("skep why {name}")),
+            ("ended", _) if run.reason.as_deref() == Some("adopted") => {
+                ("adopted", format!("skep resume {name} TEXT"))
+            }
             ("ended", _) if needs_a_person(run) => ("failed", format!("skep logs {name}")),
             ("ended", _) if is_ready(run) => ("land", format!("skep diff {name}")),
             ("ended", _) if run.landed.is_some() && run.env_state == "held" => {
@@ -231,6 +234,7 @@ fn next(runs: &[RunView]) -> Vec<(String, String)> {
         let what = match kind {
             "answer" => format!("{name} waits for you{}", last()),
             "resume" => format!("{name} rests"),
+            "adopted" => format!("{name} goes on where others began"),
             "why" => format!("why {name} is {}", run.state),
             "failed" => format!(
                 "{name} {}{}",

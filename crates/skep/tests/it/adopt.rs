@@ -205,6 +205,8 @@ fn a_worktree_made_by_hand_is_listed_taken_over_once_and_let_go_of_without_a_byt
         (&1.into(), &true.into(), &2.into())
     );
     assert_eq!(home.kinds(&id)[..5], ["created", "admitted", "prepared", "ended", "git_seen"]);
+    let told = home.skep(&[]).ok();
+    assert!(told.contains("skep resume") && !told.contains("went wrong"), "{told}");
     for args in [&["ls"][..], &["show", &id], &["why", &id], &["stop", &id], &["path", &id]] {
         home.skep(args).ok();
     }
@@ -511,7 +513,7 @@ fn names_of_strangers_are_neither_run_nor_lost_and_never_reach_a_terminal_raw() 
     theirs.ask(&["rename-window", "-t", &format!("%{}", 0), "--", &evil]);
     home.write(
         "home/.claude-squad/state.json",
-        &format!("{{\"instances\": [{{\"title\": {evil:?}}}]}}"),
+        &serde_json::json!({"instances": [{"title": evil}]}).to_string(),
     );
     let name = theirs.ask(&["display-message", "-p", "-t", "%0", "#{session_name}"]);
     let adopted = home.json(&["adopt", path.to_str().unwrap()]);
