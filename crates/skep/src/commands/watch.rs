@@ -3,6 +3,7 @@
 //! Owns: the loop that hears keys, signals and news, steps the model, and draws when something has changed.
 //! Never: waits for the daemon, an agent or a disk while a person waits for a key.
 
+mod answers;
 mod draw;
 mod edit;
 mod fold;
@@ -166,11 +167,11 @@ impl Watch {
                     changed = true;
                     self.step(Event::Key(key), &signals)?;
                 }
-            } else if begun.is_some_and(|begun| begun.elapsed() >= KEY) {
-                if let Some(key) = keys.settle() {
-                    changed = true;
-                    self.step(Event::Key(key), &signals)?;
-                }
+            } else if begun.is_some_and(|begun| begun.elapsed() >= KEY)
+                && let Some(key) = keys.settle()
+            {
+                changed = true;
+                self.step(Event::Key(key), &signals)?;
             }
             begun = keys.wait().then(|| begun.filter(|_| !typed).unwrap_or_else(Instant::now));
             if rung {
