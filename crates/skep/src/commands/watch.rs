@@ -3,6 +3,7 @@
 //! Owns: the loop that hears keys, signals and news, steps the model, and draws when something has changed.
 //! Never: waits for the daemon, an agent or a disk while a person waits for a key.
 
+mod answers;
 mod draw;
 mod edit;
 mod fold;

@@ -17,7 +17,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{
     edit::Editor,
     fold::{fold, plain},
-    model::{Beside, Choice, Mode, State, What},
+    model::{Beside, Choice, Mode, State, What, has_screen},
     sight::{Kind, Picture, Sight},
 };
 use crate::{
@@ -205,7 +205,7 @@ impl Glass<'_> {
     }
 
     fn keys(&mut self, area: Rect, state: &State) {
-        let screen = state.target().is_some_and(|target| target.kind == Kind::Screen);
+        let screen = state.run().is_some_and(has_screen);
         let enter = if screen { "attach" } else { "read" };
         let keys: Vec<(&str, &str)> = match &state.mode {
             Mode::Help => vec![("any key", "back")],
