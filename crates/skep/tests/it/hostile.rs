@@ -160,15 +160,20 @@ fn any_text_in_the_place_of_a_name_or_a_choice_is_refused_in_words_that_act_on_n
             let said = harmless(&what, home.skep(args));
             assert_eq!(said.code, 2, "{what}: {said:?}");
             assert!(said.stderr.starts_with("error["), "{what}: {said:?}");
+        };
+        let spelled = |args: &[&str]| {
+            let what = format!("{what}: {args:?}");
             let error = harmless(&what, home.skep(&[&["--json"], args].concat())).error(2);
             let slug = text_of(&error, "slug");
             assert!(!slug.is_empty() && slug != "input-output", "{what}: {error}");
         };
+        spelled(&["run", &format!("--name={text}"), "a title"]);
+        spelled(&["show", "--", text]);
         for option in ["--name", "--base", "--agent", "--project", "--surface", "--permissions"] {
             refused(&["run", &format!("{option}={text}"), "a title"]);
         }
         refused(&["run", "--prompt-file", &format!("missing/{text}"), "a title"]);
-        for verb in ["show", "why", "logs", "path", "stop", "close", "land", "retry", "wait"] {
+        for verb in ["show", "stop", "close", "wait"] {
             refused(&[verb, "--", text]);
         }
         refused(&["snapshot", "show", "--", text]);
