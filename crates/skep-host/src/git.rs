@@ -193,7 +193,7 @@ const SET: [(&str, &str); 10] = [
 /// Settings for every call of ours: no background work that outlives it, and none of the repository's own code.
 ///
 /// Hooks are somebody else's code, which runs only under a gatekeeper; an agent's own commits run them as ever.
-const QUIET: [&str; 10] = [
+const QUIET: [&str; 9] = [
     "gc.auto=0",
     "maintenance.auto=false",
     "core.fsmonitor=false",
@@ -203,8 +203,6 @@ const QUIET: [&str; 10] = [
     "worktree.useRelativePaths=false",
     "advice.detachedHead=false",
     "core.quotePath=false",
-    // It writes the index, whatever GIT_OPTIONAL_LOCKS says.
-    "diff.autoRefreshIndex=false",
 ];
 
 impl Git {

@@ -91,7 +91,10 @@ fn target_commit(git: &Git, worktree: &Path, target: &str) -> Result<Option<Stri
 }
 
 fn differences(git: &Git, worktree: &Path, base: &str) -> Result<(u64, u64, u64), GitError> {
+    // A refresh would write the index, whatever GIT_OPTIONAL_LOCKS says; what was only touched changes no line without it.
     let plain = [
+        "-c",
+        "diff.autoRefreshIndex=false",
         "diff",
         "--numstat",
         "-z",
