@@ -389,8 +389,7 @@ Nothing in the worktree changes, now or when it is closed; no process that runs 
   skep adopt                       what there is in this repository
   skep adopt ../web-login          takes this one over
   skep adopt --all                 takes all of them over
-  skep resume NAME TEXT            afterwards: an agent of skep's goes on there
-  skep land NAME, skep close NAME  brings its commits in; lets go of it")]
+  skep resume amber                afterwards: an agent of skep's goes on there; land and close as ever")]
     Adopt {
         /// Worktrees that others made
         #[arg(value_name = "PATH", conflicts_with = "all")]

@@ -29,6 +29,9 @@ use skep_host::{paths, proc, tree};
 
 use crate::{args::Global, exit::CliError, output::Output};
 
+/// How often, and how far apart, it is looked who answers, where that is not who has the home.
+const LOOKS: u32 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(30);
 /// How long a daemon may take between two moments that follow each other at once.
 const COMES_UP: Duration = Duration::from_secs(5);
 /// How long one of another version, which may just not know the question, is given to be gone.
@@ -151,11 +154,16 @@ impl Skep {
     ///
     /// Errors: nobody answers, or somebody who is not this home's daemon: what is asked would be told to a stranger.
     pub(crate) fn standing(&self) -> Result<Client, ClientError> {
-        let client = Client::connect(&self.home.daemon_socket())?;
-        let peer = peer(&client).map_err(ClientError::Broken)?;
-        let ours = fs::read_to_string(self.home.daemon_lock()).unwrap_or_default();
-        if ours.lines().next().unwrap_or_default().trim() == peer.to_string() {
-            return Ok(client);
+        let mut peer = 0;
+        for _ in 0..LOOKS {
+            let client = Client::connect(&self.home.daemon_socket())?;
+            peer = self::peer(&client).map_err(ClientError::Broken)?;
+            let ours = fs::read_to_string(self.home.daemon_lock()).unwrap_or_default();
+            if ours.lines().next().unwrap_or_default().trim() == peer.to_string() {
+                return Ok(client);
+            }
+            // One daemon may be following another: the kernel takes connections for one that is on its way out.
+            thread::sleep(BETWEEN_LOOKS);
         }
         let socket = self.home.daemon_socket();
         let text = format!("not our daemon: pid {peer} answers on `{}`", socket.display());

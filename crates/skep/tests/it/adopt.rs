@@ -404,6 +404,12 @@ fn what_may_not_be_taken_over_is_refused_by_name_and_all_takes_the_rest() {
 #[test]
 fn an_attempt_waits_until_the_agent_that_was_found_is_gone_and_then_works_there_and_lands() {
     let (home, theirs) = home_with_tmux();
+    // The agent of this name that skep starts plays a script.
+    home.write(
+        "c/agents/claude.toml",
+        "protocol = \"scripted\"\nprogram = \"{skep}\"\nheadless = [\"__agent\", \"scripted\"]\n\
+         resume = [\"__agent\", \"scripted\", \"--session\", \"{session}\"]\nauto = []\nask = []\nbypass = []\nmodel = []\n",
+    );
     let web = home.repo();
     let at = home.at("login");
     web.git(&["worktree", "add", "--quiet", "-b", "login", at.to_str().unwrap()]);

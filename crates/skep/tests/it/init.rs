@@ -404,7 +404,7 @@ fn agents_are_told_with_version_and_login_and_the_one_that_runs_get() {
             ("codex", "echo \"codex-cli 0.169.0\""),
             ("pi", "echo oh no >&2; exit 1"),
             ("opencode", "echo 1.18.33"),
-            ("gemini", "echo 1.0.0; touch \"$HOME/ran\""),
+            ("gemini", "echo 1.0.0"),
         ],
     );
     home.write("home/.codex/auth.json", "{\"tokens\":{}}");
@@ -426,12 +426,17 @@ fn agents_are_told_with_version_and_login_and_the_one_that_runs_get() {
     );
     assert_eq!((&agent("pi")["version"], &agent("pi")["logged_in"]), (&Value::Null, &false.into()));
     assert_eq!((&seen["agent"], &agent("codex")["chosen"]), (&"codex".into(), &true.into()));
-    assert_eq!(agent("gemini")["known"], false, "{seen}");
-    assert!(!home.at("home/ran").exists(), "what skep has no profile for is not started");
+    assert_eq!(
+        (&agent("gemini")["version"], &agent("gemini")["logged_in"]),
+        (&"1.0.0".into(), &false.into())
+    );
     let said = home.skep_with(&home.at("web"), &[("PATH", &path)], &["init", "--dry-run"]).ok();
     let said: Vec<&str> = said.split_whitespace().collect();
     let said = said.join(" ");
-    assert!(said.contains("the first of those on your PATH, before opencode, pi"), "{said}");
+    assert!(
+        said.contains("the first of those on your PATH, before opencode, gemini, pi"),
+        "{said}"
+    );
 }
 
 #[test]
