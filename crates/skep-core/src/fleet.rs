@@ -695,7 +695,7 @@ impl Fleet {
 }
 
 /// Whether a slot is all that it waits for, or a moment and a slot.
-fn is_in_line(run: &Run) -> bool {
+pub fn is_in_line(run: &Run) -> bool {
     match run.state {
         State::Queued { .. } => true,
         State::Waiting { .. } => !run.given.is_empty(),

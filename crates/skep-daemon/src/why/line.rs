@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use skep_api::view::WhyView;
 use skep_core::{
-    fleet::Fleet,
+    fleet::{Fleet, is_in_line},
     run::{EnvType, Run, State},
     text,
     time::Timestamp,
@@ -113,19 +113,6 @@ pub(super) fn line(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
         now,
     ));
     facts
-}
-
-fn is_in_line(run: &Run) -> bool {
-    match run.state {
-        State::Queued { .. } => true,
-        State::Waiting { .. } => !run.given.is_empty(),
-        State::Preparing { .. }
-        | State::Starting { .. }
-        | State::Running { .. }
-        | State::Stalled { .. }
-        | State::Stopping { .. }
-        | State::Ended { .. } => false,
-    }
 }
 
 /// `: amber (run_…, running), …`; empty for nobody.
