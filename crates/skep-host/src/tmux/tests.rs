@@ -158,8 +158,10 @@ fn an_open_viewer_is_listed_with_its_pane_and_its_process() {
     assert_eq!(session.attached, 0);
     assert!(session.ours);
     assert!(session.created > 1_600_000_000);
-    let comm = fs::read_to_string(format!("/proc/{}/comm", opened.pane.pid)).unwrap();
-    assert_eq!(comm, "sleep\n", "the viewer itself, and no shell before it");
+    // tmux forks first, and is called `tmux: server` until it has become the viewer; a shell would stay one.
+    until("it is the viewer itself, and no shell before it", || {
+        fs::read_to_string(format!("/proc/{}/comm", opened.pane.pid)).unwrap() == "sleep\n"
+    });
     let size = lab.tmux(&["display-message", "-p", "-t", &opened.pane.id, "#{pane_width}"]);
     assert_eq!(size, "80");
 }

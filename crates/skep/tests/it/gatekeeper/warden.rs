@@ -127,16 +127,16 @@ fn a_program_that_is_asked_last_may_end_by_itself_and_is_asked_if_it_does_not() 
     {
         let dir = tempfile::tempdir().unwrap();
         let slow = dir.path().join("slow");
-        // Standard input ends with the program that the warden started; it stays open where the grace is short.
+        // Its input ends with the program that the warden started, or, where it holds the other end itself, never.
         fs::write(
             &slow,
             "#!/bin/sh\ntrap 'echo asked >> log; exit' TERM\necho ready >> log\nread line\necho done >> log\n",
         )
         .unwrap();
         fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
-        let hold = if name == "asked" { "sleep 3600 <> f & " } else { "" };
-        let script = format!("mkfifo f; {hold}setsid ./slow < f & exec 3> f; read go");
-        let mut command = warden(&["--last", "slow", "--last", "sleep", "--grace-ms", grace, "--"]);
+        let open = if name == "asked" { "<>" } else { "<" };
+        let script = format!("mkfifo f; setsid ./slow {open} f & exec 3> f; read go");
+        let mut command = warden(&["--last", "slow", "--grace-ms", grace, "--"]);
         let mut child = command
             .args(["sh", "-c", &script])
             .current_dir(dir.path())
