@@ -172,11 +172,8 @@ impl History {
     fn files(&self) -> Photo {
         let mut files = photo(self.yard.tree().path());
         // A folder that git ignores is in a snapshot only where no file is in it.
-        let is_empty = files
-            .iter()
-            .filter(|(path, _)| path.starts_with("ignored"))
-            .all(|(_, entry)| entry.0 == b"folder");
-        files.retain(|path, _| is_empty || !path.starts_with("ignored"));
+        let keeps = holds_ignored(&files);
+        files.retain(|path, _| !keeps || !path.starts_with("ignored"));
         files
     }
 
@@ -292,7 +289,11 @@ impl History {
             }
             files
         };
-        assert_eq!(plain(&self.files()), plain(&self.moments[at].files));
+        let mut files = plain(&self.moments[at].files);
+        // A folder that was empty then may hold ignored files now, and they stay where they are.
+        let keeps = holds_ignored(&photo(self.yard.tree().path()));
+        files.retain(|path, _| !keeps || !path.starts_with("ignored"));
+        assert_eq!(plain(&self.files()), files);
     }
 
     /// Every moment can be had back; objects that were lost would not come again, so that one look at the end is enough.
@@ -316,6 +317,11 @@ impl History {
             assert!(kept.iter().any(|kept| kept.oid == moment.oid), "{} is gone", moment.id);
         }
     }
+}
+
+/// Whether there are files that git ignores.
+fn holds_ignored(files: &Photo) -> bool {
+    files.iter().any(|(path, entry)| path.starts_with("ignored") && entry.0 != b"folder")
 }
 
 fn play(seed: u64) {
