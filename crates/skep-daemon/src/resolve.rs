@@ -496,19 +496,21 @@ fn free_name(repo: &Repository, common_dir: &str, fleet: &Fleet) -> String {
     format!("{name}-{}", hands::digest(common_dir.as_bytes()).chars().take(6).collect::<String>())
 }
 
+/// The settings that the repository itself has at its base commit.
+fn shared_settings(git: &Git, repo: &Repository, oid: &str) -> Result<Option<String>, Refusal> {
+    let shared = git::file_at(git, repo, oid, config::SHARED).map_err(|err| git_refusal(&err))?;
+    shared.map(String::from_utf8).transpose().map_err(|_| {
+        let text = format!("{} at the base commit is not UTF-8", config::SHARED);
+        Refusal::error("config-syntax", text)
+    })
+}
+
 fn project_settings(
     place: &FoundPlace,
     ask: &RunAsk,
     config: &Path,
 ) -> Result<ProjectSettings, Refusal> {
-    let shared = git::file_at(&place.git, &place.repo, &place.base.oid, config::SHARED)
-        .map_err(|err| git_refusal(&err))?;
-    let shared = shared.map(String::from_utf8).transpose().map_err(|_| {
-        Refusal::error(
-            "config-syntax",
-            format!("{} at the base commit is not UTF-8", config::SHARED),
-        )
-    })?;
+    let shared = shared_settings(&place.git, &place.repo, &place.base.oid)?;
     let settings = config::project(config, &place.project.name, shared.as_deref())
         .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
     // Base given on the command line or at registration wins over what the settings say.

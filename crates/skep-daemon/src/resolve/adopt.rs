@@ -139,6 +139,7 @@ struct House {
     new: bool,
     /// The branch that work here starts from; none where no rule says which.
     base: Option<git::Base>,
+    settings: ProjectSettings,
     squad: Vec<squad::Instance>,
     profiles: Vec<Profile>,
     agents: BTreeSet<String>,
@@ -179,11 +180,20 @@ impl Look<'_> {
             }
         };
         let base = git::base(&git, &repo, project.base.as_deref()).ok();
+        // The shared file of the base says where work lands, too; one that cannot be read is no file without a target.
+        let shared = match &base {
+            Some(base) => super::shared_settings(&git, &repo, &base.oid)?,
+            None => None,
+        };
+        let settings = config::project(self.config, &project.name, shared.as_deref())
+            .map_err(|err| Refusal::error(err.slug(), chain(&err)).hint("skep config show"))?;
         let home = self.vars.get("HOME").map(PathBuf::from);
         let squad = home.as_deref().map(squad::read).unwrap_or_default();
-        let profiles = Profile::all(Some(&self.config.join("agents"))).unwrap_or_default();
+        // By them an agent that lives in a worktree is told from a shell: one that is not known would be overlooked.
+        let profiles = Profile::all(Some(&self.config.join("agents")))
+            .map_err(|err| Refusal::error(err.slug(), chain(&err)).hint("skep doctor"))?;
         let agents = panes::agents(&profiles);
-        Ok(House { git, repo, all, project, new, base, squad, profiles, agents })
+        Ok(House { git, repo, all, project, new, base, settings, squad, profiles, agents })
     }
 
     /// Finds the worktree that a person named by its folder.
@@ -232,7 +242,7 @@ impl Look<'_> {
         let standing = self.standing(house, nth);
         let quiet = standing.of_skep || standing.main || standing.bare;
         let base = parting(house, listed);
-        let target = self.target(house, listed, base.as_ref());
+        let target = target(house, listed, base.as_ref());
         let refusal = standing.refusal();
         if let (Some(head), None) = (&listed.head, &refusal) {
             let since = base.as_ref().map_or(head.as_str(), |base| base.oid.as_str());
@@ -307,15 +317,6 @@ impl Look<'_> {
             inside: inside.map(|outer| outer.path.display().to_string()),
             unborn: listed.head.is_none(),
         }
-    }
-
-    /// The branch that its work is to land on: as the settings say, else the one that it left; never its own.
-    fn target(&self, house: &House, listed: &Listed, base: Option<&Base>) -> Option<String> {
-        let set = config::project(self.config, &house.project.name, None).ok();
-        let set = set.and_then(|project| project.target);
-        let left =
-            base.map(|base| base.branch.strip_prefix("origin/").unwrap_or(&base.branch).to_owned());
-        set.or(left).filter(|target| listed.branch.as_ref() != Some(target))
     }
 
     /// The run that is to take a worktree over.
@@ -450,6 +451,14 @@ fn parting(house: &House, listed: &Listed) -> Option<Base> {
     }
     let oid = git::merge_base(&house.git, &house.repo, head, &base.oid).ok()??;
     Some(Base { branch: base.branch.clone(), oid })
+}
+
+/// The branch that its work is to land on: as the settings say, else the one that it left; never its own.
+fn target(house: &House, listed: &Listed, base: Option<&Base>) -> Option<String> {
+    let set = house.settings.target.clone();
+    let left =
+        base.map(|base| base.branch.strip_prefix("origin/").unwrap_or(&base.branch).to_owned());
+    set.or(left).filter(|target| listed.branch.as_ref() != Some(target))
 }
 
 /// What a list calls it: its branch, else its folder.

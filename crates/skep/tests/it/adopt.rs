@@ -593,3 +593,27 @@ fn wherever_the_daemon_dies_while_a_worktree_is_taken_over_the_next_one_has_it_o
         before.still();
     }
 }
+
+#[test]
+fn it_lands_where_the_projects_own_settings_say_and_settings_that_cannot_be_read_stop_it() {
+    let home = Home::new();
+    let web = home.repo();
+    web.git(&["branch", "release"]);
+    web.commit_file(".skep/project.toml", "target = \"release\"\n");
+    let at = home.at("login");
+    web.git(&["worktree", "add", "--quiet", "-b", "login", at.to_str().unwrap()]);
+    let adopted = home.json(&["adopt", at.to_str().unwrap()]);
+    assert_eq!(one(&adopted)["target"], "release", "{adopted}");
+    assert_eq!(home.listed(&text_of(one(&adopted), "run"))["target"], "release");
+
+    let other = home.at("other");
+    web.git(&["worktree", "add", "--quiet", "-b", "other", other.to_str().unwrap()]);
+    home.write("c/projects/web.toml", "target = [\n");
+    let refused = home.skep(&["--json", "adopt", other.to_str().unwrap()]).json(1);
+    assert_eq!(one(&refused)["why"]["slug"], "config-syntax", "{refused}");
+    home.write("c/projects/web.toml", "");
+    home.write("c/agents/odd.toml", "protocol = [\n");
+    let refused = home.skep(&["--json", "adopt", other.to_str().unwrap()]).json(1);
+    assert_eq!(one(&refused)["why"]["slug"], "agent-profile-invalid", "{refused}");
+    assert_eq!(home.json(&["ls"]).as_array().unwrap().len(), 1, "nothing was taken over");
+}
