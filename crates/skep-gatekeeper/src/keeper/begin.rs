@@ -1,0 +1,331 @@
+//! How an attempt begins: the agent through its warden, and whoever listens to it.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, Read, Write},
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+    process::{Child, Stdio},
+    sync::mpsc::{self, Receiver, Sender, SyncSender},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal};
+use skep_api::{
+    journal::Entry,
+    spec::{PromptBy, Spec},
+};
+use skep_core::time::Timestamp;
+use skep_harness::{Session, acp};
+use skep_host::{cgroup, lock::Lock, proc::Signals};
+
+use super::{Event, Keeper, KeeperError, Message, host, small_thread};
+use crate::{
+    control::{self, refuse},
+    ears::{self, Words},
+    keys,
+    link::Link,
+    quiet::Quiet,
+    record::{Journal, Reports},
+    tty::Tty,
+    warden::Orders,
+};
+
+/// How many events may wait. Beyond it their makers wait, and with them, through its pipe, the agent.
+const WAITING: usize = 16;
+/// How long a caller waits for the answer to its control.
+const ANSWER: Duration = Duration::from_secs(15);
+/// The kind of terminal that it is told to be on.
+const TERM: &str = "xterm-256color";
+/// How much of a terminal is read at once; the kernel hands over no more. Bytes.
+const CHUNK: usize = 4096;
+
+impl Keeper {
+    /// Starts the warden and through it the agent, and everything that listens to it.
+    pub(super) fn begin(
+        dir: &Path,
+        spec: Spec,
+        signals: Signals,
+        lock: Lock,
+        started: Timestamp,
+    ) -> Result<Keeper, KeeperError> {
+        let mut session = skep_harness::open(&spec.protocol, &setting_of(&spec))?;
+        let opening = read_opening(&spec, session.as_mut())?;
+        let journal =
+            Journal::open(dir, spec.limits.journal_bytes).map_err(host("open the journal"))?;
+        let reports = Reports::open(dir).map_err(host("open the reports"))?;
+        let (tell, events) = mpsc::sync_channel(WAITING);
+        serve_controls(&spec.socket, &tell)?;
+        let cgroup = cgroup::make(spec.run.as_str());
+        let (tty, theirs) = match spec.terminal {
+            Some(size) => Some(Tty::open(dir, size, spec.limits.journal_bytes))
+                .transpose()
+                .map_err(host("open a terminal"))?
+                .unzip(),
+            None => (None, None),
+        };
+        let mut agent = start_warden(dir, &spec, &lock, cgroup.as_deref(), theirs.as_ref())
+            .inspect_err(|_| cgroup.as_deref().map_or((), cgroup::remove))?;
+        let limits = &spec.limits;
+        let (idle, tool_idle) =
+            (Duration::from_millis(limits.idle_ms), Duration::from_millis(limits.tool_idle_ms));
+        let quiet = Quiet::new(idle, tool_idle, !session.closes_stdin(), Instant::now());
+        let (tty, stdin, open_pipes) = match (tty.zip(theirs), agent.pipes.take()) {
+            (Some((mut tty, theirs)), _) => {
+                attend_terminal(&mut tty, theirs, &opening, &tell)?;
+                (Some(tty), None, 1)
+            }
+            (None, Some(pipes)) => {
+                let stdin = attend_pipes(pipes, &tell)?;
+                // A fresh channel has room, and its reader was just started.
+                let _first = stdin.send(Message { id: None, text: String::new(), bytes: opening });
+                (None, (!session.closes_stdin()).then_some(stdin), 2)
+            }
+            (None, None) => (None, None, 0),
+        };
+        attend(agent.warden, signals, &tell)?;
+        let epoch = spec.epoch;
+        let mut keeper = Keeper {
+            dir: dir.to_owned(),
+            spec,
+            events,
+            tell,
+            tty,
+            session,
+            journal,
+            reports,
+            quiet,
+            link: agent.link,
+            agent: agent.pid,
+            started,
+            stdin,
+            unread: 0,
+            sent: BTreeSet::new(),
+            epoch,
+            usage: None,
+            stopping: false,
+            due: None,
+            open_pipes,
+            cgroup,
+            _lock: lock,
+        };
+        let pid = u32::try_from(keeper.agent.as_raw_nonzero().get()).unwrap_or(0);
+        keeper.report(Entry::Started { pid, gatekeeper: std::process::id() });
+        Ok(keeper)
+    }
+}
+
+fn setting_of(spec: &Spec) -> acp::Setting {
+    let told = spec.conversation.as_ref();
+    acp::Setting {
+        cwd: spec.cwd.clone(),
+        session: told.and_then(|told| told.session.clone()),
+        mode: told.and_then(|told| told.mode.clone()),
+        resume: match told {
+            Some(told) if told.resumes => acp::Resume::Resume,
+            _ => acp::Resume::Load,
+        },
+    }
+}
+
+fn read_opening(spec: &Spec, session: &mut dyn Session) -> Result<Vec<u8>, KeeperError> {
+    let path = &spec.prompt_file;
+    let prompt = match spec.prompt {
+        PromptBy::Stdin => {
+            fs::read(path).map_err(|source| KeeperError::Read { path: path.clone(), source })?
+        }
+        PromptBy::File | PromptBy::Arg | PromptBy::None => Vec::new(),
+    };
+    Ok(session.opening(&String::from_utf8_lossy(&prompt)))
+}
+
+fn serve_controls(socket: &Path, tell: &SyncSender<Event>) -> Result<(), KeeperError> {
+    let (tell, visits) = (tell.clone(), tell.clone());
+    let answer = move |control| {
+        let (answer, answered) = mpsc::channel();
+        let asked = tell.send(Event::Asked(control, answer)).is_ok();
+        let answered = asked.then(|| answered.recv_timeout(ANSWER).ok()).flatten();
+        answered.unwrap_or_else(|| {
+            refuse("keeper-ending", "the attempt is over, its last lines are being written")
+        })
+    };
+    let let_in = move |visitor| {
+        // One that comes when it is over sees its connection end.
+        let _over = visits.send(Event::Visitor(visitor));
+    };
+    control::serve(socket, answer, let_in).map_err(host("serve on the control socket"))
+}
+
+/// A started agent, as seen from its keeper.
+struct Agent {
+    warden: Child,
+    pid: Pid,
+    link: Link,
+    /// None: it is on a terminal.
+    pipes: Option<Pipes>,
+}
+
+/// The keeper's ends of an agent's streams.
+struct Pipes {
+    stdin: io::PipeWriter,
+    stdout: io::PipeReader,
+    stderr: io::PipeReader,
+}
+
+fn start_warden(
+    dir: &Path,
+    spec: &Spec,
+    lock: &Lock,
+    cgroup: Option<&Path>,
+    terminal: Option<&OwnedFd>,
+) -> Result<Agent, KeeperError> {
+    let fail = host("start the warden");
+    let command: Vec<OsString> = spec.argv.iter().map(OsString::from).collect();
+    let orders = Orders {
+        grace: Duration::from_millis(spec.limits.grace_ms),
+        spare: spec.spare.clone(),
+        exit_dir: Some(dir.to_owned()),
+        cgroup: cgroup.map(Path::to_owned),
+        terminal: terminal.is_some(),
+        ..Orders::of_keeper(&command)
+    };
+    let (link, theirs) = Link::pair().map_err(&fail)?;
+    let mut program = orders.program();
+    program.env_clear().envs(&spec.env).current_dir(&spec.cwd).stdin(theirs);
+    let (agents_stdin, pipes) = match terminal {
+        Some(terminal) => {
+            program.env("TERM", TERM).stdout(Stdio::null()).stderr(Stdio::null());
+            (terminal.try_clone().map_err(&fail)?, None)
+        }
+        None => {
+            let (agents_stdin, stdin) = io::pipe().map_err(&fail)?;
+            let (stdout, agents_stdout) = io::pipe().map_err(&fail)?;
+            let (stderr, agents_stderr) = io::pipe().map_err(&fail)?;
+            program.stdout(agents_stdout).stderr(agents_stderr);
+            (agents_stdin.into(), Some(Pipes { stdin, stdout, stderr }))
+        }
+    };
+    let warden = program.spawn().map_err(|err| {
+        KeeperError::Agent(format!("start the agent in `{}`: {err}", spec.cwd.display()))
+    })?;
+    // It holds the agent's ends, whose closing is to be seen.
+    drop(program);
+    link.hand(&[agents_stdin.as_fd(), lock.as_fd()]).map_err(&fail)?;
+    drop(agents_stdin);
+    let first = link.hear_line();
+    let pid =
+        first.strip_prefix("started ").and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+    match pid {
+        Some(pid) => Ok(Agent { warden, pid, link, pipes }),
+        None => {
+            let why = first
+                .strip_prefix("failed ")
+                .unwrap_or("the warden was killed before the agent was started");
+            Err(KeeperError::Agent(why.to_owned()))
+        }
+    }
+}
+
+/// Starts the threads that listen to the agent's pipes and write to it.
+fn attend_pipes(pipes: Pipes, tell: &SyncSender<Event>) -> Result<Sender<Message>, KeeperError> {
+    listen_to(pipes.stdout, Event::Out, tell)?;
+    listen_to(pipes.stderr, Event::Err, tell)?;
+    let (write, messages) = mpsc::channel();
+    let told = tell.clone();
+    small_thread("stdin", move || write_to(pipes.stdin, &messages, &told))?;
+    Ok(write)
+}
+
+/// Starts the threads that read the agent's terminal and type into it.
+fn attend_terminal(
+    tty: &mut Tty,
+    theirs: OwnedFd,
+    prompt: &[u8],
+    tell: &SyncSender<Event>,
+) -> Result<(), KeeperError> {
+    let told = tell.clone();
+    let written = move |message: keys::Message, ok| {
+        if let Some(id) = message.id {
+            // The keeper may have stopped listening.
+            let _gone = told.send(Event::Written { id, text: message.text, ok });
+        }
+    };
+    let from = tty.begin(theirs, prompt, written).map_err(host("type into the terminal"))?;
+    let tell = tell.clone();
+    small_thread("screen", move || {
+        read_terminal(from, |bytes| tell.send(Event::Tty(bytes)).is_ok());
+        // As above.
+        let _gone = tell.send(Event::Closed);
+    })
+}
+
+fn read_terminal(mut from: File, hear: impl Fn(Vec<u8>) -> bool) {
+    let mut buffer = [0; CHUNK];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(bytes) if bytes > 0 => {
+                if !hear(buffer[..bytes].to_vec()) {
+                    return;
+                }
+            }
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            // Nobody is left at the other end.
+            Ok(_) | Err(_) => return,
+        }
+    }
+}
+
+/// Starts the threads that wait for the warden and for signals.
+fn attend(
+    mut warden: Child,
+    signals: Signals,
+    tell: &SyncSender<Event>,
+) -> Result<(), KeeperError> {
+    let told = tell.clone();
+    small_thread("signals", move || hear_signals(signals, &told))?;
+    let told = tell.clone();
+    small_thread("warden", move || {
+        // The keeper takes every event until this one.
+        let _gone = told.send(Event::Warden(warden.wait()));
+    })
+}
+
+fn listen_to(
+    pipe: impl Read + Send + 'static,
+    event: fn(Words) -> Event,
+    tell: &SyncSender<Event>,
+) -> Result<(), KeeperError> {
+    let tell = tell.clone();
+    small_thread("ears", move || {
+        ears::listen(pipe, |words| tell.send(event(words)).is_ok());
+        // The keeper may have stopped listening.
+        let _gone = tell.send(Event::Closed);
+    })
+}
+
+fn write_to(mut stdin: io::PipeWriter, messages: &Receiver<Message>, tell: &SyncSender<Event>) {
+    for message in messages {
+        let ok = stdin.write_all(&message.bytes).is_ok();
+        if let Some(id) = message.id
+            && tell.send(Event::Written { id, text: message.text, ok }).is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn hear_signals(mut signals: Signals, tell: &SyncSender<Event>) {
+    loop {
+        if skep_host::proc::wait_readable(&[signals.as_fd()], None).is_err() {
+            return;
+        }
+        // A hang-up is nothing to one that outlives every terminal.
+        for signal in signals.arrived() {
+            if signal != Signal::HUP && tell.send(Event::Signal).is_err() {
+                return;
+            }
+        }
+    }
+}

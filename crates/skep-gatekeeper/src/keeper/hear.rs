@@ -1,0 +1,113 @@
+//! What comes from the agent: kept in the journal, and in the reports what the engine must know.
+
+use std::time::{Duration, Instant};
+
+use skep_api::journal::Entry;
+use skep_core::{run::Permissions, said::Said};
+use skep_harness::{Grant, Heard};
+
+use super::{Keeper, Message};
+use crate::{
+    ears::{self, Words},
+    record::now,
+};
+
+/// How long an agent whose turn is over may take to leave once its input is closed.
+const LEAVES_WITHIN: Duration = Duration::from_secs(5);
+
+impl Keeper {
+    pub(super) fn sign_of_life(&mut self) {
+        if self.quiet.heard(Instant::now()) {
+            self.report(Entry::Heard {});
+        }
+    }
+
+    pub(super) fn hear_out(&mut self, words: &Words) {
+        self.sign_of_life();
+        if !words.is_whole() {
+            return self.journal(&Entry::Output { text: words.kept() });
+        }
+        for heard in self.session.line(&words.text) {
+            if matches!(heard, Heard::Output(_)) && words.bytes > ears::KEPT as u64 {
+                self.journal(&Entry::Output { text: words.kept() });
+            } else {
+                self.keep(heard);
+            }
+        }
+    }
+
+    pub(super) fn hear_err(&mut self, words: &Words) {
+        self.sign_of_life();
+        self.journal(&Entry::Stderr { text: words.kept() });
+        for heard in self.session.stderr(&words.text) {
+            self.keep(heard);
+        }
+    }
+
+    /// Keeps what was heard: everything in the journal, in the reports what the engine must know.
+    pub(super) fn keep(&mut self, heard: Heard) {
+        let said = match heard {
+            Heard::Output(text) => return self.journal(&Entry::Output { text }),
+            Heard::Reply(line) => return self.write(line),
+            Heard::Said(said) => said,
+        };
+        self.quiet.learn(&said);
+        match &said {
+            Said::Usage { usage } => {
+                self.usage = Some(*usage);
+                self.journal(&Entry::Agent(said));
+            }
+            Said::TurnEnded { .. } => {
+                self.report_usage();
+                self.report(Entry::Agent(said));
+                self.turn_ended();
+            }
+            Said::Permission { id, .. } if self.spec.permissions != Permissions::Ask => {
+                let id = id.clone();
+                self.journal(&Entry::Agent(said));
+                if let Some(line) = self.session.settle(&id, Grant::Once) {
+                    self.write(line);
+                }
+            }
+            Said::Session { .. }
+            | Said::Ask { .. }
+            | Said::Permission { .. }
+            | Said::Limit { .. }
+            | Said::Error { .. } => {
+                self.report(Entry::Agent(said));
+            }
+            Said::Said { .. }
+            | Said::Thought { .. }
+            | Said::Tool { .. }
+            | Said::ToolResult { .. }
+            | Said::Retry { .. } => {
+                self.journal(&Entry::Agent(said));
+            }
+        }
+    }
+
+    /// Writes what the protocol says by itself; an agent that has closed its input hears nothing more.
+    pub(super) fn write(&self, line: String) {
+        if let Some(stdin) = &self.stdin {
+            let message = Message { id: None, text: String::new(), bytes: line.into_bytes() };
+            let _closed = stdin.send(message);
+        }
+    }
+
+    /// Lets an agent go that would wait for the next message for ever.
+    fn turn_ended(&mut self) {
+        if self.stopping {
+            self.end_what_is_due();
+        } else if self.session.ends_after_turn() && self.unread == 0 {
+            self.stdin = None;
+            self.due = Some((Instant::now() + LEAVES_WITHIN, b"d"));
+        }
+    }
+
+    pub(super) fn report_usage(&mut self) {
+        if let Some(usage) = self.usage.take() {
+            // The journal has it already.
+            self.reports.add(now(), Entry::Agent(Said::Usage { usage }));
+        }
+    }
+}
