@@ -45,6 +45,9 @@ pub struct Spec {
     /// The terminal that the agent starts on, with protocol `pty` and no other; none: it has pipes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminal: Option<Size>,
+    /// What the agent and all that it starts may write to, folders with what is below them and files; none: no fence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<Vec<PathBuf>>,
     /// How much the agent may do without being asked, where it asks on its pipes.
     #[serde(default)]
     pub permissions: Permissions,

@@ -153,6 +153,24 @@ pub struct Policy {
     pub window_ms: u64,
     pub spare: Vec<String>,
     pub env: Vec<String>,
+    /// Whether its agent can write wherever its user can.
+    #[serde(default)]
+    pub fence: Fence,
+}
+
+/// What keeps an agent from writing outside of its own place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Fence {
+    /// Nothing, by a person's settings.
+    #[default]
+    Off,
+    /// Nothing: the kernel has no means.
+    Absent,
+    /// Nothing of ours: the agent confines what it starts by itself, and could not behind a fence.
+    Own,
+    /// A fence, and where else it may write, as the person's settings say.
+    On { write: Vec<String> },
 }
 
 impl Default for Policy {
@@ -171,6 +189,7 @@ impl Default for Policy {
             window_ms: 30 * 60_000,
             spare: Vec::new(),
             env: Vec::new(),
+            fence: Fence::Off,
         }
     }
 }

@@ -21,9 +21,9 @@ use self::layer::{Layer, layered, schema_of, unknown};
 pub use self::merge::{Addition, merged, project_values, value_of};
 pub use self::places::Places;
 pub use self::settings::{
-    Breaker, Env, Files, Foreman, Gate, Keep, Land, Limits, Mode, Names, Plan, Processes,
-    ProjectSettings, Retry, Review, Settings, Setup, Surface, Teardown, Threshold, Time, Tmux,
-    duration, size,
+    Breaker, Env, Fence, FenceMode, Files, Foreman, Gate, Keep, Land, Limits, Mode, Names, Plan,
+    Processes, ProjectSettings, Retry, Review, Settings, Setup, Surface, Teardown, Threshold, Time,
+    Tmux, duration, size,
 };
 
 mod layer;

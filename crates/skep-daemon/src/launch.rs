@@ -27,6 +27,8 @@ use skep_host::{
     paths,
 };
 
+mod fence;
+
 /// Names that every process of a run gets where the asker had them.
 const BASE: &[&str] = &[
     "HOME",
@@ -103,6 +105,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     if profile.identity {
         vars.extend(identity(&asker, Path::new(&env.cwd)));
     }
+    let write = fence::places(run, env, &profile, &vars)?;
     Ok(Spec {
         version: VERSION,
         run: run.id().clone(),
@@ -138,6 +141,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
             journal_bytes: policy.journal_bytes,
         },
         spare: policy.spare.clone(),
+        fence: write,
     })
 }
 

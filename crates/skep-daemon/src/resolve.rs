@@ -23,7 +23,7 @@ use skep_core::{
     names,
     project::Project,
     refs::{self, Parts},
-    run::{Brief, EnvType, Kind, Permissions, Place, Policy, SetUp, Surface},
+    run::{Brief, EnvType, Fence, Kind, Permissions, Place, Policy, SetUp, Surface},
     task::Task,
     text,
     time::Timestamp,
@@ -31,6 +31,7 @@ use skep_core::{
 use skep_harness::profile::{self, Profile};
 use skep_host::{
     cache::{self, CacheError, Cloned, Url},
+    fence,
     git::{self, Git, Repository},
     paths, worktree,
 };
@@ -782,7 +783,10 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         surface,
         permissions,
         place: the_place(wanted, title, task, &id, key)?,
-        policy: policy(settings, project),
+        policy: Policy {
+            fence: fence(&settings.fence, profile, permissions),
+            ..policy(settings, project)
+        },
         supersedes: superseded(ask, task, fleet),
         adopted: None,
         id,
@@ -975,6 +979,18 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
         window_ms: millis(settings.breaker.window),
         spare: project.processes.spare.clone(),
         env: project.env.clone(),
+        fence: Fence::default(),
+    }
+}
+
+fn fence(settings: &config::Fence, profile: &Profile, permissions: Permissions) -> Fence {
+    match settings.mode {
+        config::FenceMode::Off => Fence::Off,
+        config::FenceMode::On if profile.sandbox && permissions != Permissions::Bypass => {
+            Fence::Own
+        }
+        config::FenceMode::On if !fence::is_possible() => Fence::Absent,
+        config::FenceMode::On => Fence::On { write: settings.write.clone() },
     }
 }
 

@@ -44,7 +44,7 @@ const SHIPPED: [(&str, &str); 11] = [
 ];
 
 /// Every key that a profile may have.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 20] = [
     "acp",
     "identity",
     "protocol",
@@ -59,6 +59,8 @@ const KEYS: [&str; 18] = [
     "auto",
     "bypass",
     "tool_timeout",
+    "writes",
+    "sandbox",
     "checked",
     "login_env",
     "login_files",
@@ -184,6 +186,12 @@ pub struct Profile {
     /// How it differs from other agents of protocol `acp`.
     #[serde(default)]
     pub acp: acp::Quirks,
+    /// Where it keeps its own things and must be able to write: as `login_files`; a folder ends in `/`.
+    #[serde(default)]
+    pub writes: Vec<String>,
+    /// Whether it confines its tools by itself unless everything is allowed, by means that fail behind a fence.
+    #[serde(default)]
+    pub sandbox: bool,
     /// Names of `env` of which one is enough to be logged in.
     #[serde(default)]
     pub login_env: Vec<String>,

@@ -20,6 +20,12 @@ pub enum Login {
 }
 
 impl Profile {
+    /// Returns where it must be able to write, for whoever has these variables: the place, and whether it is a folder.
+    pub fn places_to_write(&self, vars: &BTreeMap<String, String>) -> Vec<(PathBuf, bool)> {
+        let read = |text: &String| Some((place(text, vars)?, text.ends_with('/')));
+        self.writes.iter().filter_map(read).collect()
+    }
+
     /// Says whether it looks logged in to whoever has these variables; `holds` says whether a file is there with something in it.
     pub fn login(
         &self,
