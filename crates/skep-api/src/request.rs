@@ -192,6 +192,12 @@ pub struct RunAsk {
     pub cwd: String,
     pub agent: Option<String>,
     pub model: Option<String>,
+    /// One of the agent's accounts, by its name in the settings.
+    pub account: Option<String>,
+    /// More arguments for the agent's program; empty: as set.
+    pub args: Vec<String>,
+    /// More names of variables to pass on.
+    pub pass: Vec<String>,
     pub surface: Option<String>,
     pub permissions: Option<String>,
     pub base: Option<String>,
@@ -222,4 +228,8 @@ pub struct TaskAsk {
     pub reference: Option<String>,
     pub priority: i64,
     pub needs: Vec<String>,
+    pub agent: Option<String>,
+    /// Of that agent, as the account is.
+    pub model: Option<String>,
+    pub account: Option<String>,
 }

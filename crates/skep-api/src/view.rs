@@ -142,7 +142,7 @@ impl RunView {
             by: brief.by.clone(),
             agent: brief.agent.clone(),
             model: brief.model.clone(),
-            account: None,
+            account: brief.account.clone(),
             surface: brief.surface,
             permissions: brief.permissions,
             state: run.state_name().to_owned(),
@@ -450,6 +450,13 @@ pub struct TaskView {
     pub state: String,
     pub run: Option<String>,
     pub added: Timestamp,
+    /// Which agent it is for.
+    #[serde(default)]
+    pub agent: Option<String>,
+    #[serde(default)]
+    pub model: Option<String>,
+    #[serde(default)]
+    pub account: Option<String>,
 }
 
 impl TaskView {
@@ -466,6 +473,9 @@ impl TaskView {
             state: task.state.as_str().to_owned(),
             run: task.run.as_ref().map(ToString::to_string),
             added: task.added,
+            agent: task.choice.agent.clone(),
+            model: task.choice.model.clone(),
+            account: task.choice.account.clone(),
         }
     }
 }

@@ -359,7 +359,11 @@ impl Fleet {
             Some(holder) => Err(reject(
                 "name-taken",
                 format!("the name `{}` is held by {}", brief.name, holder.id()),
-                &["choose another --name", &format!("skep close {}", holder.id())],
+                &[
+                    "choose another --name",
+                    &format!("skep close {}", holder.id()),
+                    "skep run --force …   takes its place; its work is kept",
+                ],
             )),
             None => Ok(()),
         }

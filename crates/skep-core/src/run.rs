@@ -44,6 +44,9 @@ pub struct Brief {
     /// Whether its protocol has a word for a turn's result.
     pub speaks: bool,
     pub model: Option<String>,
+    /// The login of the agent's that it works by; none: the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     pub surface: Surface,
     pub permissions: Permissions,
     pub place: Place,
@@ -153,6 +156,9 @@ pub struct Policy {
     pub window_ms: u64,
     pub spare: Vec<String>,
     pub env: Vec<String>,
+    /// More arguments for the agent's program.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
 }
 
 impl Default for Policy {
@@ -171,6 +177,7 @@ impl Default for Policy {
             window_ms: 30 * 60_000,
             spare: Vec::new(),
             env: Vec::new(),
+            args: Vec::new(),
         }
     }
 }

@@ -27,7 +27,7 @@ use skep_core::{
     fleet::{Fleet, Input, Limits},
     id::{RunId, TaskId},
     run::{self, How, OpResult, Outcome, Run, State, WaitingFor},
-    task::{Task, TaskState},
+    task::{Choice, Task, TaskState},
     time::Timestamp,
 };
 use skep_host::tree;
@@ -325,6 +325,10 @@ impl Door {
 
     fn run(&self, id: &str, ask: &RunAsk, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
+        if let Some(run) = resolve::at_it_already(ask, &fleet) {
+            progress(out, &format!("{} is at it already: nothing was begun", run.brief.name))?;
+            return value(&[RunView::of(run)]);
+        }
         let resolved = resolve::runs(id, ask, &fleet, &self.home, &self.config, (self.clock)());
         if !ask.dry_run && resolved.as_ref().is_err_and(|refusal| refusal.slug == "disk-low") {
             // Whoever waits for a slot is held back as well, and what is safe makes room.
@@ -631,6 +635,12 @@ impl Door {
             .iter()
             .map(|text| fleet.find_task(text).map(|task| task.id.clone()))
             .collect::<Result<_, _>>()?;
+        let choice = Choice {
+            agent: ask.agent.clone(),
+            model: ask.model.clone(),
+            account: ask.account.clone(),
+        };
+        resolve::require_choice(&choice, &self.config)?;
         let id = TaskId::new(resolve::spell(key));
         let task = Task {
             id: id.clone(),
@@ -643,6 +653,7 @@ impl Door {
             added: (self.clock)(),
             state: TaskState::Ingested,
             run: None,
+            choice,
         };
         self.wishes.wish(key, Input::AddTask(task))?;
         value(&self.wishes.board.read().fleet.tasks.get(&id).map(|task| TaskView::of(task)))

@@ -90,6 +90,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         cwd: PathBuf::from(&env.cwd),
         model: run.brief.model.clone(),
         permissions: permissions(run.brief.permissions),
+        args: run.brief.policy.args.clone(),
         git_roots: git_roots(Path::new(&env.worktree)),
         skep: own_program()?,
     };

@@ -3,6 +3,7 @@
 //! **Invariant:** `perform` is the only place that matches on an effect; `engine` is the only one that commits;
 //! `reconcile` reports differences and edits nothing.
 
+pub mod agents;
 pub mod board;
 pub mod cleanup;
 pub mod collect;

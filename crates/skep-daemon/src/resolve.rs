@@ -23,7 +23,7 @@ use skep_core::{
     names,
     project::Project,
     refs::{self, Parts},
-    run::{Brief, EnvType, Kind, Permissions, Place, Policy, SetUp, Surface},
+    run::{Brief, EnvType, Kind, Permissions, Place, Policy, Run, SetUp, Surface},
     task::Task,
     text,
     time::Timestamp,
@@ -41,6 +41,10 @@ use crate::{
 };
 
 pub mod adopt;
+mod choice;
+
+use choice::Choice;
+pub use choice::{folders as account_folders, require as require_choice};
 
 /// Agents by preference, where settings name none.
 pub const PREFERRED: [&str; 5] = ["claude", "codex", "opencode", "gemini", "pi"];
@@ -116,18 +120,18 @@ pub fn runs(
         place.as_ref().map(|place| set_up(place, &project, &settings)).transpose()?.flatten();
     let approve = approval(ask, place.as_ref(), script.as_ref(), home)?;
     let set_up = script.map(|script| script.set_up);
-    let (profile, chosen) = agent(ask, &project, &settings, config)?;
     let wanted = Wanted {
         ask,
         settings: &settings,
         project: &project,
         place: place.as_ref(),
-        profile: &profile,
+        config,
         env_type,
         set_up,
         home,
     };
     let mut briefs = Vec::new();
+    let mut chosen = None;
     let count = ask.count.unwrap_or(1).max(1);
     if count > 1 && ask.name.is_some()
         || ask.titles.len() > 1 && (ask.name.is_some() || ask.branch.is_some())
@@ -140,16 +144,20 @@ pub fn runs(
             .hint("skep run \"fix the flaky test\""));
     }
     for title in &ask.titles {
+        let task = task(title, fleet)?;
+        let choice = choice::choice(&wanted, task)?;
         for _ in 0..count {
-            briefs.push(brief(&wanted, title, &format!("{id}/{}", briefs.len()), fleet)?);
+            let key = format!("{id}/{}", briefs.len());
+            briefs.push(brief(&wanted, &choice, title, task, &key, fleet)?);
         }
+        chosen.get_or_insert(choice.why);
     }
     Ok(Resolved {
         briefs,
         naming: naming(project.names.as_ref())?,
         project: place.filter(|place| place.new).map(|place| place.project),
         approve,
-        chosen,
+        chosen: chosen.unwrap_or_default(),
         limits: limits(&settings),
     })
 }
@@ -630,7 +638,8 @@ fn approval(
     Err(refusal.hint("approve it: skep run --yes …").hint("skep init   shows it and asks"))
 }
 
-fn agent_refusal(name: &str, err: &profile::ProfileError) -> Refusal {
+/// The answer to an agent that there is no way to start.
+pub fn agent_refusal(name: &str, err: &profile::ProfileError) -> Refusal {
     let refusal = Refusal::error(err.slug(), chain(err));
     let profile::ProfileError::Unknown { known, .. } = err else {
         return refusal.hint("skep doctor");
@@ -638,16 +647,17 @@ fn agent_refusal(name: &str, err: &profile::ProfileError) -> Refusal {
     let likeness = |known: &str| strsim::jaro_winkler(known, name);
     let near = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let refusal = match near.filter(|near| likeness(near) > 0.8) {
-        Some(near) => refusal.hint(format!("did you mean `skep run --agent {near} …`?")),
-        None => refusal.hint("skep run --agent NAME …   with one of them"),
+        Some(near) => refusal.hint(format!("did you mean `{near}`?")),
+        None => refusal.hint("one of them: skep run --agent NAME …"),
     };
-    refusal.hint("skep doctor   which of them are installed")
+    refusal.hint("skep agent ls   which of them are installed")
 }
 
 fn agent(
     ask: &RunAsk,
     project: &ProjectSettings,
     settings: &Settings,
+    task: Option<&str>,
     config: &Path,
 ) -> Result<(Profile, String), Refusal> {
     let agents = config.join("agents");
@@ -658,9 +668,11 @@ fn agent(
         profile.program == "{skep}"
             || profile::find_program(&profile.program, OsStr::new(&path)).is_some()
     };
-    let named = ask.agent.as_ref().or(project.agent.as_ref()).or(settings.agent.as_ref());
+    let set = project.agent.as_deref().or(settings.agent.as_deref());
+    let named = ask.agent.as_deref().or(task).or(set);
     if let Some(name) = named {
         let profile = load(name)?;
+        profile.require_program().map_err(|err| choice::without_program(&err, &agents))?;
         if !there(&profile) {
             let text = format!("agent `{name}`: `{}` is not on your PATH", profile.program);
             return Err(Refusal::error("agent-missing", text)
@@ -672,6 +684,8 @@ fn agent(
         }
         let by = if ask.agent.is_some() {
             "as asked"
+        } else if task.is_some() {
+            "its task says so"
         } else if project.agent.is_some() {
             "the project's settings say so"
         } else {
@@ -708,7 +722,7 @@ pub fn default_agent(
 ) -> Option<(String, String)> {
     let settings = config::user(config).ok()?;
     let ask = RunAsk { env: vars.clone(), ..RunAsk::default() };
-    let (profile, why) = agent(&ask, project, &settings, config).ok()?;
+    let (profile, why) = agent(&ask, project, &settings, None, config).ok()?;
     Some((profile.name, why))
 }
 
@@ -726,28 +740,35 @@ struct Wanted<'a> {
     settings: &'a Settings,
     project: &'a ProjectSettings,
     place: Option<&'a FoundPlace>,
-    profile: &'a Profile,
+    config: &'a Path,
     env_type: EnvType,
     set_up: Option<SetUp>,
     home: &'a Home,
 }
 
-fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<Asked, Refusal> {
-    let Wanted { ask, settings, project, place, profile, .. } = wanted;
-    let task = task(title, fleet)?;
+fn brief(
+    wanted: &Wanted<'_>,
+    choice: &Choice,
+    title: &str,
+    task: Option<&Task>,
+    key: &str,
+    fleet: &Fleet,
+) -> Result<Asked, Refusal> {
+    let Wanted { ask, settings, project, place, .. } = wanted;
+    let profile = &choice.profile;
     let title = task.map_or(title, |task| task.title.as_str()).trim();
     if title.is_empty() {
         return Err(Refusal::error("title-empty", "what is to be done?")
             .hint("skep run \"fix the flaky test\""));
     }
-    let (permissions, prompt) = (permissions(ask, settings)?, prompt(ask, title, task));
+    let (permissions, prompt) = (choice.permissions, prompt(ask, title, task));
     let surface = surface(ask, settings, profile)?;
     profile
-        .require(ask.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
-        .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+        .require(choice.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
+        .map_err(|err| choice::refusal(profile, &err))?;
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
-    listed.extend(project.env.iter().cloned());
+    listed.extend(project.env.iter().chain(&choice.env).cloned());
     // Where the asker's own tmux is; it opens a window there and reaches no agent.
     let theirs = surface == Surface::Terminal && settings.tmux == config::Tmux::Yours;
     let env = ask
@@ -757,6 +778,8 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
             launch::is_base(name) || listed.contains(name) || theirs && *name == "TMUX"
         })
         .map(|(name, value)| (name.clone(), value.clone()))
+        // What an account says of its folders wins over whatever the asker's shell says.
+        .chain(choice.folders.clone())
         .collect();
     let brief = Brief {
         name: match &ask.name {
@@ -778,16 +801,28 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         by: "person".to_owned(),
         agent: profile.name.clone(),
         speaks: surface == Surface::Headless && profile.protocol != "plain",
-        model: ask.model.clone(),
+        model: choice.model.clone(),
+        account: choice.account.clone(),
         surface,
         permissions,
         place: the_place(wanted, title, task, &id, key)?,
-        policy: policy(settings, project),
+        policy: choice.policy(policy(settings, project)),
         supersedes: superseded(ask, task, fleet),
         adopted: None,
         id,
     };
     Ok(Asked { brief, prompt, env })
+}
+
+/// The run that has this task and this name already and is not over: to ask for it again asks for nothing.
+pub fn at_it_already<'a>(ask: &RunAsk, fleet: &'a Fleet) -> Option<&'a Run> {
+    let ([title], Some(name), false) = (ask.titles.as_slice(), &ask.name, ask.force) else {
+        return None;
+    };
+    let task = task(title, fleet).ok().flatten()?;
+    let run = fleet.runs.get(task.run.as_ref()?)?;
+    let one = ask.count.unwrap_or(1) == 1 && !ask.dry_run;
+    (one && run.brief.name == *name && !run.is_ended()).then_some(run.as_ref())
 }
 
 /// The run that this one is to take the place of: the one that is at work on its task, where a person insists.
@@ -947,18 +982,6 @@ fn asked_of(profile: &Profile, surface: Surface, permissions: Permissions) -> pr
     })
 }
 
-fn permissions(ask: &RunAsk, settings: &Settings) -> Result<Permissions, Refusal> {
-    match ask.permissions.as_deref() {
-        None => Ok(settings.permissions),
-        Some("ask") => Ok(Permissions::Ask),
-        Some("auto") => Ok(Permissions::Auto),
-        Some("bypass") => Ok(Permissions::Bypass),
-        Some(other) => {
-            Err(Refusal::error("usage", format!("`{other}` is no permission: ask, auto or bypass")))
-        }
-    }
-}
-
 fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
     let time = &settings.time;
     Policy {
@@ -975,6 +998,7 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
         window_ms: millis(settings.breaker.window),
         spare: project.processes.spare.clone(),
         env: project.env.clone(),
+        args: Vec::new(),
     }
 }
 

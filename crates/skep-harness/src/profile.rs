@@ -17,10 +17,12 @@ use thiserror::Error;
 use crate::{acp, port::PROTOCOLS};
 
 mod login;
+mod shown;
 #[cfg(test)]
 mod tests;
 
 pub use login::Login;
+pub use shown::Key;
 
 /// The most of a prompt that an argument may carry. Bytes.
 pub const ARG_CAP: u64 = 100 * 1024;
@@ -28,17 +30,22 @@ pub const ARG_CAP: u64 = 100 * 1024;
 /// The protocol that tells in its own words what others are told by arguments.
 const ACP: &str = "acp";
 
+/// The profile that is for a program of one's own.
+const PLAIN: &str = "plain";
+
 /// The profiles that are built in.
-const SHIPPED: [(&str, &str); 11] = [
+const SHIPPED: [(&str, &str); 13] = [
     ("claude", include_str!("../profiles/claude.toml")),
     ("claude-acp", include_str!("../profiles/claude-acp.toml")),
     ("codex", include_str!("../profiles/codex.toml")),
     ("codex-acp", include_str!("../profiles/codex-acp.toml")),
     ("gemini", include_str!("../profiles/gemini.toml")),
     ("gemini-acp", include_str!("../profiles/gemini-acp.toml")),
+    ("mini-swe-agent", include_str!("../profiles/mini-swe-agent.toml")),
     ("opencode", include_str!("../profiles/opencode.toml")),
     ("opencode-acp", include_str!("../profiles/opencode-acp.toml")),
     ("pi", include_str!("../profiles/pi.toml")),
+    ("plain", include_str!("../profiles/plain.toml")),
     ("qwen", include_str!("../profiles/qwen.toml")),
     ("scripted", include_str!("../profiles/scripted.toml")),
 ];
@@ -87,6 +94,9 @@ pub enum ProfileError {
     /// The profile has no way to do what is asked of it.
     #[error("agent `{name}` cannot {what}")]
     Unable { name: String, what: &'static str },
+    /// Its file is to name the program, and does not.
+    #[error("agent `{name}` has no program yet: it is for one of yours, which its file names")]
+    NoProgram { name: String },
     /// A value that would be read as an option, or is no text for an argument.
     #[error("`{value}` cannot be used as {what}")]
     Unsafe { what: &'static str, value: String },
@@ -105,7 +115,7 @@ impl ProfileError {
             ProfileError::Read { .. }
             | ProfileError::Invalid { .. }
             | ProfileError::UnknownKey { .. } => "agent-profile-invalid",
-            ProfileError::Unable { .. } => "agent-unable",
+            ProfileError::Unable { .. } | ProfileError::NoProgram { .. } => "agent-unable",
             ProfileError::Unsafe { .. } => "agent-argument-unsafe",
             ProfileError::PromptTooLong { .. } => "prompt-too-long",
         }
@@ -206,6 +216,8 @@ pub struct Brief {
     pub cwd: PathBuf,
     pub model: Option<String>,
     pub permissions: Permissions,
+    /// More arguments, as they are.
+    pub args: Vec<String>,
     /// The git folders that the agent's commits write to: the repository's, and the linked worktree's own.
     pub git_roots: Vec<PathBuf>,
     /// The program that `{skep}` stands for.
@@ -228,19 +240,8 @@ impl Profile {
     /// Reads the profile `name`: the shipped one, each key of the user's file of that name in its place.
     pub fn load(name: &str, user_dir: Option<&Path>) -> Result<Profile, ProfileError> {
         let invalid = |why: String| ProfileError::Invalid { name: name.to_owned(), why };
-        let shipped = SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text);
-        let own = if is_name(name) { read_own(name, user_dir)? } else { None };
-        if shipped.is_none() && own.is_none() {
-            return Err(ProfileError::Unknown { name: name.to_owned(), known: names(user_dir)? });
-        }
         let mut table = toml::Table::new();
-        for text in [shipped.map(str::to_owned), own].into_iter().flatten() {
-            let layer: toml::Table =
-                text.parse().map_err(|error: toml::de::Error| invalid(error.to_string()))?;
-            if let Some(key) = layer.keys().find(|key| !KEYS.contains(&key.as_str())) {
-                let (name, key) = (name.to_owned(), key.clone());
-                return Err(ProfileError::UnknownKey { name, nearest: nearest(&key), key });
-            }
+        for (_, layer) in layers(name, user_dir)? {
             table.extend(layer);
         }
         let mut profile: Profile =
@@ -268,12 +269,17 @@ impl Profile {
         };
         let options = self.options(brief.model.as_deref(), brief.permissions)?;
         let filling = Filling::new(self, brief)?;
-        let mut argv = vec![filling.fill(&self.program)?];
-        for word in behind_subcommand(list, &options) {
-            argv.push(filling.fill(word)?);
-        }
+        let argv = filling.argv(&self.program, list, &options, &brief.args)?;
         let setting = self.setting(brief);
         Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), setting })
+    }
+
+    /// Errors: nobody has named its program yet.
+    pub fn require_program(&self) -> Result<(), ProfileError> {
+        if self.program.is_empty() {
+            return Err(ProfileError::NoProgram { name: self.name.clone() });
+        }
+        Ok(())
     }
 
     /// Tells whether it takes up a conversation again, without a screen.
@@ -329,10 +335,7 @@ impl Profile {
             PromptBy::Stdin | PromptBy::File | PromptBy::Arg => PromptBy::Stdin,
         };
         let filling = Filling::new(self, brief)?;
-        let mut argv = vec![filling.fill(&self.program)?];
-        for word in behind_subcommand(list, &options) {
-            argv.push(filling.fill(word)?);
-        }
+        let argv = filling.argv(&self.program, list, &options, &brief.args)?;
         let setting = acp::Setting::default();
         Ok(Launch { argv, prompt, env_names: self.env.clone(), setting })
     }
@@ -389,7 +392,7 @@ impl Profile {
                 PROTOCOLS.join(", ")
             ));
         }
-        if self.program.is_empty() {
+        if self.program.is_empty() && self.name != PLAIN {
             return invalid("`program` is empty".to_owned());
         }
         let holds = |list: &[String], mark: &str| list.iter().any(|word| word.contains(mark));
@@ -443,6 +446,21 @@ impl Filling {
         Ok(Filling { values, name: profile.name.clone() })
     }
 
+    /// Puts `options` and `args` where every one of these programs reads them: behind the subcommand, else first.
+    fn argv(
+        &self,
+        program: &str,
+        list: &[String],
+        options: &[String],
+        args: &[String],
+    ) -> Result<Vec<String>, ProfileError> {
+        let (head, tail) = list.split_at(subcommand(list));
+        let before = head.iter().chain(options).map(|word| self.fill(word));
+        let after = tail.iter().map(|word| self.fill(word));
+        let args = args.iter().map(|arg| argument(arg));
+        std::iter::once(self.fill(program)).chain(before).chain(args).chain(after).collect()
+    }
+
     /// Fills `word` in one pass: what a value holds is never looked at again.
     fn fill(&self, word: &str) -> Result<String, ProfileError> {
         let mut filled = String::new();
@@ -480,14 +498,18 @@ fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Puts `options` where every one of these programs reads them: behind the subcommand, else first.
-fn behind_subcommand<'a>(
-    list: &'a [String],
-    options: &'a [String],
-) -> impl Iterator<Item = &'a String> {
-    let subcommand = list.first().is_some_and(|word| !word.starts_with(['-', '{']));
-    let (head, tail) = list.split_at(usize::from(subcommand));
-    head.iter().chain(options).chain(tail)
+/// How many of these words name a subcommand.
+fn subcommand(list: &[String]) -> usize {
+    usize::from(list.first().is_some_and(|word| !word.starts_with(['-', '{'])))
+}
+
+/// Passes an argument that its asker gave; the kernel takes none with a NUL byte, and no person means a control sign.
+pub fn argument(value: &str) -> Result<String, ProfileError> {
+    if value.chars().any(char::is_control) || value.len() as u64 > ARG_CAP {
+        let value = value.chars().take(80).flat_map(char::escape_debug).collect();
+        return Err(ProfileError::Unsafe { what: "an argument", value });
+    }
+    Ok(value.to_owned())
 }
 
 /// Spells paths as an array of strings, as JSON and TOML both read it.
@@ -541,6 +563,28 @@ fn is_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('.')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
+/// The shipped profile and the user's file, as far as they are there; the user's is marked.
+fn layers(name: &str, user_dir: Option<&Path>) -> Result<Vec<(bool, toml::Table)>, ProfileError> {
+    let invalid = |why: String| ProfileError::Invalid { name: name.to_owned(), why };
+    let shipped = SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text);
+    let own = if is_name(name) { read_own(name, user_dir)? } else { None };
+    if shipped.is_none() && own.is_none() {
+        return Err(ProfileError::Unknown { name: name.to_owned(), known: names(user_dir)? });
+    }
+    let mut found = Vec::new();
+    for (is_own, text) in [(false, shipped.map(str::to_owned)), (true, own)] {
+        let Some(text) = text else { continue };
+        let layer: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| invalid(error.to_string()))?;
+        if let Some(key) = layer.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            let (name, key) = (name.to_owned(), key.clone());
+            return Err(ProfileError::UnknownKey { name, nearest: nearest(&key), key });
+        }
+        found.push((is_own, layer));
+    }
+    Ok(found)
 }
 
 fn read_own(name: &str, user_dir: Option<&Path>) -> Result<Option<String>, ProfileError> {

@@ -407,6 +407,9 @@ Nothing in the worktree changes, now or when it is closed; no process that runs 
     /// Requested work
     #[command(subcommand)]
     Task(Task),
+    /// The agents you have, what each can, and whether it works
+    #[command(subcommand)]
+    Agent(Agent),
     /// The process that keeps everything together
     #[command(subcommand)]
     Daemon(Daemon),
@@ -479,6 +482,15 @@ pub(crate) struct Run {
     /// The model, as the agent calls it
     #[arg(long, value_name = "M")]
     pub(crate) model: Option<String>,
+    /// An account of the agent's, as your settings call it [default: settings, else its usual login]
+    #[arg(long, value_name = "N")]
+    pub(crate) account: Option<String>,
+    /// One more argument for the agent's program; may stand more than once
+    #[arg(long = "arg", value_name = "ARG", allow_hyphen_values = true)]
+    pub(crate) args: Vec<String>,
+    /// One more variable of yours that the agent gets, by its name; may stand more than once
+    #[arg(long = "env", value_name = "NAME")]
+    pub(crate) pass: Vec<String>,
     /// headless, terminal or auto [default: settings]
     #[arg(long, value_name = "S", value_parser = ["headless", "terminal", "auto"], hide_possible_values = true)]
     pub(crate) surface: Option<String>,
@@ -640,6 +652,15 @@ pub(crate) enum Task {
         /// Tasks that come before it
         #[arg(long, value_name = "T")]
         needs: Vec<String>,
+        /// The agent that it is for
+        #[arg(long, value_name = "A")]
+        agent: Option<String>,
+        /// The model, as that agent calls it
+        #[arg(long, value_name = "M", requires = "agent")]
+        model: Option<String>,
+        /// An account of that agent's
+        #[arg(long, value_name = "N", requires = "agent")]
+        account: Option<String>,
     },
     /// List them
     Ls,
@@ -648,6 +669,63 @@ pub(crate) enum Task {
         /// Its id, or the beginning of it
         id: String,
     },
+}
+
+/// What can be done with agents.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agent {
+    /// List them: found, of which version, logged in, and what skep can do with each
+    #[command(after_help = "\
+A * marks the one that a run gets which names none. CAN: resume, it goes on with a conversation; ask, a person can be asked
+for leave; hear, it takes messages while it works; model, one can be chosen; screen, it has one of its own.
+Each program is asked for its --version and nothing else: no network, no model.")]
+    Ls,
+    /// All that holds for one: how it is started, what it gets, and who says so
+    Show {
+        /// Its name
+        name: String,
+        /// With the settings of this project
+        #[arg(long, value_name = "P")]
+        project: Option<String>,
+    },
+    /// Give one tiny tasks in a repository of their own, by your login, and say what works
+    #[command(after_help = "\
+It costs tokens, and says how many turns before it begins; --yes agrees. Nothing of yours is touched: it has a home, a
+repository and a daemon of its own, which are gone afterwards.
+
+Scenes: commit (it makes a file and commits it), usage (it says what that cost), cancel (a long command is stopped within
+10 seconds, and nothing of it lives), resume (killed in the middle of a command, it goes on and remembers), permission
+(it asks before it writes outside, and a refusal is kept), question (it can ask a person: not there yet).
+Leaves with 1 when a scene fails.")]
+    Test(Test),
+}
+
+/// Which agent is tried, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Its name
+    pub(crate) name: String,
+    /// Only this scene; may stand more than once
+    #[arg(long = "scene", value_name = "S", value_parser = ["commit", "usage", "cancel", "resume", "permission", "question"], hide_possible_values = true)]
+    pub(crate) scenes: Vec<String>,
+    /// By this account of yours
+    #[arg(long, value_name = "N")]
+    pub(crate) account: Option<String>,
+    /// With this model
+    #[arg(long, value_name = "M")]
+    pub(crate) model: Option<String>,
+    /// ask, auto or bypass, wherever a scene does not need its own
+    #[arg(long, value_name = "P", value_parser = ["ask", "auto", "bypass"], hide_possible_values = true)]
+    pub(crate) permissions: Option<String>,
+    /// How long one scene may take
+    #[arg(long, default_value = "5m", value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Leave its home and repository where they are
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Agree to what it costs
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// What can be done with the daemon.

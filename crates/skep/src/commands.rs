@@ -3,6 +3,7 @@
 //! Owns: what each verb asks of the daemon and how its answer looks. Never: SQL or git.
 
 mod adopt;
+mod agent;
 mod attach;
 mod cleanup;
 mod close;
@@ -109,6 +110,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Adopt { paths, all, dry_run } => adopt::adopt(skep, &paths, all, dry_run),
         Verb::Project(verb) => project::project(skep, verb),
         Verb::Task(verb) => task::task(skep, verb),
+        Verb::Agent(verb) => agent::agent(skep, verb),
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),

@@ -56,6 +56,7 @@ fn task(name: &str) -> Task {
         added: Timestamp(0),
         state: TaskState::Ingested,
         run: None,
+        choice: crate::task::Choice::default(),
     }
 }
 

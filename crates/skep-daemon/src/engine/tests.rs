@@ -91,6 +91,7 @@ fn create() -> Input {
         agent: "scripted".to_owned(),
         speaks: true,
         model: None,
+        account: None,
         surface: Surface::Headless,
         permissions: Permissions::Auto,
         place: Place {

@@ -47,6 +47,7 @@ impl Field {
             session: None,
             model: None,
             permissions: Permissions::Auto,
+            args: Vec::new(),
             git_roots: self.roots.clone(),
             skep: PathBuf::from("/nowhere"),
         }

@@ -7,6 +7,7 @@ fn brief(dir: &Path) -> Brief {
         session: None,
         model: None,
         permissions: Permissions::Auto,
+        args: Vec::new(),
         git_roots: vec!["/r/a \"b\"/.git".into(), "/r/a \"b\"/.git/worktrees/w".into()],
         skep: "/opt/skep".into(),
     }

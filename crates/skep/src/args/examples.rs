@@ -171,6 +171,24 @@ const EXAMPLES: &[Of] = &[
         &[("task show task_7k2m9qx4ab", ""), ("task show 7k2", "by the beginning of its id")],
     ),
     (
+        "agent ls",
+        &[("agent ls", "which are there, and logged in"), ("agent ls --json", "for a program")],
+    ),
+    (
+        "agent show",
+        &[
+            ("agent show codex", "how it is started, and who says so"),
+            ("agent show codex --project web", "with the settings of one project"),
+        ],
+    ),
+    (
+        "agent test",
+        &[
+            ("agent test codex", "all scenes, after a question"),
+            ("agent test claude --account work --scene commit --yes", "one, by another login"),
+        ],
+    ),
+    (
         "daemon start",
         &[("daemon start", "others do it on demand"), ("daemon start --json", "its health")],
     ),

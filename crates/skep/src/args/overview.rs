@@ -51,6 +51,7 @@ const GROUPS: &[Group] = &[
     (
         "SET UP",
         &[
+            (&["agent"], "Which agents there are, and what works"),
             (&["config", "daemon"], "Settings; the process behind all this"),
             (&["doctor", "explain"], "What is not well; what an error means"),
             (&["completions", "help"], "Your shell's Tab key; this, or skep help VERB"),

@@ -46,9 +46,10 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         (
             "agent",
             format!(
-                "{}{}",
+                "{}{}{}",
                 run.agent,
-                run.model.as_ref().map(|model| format!(", {model}")).unwrap_or_default()
+                run.model.as_ref().map(|model| format!(", {model}")).unwrap_or_default(),
+                run.account.as_ref().map(|it| format!(", account {it}")).unwrap_or_default()
             ),
         ),
         ("surface", surface(&run)),

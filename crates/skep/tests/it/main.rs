@@ -7,6 +7,7 @@
 )]
 
 mod adopt;
+mod agents;
 mod cases;
 mod clean;
 mod cleanup;

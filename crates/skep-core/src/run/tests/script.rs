@@ -20,6 +20,7 @@ pub(crate) fn brief(name: &str) -> Brief {
         agent: "scripted".to_owned(),
         speaks: true,
         model: None,
+        account: None,
         surface: Surface::Headless,
         permissions: Permissions::Auto,
         place: Place {
