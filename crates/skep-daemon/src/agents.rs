@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long an agent may take to say its version.
-const PATIENCE: Duration = Duration::from_secs(6);
+const PATIENCE: Duration = Duration::from_secs(12);
 
 /// One agent, as the asker has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -217,7 +217,9 @@ fn ask_versions(agents: &mut [Agent], vars: &BTreeMap<String, String>) {
         let ask = |program: String| {
             let asked = Program::new(&program).arg("--version").envs(&base).timeout(PATIENCE);
             let said = asked.output().ok().filter(|output| output.status.success())?;
-            Some((program, version(&said.stdout)?))
+            // Some tell it on standard error.
+            let version = version(&said.stdout).or_else(|| version(&said.stderr))?;
+            Some((program, version))
         };
         let asked: Vec<_> =
             programs.into_iter().map(|program| scope.spawn(move || ask(program))).collect();

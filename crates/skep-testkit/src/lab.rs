@@ -105,6 +105,11 @@ impl Lab {
             ("DISABLE_AUTOUPDATER", "1".into()),
             // Claude Code refuses to allow everything to root outside of one.
             ("IS_SANDBOX", "1".into()),
+            ("MSWEA_CONFIGURED", "true".into()),
+            ("MSWEA_COST_TRACKING", "ignore_errors".into()),
+            ("MSWEA_MODEL_NAME", "openai/scripted".into()),
+            ("LITELLM_LOCAL_MODEL_COST_MAP", "True".into()),
+            ("OPENAI_API_BASE", format!("{}/v1", self.url).into()),
         ]
         .into_iter()
         .map(|(name, value)| (name.into(), value))
@@ -136,7 +141,7 @@ fn setting(name: &str) -> Option<OsString> {
 }
 
 /// Profile, package of `lab/install`, program.
-const PACKAGES: [(&str, &str, &str); 10] = [
+const PACKAGES: [(&str, &str, &str); 11] = [
     ("codex", "codex", "codex"),
     ("pi", "pi", "pi"),
     ("opencode", "opencode", "opencode"),
@@ -147,6 +152,7 @@ const PACKAGES: [(&str, &str, &str); 10] = [
     ("claude", "claude", "claude"),
     ("claude-acp", "claude-acp", "claude-agent-acp"),
     ("codex-acp", "codex-acp", "codex-acp"),
+    ("mini-swe-agent", "mini-swe-agent", "mini"),
 ];
 
 fn installed_as(agent: &str) -> (&'static str, &'static str) {
@@ -156,6 +162,9 @@ fn installed_as(agent: &str) -> (&'static str, &'static str) {
 }
 
 fn bin(cache: &Path, agent: &str) -> PathBuf {
+    if agent == "mini-swe-agent" {
+        return cache.join("venv").join(agent).join("bin");
+    }
     cache.join("npm").join(agent).join("node_modules/.bin")
 }
 
@@ -247,7 +256,7 @@ fn settle(home: &Path, package: &str, url: &str) {
             "privacy":{"usageStatisticsEnabled":false}}"#,
         ),
         // All that they need to know is in their environment.
-        "claude" | "claude-acp" => {}
+        "claude" | "claude-acp" | "mini-swe-agent" => {}
         _ => panic!("the lab has no settings for {package}"),
     }
 }

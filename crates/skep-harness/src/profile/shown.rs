@@ -37,8 +37,7 @@ impl Profile {
         let with = |list: &[String]| {
             let options = self.options(None, Permissions::Auto).unwrap_or_default();
             let (head, tail) = list.split_at(subcommand(list));
-            let words = [std::slice::from_ref(&self.program), head, &options, tail].concat();
-            words
+            [std::slice::from_ref(&self.program), head, &options, tail].concat()
         };
         let mut found = Vec::new();
         if self.protocol != "pty" {
@@ -59,7 +58,10 @@ impl Profile {
     pub fn adds(&self) -> Vec<(&'static str, Vec<String>)> {
         let options = [
             ("--model", Some(&self.model).filter(|list| !list.is_empty())),
-            ("--permissions ask", self.ask.as_ref().filter(|list| !list.is_empty())),
+            (
+                "--permissions ask",
+                self.ask.as_ref().filter(|list| !list.is_empty() && **list != self.auto),
+            ),
             ("--permissions bypass", Some(&self.bypass).filter(|list| !list.is_empty())),
         ];
         options.into_iter().filter_map(|(when, list)| Some((when, list?.clone()))).collect()

@@ -101,7 +101,12 @@ fn version(agent: &Agent) -> String {
     match &agent.version {
         Some(version) if agent.checked.is_empty() || *version == agent.checked => version.clone(),
         Some(version) => format!("{version} (checked {})", agent.checked),
-        None => String::new(),
+        None if agent.name == "plain" && agent.program.is_none() => "yours to name".to_owned(),
+        None if agent.program.is_none() => "not there".to_owned(),
+        None if agent.able.as_ref().is_some_and(|able| able.protocol == "scripted") => {
+            String::new()
+        }
+        None => "?".to_owned(),
     }
 }
 

@@ -377,3 +377,54 @@ fn an_agent_that_does_not_do_what_it_is_asked_fails_its_scenes_and_says_why() {
     assert!(text_of(&refused, "message").contains("2 short turns of lazy"), "{refused}");
     home.skep(&["--json", "agent", "test", "claude", "--yes"]).refused(2, "agent-missing");
 }
+
+/// Makes a program that says what the agent of a transcript said to each line that it got, and works before it asks no more.
+fn replayed(home: &Home, transcript: &str) -> String {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../skep-harness/fixtures").join(transcript);
+    let mut said: Vec<String> = Vec::new();
+    for line in fs::read_to_string(path).unwrap().lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        if row["dir"] == "->" {
+            said.push(String::new());
+        } else {
+            said.last_mut().unwrap().push_str(&format!("{}\n", row["msg"]));
+        }
+    }
+    let last = said.len();
+    for (nth, text) in said.iter().enumerate() {
+        home.write(format!("replay/{}", nth + 1), text);
+    }
+    let script = format!(
+        "#!/bin/sh\nnth=0\nwhile read -r line; do nth=$((nth + 1))\n\
+         if [ $nth = {last} ]; then echo work > out.txt; git add out.txt; git commit -qm work; fi\n\
+         cat {}/$nth; done\n",
+        home.at("replay").display()
+    );
+    let program = home.write("bin/vibe-acp", &script);
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    program
+}
+
+#[test]
+fn a_new_agent_is_one_file_and_a_recorded_transcript() {
+    let home = Home::new();
+    home.repo();
+    let program = replayed(&home, "acp/vibe-basic.jsonl");
+    home.write(
+        "c/agents/vibe.toml",
+        &format!("protocol = \"acp\"\nprogram = \"{program}\"\nprompt = \"stdin\"\n"),
+    );
+    let run = home.json(&["run", "Write a file and commit it", "--agent", "vibe", "-d"]);
+    let run = home.wait(&text_of(&run, "id"), "ended");
+    assert_eq!((&run["outcome"], &run["agent"]), (&"completed".into(), &"vibe".into()), "{run}");
+    assert_eq!(run["session"]["agent"], "f5f4d3ec-7b6b-0ea6-0478-db3146667e60");
+    assert_eq!(
+        (&run["usage"]["input_tokens"], &run["usage"]["output_tokens"]),
+        (&2200.into(), &70.into())
+    );
+    let logs = home.skep(&["logs", &text_of(&run, "id")]).ok();
+    assert!(logs.contains("I will write the file") && logs.contains("All done."), "{logs}");
+    let shown = home.json(&["agent", "show", "vibe"]);
+    assert_eq!((&shown["agent"]["resume"], &shown["agent"]["hear"]), (&true.into(), &true.into()));
+}

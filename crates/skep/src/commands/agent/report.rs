@@ -7,7 +7,7 @@ use skep_harness::profile::Profile;
 use crate::{connect::Skep, exit::CliError, output::Tone};
 
 /// Where values begin. Columns.
-const INDENT: usize = 22;
+const INDENT: usize = 24;
 
 /// What is there: the program, its version, its login.
 pub(super) fn head(skep: &Skep, agent: &Agent, chosen: Option<&str>) -> Result<(), CliError> {
@@ -50,7 +50,7 @@ pub(super) fn head(skep: &Skep, agent: &Agent, chosen: Option<&str>) -> Result<(
         item(skep, "login", &login)?;
     }
     for account in &agent.accounts {
-        item(skep, &format!("account {}", text::words(&account.name, 11)), &account_line(account))?;
+        item(skep, &format!("account {}", text::words(&account.name, 13)), &account_line(account))?;
     }
     if let Some(why) = chosen {
         item(skep, "default", &format!("a run that names none gets it: {why}"))?;
