@@ -168,6 +168,9 @@ fn commit(stage: &mut Stage<'_>, committed: &mut Option<RunView>) -> Judged {
     let commits: Vec<&str> = log.lines().collect();
     match (commits.as_slice(), run.outcome.as_deref()) {
         ([one], Some("completed")) => works(format!("one commit: {one}")),
+        ([], _) if run.git.as_ref().is_some_and(|git| git.dirty) => {
+            fails(format!("its work lies there, and it did not commit it; {}", words(&run)))
+        }
         ([], _) => fails(format!("no commit; {}", words(&run))),
         (_, Some("completed")) => works(format!("{} commits", commits.len())),
         (_, _) => fails(format!("there is a commit, but {}", words(&run))),

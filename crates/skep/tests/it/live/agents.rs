@@ -8,11 +8,17 @@ use super::PATIENCE;
 
 /// Tries one; `none` names the scenes that it is known to have nothing for.
 #[track_caller]
-#[expect(clippy::print_stdout, reason = "scripts/test agents collects these lines")]
 fn tried(agent: &str, none: &[&str]) {
+    tried_with(agent, &[], none);
+}
+
+#[track_caller]
+#[expect(clippy::print_stdout, reason = "scripts/test agents collects these lines")]
+fn tried_with(agent: &str, more: &[&str], none: &[&str]) {
     let Some(lab) = Lab::open(agent, "tryout") else { return };
     let said = Program::new(env!("CARGO_BIN_EXE_skep"))
         .args(["--json", "agent", "test", agent, "--yes", "--timeout", "100s"])
+        .args(more)
         .envs(lab.env())
         .timeout(PATIENCE * 8)
         .output()
@@ -57,7 +63,8 @@ fn codex_is_tried() {
 
 #[test]
 fn codex_acp_is_tried() {
-    tried("codex-acp", &[]);
+    // In its own mode its sandbox keeps a commit out of a linked worktree, and it cannot be told otherwise.
+    tried_with("codex-acp", &["--permissions", "bypass"], &["permission"]);
 }
 
 #[test]
