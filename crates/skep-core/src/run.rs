@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     facts::{Exit, GitFacts},
+    guide::Guide,
     id::{OpId, RunId, SnapshotId, TaskId},
     said::{ErrorClass, Said, TurnResult, Usage},
     snapshot::{self, Snapshot, Why},
@@ -121,6 +122,9 @@ pub struct Place {
     pub fetch_ms: u64,
     /// Whether commits are signed as the user's own settings say.
     pub sign: bool,
+    /// What the project gives its agents to read.
+    #[serde(default, skip_serializing_if = "Guide::is_empty")]
+    pub guide: Guide,
 }
 
 /// A project's own script that makes a worktree ready, as a person approved it.

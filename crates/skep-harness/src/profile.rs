@@ -17,10 +17,12 @@ use thiserror::Error;
 use crate::{acp, port::PROTOCOLS};
 
 mod login;
+mod telling;
 #[cfg(test)]
 mod tests;
 
 pub use login::Login;
+pub use telling::Telling;
 
 /// The most of a prompt that an argument may carry. Bytes.
 pub const ARG_CAP: u64 = 100 * 1024;
@@ -44,8 +46,9 @@ const SHIPPED: [(&str, &str); 11] = [
 ];
 
 /// Every key that a profile may have.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 20] = [
     "acp",
+    "brief",
     "identity",
     "protocol",
     "program",
@@ -63,6 +66,7 @@ const KEYS: [&str; 18] = [
     "login_env",
     "login_files",
     "login_maybe",
+    "skills",
 ];
 
 /// Why there is no profile, or no way to start its agent so.
@@ -193,6 +197,11 @@ pub struct Profile {
     /// Files that may say how to do without.
     #[serde(default)]
     pub login_maybe: Vec<String>,
+    /// How it is told the brief.
+    #[serde(default)]
+    pub brief: Telling,
+    /// The folder of a worktree in which it looks for skills; absent where it knows none.
+    pub skills: Option<String>,
 }
 
 /// What an attempt needs of its agent's start.
@@ -210,6 +219,8 @@ pub struct Brief {
     pub git_roots: Vec<PathBuf>,
     /// The program that `{skep}` stands for.
     pub skep: PathBuf,
+    /// The brief as a file, where it is told by one.
+    pub brief_file: Option<PathBuf>,
 }
 
 /// How to start it.
@@ -220,6 +231,8 @@ pub struct Launch {
     pub prompt: PromptBy,
     /// The environment variables to pass on, beside the base.
     pub env_names: Vec<String>,
+    /// Environment variables that tell it the brief.
+    pub env: Vec<(String, String)>,
     /// What the conversation is to know, where the protocol tells it and not the arguments.
     pub setting: acp::Setting,
 }
@@ -266,14 +279,16 @@ impl Profile {
             Some(_) if self.protocol != ACP => &self.resume,
             Some(_) | None => &self.headless,
         };
-        let options = self.options(brief.model.as_deref(), brief.permissions)?;
+        let mut options = self.options(brief.model.as_deref(), brief.permissions)?;
+        options.extend(self.telling_arguments(brief));
         let filling = Filling::new(self, brief)?;
         let mut argv = vec![filling.fill(&self.program)?];
         for word in behind_subcommand(list, &options) {
             argv.push(filling.fill(word)?);
         }
         let setting = self.setting(brief);
-        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), setting })
+        let env = self.telling_env(brief, &filling)?;
+        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), env, setting })
     }
 
     /// Tells whether it takes up a conversation again, without a screen.
@@ -320,7 +335,8 @@ impl Profile {
             Permissions::Ask if self.ask.is_none() => Permissions::Auto,
             Permissions::Ask | Permissions::Auto | Permissions::Bypass => brief.permissions,
         };
-        let options = self.options(brief.model.as_deref(), permissions)?;
+        let mut options = self.options(brief.model.as_deref(), permissions)?;
+        options.extend(self.telling_arguments(brief));
         let holds = |mark: &str| list.iter().any(|word| word.contains(mark));
         let prompt = match self.prompt {
             PromptBy::None => PromptBy::None,
@@ -334,7 +350,8 @@ impl Profile {
             argv.push(filling.fill(word)?);
         }
         let setting = acp::Setting::default();
-        Ok(Launch { argv, prompt, env_names: self.env.clone(), setting })
+        let env = self.telling_env(brief, &filling)?;
+        Ok(Launch { argv, prompt, env_names: self.env.clone(), env, setting })
     }
 
     /// Refuses what [`Profile::launch`] would refuse whoever asks, before anything is made for a run.
@@ -414,7 +431,7 @@ impl Profile {
         if !self.resume.is_empty() && !holds(&self.resume, "{session}") {
             return invalid("`resume` needs {session}".to_owned());
         }
-        Ok(())
+        telling::check(&self.brief, self.skills.as_deref()).or_else(invalid)
     }
 }
 
@@ -431,6 +448,11 @@ impl Filling {
             ("{prompt_file}", utf8(&brief.prompt_file, "a prompt file")?),
             ("{skep}", utf8(&brief.skep, "a program")?),
         ];
+        if let Some(file) = &brief.brief_file {
+            let file = utf8(file, "a file of the brief")?;
+            values.push(("{brief_json}", serde_json::Value::from(file.as_str()).to_string()));
+            values.push(("{brief_file}", file));
+        }
         if let Some(session) = &brief.session {
             values.push(("{session}", safe(session, "a session id")?));
         }

@@ -36,6 +36,7 @@ pub(crate) fn brief(name: &str) -> Brief {
             link: Vec::new(),
             discard: Vec::new(),
             sign: false,
+            guide: crate::guide::Guide::default(),
             fetch_ms: 0,
             set_up: None,
         },
