@@ -61,12 +61,8 @@ impl Profile {
 
 /// Refuses at once what would fail only when a run starts.
 pub(super) fn check(telling: &Telling, skills: Option<&str>) -> Result<(), String> {
-    let ways = [
-        !telling.args.is_empty(),
-        !telling.env.is_empty(),
-        telling.file.is_some(),
-        telling.prompt,
-    ];
+    let ways =
+        [!telling.args.is_empty(), !telling.env.is_empty(), telling.file.is_some(), telling.prompt];
     if ways.iter().filter(|way| **way).count() > 1 {
         return Err("`brief` is told on one way: `args`, `env`, `file` or `prompt`".to_owned());
     }
