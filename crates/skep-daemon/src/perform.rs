@@ -41,6 +41,7 @@ use skep_core::{
     time::Timestamp,
 };
 use skep_host::{
+    git::Git,
     lock, proc,
     proc::Program,
     tree::{self, Marks, Probe, Process},
@@ -531,7 +532,12 @@ impl Performer {
             guard,
         };
         let unknown = match tree::sweep(&marks, grace) {
-            Ok(left) if left.is_empty() => None,
+            Ok(left) if left.is_empty() => {
+                // What cannot be taken back now is asked for again before the next attempt and at the close.
+                let _later = launch::asker_env(&self.home, run)
+                    .map(|vars| hands::lent::after_all(&Git::new(vars), run));
+                None
+            }
             Ok(left) => Some(format!("still alive: {left:?}")),
             Err(err) => Some(chain(&err)),
         };

@@ -341,12 +341,14 @@ fn put(root: &Path, beneath: &Beneath, plan: &Plan) -> Result<(), HandoutError> 
     let draft = root.join(STORE).join(DRAFT);
     let told = |path: &Path| {
         let path = path.to_owned();
-        move |error: io::Error| match error.kind() {
-            ErrorKind::AlreadyExists => HandoutError::Stands { path },
-            _ if beneath::is_no_folder(&error) => {
+        move |error: io::Error| {
+            if error.kind() == ErrorKind::AlreadyExists {
+                HandoutError::Stands { path }
+            } else if beneath::is_no_folder(&error) {
                 HandoutError::Hostile { path, why: "is behind a link" }
+            } else {
+                HandoutError::Io { what: "write", path, source: error }
             }
-            _ => HandoutError::Io { what: "write", path, source: error },
         }
     };
     for folder in &plan.folders {

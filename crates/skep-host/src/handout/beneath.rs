@@ -45,11 +45,16 @@ impl Beneath {
             Err(error) => return Err(error),
         };
         match rustix::fs::statat(&above, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(match FileType::from_raw_mode(stat.st_mode) {
-                FileType::RegularFile => Stands::File,
-                FileType::Directory => Stands::Folder,
-                _ => Stands::Other,
-            }),
+            Ok(stat) => {
+                let kind = FileType::from_raw_mode(stat.st_mode);
+                Ok(if kind == FileType::RegularFile {
+                    Stands::File
+                } else if kind == FileType::Directory {
+                    Stands::Folder
+                } else {
+                    Stands::Other
+                })
+            }
             Err(Errno::NOENT) => Ok(Stands::Nothing),
             Err(error) => Err(error.into()),
         }
@@ -72,7 +77,10 @@ impl Beneath {
     pub(super) fn make_folder(&self, path: &Path) -> io::Result<()> {
         let (above, name) = self.above(path)?;
         match rustix::fs::mkdirat(&above, name, Mode::from_raw_mode(0o755)) {
-            Err(Errno::EXIST) => Ok(drop(rustix::fs::openat(&above, name, FOLDER, Mode::empty())?)),
+            Err(Errno::EXIST) => {
+                rustix::fs::openat(&above, name, FOLDER, Mode::empty())?;
+                Ok(())
+            }
             other => Ok(other?),
         }
     }

@@ -30,10 +30,7 @@ pub struct SkillFile {
 
 /// Says why a file must not be written at `path` below a skill's folder; none where it may.
 pub(super) fn hostile(path: &Path) -> Option<&'static str> {
-    let normal = |part: Component<'_>| match part {
-        Component::Normal(name) => name != ".git",
-        _ => false,
-    };
+    let normal = |part: Component<'_>| matches!(part, Component::Normal(name) if name != ".git");
     if path.is_absolute() {
         Some("is an absolute path")
     } else if path.as_os_str().is_empty() || !path.components().all(normal) {
