@@ -44,7 +44,7 @@ const VERSION: u32 = 1;
 #[derive(Debug, Error)]
 pub enum HandoutError {
     /// A file of a skill, or the way to where it is to stand, leads elsewhere.
-    #[error("`{}` {why}", .path.display())]
+    #[error("a skill cannot be given: `{}` {why}", .path.display())]
     Hostile { path: PathBuf, why: &'static str },
     #[error("no name is left for the skill `{name}`")]
     NoName { name: String },

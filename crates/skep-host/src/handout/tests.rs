@@ -281,7 +281,7 @@ fn skills_come_from_the_commit_whole_and_a_link_in_one_is_refused() {
     main.commit("a link");
     let refused = gather(&yard.git(), &repo, &main.head(), &["one".to_owned()]).unwrap_err();
     assert_eq!(refused.slug(), "skill-path-hostile");
-    assert_eq!(refused.to_string(), "`one/passwd` is a link");
+    assert_eq!(refused.to_string(), "a skill cannot be given: `one/passwd` is a link");
 }
 
 #[test]
