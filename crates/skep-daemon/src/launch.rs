@@ -109,10 +109,10 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let policy = &run.brief.policy;
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
     let mut vars = run_vars(run, &env.cwd, &asker, &listed, home);
+    vars.extend(launch.vars);
     if profile.identity {
         vars.extend(identity(&asker, Path::new(&env.cwd)));
     }
-    vars.extend(launch.env.iter().cloned());
     if let Some(root) = &told.lent {
         let list = handout::exclude_file(root);
         let list = list.to_str().ok_or("the env's path is not UTF-8")?;
