@@ -785,6 +785,7 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         policy: policy(settings, project),
         supersedes: superseded(ask, task, fleet),
         adopted: None,
+        fallback: None,
         id,
     };
     Ok(Asked { brief, prompt, env })
@@ -966,6 +967,8 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
         grace_ms: millis(time.grace),
         idle_ms: millis(time.idle),
         tool_idle_ms: millis(time.tool_idle),
+        turn_ms: time.turn.map_or(0, millis),
+        ready_ms: millis(time.ready),
         journal_bytes: settings.keep.journal,
         tries: settings.retry.tries,
         first_ms: millis(settings.retry.first),

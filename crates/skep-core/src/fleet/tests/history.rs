@@ -20,7 +20,7 @@ const LIMITS: Limits = Limits { runs: 2, per_project: 2, prepare: 1, ..ONE };
 /// another over, two on one branch.
 const RUNS: &[(&str, &[&str])] = &[
     ("a", &["for", "t", "in", "web", "unnamed"]),
-    ("b", &["for", "t", "unnamed"]),
+    ("b", &["for", "t", "unnamed", "backed"]),
     ("c", &["in-place", "in", "web", "unnamed"]),
     ("d", &["in-place", "for", "u", "unnamed"]),
     ("e", &["adopting", "at", "/src/api", "unnamed"]),
@@ -59,6 +59,11 @@ const ACTS: &[&str] = &[
     "ask",
     "permission",
     "silent",
+    "limit",
+    "limit unknown",
+    "retry",
+    "overdue turn",
+    "overdue ready",
     "heard",
     "shown",
     "exit 0",
@@ -127,6 +132,7 @@ fn likely(run: &Run, way: usize) -> &'static str {
             &["prepared", "prepared", "prepared", "prepare-failed environment disk"]
         }
         State::Starting { .. } => &["started", "began", "started", "start-failed"],
+        State::Running { .. } if run.retrying.is_some() => &["heard", "retry", "turn success"],
         State::Running { .. } => &[
             "turn success",
             "exit 0",
@@ -136,8 +142,12 @@ fn likely(run: &Run, way: usize) -> &'static str {
             "silent",
             "shown",
             "exit 137 forced",
+            "limit unknown",
+            "retry",
+            "heard",
         ],
         State::Waiting { .. } => &["give q", "give q", "exit 0", "stop"],
+        State::Limited { .. } => &["tick", "again", "tick", "stop"],
         State::Stalled { .. } => &["heard", "tick", "exit 7", "stop"],
         State::Stopping { gone: true, .. } => {
             &["swept", "swept unknown", "exit 137 forced", "tick"]

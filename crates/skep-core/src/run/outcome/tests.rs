@@ -116,7 +116,6 @@ fn an_error_that_nothing_made_good_is_the_reason() {
         speaking(&format!("60 error {class}, 61 turn cancelled, 62 signal 9"), &want);
         plain(&format!("60 error {class}, 61 exit 0"), &want);
     }
-    speaking("60 limit, 61 exit 0", "failed: usage-limit");
 }
 
 #[test]

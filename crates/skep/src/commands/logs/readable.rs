@@ -220,8 +220,9 @@ impl Reader {
             Entry::Agent(Said::Limit { text, .. }) => {
                 self.set(at, "limit: ", Tone::Wants, &long(&text))
             }
-            Entry::Agent(Said::Retry { attempt, text }) => {
-                self.set(at, &format!("retry {attempt}: "), Tone::Faint, &line(&text))
+            Entry::Agent(Said::Retry { attempt, of, text }) => {
+                let of = of.map_or_else(String::new, |of| format!(" of {of}"));
+                self.set(at, &format!("retry {attempt}{of}: "), Tone::Faint, &line(&text))
             }
             Entry::Agent(Said::TurnEnded { result, .. }) => {
                 let took = self.turn_began.take().map(|began| at.since(began));
