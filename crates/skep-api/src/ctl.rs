@@ -15,6 +15,8 @@ mod tests;
 pub enum Control {
     /// End the agent: TERM, the grace, KILL; by force at once KILL.
     Stop { epoch: u64, force: bool },
+    /// Ask the agent to give up its turn, where its protocol can; nothing is ended.
+    Cancel { epoch: u64 },
     /// Give the agent a text as its next message. `id` counts once.
     Send { epoch: u64, id: String, text: String },
     /// Show the agent's terminal here, and take what is typed here. Whoever may ask may look: it needs no epoch.

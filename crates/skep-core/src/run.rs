@@ -312,6 +312,8 @@ pub struct Verdict {
     pub empty: bool,
     /// The last error since the last turn began, and its words.
     pub error: Option<(ErrorClass, String)>,
+    /// Whether its turn was cancelled for its silence.
+    pub stalled: bool,
     /// A usage limit that nothing made good, with its reset where that was told.
     pub limit: Option<Option<Timestamp>>,
 }

@@ -85,6 +85,7 @@ impl Run {
             Event::SessionNamed { session } => self.session = Some(session.clone()),
             Event::TurnEnded { result, text } => {
                 self.verdict.turn = Some(*result);
+                self.verdict.stalled &= *result == TurnResult::Cancelled;
                 self.verdict.empty = text.trim().is_empty();
                 if *result == TurnResult::Success {
                     self.verdict.error = None;
@@ -189,6 +190,7 @@ impl Run {
             }
             Event::Stalled { .. } => {
                 let State::Running { pid, .. } = self.state else { return Err(misfit()) };
+                self.verdict.stalled = true;
                 self.enter(State::Stalled { gatekeeper: self.gatekeeper(), pid }, at);
             }
             Event::StopAsked { force, because } => match self.state {

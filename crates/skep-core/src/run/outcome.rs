@@ -168,6 +168,7 @@ fn of_exit(end: &Ending<'_>) -> Option<Reason> {
 /// Exit 0, and yet no answer: a turn that broke off, or the missing word of a protocol that has one.
 fn of_turn(end: &Ending<'_>) -> Option<Reason> {
     match end.verdict.turn {
+        Some(TurnResult::Cancelled) if end.verdict.stalled => Some(Reason::Stalled),
         Some(TurnResult::Cancelled) => Some(Reason::AgentError),
         Some(TurnResult::Failed) => Some(Reason::NoResult),
         Some(TurnResult::Success | TurnResult::Ended) => {
