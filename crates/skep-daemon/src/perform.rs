@@ -277,8 +277,13 @@ impl Performer {
                 let deed = hands::land_deed(run, &self.home);
                 Input::OpDone { op: op.clone(), result: self.op(run, deed, "land-failed") }
             }
-            // A one-shot protocol has no cancel of its own; the deadline of the stalled state follows.
-            Effect::CancelTurn { .. } | Effect::CancelPrepare { .. } => Input::Done,
+            Effect::CancelTurn { attempt, .. } => {
+                // Who cannot be asked, or has no word for it, meets the deadline of the stalled state.
+                let _told =
+                    self.control(run, *attempt, &ctl::Control::Cancel { epoch: self.epoch });
+                Input::Done
+            }
+            Effect::CancelPrepare { .. } => Input::Done,
         };
         skep_host::paths::crash_point(&format!("{kind}.after"));
         skep_host::paths::crash_point("effect.after");

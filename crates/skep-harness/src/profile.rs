@@ -48,6 +48,8 @@ const SHIPPED: [(&str, &str); 11] = [
 
 /// Every key that a profile may have.
 const KEYS: &[&str] = &[
+    "fallback",
+    "tools_shown",
     "acp",
     "brief",
     "identity",
@@ -190,6 +192,12 @@ pub struct Profile {
     /// Whether it hides the user's own git settings from its tools, and must be told by variables who commits.
     #[serde(default)]
     pub identity: bool,
+    /// The agent that takes over, once, when this one's usage limit has no near reset.
+    #[serde(default)]
+    pub fallback: Option<String>,
+    /// When its protocol tells of a tool.
+    #[serde(default)]
+    pub tools_shown: ToolsShown,
     /// How it differs from other agents of protocol `acp`.
     #[serde(default)]
     pub acp: acp::Quirks,
@@ -207,6 +215,17 @@ pub struct Profile {
     pub brief: Telling,
     /// The folder of a worktree in which it looks for skills; absent where it knows none.
     pub skills: Option<String>,
+}
+
+/// When a protocol tells of a tool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolsShown {
+    /// When it begins, and when it is over.
+    #[default]
+    AsTheyRun,
+    /// Only when it is over: each silence may be a tool.
+    AtEnd,
 }
 
 /// What an attempt needs of its agent's start.

@@ -304,7 +304,8 @@ fn a_brief_is_told_by_arguments_or_variables_that_point_to_its_file_and_never_by
         );
     }
     let env = launch("opencode", &told).vars;
-    let settings: serde_json::Value = serde_json::from_str(&env["OPENCODE_CONFIG_CONTENT"]).unwrap();
+    let settings: serde_json::Value =
+        serde_json::from_str(&env["OPENCODE_CONFIG_CONTENT"]).unwrap();
     assert_eq!(settings["instructions"][0], "/h/a \"b\"/x.md");
     assert!(launch("opencode", &brief(Path::new("/p"))).vars.is_empty());
 }
