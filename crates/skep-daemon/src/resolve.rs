@@ -18,6 +18,7 @@ use skep_api::{
 };
 use skep_core::{
     fleet::{Fleet, Limits, Naming},
+    guide::Guide,
     id::{LENGTH, OpId, RunId},
     keep::Keep,
     names,
@@ -42,6 +43,7 @@ use crate::{
 
 pub mod adopt;
 mod choice;
+mod fallback;
 
 use choice::Choice;
 pub use choice::{folders as account_folders, require as require_choice};
@@ -129,6 +131,7 @@ pub fn runs(
         env_type,
         set_up,
         home,
+        agents: &config.join("agents"),
     };
     let mut briefs = Vec::new();
     let mut chosen = None;
@@ -744,6 +747,8 @@ struct Wanted<'a> {
     env_type: EnvType,
     set_up: Option<SetUp>,
     home: &'a Home,
+    /// Where agents have profiles of the person's own.
+    agents: &'a Path,
 }
 
 fn brief(
@@ -766,8 +771,10 @@ fn brief(
     profile
         .require(choice.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
         .map_err(|err| choice::refusal(profile, &err))?;
+    let second = fallback::profile_of(profile, ask, surface, permissions, &prompt, wanted.agents)?;
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
+    listed.extend(second.iter().flat_map(|second| second.env.clone()));
     listed.extend(project.env.iter().chain(&choice.env).cloned());
     // Where the asker's own tmux is; it opens a window there and reaches no agent.
     let theirs = surface == Surface::Terminal && settings.tmux == config::Tmux::Yours;
@@ -809,6 +816,7 @@ fn brief(
         policy: choice.policy(policy(settings, project)),
         supersedes: superseded(ask, task, fleet),
         adopted: None,
+        fallback: second.as_ref().map(fallback::of),
         id,
     };
     Ok(Asked { brief, prompt, env })
@@ -934,6 +942,11 @@ fn the_place(
         set_up: if *env_type == EnvType::Worktree { set_up.clone() } else { None },
         fetch_ms: millis(settings.time.fetch),
         sign: project.sign,
+        guide: Guide {
+            instructions: project.instructions.clone(),
+            skills: project.skills.clone(),
+            gates: project.gate.iter().map(|gate| (gate.name.clone(), gate.run.clone())).collect(),
+        },
     })
 }
 
@@ -989,6 +1002,8 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
         grace_ms: millis(time.grace),
         idle_ms: millis(time.idle),
         tool_idle_ms: millis(time.tool_idle),
+        turn_ms: time.turn.map_or(0, millis),
+        ready_ms: millis(time.ready),
         journal_bytes: settings.keep.journal,
         tries: settings.retry.tries,
         first_ms: millis(settings.retry.first),

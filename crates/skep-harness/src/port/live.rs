@@ -50,6 +50,7 @@ impl Field {
             args: Vec::new(),
             git_roots: self.roots.clone(),
             skep: PathBuf::from("/nowhere"),
+            brief_file: None,
         }
     }
 

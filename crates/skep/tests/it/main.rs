@@ -8,6 +8,7 @@
 
 mod adopt;
 mod agents;
+mod brief;
 mod cases;
 mod clean;
 mod cleanup;
@@ -23,6 +24,7 @@ mod home;
 mod hostile;
 mod init;
 mod land;
+mod leave;
 mod live;
 mod look;
 mod manual;
