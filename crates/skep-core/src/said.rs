@@ -25,6 +25,8 @@ pub enum Said {
     Ask { id: String, text: String, options: Vec<String> },
     /// The agent wants leave to do something and waits.
     Permission { id: String, tool: String, text: String },
+    /// The agent no longer wants the leave that it asked for.
+    Withdrawn { id: String },
     /// What has been used so far in this attempt: absolute totals, never differences.
     Usage { usage: Usage },
     /// The model's provider has closed the door for a while: for so long, or until then, where it says so.
@@ -36,6 +38,10 @@ pub enum Said {
     },
     /// The agent is trying a model call again by itself.
     Retry { attempt: u32, text: String },
+    /// The agent began a turn of itself: somebody spoke to it on its own screen, or what was sent to it was taken.
+    TurnStarted {},
+    /// The agent waits on its own screen for what somebody says next.
+    Idle {},
     /// A turn is over, with the agent's own verdict on it.
     TurnEnded { result: TurnResult, text: String },
     /// The protocol reported an error that is not, by itself, the end of the turn.

@@ -37,7 +37,7 @@ use skep_host::{
 
 use crate::{
     config::{self, ProjectSettings, Settings},
-    hands, launch, scripts,
+    hands, launch, scripts, trust,
 };
 
 pub mod adopt;
@@ -745,6 +745,9 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
     profile
         .require(ask.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
         .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+    if surface == Surface::Terminal {
+        trust::require(profile, &ask.env)?;
+    }
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
     listed.extend(project.env.iter().cloned());

@@ -17,10 +17,12 @@ use thiserror::Error;
 use crate::{acp, port::PROTOCOLS};
 
 mod login;
+mod screen;
 #[cfg(test)]
 mod tests;
 
 pub use login::Login;
+pub use screen::{Screen, TrustIn};
 
 /// The most of a prompt that an argument may carry. Bytes.
 pub const ARG_CAP: u64 = 100 * 1024;
@@ -44,7 +46,7 @@ const SHIPPED: [(&str, &str); 11] = [
 ];
 
 /// Every key that a profile may have.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "acp",
     "identity",
     "protocol",
@@ -63,6 +65,7 @@ const KEYS: [&str; 18] = [
     "login_env",
     "login_files",
     "login_maybe",
+    "screen",
 ];
 
 /// Why there is no profile, or no way to start its agent so.
@@ -193,6 +196,9 @@ pub struct Profile {
     /// Files that may say how to do without.
     #[serde(default)]
     pub login_maybe: Vec<String>,
+    /// How its own screen is begun and read.
+    #[serde(default)]
+    pub screen: Screen,
 }
 
 /// What an attempt needs of its agent's start.
@@ -320,7 +326,11 @@ impl Profile {
             Permissions::Ask if self.ask.is_none() => Permissions::Auto,
             Permissions::Ask | Permissions::Auto | Permissions::Bypass => brief.permissions,
         };
-        let options = self.options(brief.model.as_deref(), permissions)?;
+        let mut options = self.options(brief.model.as_deref(), permissions)?;
+        if let Some(own) = self.screen_options(permissions) {
+            let model = brief.model.as_ref().map_or(&[][..], |_| &self.model);
+            options = own.iter().chain(model).cloned().collect();
+        }
         let holds = |mark: &str| list.iter().any(|word| word.contains(mark));
         let prompt = match self.prompt {
             PromptBy::None => PromptBy::None,
@@ -328,7 +338,8 @@ impl Profile {
             PromptBy::Arg if holds("{prompt}") => PromptBy::Arg,
             PromptBy::Stdin | PromptBy::File | PromptBy::Arg => PromptBy::Stdin,
         };
-        let filling = Filling::new(self, brief)?;
+        let mut filling = Filling::new(self, brief)?;
+        filling.values.extend(self.screen_fillings(brief)?);
         let mut argv = vec![filling.fill(&self.program)?];
         for word in behind_subcommand(list, &options) {
             argv.push(filling.fill(word)?);

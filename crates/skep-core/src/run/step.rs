@@ -340,6 +340,9 @@ impl Run {
             }
             Said::Ask { text, .. } => self.asks(WaitingFor::Answer, &text),
             Said::Permission { text, .. } => self.asks(WaitingFor::Permission, &text),
+            Said::Withdrawn { .. } => self.goes_from(WaitingFor::Permission),
+            Said::TurnStarted {} => self.goes_from(WaitingFor::Input),
+            Said::Idle {} => self.idles(),
             Said::Said { .. }
             | Said::Thought { .. }
             | Said::Tool { .. }
@@ -352,6 +355,18 @@ impl Run {
         let paused = self.rests().filter(|_| turned && self.pid().is_some());
         let events = goes.into_iter().chain(event).chain(paused).collect();
         Ok(Step { events, effects: Vec::new() })
+    }
+
+    /// What waits on its own screen goes on by what happens there.
+    fn goes_from(&self, what: WaitingFor) -> Option<Event> {
+        let waits = matches!(self.state, State::Waiting { on, .. } if on == what);
+        (waits && self.brief.surface == Surface::Terminal).then_some(Event::Goes {})
+    }
+
+    fn idles(&self) -> Option<Event> {
+        let at_work = matches!(self.state, State::Running { .. } | State::Stalled { .. });
+        let idles = at_work && self.brief.surface == Surface::Terminal;
+        idles.then(|| Event::Waits { on: WaitingFor::Input, text: String::new() })
     }
 
     fn asks(&self, on: WaitingFor, words: &str) -> Option<Event> {
