@@ -70,7 +70,8 @@ pub fn ensure(run: &Run, spec: &spec::Spec, home: &Home, agents: &Path) -> Resul
         return Ok(());
     };
     // As the agent sees its own folder.
-    let cwd = fs::canonicalize(&spec.cwd).map_err(|err| format!("{}: {err}", spec.cwd.display()))?;
+    let cwd =
+        fs::canonicalize(&spec.cwd).map_err(|err| format!("{}: {err}", spec.cwd.display()))?;
     let repository = run.brief.place.repository.as_ref().map(PathBuf::from);
     let repository = repository.map(|path| fs::canonicalize(&path).unwrap_or(path));
     let dirs: Vec<&str> = [Some(cwd.as_path()), repository.as_deref()]
@@ -79,7 +80,9 @@ pub fn ensure(run: &Run, spec: &spec::Spec, home: &Home, agents: &Path) -> Resul
         .map(|dir| dir.to_str().ok_or_else(|| format!("{} is not UTF-8", dir.display())))
         .collect::<Result<_, _>>()?;
     let note = |entry: &Entry| note(home, run.id(), entry);
-    foreign::trust(&file, &dirs, note).map(drop).map_err(|err| format!("{}{}", chain(&err), way_out(&err)))
+    foreign::trust(&file, &dirs, note)
+        .map(drop)
+        .map_err(|err| format!("{}{}", chain(&err), way_out(&err)))
 }
 
 fn way_out(err: &ForeignError) -> &'static str {

@@ -102,6 +102,8 @@ pub struct Pty {
     /// What its title says of the conversation's name: the beginning of it.
     thread: String,
     ended: String,
+    /// It rests, and what it said in the turn before is still to come.
+    owed: bool,
     open: Option<Open>,
     asked: u32,
     tools: BTreeMap<String, (String, String)>,
@@ -159,13 +161,21 @@ impl Pty {
             Signal::Error { class, text } => said.push(Said::Error { class, text }),
             Signal::TurnEnded { turn, result, text } => {
                 said.extend(self.withdrawn());
-                return heard(said).chain(self.end(turn, result, &text)).collect();
+                let late = std::mem::take(&mut self.owed) && self.doing == Doing::Busy;
+                let ended = self.end(turn, result, &text);
+                // Of a turn before the one that runs.
+                let goes_on = late.then(|| self.begun());
+                return heard(said)
+                    .chain(ended)
+                    .chain(heard(goes_on.into_iter().collect()))
+                    .collect();
             }
             Signal::Idle => {
                 said.extend(self.withdrawn());
                 self.tools.clear();
                 if self.doing != Doing::Idle {
                     self.doing = Doing::Idle;
+                    self.owed = !self.turn.over();
                     said.push(Said::Idle {});
                 }
             }
@@ -288,7 +298,8 @@ impl Session for Pty {
             && let Some(thread) = codex_hooks::thread_in(title)
         {
             thread.clone_into(&mut self.thread);
-            signals.extend(codex_hooks::whole(title, thread).map(|id| Signal::Session(id.to_owned())));
+            signals
+                .extend(codex_hooks::whole(title, thread).map(|id| Signal::Session(id.to_owned())));
         }
         let doing = self.signs.titles.say(title);
         if doing != Doing::Unknown {

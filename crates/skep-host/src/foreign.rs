@@ -147,7 +147,9 @@ pub fn trust(
         note(&entry).map_err(ForeignError::Note)?;
         let folders = match read.folders(&tree)? {
             Some(folders) => folders,
-            None => tree.object.append(FOLDERS, CstInputValue::Object(Vec::new())).object_value_or_set(),
+            None => {
+                tree.object.append(FOLDERS, CstInputValue::Object(Vec::new())).object_value_or_set()
+            }
         };
         let of = match only(read, &folders, dir)? {
             Some(prop) => read.object(&prop)?,

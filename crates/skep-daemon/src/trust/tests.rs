@@ -50,8 +50,7 @@ fn what_was_given_for_a_run_is_written_down_first_and_taken_back_once() {
 #[test]
 fn what_was_noted_and_never_given_is_taken_back_as_nothing() {
     let place = Place::new();
-    let entry =
-        Entry { file: place.file(), dir: "/env/a".to_owned(), before: Before::Nothing };
+    let entry = Entry { file: place.file(), dir: "/env/a".to_owned(), before: Before::Nothing };
     note(&place.home, &place.run, &entry).unwrap();
     take_back(&place.home, &place.run).unwrap();
     assert_eq!(place.text(), TEXT);

@@ -200,7 +200,11 @@ fn start_warden(
     program.env_clear().envs(&spec.env).current_dir(&spec.cwd).stdin(theirs);
     let (agents_stdin, pipes) = match terminal {
         Some(terminal) => {
-            program.env("TERM", TERM).env(hook::KEEPER, &spec.socket).stdout(Stdio::null()).stderr(Stdio::null());
+            program
+                .env("TERM", TERM)
+                .env(hook::KEEPER, &spec.socket)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             (terminal.try_clone().map_err(&fail)?, None)
         }
         None => {

@@ -24,7 +24,9 @@ pub const EVENTS: [&str; 9] = [
 /// Reads what one hook handed over.
 pub fn signals(said: &Value) -> Vec<Signal> {
     let session = Signal::Session(text_of(said, "session_id"));
-    let tool = || (text_of(said, "tool_name"), said.get("tool_input").map_or_else(String::new, tool_input));
+    let tool = || {
+        (text_of(said, "tool_name"), said.get("tool_input").map_or_else(String::new, tool_input))
+    };
     let id = || text_of(said, "tool_use_id");
     let what = match text_of(said, "hook_event_name").as_str() {
         "UserPromptSubmit" => vec![Signal::TurnStarted],

@@ -44,5 +44,7 @@ pub fn thread_in(title: &str) -> Option<&str> {
 
 /// The whole name that begins with `thread`, where the title shows it: a conversation without a title is called by it.
 pub fn whole<'a>(title: &'a str, thread: &str) -> Option<&'a str> {
-    title.split(" | ").find(|part| part.len() == WHOLE && thread_in(part) == Some(*part) && part.starts_with(thread))
+    title.split(" | ").find(|part| {
+        part.len() == WHOLE && thread_in(part) == Some(*part) && part.starts_with(thread)
+    })
 }

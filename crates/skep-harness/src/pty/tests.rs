@@ -145,7 +145,14 @@ fn codex_tells_by_its_title_what_it_does_and_by_notify_what_it_said_in_its_own_t
     assert_eq!(agent.hook(&notify(OWN, "turn-1", "Done.")), "", "told twice, counts once");
     assert_eq!(agent.title(&format!("⠧ Working | {short} | x")), "turn");
     assert_eq!(agent.title(&format!("Ready | {short} | x")), "idle");
-    assert_eq!(agent.hook(&notify(OWN, "turn-2", "More.")), "Ended: More.", "late, and heard");
+    assert_eq!(agent.title(&format!("⠧ Working | {short} | x")), "turn");
+    assert_eq!(
+        agent.hook(&notify(OWN, "turn-2", "More.")),
+        "Ended: More., turn",
+        "of the one before"
+    );
+    assert_eq!(agent.hook(&notify(OWN, "turn-3", "Last.")), "Ended: Last.");
+    assert_eq!(agent.title(&format!("Ready | {short} | x")), "idle");
 }
 
 #[test]

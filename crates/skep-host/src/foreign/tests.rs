@@ -113,7 +113,10 @@ fn what_was_written_on_one_line_or_holds_nothing_yet_is_edited_as_well() {
         let mut left = home.value();
         let projects = left.as_object_mut().unwrap().remove("projects").unwrap();
         assert_eq!(projects, serde_json::json!({}), "{text}");
-        assert_eq!(home.text().contains("18446744073709551616"), text.contains("18446744073709551616"));
+        assert_eq!(
+            home.text().contains("18446744073709551616"),
+            text.contains("18446744073709551616")
+        );
     }
 }
 

@@ -36,6 +36,7 @@ mod stop;
 mod terminal;
 mod tidy;
 mod tour;
+mod trust;
 mod undo;
 mod unit;
 mod unlucky;
