@@ -78,6 +78,8 @@ pub struct Signs {
     pub permission: Vec<String>,
     pub busy: Vec<String>,
     pub idle: Vec<String>,
+    /// When it can be typed to, whatever else it does.
+    pub ready: Vec<String>,
 }
 
 /// A terminal's size, in characters.

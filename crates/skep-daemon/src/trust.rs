@@ -45,6 +45,7 @@ pub fn signs(profile: &Profile) -> spec::Signs {
         permission: signs.titles.permission,
         busy: signs.titles.busy,
         idle: signs.titles.idle,
+        ready: signs.titles.ready,
     }
 }
 

@@ -88,6 +88,10 @@ pub trait Session: Send {
     fn tells_its_state(&self) -> bool {
         false
     }
+    /// Tells whether the agent has told that it can be typed to.
+    fn is_ready(&self) -> bool {
+        false
+    }
     /// Tells whether a process that waits for messages is to be let go when its turn is over and none waits.
     fn ends_after_turn(&self) -> bool {
         false

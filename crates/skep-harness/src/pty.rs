@@ -106,6 +106,7 @@ pub struct Pty {
     owed: bool,
     open: Option<Open>,
     asked: u32,
+    ready: bool,
     tools: BTreeMap<String, (String, String)>,
 }
 
@@ -174,8 +175,10 @@ impl Pty {
                 said.extend(self.withdrawn());
                 self.tools.clear();
                 if self.doing != Doing::Idle {
+                    let worked = matches!(self.doing, Doing::Busy | Doing::Asking);
+                    let comes_late = self.signs.hooks == Some(Hooks::Codex);
+                    self.owed = worked && comes_late && !self.turn.over();
                     self.doing = Doing::Idle;
-                    self.owed = !self.turn.over();
                     said.push(Said::Idle {});
                 }
             }
@@ -302,6 +305,7 @@ impl Session for Pty {
                 .extend(codex_hooks::whole(title, thread).map(|id| Signal::Session(id.to_owned())));
         }
         let doing = self.signs.titles.say(title);
+        self.ready |= self.signs.titles.is_ready(title);
         if doing != Doing::Unknown {
             signals.extend(self.turned(doing));
         } else if self.signs.titles.idle.is_empty() {
@@ -313,6 +317,10 @@ impl Session for Pty {
 
     fn tells_its_state(&self) -> bool {
         self.doing != Doing::Unknown
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ready || self.tells_its_state()
     }
 }
 

@@ -77,7 +77,7 @@ impl Keeper {
         let quiet = Quiet::new(idle, tool_idle, !session.closes_stdin(), Instant::now());
         let (tty, stdin, open_pipes) = match (tty.zip(theirs), agent.pipes.take()) {
             (Some((mut tty, theirs)), _) => {
-                tty.await_word(spec.signs.as_ref().is_some_and(|signs| !signs.idle.is_empty()));
+                tty.await_word(signs::say_ready(&spec));
                 attend_terminal(&mut tty, theirs, &opening, &tell)?;
                 (Some(tty), None, 1)
             }

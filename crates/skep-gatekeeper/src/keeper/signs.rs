@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::Value;
 use skep_api::{
     journal::Entry,
-    spec::{PromptBy, Spec},
+    spec::{self, PromptBy, Spec},
 };
 use skep_harness::{
     Session,
@@ -19,9 +19,19 @@ pub(super) fn session_of(spec: &Spec) -> Box<dyn Session> {
     let told = spec.signs.clone().unwrap_or_default();
     Box::new(Pty::new(Signs {
         hooks: told.hooks.as_deref().and_then(Hooks::of),
-        titles: Titles { permission: told.permission, busy: told.busy, idle: told.idle },
+        titles: titles_of(&told),
         unprompted: spec.prompt == PromptBy::None,
     }))
+}
+
+/// Whether the agent's window will say when it can be typed to.
+pub(super) fn say_ready(spec: &Spec) -> bool {
+    spec.signs.as_ref().is_some_and(|told| titles_of(told).say_ready())
+}
+
+fn titles_of(told: &spec::Signs) -> Titles {
+    let told = told.clone();
+    Titles { permission: told.permission, busy: told.busy, idle: told.idle, ready: told.ready }
 }
 
 impl Keeper {
@@ -36,7 +46,7 @@ impl Keeper {
             }
         }
         if let Some(tty) = &mut self.tty
-            && self.session.tells_its_state()
+            && self.session.is_ready()
         {
             tty.await_word(false);
         }

@@ -13,12 +13,14 @@ pub struct Titles {
     pub permission: Vec<String>,
     pub busy: Vec<String>,
     pub idle: Vec<String>,
+    /// It can be typed to, whatever else it does.
+    pub ready: Vec<String>,
 }
 
 impl Titles {
     /// What `title` says; the first list that knows it decides.
     pub fn say(&self, title: &str) -> Doing {
-        let known = |list: &[String]| list.iter().any(|pattern| matches(pattern, title));
+        let known = |list: &[String]| is_one(list, title);
         if known(&self.permission) {
             Doing::Asking
         } else if known(&self.idle) {
@@ -29,6 +31,20 @@ impl Titles {
             Doing::Unknown
         }
     }
+
+    /// Whether `title` says that its agent can be typed to.
+    pub fn is_ready(&self, title: &str) -> bool {
+        is_one(&self.ready, title)
+    }
+
+    /// Whether a title will say that.
+    pub fn say_ready(&self) -> bool {
+        !self.idle.is_empty() || !self.ready.is_empty()
+    }
+}
+
+fn is_one(list: &[String], title: &str) -> bool {
+    list.iter().any(|pattern| matches(pattern, title))
 }
 
 /// Whether all of `text` is what `pattern` says.

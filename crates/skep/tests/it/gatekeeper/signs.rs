@@ -23,6 +23,7 @@ fn with_hooks(script: &str, hooks: &str, change: impl FnOnce(&mut Attempt)) -> L
     Live::with(script, |attempt| {
         attempt.spec.signs = Some(Signs { hooks: Some(hooks.to_owned()), ..Signs::default() });
         attempt.spec.env.insert("SKEP".to_owned(), PROGRAM.to_owned());
+        attempt.spec.prompt = PromptBy::File;
         change(attempt);
     })
 }
@@ -35,7 +36,9 @@ fn titled(script: &str, change: impl FnOnce(&mut Attempt)) -> Live {
             permission: list("asks*"),
             busy: list("busy*"),
             idle: list("idle*"),
+            ready: Vec::new(),
         });
+        attempt.spec.prompt = PromptBy::File;
         change(attempt);
     })
 }
