@@ -37,7 +37,13 @@ pub enum Said {
         reset_at: Option<Timestamp>,
     },
     /// The agent is trying a model call again by itself.
-    Retry { attempt: u32, text: String },
+    Retry {
+        attempt: u32,
+        /// How often it will try at most, where it says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<u32>,
+        text: String,
+    },
     /// The agent began a turn of itself: somebody spoke to it on its own screen, or what was sent to it was taken.
     TurnStarted {},
     /// The agent waits on its own screen for what somebody says next.

@@ -85,7 +85,9 @@ fn converse(
                 Control::Attach { cols, rows } => Some(Some(Size { cols, rows })),
                 Control::Look {} => Some(None),
                 Control::Stop { .. }
+                | Control::Cancel { .. }
                 | Control::Send { .. }
+                | Control::Settle { .. }
                 | Control::Hook { .. }
                 | Control::Status {} => None,
             }

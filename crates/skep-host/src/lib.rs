@@ -7,6 +7,7 @@ pub mod cgroup;
 pub mod env;
 pub mod foreign;
 pub mod git;
+pub mod handout;
 pub mod lock;
 pub mod paths;
 pub mod proc;
