@@ -25,6 +25,8 @@ pub enum Control {
     Attach { cols: u16, rows: u16 },
     /// Show the agent's terminal here as it is: whoever looks has no say in its size, and types nothing.
     Look {},
+    /// Hear what a hook of the agent handed over. Only the agent's own processes are heard.
+    Hook { said: serde_json::Value },
     /// Say how things stand.
     Status {},
 }

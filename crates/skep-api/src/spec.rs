@@ -45,6 +45,9 @@ pub struct Spec {
     /// The terminal that the agent starts on, with protocol `pty` and no other; none: it has pipes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminal: Option<Size>,
+    /// By what the agent tells on its terminal what it does; none: only its silence is seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signs: Option<Signs>,
     /// How much the agent may do without being asked, where it asks on its pipes.
     #[serde(default)]
     pub permissions: Permissions,
@@ -66,6 +69,20 @@ pub struct Conversation {
     pub mode: Option<String>,
     /// Whether it goes on without having its history repeated.
     pub resumes: bool,
+}
+
+/// By what an agent on a terminal tells what it does.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signs {
+    /// Whose hooks: `claude` or `codex`.
+    pub hooks: Option<String>,
+    /// Patterns of its window's title: when it wants leave, is at work, or waits for words.
+    pub permission: Vec<String>,
+    pub busy: Vec<String>,
+    pub idle: Vec<String>,
+    /// When it can be typed to, whatever else it does.
+    pub ready: Vec<String>,
 }
 
 /// A terminal's size, in characters.

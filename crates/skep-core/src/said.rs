@@ -44,6 +44,10 @@ pub enum Said {
         of: Option<u32>,
         text: String,
     },
+    /// The agent began a turn of itself: somebody spoke to it on its own screen, or what was sent to it was taken.
+    TurnStarted {},
+    /// The agent waits on its own screen for what somebody says next.
+    Idle {},
     /// A turn is over, with the agent's own verdict on it.
     TurnEnded { result: TurnResult, text: String },
     /// The protocol reported an error that is not, by itself, the end of the turn.

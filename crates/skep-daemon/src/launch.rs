@@ -28,6 +28,7 @@ use skep_host::{
     handout, paths,
 };
 
+use crate::trust;
 mod told;
 
 pub use told::look;
@@ -77,6 +78,7 @@ pub fn write_spec(
     agents: &Path,
 ) -> Result<(), String> {
     let spec = spec(run, attempt, epoch, home, agents)?;
+    trust::ensure(run, &spec, home, agents)?;
     paths::create_private_dir(&spec.dir).map_err(|err| chain(&err))?;
     let bytes = serde_json::to_vec_pretty(&spec).map_err(|err| err.to_string())?;
     paths::write_atomically(&spec.dir.join("spec.json"), &bytes).map_err(|err| chain(&err))
@@ -126,6 +128,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         epoch,
         protocol: if on_terminal { "pty".to_owned() } else { profile.protocol.clone() },
         terminal: on_terminal.then(Size::default),
+        signs: on_terminal.then(|| trust::signs(&profile)),
         permissions: run.brief.permissions,
         conversation: (!on_terminal && profile.protocol == "acp").then(|| Conversation {
             session: launch.setting.session,

@@ -20,6 +20,7 @@ pub mod perform;
 pub mod reconcile;
 pub mod resolve;
 pub mod scripts;
+pub mod trust;
 pub mod version;
 pub mod viewer;
 pub mod why;

@@ -52,7 +52,7 @@ use crate::{
     engine::{Due, Inbox},
     hands::{self, Deed, Done},
     ingest::{Ingest, Watch, read_exit},
-    launch,
+    launch, trust,
     viewer::Viewers,
 };
 
@@ -251,7 +251,9 @@ impl Performer {
             Effect::Close { op, how, snapshot, .. } => {
                 let snapshot = snapshot.clone().unwrap_or_else(|| run.next_snapshot());
                 let deed = hands::close_deed(run, &self.home, *how, &snapshot, (self.clock)());
-                Input::OpDone { op: op.clone(), result: self.op(run, deed, "close-failed") }
+                let result = self.op(run, deed, "close-failed");
+                let result = trust::after_close(&self.home, run.id(), result);
+                Input::OpDone { op: op.clone(), result }
             }
             Effect::Settle { snapshot, .. } => self.settle(run, snapshot),
             Effect::Snapshot { id, why, op, .. } => self.snapshot(run, id, *why, op.as_ref()),
@@ -325,6 +327,9 @@ impl Performer {
 
     fn undo(&self, run: &Run) -> Input {
         match self.by_hand(run, &hands::undo_deed(run, &self.home)) {
+            Ok(Done::Undone { text: None }) => {
+                Input::Undone { text: trust::take_back(&self.home, run.id()).err() }
+            }
             Ok(Done::Undone { text }) => Input::Undone { text },
             Ok(other) => Input::Undone { text: Some(format!("{other:?}")) },
             Err(text) => Input::Undone { text: Some(text) },

@@ -38,7 +38,7 @@ use skep_host::{
 
 use crate::{
     config::{self, ProjectSettings, Settings},
-    hands, launch, scripts,
+    hands, launch, scripts, trust,
 };
 
 pub mod adopt;
@@ -771,6 +771,11 @@ fn brief(
     profile
         .require(choice.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
         .map_err(|err| choice::refusal(profile, &err))?;
+    if surface == Surface::Terminal {
+        let mut vars = ask.env.clone();
+        vars.extend(choice.folders.clone());
+        trust::require(profile, &vars)?;
+    }
     let second = fallback::profile_of(profile, ask, surface, permissions, &prompt, wanted.agents)?;
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();

@@ -57,6 +57,7 @@ mod hear;
 mod messages;
 mod ready;
 mod retries;
+mod signs;
 
 /// How often reports that could not be written are tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -327,12 +328,7 @@ impl Keeper {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Tty(bytes) => {
-                self.sign_of_life();
-                if let Some(tty) = &mut self.tty {
-                    tty.hear(&bytes, Instant::now());
-                }
-            }
+            Event::Tty(bytes) => self.hear_terminal(&bytes),
             Event::Visitor(visitor) => self.let_in(visitor),
             Event::Viewer(viewer, word) => {
                 if let Some(tty) = &mut self.tty {

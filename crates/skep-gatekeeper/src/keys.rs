@@ -32,7 +32,7 @@ const READ: Duration = Duration::from_secs(1);
 /// How often it is looked whether it has.
 const LOOK: Duration = Duration::from_millis(5);
 /// Between the message and Enter: an agent that gets both by one read takes Enter for a part of what was pasted.
-const APART: Duration = Duration::from_millis(100);
+const APART: Duration = Duration::from_millis(250);
 
 /// A message on its way.
 #[derive(Debug, PartialEq, Eq)]

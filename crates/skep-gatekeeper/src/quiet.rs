@@ -113,6 +113,13 @@ impl Quiet {
         std::mem::take(&mut self.reported)
     }
 
+    /// It showed a sign of life, which says nothing of whether it is at work: it tells that itself. Returns whether it
+    /// ends a silence that was reported.
+    pub fn stirred(&mut self, now: Instant) -> bool {
+        self.last = now;
+        self.at_work && std::mem::take(&mut self.reported)
+    }
+
     /// It was given something to do.
     pub fn given(&mut self, now: Instant) {
         self.count(now);
@@ -139,8 +146,8 @@ impl Quiet {
             Said::ToolResult { id, .. } => {
                 self.tools.remove(id);
             }
-            Said::Ask { .. } | Said::Permission { .. } => self.at_work = false,
-            Said::Withdrawn { .. } => self.at_work = true,
+            Said::Ask { .. } | Said::Permission { .. } | Said::Idle {} => self.at_work = false,
+            Said::Withdrawn { .. } | Said::TurnStarted {} => self.at_work = true,
             Said::TurnEnded { .. } => {
                 self.tools.clear();
                 (self.worked, self.turn_reported) = (Duration::ZERO, false);

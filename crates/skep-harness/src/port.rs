@@ -80,6 +80,22 @@ pub trait Session: Send {
     fn exited(&mut self, code: i32) -> Vec<Heard>;
     /// Returns what goes to standard input for one more message; none where the protocol takes none.
     fn message(&mut self, text: &str) -> Option<String>;
+    /// Hears what a hook of the agent handed over: what its process says of itself beside its terminal.
+    fn hook(&mut self, _said: &Value) -> Vec<Heard> {
+        Vec::new()
+    }
+    /// Hears the title that the agent gave its terminal.
+    fn title(&mut self, _title: &str) -> Vec<Heard> {
+        Vec::new()
+    }
+    /// Tells whether the agent has told by itself whether it is at work, so that its screen need not be watched for it.
+    fn tells_its_state(&self) -> bool {
+        false
+    }
+    /// Tells whether the agent has told that it can be typed to.
+    fn is_ready(&self) -> bool {
+        false
+    }
     /// Tells whether a process that waits for messages is to be let go when its turn is over and none waits.
     fn ends_after_turn(&self) -> bool {
         false

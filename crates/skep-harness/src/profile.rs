@@ -18,12 +18,14 @@ use thiserror::Error;
 use crate::{acp, port::PROTOCOLS};
 
 mod login;
+mod screen;
 mod shown;
 mod telling;
 #[cfg(test)]
 mod tests;
 
 pub use login::Login;
+pub use screen::{Screen, TrustIn};
 pub use shown::Key;
 pub use telling::Telling;
 
@@ -77,6 +79,7 @@ const KEYS: &[&str] = &[
     "login_env",
     "login_files",
     "login_maybe",
+    "screen",
     "skills",
 ];
 
@@ -220,6 +223,9 @@ pub struct Profile {
     /// Files that may say how to do without.
     #[serde(default)]
     pub login_maybe: Vec<String>,
+    /// How its own screen is begun and read.
+    #[serde(default)]
+    pub screen: Screen,
     /// How it is told the brief.
     #[serde(default)]
     pub brief: Telling,
@@ -367,6 +373,10 @@ impl Profile {
             Permissions::Ask | Permissions::Auto | Permissions::Bypass => brief.permissions,
         };
         let mut options = self.options(brief.model.as_deref(), permissions)?;
+        if let Some(own) = self.screen_options(permissions) {
+            let model = brief.model.as_ref().map_or(&[][..], |_| &self.model);
+            options = own.iter().chain(model).cloned().collect();
+        }
         options.extend(self.telling_arguments(brief));
         let holds = |mark: &str| list.iter().any(|word| word.contains(mark));
         let prompt = match self.prompt {
@@ -375,7 +385,8 @@ impl Profile {
             PromptBy::Arg if holds("{prompt}") => PromptBy::Arg,
             PromptBy::Stdin | PromptBy::File | PromptBy::Arg => PromptBy::Stdin,
         };
-        let filling = Filling::new(self, brief)?;
+        let mut filling = Filling::new(self, brief)?;
+        filling.values.extend(self.screen_fillings(brief)?);
         let argv = filling.argv(&self.program, list, &options, &brief.args)?;
         let setting = acp::Setting::default();
         let mut vars = self.vars(permissions);

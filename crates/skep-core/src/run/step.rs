@@ -351,6 +351,8 @@ impl Run {
             Said::Withdrawn { id } => {
                 return Ok(Step { events: self.leave_withdrawn(Some(&id)), effects: Vec::new() });
             }
+            Said::TurnStarted {} => self.goes_from(WaitingFor::Input),
+            Said::Idle {} => self.idles(),
             Said::Said { .. }
             | Said::Thought { .. }
             | Said::Tool { .. }
@@ -364,6 +366,18 @@ impl Run {
         let gone = if turned { self.leave_withdrawn(None) } else { Vec::new() };
         let events = goes.into_iter().chain(gone).chain(event).chain(paused).collect();
         Ok(Step { events, effects: Vec::new() })
+    }
+
+    /// What waits on its own screen goes on by what happens there.
+    fn goes_from(&self, what: WaitingFor) -> Option<Event> {
+        let waits = matches!(self.state, State::Waiting { on, .. } if on == what);
+        (waits && self.brief.surface == Surface::Terminal).then_some(Event::Goes {})
+    }
+
+    fn idles(&self) -> Option<Event> {
+        let at_work = matches!(self.state, State::Running { .. } | State::Stalled { .. });
+        let idles = at_work && self.brief.surface == Surface::Terminal;
+        idles.then(|| Event::Waits { on: WaitingFor::Input, text: String::new() })
     }
 
     fn asks(&self, on: WaitingFor, words: &str) -> Option<Event> {

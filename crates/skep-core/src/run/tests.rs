@@ -1776,6 +1776,29 @@ fn a_turn_that_ends_on_a_screen_waits_for_a_person() {
 }
 
 #[test]
+fn what_an_agent_tells_on_its_own_screen_is_the_state_of_its_run() {
+    check_of(
+        on_a_screen(),
+        "0 admit, 1 prepared, 2 started",
+        "8 began, 9 idle, 10 began, 11 permission, 12 began, 13 withdrawn, 14 turn ended, 15 idle, 16 withdrawn, \
+         17 began, 18 silent, 19 began",
+        "
+8 began        running
+9 idle         waiting (input)
+10 began       running
+11 permission  waiting (permission)
+12 began       waiting (permission)
+13 withdrawn   running
+14 turn ended  waiting (input); Snapshot turn
+15 idle        waiting (input)
+16 withdrawn   waiting (input)
+17 began       running
+18 silent      waiting (input)
+19 began       running",
+    );
+}
+
+#[test]
 fn a_window_is_opened_on_a_screen_when_the_agent_is_there_and_on_nothing_else() {
     check_of(on_a_screen(), "0 admit, 1 prepared", "2 started", "\n2 started  running; Show");
     check_of(brief("amber"), "0 admit, 1 prepared", "2 started", "\n2 started  running");

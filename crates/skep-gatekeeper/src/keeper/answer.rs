@@ -52,6 +52,10 @@ impl Keeper {
                 }
                 Some(_) => Answer::Accepted {},
             },
+            Control::Hook { said } => {
+                self.hear_hook(&said);
+                Answer::Accepted {}
+            }
             Control::Status {} => Answer::Status {
                 run: self.spec.run.to_string(),
                 attempt: self.spec.attempt,

@@ -22,12 +22,12 @@ use skep_harness::{Session, acp};
 use skep_host::{cgroup, lock::Lock, proc::Signals};
 
 use super::{
-    Event, Keeper, KeeperError, Message, host, ready::Ready, retries::Retries, small_thread,
+    Event, Keeper, KeeperError, Message, host, ready::Ready, retries::Retries, signs, small_thread,
 };
 use crate::{
     control::{self, refuse},
     ears::{self, Words},
-    keys,
+    hook, keys,
     link::Link,
     quiet::Quiet,
     record::{Journal, Reports},
@@ -53,7 +53,10 @@ impl Keeper {
         lock: Lock,
         started: Timestamp,
     ) -> Result<Keeper, KeeperError> {
-        let mut session = skep_harness::open(&spec.protocol, &setting_of(&spec))?;
+        let mut session = match spec.terminal {
+            Some(_) => signs::session_of(&spec),
+            None => skep_harness::open(&spec.protocol, &setting_of(&spec))?,
+        };
         let opening = read_opening(&spec, session.as_mut())?;
         let journal =
             Journal::open(dir, spec.limits.journal_bytes).map_err(host("open the journal"))?;
@@ -78,6 +81,7 @@ impl Keeper {
         let ready = Ready::within(Duration::from_millis(limits.ready_ms), Instant::now());
         let (tty, stdin, open_pipes) = match (tty.zip(theirs), agent.pipes.take()) {
             (Some((mut tty, theirs)), _) => {
+                tty.await_word(signs::say_ready(&spec));
                 attend_terminal(&mut tty, theirs, &opening, &tell)?;
                 (Some(tty), None, 1)
             }
@@ -202,7 +206,11 @@ fn start_warden(
     program.env_clear().envs(&spec.env).current_dir(&spec.cwd).stdin(theirs);
     let (agents_stdin, pipes) = match terminal {
         Some(terminal) => {
-            program.env("TERM", TERM).stdout(Stdio::null()).stderr(Stdio::null());
+            program
+                .env("TERM", TERM)
+                .env(hook::KEEPER, &spec.socket)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             (terminal.try_clone().map_err(&fail)?, None)
         }
         None => {

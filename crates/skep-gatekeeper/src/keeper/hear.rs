@@ -64,7 +64,9 @@ impl Keeper {
                 self.report(Entry::Agent(said));
                 self.turn_ended();
             }
-            Said::Permission { id, .. } if self.spec.permissions != Permissions::Ask => {
+            Said::Permission { id, .. }
+                if self.tty.is_none() && self.spec.permissions != Permissions::Ask =>
+            {
                 let id = id.clone();
                 self.journal(&Entry::Agent(said));
                 if let Some(line) = self.session.settle(&id, Grant::Once) {
@@ -75,6 +77,8 @@ impl Keeper {
             | Said::Ask { .. }
             | Said::Permission { .. }
             | Said::Withdrawn { .. }
+            | Said::TurnStarted {}
+            | Said::Idle {}
             | Said::Limit { .. }
             | Said::Error { .. } => {
                 self.report(Entry::Agent(said));

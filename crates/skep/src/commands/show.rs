@@ -1,9 +1,10 @@
 //! `skep show`
 
-use std::process::ExitCode;
+use std::{fs, process::ExitCode};
 
 use skep_api::{
     request::Ask,
+    spec::Spec,
     view::{AskView, RunView, SnapshotView},
 };
 use skep_core::{
@@ -53,7 +54,7 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
                 run.account.as_ref().map(|it| format!(", account {it}")).unwrap_or_default()
             ),
         ),
-        ("surface", surface(&run)),
+        ("surface", surface(&run) + told_by(skep, &run)),
         ("attempt", run.attempt.to_string()),
         ("task", run.task.clone().unwrap_or_else(none)),
         ("branch", run.branch.clone().unwrap_or_else(none)),
@@ -197,6 +198,20 @@ fn surface(run: &RunView) -> String {
         }
         (Surface::Terminal, None) => "terminal, no window".to_owned(),
     }
+}
+
+/// What is to be known of the state of an agent that tells on its screen nothing of what it does.
+fn told_by(skep: &Skep, run: &RunView) -> &'static str {
+    let Ok(id) = run.id.parse() else { return "" };
+    let spec = skep.home.attempt(&id, run.attempt).join("spec.json");
+    let spec = fs::read(spec).ok().and_then(|bytes| serde_json::from_slice::<Spec>(&bytes).ok());
+    let tells = spec.is_none_or(|spec| match spec.signs {
+        Some(signs) => {
+            signs.hooks.is_some() || [signs.busy, signs.idle].iter().any(|list| !list.is_empty())
+        }
+        None => spec.terminal.is_none(),
+    });
+    if tells || run.pid.is_none() { "" } else { "; its state from silence only" }
 }
 
 fn snapshots(kept: &[SnapshotView]) -> String {

@@ -18,6 +18,7 @@ use skep_host::{
 
 mod bare;
 pub(crate) mod run;
+mod signs;
 pub(crate) mod terminal;
 pub(crate) mod tty;
 mod warden;

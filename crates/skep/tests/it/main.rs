@@ -39,6 +39,7 @@ mod stop;
 mod terminal;
 mod tidy;
 mod tour;
+mod trust;
 mod undo;
 mod unit;
 mod unlucky;

@@ -333,6 +333,8 @@ fn said_of(words: &[&str]) -> Said {
             Said::Permission { id: (*id).to_owned(), tool: "rm".to_owned(), text }
         }
         ["withdrawn", id] => Said::Withdrawn { id: (*id).to_owned() },
+        ["began"] => Said::TurnStarted {},
+        ["idle"] => Said::Idle {},
         ["words"] => Said::Said { text },
         ["thought"] => Said::Thought { text },
         ["tool"] => Said::Tool { id: "t".to_owned(), name: "sh".to_owned(), input: text },

@@ -220,6 +220,11 @@ impl Reader {
                 let tool = if tool.is_empty() { tool } else { format!("{tool}: ") };
                 self.set(at, "? ", Tone::Wants, &format!("{tool}{}", long(&text)))
             }
+            Entry::Agent(Said::Idle {}) => Vec::new(),
+            Entry::Agent(Said::TurnStarted {}) => {
+                self.begin_turn(at);
+                Vec::new()
+            }
             Entry::Agent(Said::Limit { text, .. }) => {
                 self.set(at, "limit: ", Tone::Wants, &long(&text))
             }
