@@ -217,7 +217,7 @@ fn settle(home: &Path, package: &str, url: &str) {
                 "model = \"scripted\"\nmodel_provider = \"lab\"\ncheck_for_update_on_startup = false\n\
                  [analytics]\nenabled = false\n\
                  [model_providers.lab]\nname = \"lab\"\nbase_url = \"{url}\"\nwire_api = \"responses\"\n\
-                 env_key = \"OPENAI_API_KEY\"\nrequest_max_retries = 2\nstream_max_retries = 1\nstream_idle_timeout_ms = 60000\n"
+                 env_key = \"OPENAI_API_KEY\"\nrequest_max_retries = 1\nstream_max_retries = 2\nstream_idle_timeout_ms = 60000\n"
             ),
         ),
         "pi" => {

@@ -3,7 +3,7 @@
 //! `SKEP_LIVE=1` plays them with the agents that the suite requires; `SKEP_LIVE_AGENTS=1` beside it with all that are installed.
 
 use std::{
-    fs,
+    fs, thread,
     time::{Duration, Instant},
 };
 
@@ -17,6 +17,8 @@ use crate::{
     home::{eventually, kill, lives, pid_of, text_of},
 };
 
+const PATIENCE: Duration = Duration::from_secs(200);
+
 /// What is known of an agent from having watched it.
 struct Agent {
     name: &'static str,
@@ -24,7 +26,7 @@ struct Agent {
     required: bool,
     /// Whether a killed one goes on with its conversation.
     remembers: bool,
-    /// Whether it can be told to ask for leave, and what a refusal does: `Some(true)`: it goes on otherwise.
+    /// Whether it can be told to ask for leave.
     asks: bool,
     /// What a provider that is down for ever comes to.
     down: Down,
@@ -54,14 +56,28 @@ const CODEX: Agent = Agent {
 };
 const PI: Agent = Agent { name: "pi", ..CODEX };
 const OPENCODE_ACP: Agent = Agent { name: "opencode-acp", asks: true, down: Down::Silent, ..CODEX };
-const GEMINI_ACP: Agent =
-    Agent { name: "gemini-acp", remembers: false, asks: true, down: Down::Silent, ..CODEX };
+const GEMINI_ACP: Agent = Agent {
+    name: "gemini-acp",
+    remembers: false,
+    asks: true,
+    down: Down::Silent,
+    // It tries no cut stream again, and takes a long answer for a loop of its own.
+    cut: "failed: model-error",
+    long: "failed: agent-error",
+    ..CODEX
+};
 const CLAUDE: Agent =
     Agent { name: "claude", required: false, asks: true, down: Down::Silent, ..CODEX };
 const CLAUDE_ACP: Agent = Agent { name: "claude-acp", ..CLAUDE };
 const CODEX_ACP: Agent = Agent { name: "codex-acp", required: false, ..CODEX };
 const OPENCODE: Agent = Agent { name: "opencode", required: false, down: Down::Silent, ..CODEX };
-const GEMINI: Agent = Agent { name: "gemini", required: false, down: Down::Silent, ..CODEX };
+const GEMINI: Agent = Agent {
+    name: "gemini",
+    required: false,
+    down: Down::Silent,
+    cut: "failed: model-error",
+    ..CODEX
+};
 const QWEN: Agent = Agent { name: "qwen", required: false, down: Down::Silent, ..CODEX };
 
 /// Opens the lab for one pair; none, said by name, where it is not wanted or not installed.
@@ -74,10 +90,20 @@ fn open(agent: &Agent, script: &str) -> Option<Lab> {
     Lab::open(agent.name, script)
 }
 
+/// Waits until `holds`, much longer than any agent takes on a busy machine.
+#[track_caller]
+fn patiently(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "in vain waited for: {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Waits for a state much longer than any agent takes on a busy machine, and returns the view.
 #[track_caller]
-fn until(yard: &Yard, id: &str, state: &str) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(200);
+pub(super) fn until(yard: &Yard, id: &str, state: &str) -> Value {
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let said = yard.home.skep(&["--json", "wait", id, "--for", state, "--timeout", "45s"]);
         if said.code != 3 {
@@ -133,7 +159,7 @@ fn is_stopped_while_its_model_hangs(agent: &Agent) {
     let Some(lab) = open(agent, "hang") else { return };
     let yard = Yard::new();
     let id = yard.begin(&lab, agent.name, "Write a file");
-    eventually("the model is asked", || !lab.asked().is_empty());
+    patiently("the model is asked", || !lab.asked().is_empty());
     assert_eq!(yard.home.listed(&id)["state"], "running");
     yard.is_stopped(&lab, &id);
 }
@@ -143,7 +169,9 @@ fn goes_on_when_it_was_killed(agent: &Agent) {
     let Some(lab) = open(agent, script) else { return };
     let yard = Yard::new();
     let id = yard.begin(&lab, agent.name, "Write a file, slowly");
-    yard.until_runs("sleep 77");
+    patiently("its tool runs", || {
+        yard.home.alive().iter().any(|(_, line)| line.trim() == "sleep 77")
+    });
     let run = yard.home.listed(&id);
     kill(pid_of(&run, "pid"), Signal::KILL);
     let dead = reaches(&yard, &lab, &id, "ended");
@@ -160,7 +188,9 @@ fn goes_on_when_its_guards_were_killed(agent: &Agent) {
     let Some(lab) = open(agent, script) else { return };
     let yard = Yard::new();
     let id = yard.begin(&lab, agent.name, "Write a file, slowly");
-    yard.until_runs("sleep 77");
+    patiently("its tool runs", || {
+        yard.home.alive().iter().any(|(_, line)| line.trim() == "sleep 77")
+    });
     let run = yard.home.listed(&id);
     let keeper = pid_of(&run, "gatekeeper");
     let warden = warden_of(keeper);
@@ -209,7 +239,7 @@ fn does_not_complete_while_its_provider_is_down(agent: &Agent) {
     }
     yard.home.skep(&["config", "set", "time.idle", "8s"]).ok();
     let id = yard.begin(&lab, agent.name, "Write a file");
-    eventually("the model is asked", || !lab.asked().is_empty());
+    patiently("the model is asked", || !lab.asked().is_empty());
     // It says nothing, and is shown so; then its time is over.
     let run = until(&yard, &id, "stalled");
     if run["state"] == "stalled" {
