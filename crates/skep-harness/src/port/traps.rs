@@ -87,6 +87,22 @@ fn texts_that_an_agent_glues_at_a_retry_are_told_as_they_came_and_the_retry_befo
 }
 
 #[test]
+fn a_last_line_that_its_agent_did_not_stay_to_write_is_believed_as_far_as_it_came() {
+    let text = transcript("qwen", "basic");
+    let lines: Vec<&str> = text.lines().collect();
+    let (result, before) = lines.split_last().unwrap();
+    let whole = format!("{}\n{result}", before.join("\n"));
+    let at = result.find(r#","result":""#).unwrap();
+    let cut =
+        |to: usize| hear("json_lines", &format!("{}\n{}", before.join("\n"), &result[..to]), 0);
+    assert_eq!(ends(&cut(at + 15)), ends(&hear("json_lines", &whole, 0)), "the verdict is whole");
+    assert_eq!(ends(&cut(at))[0].0, TurnResult::Failed, "it might have gone on otherwise");
+    let wrong = result.replace(r#""is_error":false"#, r#""is_error":true"#);
+    let said = hear("json_lines", &format!("{}\n{}", before.join("\n"), &wrong[..at + 14]), 0);
+    assert_eq!(ends(&said)[0].0, TurnResult::Failed);
+}
+
+#[test]
 fn a_failure_of_every_call_at_exit_code_zero_is_no_success() {
     for name in ["auth401", "dead429", "fail500"] {
         let said = hear("json_lines", &transcript("pi", name), 0);
