@@ -54,6 +54,11 @@ impl Session for JsonLines {
             return heard;
         }
         let Ok(event) = serde_json::from_str::<Value>(line) else {
+            if let Dialect::Messages(messages) = &mut self.dialect
+                && let Some(heard) = messages.glimpse(line)
+            {
+                return heard;
+            }
             return output(line);
         };
         self.tell(&event);

@@ -62,6 +62,18 @@ impl Messages {
         heard
     }
 
+    /// Hears the last line of an agent that leaves before its pipe has taken all of a long answer: what it says of the
+    /// turn stands in front of the text, and the text was heard before. None where that is not there, whole.
+    pub fn glimpse(&mut self, line: &str) -> Option<Vec<Heard>> {
+        let verdict = line.strip_prefix(r#"{"type":"result","subtype":"success","#)?;
+        let (verdict, _torn) = verdict.split_once(r#","result":""#)?;
+        if !verdict.split(',').any(|field| field == r#""is_error":false"#) {
+            return None;
+        }
+        self.failing = None;
+        Some(self.turn.end(TurnResult::Success))
+    }
+
     /// The next message that is sent begins a turn.
     pub fn begin(&mut self) {
         self.turn.begin();

@@ -13,6 +13,8 @@ mod contract;
 mod live;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traps;
 
 /// The protocols that there are.
 pub const PROTOCOLS: [&str; 7] =

@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal};
+use rustix::{
+    pipe::fcntl_setpipe_size,
+    process::{Pid, Signal},
+};
 use skep_api::{
     journal::Entry,
     spec::{PromptBy, Spec},
@@ -39,6 +42,8 @@ use crate::{
 const WAITING: usize = 16;
 /// How long a caller waits for the answer to its control.
 const ANSWER: Duration = Duration::from_secs(15);
+/// How much an agent may have written that nobody has read; the most that anybody may ask for. Bytes.
+const ROOM: usize = 1 << 20;
 /// The kind of terminal that it is told to be on.
 const TERM: &str = "xterm-256color";
 /// How much of a terminal is read at once; the kernel hands over no more. Bytes.
@@ -217,6 +222,9 @@ fn start_warden(
             let (agents_stdin, stdin) = io::pipe().map_err(&fail)?;
             let (stdout, agents_stdout) = io::pipe().map_err(&fail)?;
             let (stderr, agents_stderr) = io::pipe().map_err(&fail)?;
+            // Some agents leave without waiting until their last words are taken. Where the user's share of such room is
+            // spent, the usual size stays.
+            let _usual = fcntl_setpipe_size(&stdout, ROOM);
             program.stdout(agents_stdout).stderr(agents_stderr);
             (agents_stdin.into(), Some(Pipes { stdin, stdout, stderr }))
         }

@@ -3,6 +3,7 @@
 mod agents;
 mod demo;
 mod fleet;
+mod scenes;
 mod terminal;
 
 use std::{

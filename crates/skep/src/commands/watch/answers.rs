@@ -31,6 +31,10 @@ impl State {
                 };
                 self.say(tone, text);
             }
+            What::Rule => {
+                let Ask::Rule { allow, .. } = asked.ask else { return Ok(()) };
+                self.ruled(&read(answer)?, allow);
+            }
             What::Stop => {
                 let stopped: Vec<RunView> = read(answer)?;
                 let had_ended = stopped.iter().all(|run| run.state == "ended");

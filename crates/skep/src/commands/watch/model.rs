@@ -66,6 +66,7 @@ pub(super) struct Asked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     Send,
+    Rule,
     Stop,
     Close,
     LandLook,
@@ -368,7 +369,7 @@ impl State {
     /// A wish about the run that is selected.
     fn wish_about(&mut self, key: &Key) -> Vec<Wish> {
         let Some(run) = self.run().cloned() else {
-            if matches!(key, Key::Enter | Key::Char('s' | 'x' | 'c' | 'L' | 'p' | 'r')) {
+            if matches!(key, Key::Enter | Key::Char('s' | 'a' | 'x' | 'c' | 'L' | 'p' | 'r')) {
                 self.say(Tone::Wants, "there is no run to do this with: skep run \"…\" begins one");
             }
             return Vec::new();
@@ -386,6 +387,7 @@ impl State {
             }
             Key::Enter => self.zoomed = !self.zoomed,
             Key::Char('s') => self.mode = write(What::Send),
+            Key::Char('a') => self.leave(&run),
             Key::Char('r') if run.state == "ended" => self.mode = write(What::Resume),
             Key::Char('r') => {
                 let again = Ask::Again { run: run.id.clone(), goes_on: true, text: None };
@@ -427,6 +429,7 @@ impl State {
             Tone::Faint,
             match what {
                 What::Send => format!("sending to {name} …"),
+                What::Rule => format!("telling {name} …"),
                 What::Stop => format!("stopping {name} …"),
                 What::Close => format!("closing {name} …"),
                 What::LandLook => format!("looking what {name} would land …"),

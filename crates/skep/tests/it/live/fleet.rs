@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use skep_testkit::{Repo, lab::Lab};
 
+use super::scenes::until;
 use crate::home::{Home, Said, eventually, kill, lives, pid_of, text_of};
 
 /// A home with the repository `web` and its bare `origin`, for agents that know no model but a scripted one.
@@ -46,7 +47,14 @@ impl Yard {
     /// Begins a run and returns its id at once.
     #[track_caller]
     pub(super) fn begin(&self, lab: &Lab, agent: &str, title: &str) -> String {
+        self.begin_with(lab, agent, title, &[])
+    }
+
+    /// The same, with more flags.
+    #[track_caller]
+    pub(super) fn begin_with(&self, lab: &Lab, agent: &str, title: &str, more: &[&str]) -> String {
         let mut args = vec!["--json", "run", title, "--agent", agent, "-d"];
+        args.extend(more);
         if agent == "codex-acp" {
             // Its own sandbox keeps a commit out of a linked worktree, and takes no word about it.
             args.extend(["--permissions", "bypass"]);
@@ -59,7 +67,7 @@ impl Yard {
     #[track_caller]
     pub(super) fn ended(&self, lab: &Lab, agent: &str, title: &str) -> Value {
         let id = self.begin(lab, agent, title);
-        self.home.wait(&id, "ended")
+        until(self, &id, "ended")
     }
 
     /// Waits until a process of that name stands somewhere in this yard: a tool of an agent.
@@ -81,7 +89,7 @@ impl Yard {
 
     /// The whole story of one agent: asked, done, looked at, landed, closed.
     #[track_caller]
-    fn tells_the_story_of(&self, agent: &str, lab: &Lab) {
+    pub(super) fn tells_the_story_of(&self, agent: &str, lab: &Lab) {
         let title = "Write $(touch evil) 'a file' \u{1f41d}\nand commit it";
         let run = self.ended(lab, agent, title);
         let name = text_of(&run, "name");
@@ -144,66 +152,6 @@ fn ends_as(agent: &str, expected: &[(&str, &str)]) {
         assert_eq!(run["reason"], *reason, "{script}: {run}\n{}", logs());
     }
     yard.home.no_agents();
-}
-
-#[test]
-fn codex_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("codex", "commit") else { return };
-    Yard::new().tells_the_story_of("codex", &lab);
-}
-
-#[test]
-fn claude_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("claude", "commit") else { return };
-    Yard::new().tells_the_story_of("claude", &lab);
-}
-
-#[test]
-fn claude_by_acp_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("claude-acp", "commit") else { return };
-    Yard::new().tells_the_story_of("claude-acp", &lab);
-}
-
-#[test]
-fn codex_by_acp_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("codex-acp", "commit") else { return };
-    Yard::new().tells_the_story_of("codex-acp", &lab);
-}
-
-#[test]
-fn gemini_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("gemini", "commit") else { return };
-    Yard::new().tells_the_story_of("gemini", &lab);
-}
-
-#[test]
-fn gemini_by_acp_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("gemini-acp", "commit") else { return };
-    Yard::new().tells_the_story_of("gemini-acp", &lab);
-}
-
-#[test]
-fn opencode_by_acp_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("opencode-acp", "commit") else { return };
-    Yard::new().tells_the_story_of("opencode-acp", &lab);
-}
-
-#[test]
-fn qwen_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("qwen", "commit") else { return };
-    Yard::new().tells_the_story_of("qwen", &lab);
-}
-
-#[test]
-fn pi_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("pi", "commit") else { return };
-    Yard::new().tells_the_story_of("pi", &lab);
-}
-
-#[test]
-fn opencode_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("opencode", "commit") else { return };
-    Yard::new().tells_the_story_of("opencode", &lab);
 }
 
 #[test]

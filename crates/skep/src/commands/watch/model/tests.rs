@@ -156,6 +156,30 @@ fn a_stop_is_asked_for_once_more_and_the_second_is_by_force() {
 }
 
 #[test]
+fn what_an_agent_asks_leave_for_is_shown_whole_before_it_can_be_allowed() {
+    let asking = |text: &str| {
+        let asks = json!([{"id": "ask_7k2m9qx4ab", "tool": "Bash", "text": text, "at": "2026-01-01T00:00:00.000Z", "answer": null}]);
+        let mut state = state();
+        let run = run("amber", "waiting", &json!({"waiting_for": "permission", "asks": asks}));
+        state.step(Event::Listed(vec![run]), later(201));
+        state
+    };
+    let rule = |allow| Ask::Rule { of: "ask_7k2m9qx4ab".to_owned(), allow, text: None };
+    let mut state = asking("make\nrm -rf \u{1b}build");
+    assert!(press(&mut state, "a").is_empty());
+    let Mode::Choose(choice) = &state.mode else { panic!("{:?}", state.mode) };
+    let said: Vec<&str> = choice.lines.iter().map(|(_, line)| line.as_str()).collect();
+    assert_eq!(said, ["make", "rm -rf ␛build"]);
+    assert!(press(&mut state.clone(), "n").is_empty());
+    assert_eq!(asked(&press(&mut state.clone(), "r")), rule(false));
+    assert_eq!(asked(&press(&mut state, "y")), rule(true));
+    let mut long = asking(&format!("echo {}; rm -rf /", "x".repeat(300)));
+    assert!(press(&mut long, "a").is_empty());
+    assert!(long.note[0].1.contains("skep show amber"), "{:?}", long.note);
+    assert!(press(&mut long, "y").is_empty(), "what is not shown whole is not allowed here");
+}
+
+#[test]
 fn a_close_that_needs_a_decision_offers_the_branch_or_force_and_force_only_after_a_second_yes() {
     let kept = json!([{"id": "run_amber00000", "cleaned": false, "forced": false, "merged": "false", "clean": true,
         "status": "2 commits are only here", "snapshot": null, "reasons": ["skep land amber"], "branch": null, "trash": null}]);
