@@ -1,5 +1,6 @@
 //! Live agents under the real guards. They run only where the suite asks for them; see `skep_testkit::lab`.
 
+mod brief;
 mod demo;
 mod fleet;
 
