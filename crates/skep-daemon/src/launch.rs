@@ -21,7 +21,7 @@ use skep_core::{
 };
 use skep_harness::{
     acp,
-    profile::{self, Profile},
+    profile::{self, Profile, ToolsShown},
 };
 use skep_host::{
     git::{self, Git},
@@ -109,10 +109,10 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let policy = &run.brief.policy;
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
     let mut vars = run_vars(run, &env.cwd, &asker, &listed, home);
+    vars.extend(launch.vars);
     if profile.identity {
         vars.extend(identity(&asker, Path::new(&env.cwd)));
     }
-    vars.extend(launch.env.iter().cloned());
     if let Some(root) = &told.lent {
         let list = handout::exclude_file(root);
         let list = list.to_str().ok_or("the env's path is not UTF-8")?;
@@ -148,8 +148,15 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         dir: home.attempt(run.id(), attempt),
         limits: Limits {
             grace_ms: policy.grace_ms,
-            idle_ms: policy.idle_ms,
+            // Where tools are told only when they are over, each silence may be one.
+            idle_ms: if profile.tools_shown == ToolsShown::AtEnd {
+                policy.idle_ms.max(policy.tool_idle_ms)
+            } else {
+                policy.idle_ms
+            },
             tool_idle_ms: policy.tool_idle_ms,
+            turn_ms: policy.turn_ms,
+            ready_ms: policy.ready_ms,
             journal_bytes: policy.journal_bytes,
         },
         spare: policy.spare.clone(),

@@ -4,6 +4,7 @@
 //! Never: starts anything, or puts a text of others where it could be read as an option.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     fs, io,
     os::unix::fs::PermissionsExt,
@@ -46,7 +47,9 @@ const SHIPPED: [(&str, &str); 11] = [
 ];
 
 /// Every key that a profile may have.
-const KEYS: [&str; 20] = [
+const KEYS: &[&str] = &[
+    "fallback",
+    "tools_shown",
     "acp",
     "brief",
     "identity",
@@ -59,6 +62,7 @@ const KEYS: [&str; 20] = [
     "model",
     "env",
     "ask",
+    "ask_env",
     "auto",
     "bypass",
     "tool_timeout",
@@ -170,6 +174,9 @@ pub struct Profile {
     pub env: Vec<String>,
     /// Arguments that make it ask; absent where it cannot.
     pub ask: Option<Vec<String>>,
+    /// Variables that make it ask.
+    #[serde(default)]
+    pub ask_env: BTreeMap<String, String>,
     /// Arguments for its own confinement, where `headless` does not hold them.
     #[serde(default)]
     pub auto: Vec<String>,
@@ -185,6 +192,12 @@ pub struct Profile {
     /// Whether it hides the user's own git settings from its tools, and must be told by variables who commits.
     #[serde(default)]
     pub identity: bool,
+    /// The agent that takes over, once, when this one's usage limit has no near reset.
+    #[serde(default)]
+    pub fallback: Option<String>,
+    /// When its protocol tells of a tool.
+    #[serde(default)]
+    pub tools_shown: ToolsShown,
     /// How it differs from other agents of protocol `acp`.
     #[serde(default)]
     pub acp: acp::Quirks,
@@ -202,6 +215,17 @@ pub struct Profile {
     pub brief: Telling,
     /// The folder of a worktree in which it looks for skills; absent where it knows none.
     pub skills: Option<String>,
+}
+
+/// When a protocol tells of a tool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolsShown {
+    /// When it begins, and when it is over.
+    #[default]
+    AsTheyRun,
+    /// Only when it is over: each silence may be a tool.
+    AtEnd,
 }
 
 /// What an attempt needs of its agent's start.
@@ -231,8 +255,8 @@ pub struct Launch {
     pub prompt: PromptBy,
     /// The environment variables to pass on, beside the base.
     pub env_names: Vec<String>,
-    /// Environment variables that tell it the brief.
-    pub env: Vec<(String, String)>,
+    /// Variables of its own, in front of those.
+    pub vars: BTreeMap<String, String>,
     /// What the conversation is to know, where the protocol tells it and not the arguments.
     pub setting: acp::Setting,
 }
@@ -287,8 +311,9 @@ impl Profile {
             argv.push(filling.fill(word)?);
         }
         let setting = self.setting(brief);
-        let env = self.telling_env(brief, &filling)?;
-        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), env, setting })
+        let mut vars = self.vars(brief.permissions);
+        vars.extend(self.telling_env(brief, &filling)?);
+        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), vars, setting })
     }
 
     /// Tells whether it takes up a conversation again, without a screen.
@@ -350,8 +375,9 @@ impl Profile {
             argv.push(filling.fill(word)?);
         }
         let setting = acp::Setting::default();
-        let env = self.telling_env(brief, &filling)?;
-        Ok(Launch { argv, prompt, env_names: self.env.clone(), env, setting })
+        let mut vars = self.vars(permissions);
+        vars.extend(self.telling_env(brief, &filling)?);
+        Ok(Launch { argv, prompt, env_names: self.env.clone(), vars, setting })
     }
 
     /// Refuses what [`Profile::launch`] would refuse whoever asks, before anything is made for a run.
@@ -369,6 +395,10 @@ impl Profile {
         Ok(())
     }
 
+    fn vars(&self, permissions: Permissions) -> BTreeMap<String, String> {
+        if permissions == Permissions::Ask { self.ask_env.clone() } else { BTreeMap::new() }
+    }
+
     /// The arguments that permissions and model add.
     fn options(
         &self,
@@ -377,8 +407,10 @@ impl Profile {
     ) -> Result<Vec<String>, ProfileError> {
         let unable = |what| ProfileError::Unable { name: self.name.clone(), what };
         let mut options = match permissions {
-            // The protocol itself carries the question.
-            Permissions::Ask if self.protocol == ACP => self.ask.clone().unwrap_or_default(),
+            // The protocol carries the question, where a mode or a variable makes the agent ask it.
+            Permissions::Ask if self.acp.ask.is_some() || !self.ask_env.is_empty() => {
+                self.ask.clone().unwrap_or_default()
+            }
             Permissions::Ask => self
                 .ask
                 .clone()

@@ -114,6 +114,7 @@ fn create() -> Input {
         policy: Policy::default(),
         supersedes: None,
         adopted: None,
+        fallback: None,
     });
     Input::Create { brief, naming: Naming::Project }
 }

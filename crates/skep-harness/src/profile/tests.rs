@@ -303,11 +303,11 @@ fn a_brief_is_told_by_arguments_or_variables_that_point_to_its_file_and_never_by
             "{name}: a system prompt is no part of the history"
         );
     }
-    let env = launch("opencode", &told).env;
-    let settings: serde_json::Value = serde_json::from_str(&env[0].1).unwrap();
-    assert_eq!(env[0].0, "OPENCODE_CONFIG_CONTENT");
+    let env = launch("opencode", &told).vars;
+    let settings: serde_json::Value =
+        serde_json::from_str(&env["OPENCODE_CONFIG_CONTENT"]).unwrap();
     assert_eq!(settings["instructions"][0], "/h/a \"b\"/x.md");
-    assert_eq!(launch("opencode", &brief(Path::new("/p"))).env, []);
+    assert!(launch("opencode", &brief(Path::new("/p"))).vars.is_empty());
 }
 
 #[test]
