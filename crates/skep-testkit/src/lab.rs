@@ -20,6 +20,8 @@ use tempfile::TempDir;
 
 /// How long the model server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Where the server keeps what it was asked.
+const REQUESTS: &str = "requests";
 
 /// A scripted model and a home for agents that know no other.
 #[derive(Debug)]
@@ -81,6 +83,16 @@ impl Lab {
     pub fn asked(&self) -> Vec<String> {
         let log = fs::read_to_string(self.home().join("model.jsonl")).unwrap_or_default();
         log.lines().filter(|line| line.contains("\"turn\":")).map(str::to_owned).collect()
+    }
+
+    /// Returns what the model was asked in the course of its work, oldest first: whole requests, as JSON.
+    pub fn requests(&self) -> Vec<String> {
+        let entries =
+            fs::read_dir(self.home.path().join(REQUESTS)).expect("it was asked something");
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        let read = |path: PathBuf| fs::read_to_string(path).expect("a request can be read");
+        paths.into_iter().map(read).collect()
     }
 
     /// Returns the whole environment of an agent: its program on the PATH, its home, the scripted model.
@@ -182,6 +194,8 @@ fn serve(home: &Path) -> (Child, ChildStdin, String) {
         .arg(lab.join("model_server.py"))
         .args(["--tied", "--port", "0", "--log"])
         .arg(home.join("model.jsonl"))
+        .arg("--dump")
+        .arg(home.join(REQUESTS))
         .env_clear()
         .envs(setting("PATH").map(|path| ("PATH", path)))
         .stdin(Stdio::piped())

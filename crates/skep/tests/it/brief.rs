@@ -168,6 +168,10 @@ fn after_a_kill_of_both_daemon_and_keeper_nothing_that_was_lent_stands() {
     assert_eq!(desk.home.json(&["show", &id])["git"]["dirty"], false, "skep does not count it");
     let diff = desk.home.json(&["diff", &id]);
     assert_eq!(diff["files"].as_array().unwrap().len(), 0, "{diff}");
+    let taken = desk.home.json(&["snapshot", "take", &id]);
+    let (taken, to) = (text_of(&taken, "id"), desk.home.at("copy"));
+    desk.home.skep(&["restore", &taken, "--to", to.to_str().unwrap()]).ok();
+    assert!(to.join("skills").exists() && !to.join("AGENTS.md").exists(), "nor keep it");
     let keeper = pid_of(&run, "gatekeeper");
     desk.home.kill_daemon();
     kill(keeper, Signal::KILL);

@@ -1,6 +1,7 @@
 //! Live agents under the real guards. They run only where the suite asks for them; see `skep_testkit::lab`.
 
 mod agents;
+mod brief;
 mod demo;
 mod fleet;
 mod scenes;
