@@ -12,6 +12,8 @@ mod contract;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+pub(crate) mod outcomes;
+#[cfg(test)]
 mod tests;
 
 /// The protocols that there are.
