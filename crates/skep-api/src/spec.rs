@@ -51,6 +51,9 @@ pub struct Spec {
     /// What protocol `acp` tells the agent in its own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<Conversation>,
+    /// The env's root, where its worktree is lent something that goes with the attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent: Option<PathBuf>,
 }
 
 /// What a conversation begins with, where the agent's arguments do not say it.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     facts::{Exit, GitFacts},
-    id::{OpId, RunId, SnapshotId, TaskId},
+    guide::Guide,
+    id::{AskId, OpId, RunId, SnapshotId, TaskId},
     said::{ErrorClass, Said, TurnResult, Usage},
     snapshot::{self, Snapshot, Why},
     time::Timestamp,
@@ -19,6 +20,7 @@ use crate::{
 pub mod adopted;
 mod apply;
 pub mod closing;
+pub mod leave;
 pub mod limits;
 pub mod outcome;
 mod step;
@@ -27,6 +29,7 @@ pub(crate) mod tests;
 
 pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
+pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use outcome::{Outcome, Reason};
 
@@ -126,6 +129,9 @@ pub struct Place {
     pub fetch_ms: u64,
     /// Whether commits are signed as the user's own settings say.
     pub sign: bool,
+    /// What the project gives its agents to read.
+    #[serde(default, skip_serializing_if = "Guide::is_empty")]
+    pub guide: Guide,
 }
 
 /// A project's own script that makes a worktree ready, as a person approved it.
@@ -343,6 +349,10 @@ pub struct Run {
     pub begun: Option<Timestamp>,
     /// What was given while it waits for a slot.
     pub given: Vec<Given>,
+    /// What its agent wants leave for, in the order of asking.
+    pub asks: Vec<Ask>,
+    /// How many requests there were; the next one's id follows from it.
+    pub asked: u32,
     pub session: Option<String>,
     pub verdict: Verdict,
     /// Over all attempts.
@@ -412,6 +422,11 @@ pub enum Input {
     Give {
         id: String,
         text: String,
+    },
+    /// A person's word on a request for leave; without an id, on the only one that is open.
+    Rule {
+        ask: Option<AskId>,
+        ruling: Ruling,
     },
     Close {
         op: OpId,
@@ -595,6 +610,18 @@ pub enum Event {
     Given {
         id: String,
         text: String,
+    },
+    /// The agent wants leave to do something, and waits.
+    LeaveAsked {
+        ask: Box<Ask>,
+    },
+    LeaveRuled {
+        id: AskId,
+        ruling: Ruling,
+    },
+    /// The agent asks no longer.
+    LeaveWithdrawn {
+        id: AskId,
     },
     /// At work again.
     Goes {},
@@ -787,6 +814,14 @@ pub enum Effect {
         id: String,
         text: String,
     },
+    /// Tells the agent what a person said to its request.
+    Leave {
+        run: RunId,
+        attempt: u32,
+        id: AskId,
+        asked_as: String,
+        ruling: Ruling,
+    },
     /// Ends what is left of a run whose guards are gone, and says whether anything lives.
     Sweep {
         run: RunId,
@@ -857,6 +892,7 @@ impl Effect {
             | Effect::Stop { run, .. }
             | Effect::CancelTurn { run, .. }
             | Effect::Deliver { run, .. }
+            | Effect::Leave { run, .. }
             | Effect::Sweep { run, .. }
             | Effect::Close { run, .. }
             | Effect::Settle { run, .. }
@@ -881,6 +917,7 @@ impl Effect {
             Effect::Stop { .. } => "stop",
             Effect::CancelTurn { .. } => "cancel_turn",
             Effect::Deliver { .. } => "deliver",
+            Effect::Leave { .. } => "leave",
             Effect::Sweep { .. } => "sweep",
             Effect::Close { .. } => "close",
             Effect::Settle { .. } => "settle",
@@ -920,6 +957,9 @@ pub struct Misfit {
     pub state: &'static str,
 }
 
+/// The longest text that an event keeps of an agent's words. Characters.
+const WORDS: usize = 2_000;
+
 /// How long a run may go without its gatekeeper's first report.
 pub const START_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a stalled run may stay silent after its turn was cancelled.
@@ -946,6 +986,8 @@ impl Run {
             deaths: Vec::new(),
             begun: None,
             given: Vec::new(),
+            asks: Vec::new(),
+            asked: 0,
             session: None,
             verdict: Verdict::default(),
             usage: Usage::default(),

@@ -18,6 +18,7 @@ use skep_api::{
 };
 use skep_core::{
     fleet::{Fleet, Limits, Naming},
+    guide::Guide,
     id::{LENGTH, OpId, RunId},
     keep::Keep,
     names,
@@ -906,6 +907,11 @@ fn the_place(
         set_up: if *env_type == EnvType::Worktree { set_up.clone() } else { None },
         fetch_ms: millis(settings.time.fetch),
         sign: project.sign,
+        guide: Guide {
+            instructions: project.instructions.clone(),
+            skills: project.skills.clone(),
+            gates: project.gate.iter().map(|gate| (gate.name.clone(), gate.run.clone())).collect(),
+        },
     })
 }
 

@@ -82,6 +82,7 @@ fn converse(
                 Control::Stop { .. }
                 | Control::Cancel { .. }
                 | Control::Send { .. }
+                | Control::Settle { .. }
                 | Control::Status {} => None,
             }
             .map(|size| (size, from.buffer().to_vec()));

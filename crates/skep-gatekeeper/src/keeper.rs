@@ -29,6 +29,8 @@ use skep_api::{
 use skep_core::{facts::Exit, run::Overdue, said::Usage, time::Timestamp};
 use skep_harness::{HarnessError, Session};
 use skep_host::{
+    git::Git,
+    handout,
     lock::{self, Lock, LockError},
     paths::{self, PathError},
     proc::{SMALL_STACK, Signals},
@@ -135,10 +137,11 @@ fn keep(dir: &Path) -> Result<(), KeeperError> {
     set_child_subreaper(Some(getpid())).map_err(|err| host("become a reaper")(err.into()))?;
     let lock = lock::hold(&spec.lock)?;
     let started = write_start(dir)?;
+    let lent = spec.lent.clone().map(|root| (Git::new(&spec.env), root));
     match Keeper::begin(dir, spec, signals, lock, started) {
         Ok(keeper) => keeper.watch(),
         Err(err) => {
-            not_started(dir, started, &err);
+            not_started(dir, started, lent, &err);
             Err(err)
         }
     }
@@ -183,7 +186,7 @@ fn write_start(dir: &Path) -> Result<Timestamp, KeeperError> {
 }
 
 /// Leaves the word that the agent was not started, so that nobody waits for it; whatever was started is ended first.
-fn not_started(dir: &Path, started: Timestamp, err: &KeeperError) {
+fn not_started(dir: &Path, started: Timestamp, lent: Option<(Git, PathBuf)>, err: &KeeperError) {
     Tree::new(None, &[], None).end(Instant::now() + GRACE, |pause| {
         thread::sleep(pause);
         false
@@ -199,6 +202,8 @@ fn not_started(dir: &Path, started: Timestamp, err: &KeeperError) {
         spared: Vec::new(),
         git: None,
     });
+    // What stays is asked for again before the next attempt and at the close.
+    let _later = lent.map(|(git, root)| handout::take_back_if_free(&git, &root));
     // Both say the same, and without either the daemon sees that the keeper is gone.
     let _untold = record::write_exit(dir, &exit);
     if let Ok(mut reports) = Reports::open(dir) {

@@ -140,6 +140,7 @@ impl Quiet {
                 self.tools.remove(id);
             }
             Said::Ask { .. } | Said::Permission { .. } => self.at_work = false,
+            Said::Withdrawn { .. } => self.at_work = true,
             Said::TurnEnded { .. } => {
                 self.tools.clear();
                 (self.worked, self.turn_reported) = (Duration::ZERO, false);

@@ -171,6 +171,8 @@ impl Run {
     pub(super) fn ends_retry(event: &Event) -> bool {
         match event {
             Event::TurnEnded { .. } | Event::Waits { .. } | Event::RetryOver {} => true,
+            Event::LeaveAsked { .. } => true,
+            Event::LeaveRuled { .. } | Event::LeaveWithdrawn { .. } => false,
             Event::Erred { class, .. } => *class != ErrorClass::Notice,
             Event::LimitMet { .. } | Event::Ended { .. } | Event::Requeued { .. } => true,
             Event::Limited { .. } | Event::FellBack { .. } | Event::Admitted {} => true,

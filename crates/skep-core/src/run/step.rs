@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     Because, Effect, Env, EnvState, Event, Fault, Given, Input, Outcome, Overdue, Reason, Rejected,
-    Requeue, Run, State, Step, Surface, WaitingFor,
+    Requeue, Run, State, Step, Surface, WORDS, WaitingFor,
     outcome::{Ending, judge},
 };
 use crate::{
@@ -18,9 +18,6 @@ use crate::{
 };
 
 mod wishes;
-
-/// The longest text that an event keeps of an agent's words. Characters.
-const WORDS: usize = 2_000;
 
 impl Run {
     /// Decides what `input` at `now` leads to; [`Run::apply`] then makes it so.
@@ -86,6 +83,7 @@ impl Run {
             Input::Again { goes_on, message } => self.again(goes_on, message),
             Input::Pause { now } => self.pause(now),
             Input::Give { id, text } => self.give(id, &text),
+            Input::Rule { ask, ruling } => self.rule(ask.as_ref(), ruling),
             Input::Close { op, how } => self.close(op, how),
             Input::Abandon { op } => self.abandon(op),
             Input::Land { op } => self.land(op),
@@ -145,7 +143,7 @@ impl Run {
                 };
                 Ok(Step::of([Event::Admitted {}], [next]))
             }
-            (State::Waiting { .. }, _) if !self.given.is_empty() => {
+            (State::Waiting { .. }, _) if self.has_answers() => {
                 let deliver = |given: &Given| Effect::Deliver {
                     run: run.clone(),
                     attempt,
@@ -154,7 +152,7 @@ impl Run {
                 };
                 Ok(Step {
                     events: vec![Event::Goes {}],
-                    effects: self.given.iter().map(deliver).collect(),
+                    effects: self.rulings().chain(self.given.iter().map(deliver)).collect(),
                 })
             }
             _ => Err(self.misplaced("admit")),
@@ -349,7 +347,10 @@ impl Run {
             Said::Retry { attempt, of, text } => matches!(self.state, State::Running { .. })
                 .then(|| Event::Retrying { attempt, of, text: text::words(&text, 200) }),
             Said::Ask { text, .. } => self.asks(WaitingFor::Answer, &text),
-            Said::Permission { text, .. } => self.asks(WaitingFor::Permission, &text),
+            Said::Permission { id, tool, text } => self.leave_asked(id, &tool, &text, now),
+            Said::Withdrawn { id } => {
+                return Ok(Step { events: self.leave_withdrawn(Some(&id)), effects: Vec::new() });
+            }
             Said::Said { .. }
             | Said::Thought { .. }
             | Said::Tool { .. }
@@ -359,7 +360,9 @@ impl Run {
         let goes = matches!(self.state, State::Stalled { .. }).then_some(Event::Goes {});
         let turned = matches!(event, Some(Event::TurnEnded { .. }));
         let paused = self.rests().filter(|_| turned && self.pid().is_some());
-        let events = goes.into_iter().chain(event).chain(paused).collect();
+        // A turn that is over asks for nothing any more.
+        let gone = if turned { self.leave_withdrawn(None) } else { Vec::new() };
+        let events = goes.into_iter().chain(gone).chain(event).chain(paused).collect();
         Ok(Step { events, effects: Vec::new() })
     }
 
@@ -692,6 +695,7 @@ impl Input {
             | Input::Again { .. }
             | Input::Pause { .. }
             | Input::Give { .. }
+            | Input::Rule { .. }
             | Input::Close { .. }
             | Input::Abandon { .. }
             | Input::Land { .. }

@@ -109,6 +109,7 @@ fn create() -> Input {
             set_up: None,
             fetch_ms: 0,
             sign: false,
+            guide: skep_core::guide::Guide::default(),
         },
         policy: Policy::default(),
         supersedes: None,

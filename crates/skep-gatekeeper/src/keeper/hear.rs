@@ -74,6 +74,7 @@ impl Keeper {
             Said::Session { .. }
             | Said::Ask { .. }
             | Said::Permission { .. }
+            | Said::Withdrawn { .. }
             | Said::Limit { .. }
             | Said::Error { .. } => {
                 self.report(Entry::Agent(said));

@@ -97,6 +97,9 @@ const INPUTS: &[&str] = &[
     "words",
     "turn success",
     "ask",
+    "permission",
+    "withdrawn p",
+    "approve",
     "silent",
     "heard",
     "retry",
@@ -186,11 +189,12 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Done => 34,
         Input::Tick => 35,
         Input::Shown { .. } => 36,
-        Input::Overdue { .. } => 37,
+        Input::Rule { .. } => 37,
+        Input::Overdue { .. } => 38,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 38;
+const KINDS_OF_INPUTS: usize = 39;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -232,15 +236,18 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::GitSeen { .. } => 35,
         Event::Done {} => 36,
         Event::Shown { .. } => 37,
-        Event::Retrying { .. } => 38,
-        Event::RetryOver {} => 39,
-        Event::LimitMet { .. } => 40,
-        Event::Limited { .. } => 41,
-        Event::FellBack { .. } => 42,
+        Event::LeaveAsked { .. } => 38,
+        Event::LeaveRuled { .. } => 39,
+        Event::LeaveWithdrawn { .. } => 40,
+        Event::Retrying { .. } => 41,
+        Event::RetryOver {} => 42,
+        Event::LimitMet { .. } => 43,
+        Event::Limited { .. } => 44,
+        Event::FellBack { .. } => 45,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 43;
+pub(crate) const KINDS_OF_EVENTS: usize = 46;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -266,6 +273,9 @@ fn events() -> Vec<Event> {
         Event::Erred { class: ErrorClass::Model, text: text.clone() },
         Event::Waits { on: WaitingFor::Answer, text: text.clone() },
         Event::Given { id: text.clone(), text: text.clone() },
+        Event::LeaveAsked { ask: Box::new(wanted(&run)) },
+        Event::LeaveRuled { id: wanted(&run).id, ruling: Ruling { allow: true, text: None } },
+        Event::LeaveWithdrawn { id: wanted(&run).id },
         Event::Goes {},
         Event::Stalled { quiet_ms: 1, tool: false },
         Event::Shown { session: text.clone(), pane: "%3".to_owned() },
@@ -314,6 +324,18 @@ fn events() -> Vec<Event> {
         Event::GitSeen { facts: git("c9", 2, false) },
         Event::Done {},
     ]
+}
+
+/// What an agent of `run` wants leave for.
+pub(crate) fn wanted(run: &RunId) -> Ask {
+    Ask {
+        id: leave::nth(run, 0),
+        asked_as: "p".to_owned(),
+        tool: "rm".to_owned(),
+        text: "all day".to_owned(),
+        at: Timestamp(0),
+        ruling: None,
+    }
 }
 
 fn states() -> Vec<Run> {
@@ -395,6 +417,9 @@ started                          xxxxxx ++xxxxxxx !!!!!!!! xxxxx xxxxxx
 words                            xxxxxx .......+x ........ xxxxx xxxxxx
 turn success                     xxxxxx ++!!!!!!x !!!!!!!! xxxxx xxxxxx
 ask                              xxxxxx ..++++++x ........ xxxxx xxxxxx
+permission                       xxxxxx ..++++++x ........ xxxxx xxxxxx
+withdrawn p                      xxxxxx ........x ........ xxxxx xxxxxx
+approve                          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 silent                           xxxxxx xx!!....x ........ xxxxx xxxxxx
 heard                            xxxxxx xx.....+x ........ xxxxx xxxxxx
 retry                            xxxxxx ..++...+x ........ xxxxx xxxxxx
@@ -458,6 +483,9 @@ Used              xxxxxx ........x ........ xxxxx xxxxxx
 Erred             xxxxxx ........x ........ xxxxx xxxxxx
 Waits             xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
 Given             xxxxxx xxxx...xx xxxxxxxx xxxxx xxxxxx
+LeaveAsked        xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+LeaveRuled        xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+LeaveWithdrawn    ...... ......... ........ ..... ......
 Goes              xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
 Stalled           xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
 Shown             xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
