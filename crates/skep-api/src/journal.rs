@@ -20,6 +20,15 @@ pub struct Line {
     pub entry: Entry,
 }
 
+/// A [`Line`] as it is written, with an entry that somebody else holds.
+#[derive(Debug, Serialize)]
+pub struct Spelled<'a> {
+    pub line: u64,
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub entry: &'a Entry,
+}
+
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -639,6 +639,18 @@ impl Fleet {
         self.runs.values().filter(by_clock).filter_map(|run| run.next_wake()).chain(let_go).min()
     }
 
+    /// Whether somebody waits for a moment that only a machine that is awake brings on. The reset of a usage limit is not
+    /// one: it comes while the machine sleeps.
+    pub fn waits_awake(&self) -> bool {
+        let waits = |run: &Run| run.next_wake().is_some() && !run::limits::is_limited(&run.state);
+        self.runs.values().any(|run| waits(run))
+    }
+
+    /// Whether somebody waits for the reset of a usage limit, by the clock on the wall.
+    pub fn waits_for_reset(&self) -> bool {
+        self.runs.values().any(|run| run::limits::is_limited(&run.state))
+    }
+
     /// Since when the latest of those waits for whom the clock means something.
     pub fn waits_since(&self) -> Option<Timestamp> {
         self.runs.values().filter(|run| run.next_wake().is_some()).map(|run| run.since).max()

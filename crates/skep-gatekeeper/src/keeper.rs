@@ -220,8 +220,8 @@ enum Event {
     Visitor(Visitor),
     /// A viewer did something.
     Viewer(u64, Word),
-    Out(Words),
-    Err(Words),
+    Out(Vec<Words>),
+    Err(Vec<Words>),
     /// One of the agent's two pipes, or its terminal, has ended.
     Closed,
     /// A message was written to the agent, or could not be.
@@ -321,6 +321,7 @@ impl Keeper {
             tty.look(now);
         }
         self.reports.flush();
+        self.journal.flush();
         if self.due.is_some_and(|(at, _)| at <= now) {
             self.end_what_is_due();
         }
@@ -335,8 +336,8 @@ impl Keeper {
                     tty.heed(viewer, word);
                 }
             }
-            Event::Out(words) => self.hear_out(&words),
-            Event::Err(words) => self.hear_err(&words),
+            Event::Out(lines) => lines.iter().for_each(|words| self.hear_out(words)),
+            Event::Err(lines) => lines.iter().for_each(|words| self.hear_err(words)),
             Event::Closed => self.open_pipes = self.open_pipes.saturating_sub(1),
             Event::Written { id, text, ok } => self.written(id, text, ok),
             Event::Asked(control, answer) => {

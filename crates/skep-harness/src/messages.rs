@@ -90,7 +90,12 @@ impl Messages {
             ),
             "retry" => {
                 let data = &event["data"];
-                self.retry(count_at(data, &["attempt"]), None, None, text_at(data, &["reason"]))
+                self.retry(
+                    count_at(data, &["attempt"]),
+                    data["maxRetries"].as_u64(),
+                    None,
+                    text_at(data, &["reason"]),
+                )
             }
             "init" => {
                 let id = text_at(event, &["session_id"]);

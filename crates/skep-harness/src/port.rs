@@ -7,10 +7,14 @@ use serde_json::Value;
 use skep_core::said::{ErrorClass, Said, TurnResult};
 use thiserror::Error;
 
+mod reset;
+
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod live;
+#[cfg(test)]
+pub(crate) mod outcomes;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -296,7 +300,9 @@ fn status_in(lower: &str) -> Option<u64> {
 pub fn trouble(class: ErrorClass, text: &str) -> Vec<Heard> {
     let mut heard = Vec::new();
     if class == ErrorClass::Limit && text.to_ascii_lowercase().contains("usage limit") {
-        heard.push(Heard::Said(Said::Limit { text: clip(text), reset_ms: None, reset_at: None }));
+        let reset_ms = reset::within(text).and_then(|left| u64::try_from(left.as_millis()).ok());
+        let reset_at = reset::at(text);
+        heard.push(Heard::Said(Said::Limit { text: clip(text), reset_ms, reset_at }));
     }
     heard.push(Heard::Said(Said::Error { class, text: clip(text) }));
     heard

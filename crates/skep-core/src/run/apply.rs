@@ -92,7 +92,10 @@ impl Run {
                     self.verdict.limit = None;
                 }
                 if super::limits::is_answer(*result) {
-                    (self.met, self.limits) = (None, 0);
+                    self.limits = 0;
+                    // What the fallback answers says nothing of the first one's limit.
+                    let theirs = self.brief.agent.clone();
+                    self.met = self.met.take().filter(|met| met.agent != theirs);
                 }
                 if matches!(result, TurnResult::Success | TurnResult::Ended) {
                     self.deaths.clear();

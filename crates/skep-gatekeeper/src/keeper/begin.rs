@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// How many events may wait. Beyond it their makers wait, and with them, through its pipe, the agent.
-const WAITING: usize = 16;
+const WAITING: usize = 4;
 /// How long a caller waits for the answer to its control.
 const ANSWER: Duration = Duration::from_secs(15);
 /// How much an agent may have written that nobody has read; the most that anybody may ask for. Bytes.
@@ -316,12 +316,12 @@ fn attend(
 
 fn listen_to(
     pipe: impl Read + Send + 'static,
-    event: fn(Words) -> Event,
+    event: fn(Vec<Words>) -> Event,
     tell: &SyncSender<Event>,
 ) -> Result<(), KeeperError> {
     let tell = tell.clone();
     small_thread("ears", move || {
-        ears::listen(pipe, |words| tell.send(event(words)).is_ok());
+        ears::listen(pipe, |lines| tell.send(event(lines)).is_ok());
         // The keeper may have stopped listening.
         let _gone = tell.send(Event::Closed);
     })

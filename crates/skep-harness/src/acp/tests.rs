@@ -4,6 +4,8 @@ use skep_core::said::TurnResult;
 
 use super::*;
 
+mod outcomes;
+
 /// The recorded conversations of both sides, by agent and scene.
 fn recorded(agent: &str, scene: &str) -> Vec<(bool, Value)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))

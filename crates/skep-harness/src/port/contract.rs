@@ -10,7 +10,7 @@ use super::{Heard, PROTOCOLS, Session, TEXT_CAP};
 use crate::{acp::Setting, open};
 
 /// Every recorded transcript: agent, protocol, file.
-const ALL: [(&str, &str, &str); 51] = [
+pub(super) const ALL: [(&str, &str, &str); 51] = [
     ("codex", "codex_json", "basic"),
     ("codex", "codex_json", "ask"),
     ("codex", "codex_json", "dead429"),
@@ -207,7 +207,6 @@ fn a_model_that_always_fails_is_a_failed_turn_with_its_class_even_at_exit_code_z
         ("claude", "stream_json", "auth401", ErrorClass::Auth),
         ("gemini", "json_lines", "auth401", ErrorClass::Auth),
         ("gemini", "json_lines", "drop", ErrorClass::Model),
-        ("gemini", "json_lines", "long", ErrorClass::Agent),
         ("qwen", "json_lines", "auth401", ErrorClass::Auth),
         ("qwen", "json_lines", "dead429", ErrorClass::Model),
     ] {

@@ -17,6 +17,7 @@ use skep_host::{
 };
 
 mod bare;
+mod flood;
 pub(crate) mod run;
 mod signs;
 pub(crate) mod terminal;

@@ -35,6 +35,7 @@ mod recovery;
 mod run;
 mod screens;
 mod snapshot;
+mod status;
 mod stop;
 mod terminal;
 mod tidy;

@@ -114,3 +114,12 @@ fn many_workers_at_one_limit_are_each_asked_at_most_once_for_a_reset() {
     }
     assert_eq!(turns, 74, "the one that met it, and none again");
 }
+
+#[test]
+fn a_reset_comes_while_the_machine_sleeps_and_nothing_else_does() {
+    let fleet = played(&format!("{TWO_AT_WORK}, 3 amber limit until 500, 4 amber exit 1"));
+    assert!(fleet.waits_for_reset() && !fleet.waits_awake());
+    let mut both = fleet;
+    play(&mut both, "5 beryl silent");
+    assert!(both.waits_for_reset() && both.waits_awake(), "its minute is one awake");
+}

@@ -205,6 +205,9 @@ fn a_quota_without_a_near_reset_goes_to_the_fallback_once_in_the_same_env() {
     assert_eq!((run.session.as_deref(), run.brief.model.as_deref()), (None, None));
     assert!(run.goes_on, "it is told that somebody was there before");
     assert_eq!(run.cooling(seconds("11")).map(|met| met.agent.as_str()), Some("scripted"));
+    let answered = "9 limit unknown, 10 exit 1, 11 admit, 12 started, 13 turn success";
+    let run = after(backed(), &format!("{RUNNING}, {answered}"));
+    assert!(run.cooling(seconds("14")).is_some(), "the second's answer says nothing of the first");
 }
 
 #[test]
