@@ -51,6 +51,9 @@ pub struct Spec {
     /// What protocol `acp` tells the agent in its own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<Conversation>,
+    /// Whether the agent is asked to go on with a conversation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub goes_on: bool,
 }
 
 /// What a conversation begins with, where the agent's arguments do not say it.

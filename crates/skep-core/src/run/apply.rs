@@ -34,6 +34,7 @@ impl Run {
                     _ => return Err(misfit()),
                 };
                 self.verdict = Verdict::default();
+                self.conversation.begin();
                 self.begun = None;
                 self.pausing = false;
                 self.given.clear();
@@ -68,6 +69,9 @@ impl Run {
                 );
             }
             Event::SessionNamed { .. }
+            | Event::ResumeRefused { .. }
+            | Event::Worked {}
+            | Event::TurnsTo { .. }
             | Event::TurnEnded { .. }
             | Event::Used { .. }
             | Event::Erred { .. }
@@ -76,6 +80,20 @@ impl Run {
                 return Err(misfit());
             }
             Event::SessionNamed { session } => self.session = Some(session.clone()),
+            Event::ResumeRefused { text } => {
+                self.verdict.error = Some((ErrorClass::Agent, text.clone()));
+                self.last = Some((text.clone(), at));
+                self.conversation.refused = Some(text.clone());
+            }
+            Event::Worked {} => self.conversation.worked = true,
+            Event::TurnsTo { speech, message } => {
+                self.conversation.turns_to = Some((*speech, message.clone()));
+            }
+            Event::AsBefore { text } => {
+                if !self.is_ended() || !self.falls_back(text, at) {
+                    return Err(misfit());
+                }
+            }
             Event::TurnEnded { result, text } => {
                 self.verdict.turn = Some(*result);
                 self.verdict.empty = text.trim().is_empty();
@@ -83,6 +101,7 @@ impl Run {
                     self.verdict.error = None;
                 }
                 if matches!(result, TurnResult::Success | TurnResult::Ended) {
+                    self.conversation.refusals = 0;
                     self.deaths.clear();
                 }
                 if !text.trim().is_empty() {
@@ -207,12 +226,16 @@ impl Run {
                 let (outcome, reason, exit) = (*outcome, *reason, exit.clone());
                 self.enter(State::Ended { outcome, reason, exit, text: text.clone() }, at);
             }
-            Event::Requeued { attempt, not_before, why, text, goes_on, message } => {
+            Event::Requeued { attempt, not_before, why, text, goes_on, message, speech } => {
                 match why {
                     Requeue::Fault if matches!(self.state, State::Preparing { .. }) => {
                         self.faults += 1;
                     }
                     Requeue::Death if self.is_at_work() => self.deaths.push(at),
+                    Requeue::Refused if self.is_at_work() => {
+                        self.conversation.refusals += 1;
+                        self.session = None;
+                    }
                     Requeue::Wish
                         if self.is_ended()
                             && !self.closed
@@ -221,10 +244,13 @@ impl Run {
                     {
                         self.faults = 0;
                         self.deaths.clear();
+                        self.follows_up();
                         self.then_close = None;
                         self.logs_dropped = false;
                     }
-                    Requeue::Fault | Requeue::Death | Requeue::Wish => return Err(misfit()),
+                    Requeue::Fault | Requeue::Death | Requeue::Wish | Requeue::Refused => {
+                        return Err(misfit());
+                    }
                 }
                 if !text.is_empty() {
                     self.last = Some((text.clone(), at));
@@ -239,6 +265,8 @@ impl Run {
                 self.window = None;
                 self.goes_on = *goes_on;
                 self.message.clone_from(message);
+                self.speech = speech.unwrap_or(self.speech);
+                self.conversation.turns_to = None;
                 self.unknown = None;
                 self.enter(State::Queued { not_before: *not_before }, at);
             }

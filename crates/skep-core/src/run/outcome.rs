@@ -129,7 +129,9 @@ fn of_force(stopping: Option<Because>) -> (Outcome, Option<Reason>) {
     match stopping {
         Some(Because::Person) => (Outcome::Stopped, Some(Reason::StoppedByPerson)),
         Some(Because::Superseded) => (Outcome::Stopped, Some(Reason::Superseded)),
-        Some(Because::Paused) => (Outcome::Interrupted, Some(Reason::StoppedByPerson)),
+        Some(Because::Paused | Because::Surface) => {
+            (Outcome::Interrupted, Some(Reason::StoppedByPerson))
+        }
         Some(Because::Stalled) => (Outcome::Failed, Some(Reason::Stalled)),
         Some(Because::NeverStarted) => (Outcome::Failed, Some(Reason::Start)),
         Some(Because::HostRestart) => (Outcome::Interrupted, Some(Reason::HostRestart)),

@@ -105,6 +105,7 @@ impl Keeper {
             sent: BTreeSet::new(),
             epoch,
             usage: None,
+            worked: false,
             stopping: false,
             due: None,
             open_pipes,

@@ -69,6 +69,7 @@ const INPUTS: &[&str] = &[
     "kill",
     "supersede",
     "again",
+    "again on screen",
     "afresh",
     "pause",
     "pause now",
@@ -95,6 +96,8 @@ const INPUTS: &[&str] = &[
     "started",
     "words",
     "turn success",
+    "refused",
+    "tool",
     "ask",
     "silent",
     "heard",
@@ -225,10 +228,14 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::GitSeen { .. } => 35,
         Event::Done {} => 36,
         Event::Shown { .. } => 37,
+        Event::ResumeRefused { .. } => 38,
+        Event::Worked {} => 39,
+        Event::TurnsTo { .. } => 40,
+        Event::AsBefore { .. } => 41,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 38;
+pub(crate) const KINDS_OF_EVENTS: usize = 42;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -239,6 +246,7 @@ fn events() -> Vec<Event> {
         text: String::new(),
         goes_on: false,
         message: None,
+        speech: None,
     };
     let (how, run) = (How::Force, brief("amber").id);
     let kept = |n| Box::new(taken(snap(&run, n), Why::Turn, Timestamp(0), true));
@@ -249,6 +257,13 @@ fn events() -> Vec<Event> {
         Event::Began { gatekeeper: 7 },
         Event::Started { pid: 8, gatekeeper: 7 },
         Event::SessionNamed { session: text.clone() },
+        Event::ResumeRefused { text: text.clone() },
+        Event::Worked {},
+        Event::TurnsTo {
+            speech: Speech { surface: Surface::Terminal, speaks: false },
+            message: None,
+        },
+        Event::AsBefore { text: text.clone() },
         Event::TurnEnded { result: TurnResult::Success, text: text.clone() },
         Event::Used { usage: Usage::default() },
         Event::Erred { class: ErrorClass::Model, text: text.clone() },
@@ -265,6 +280,7 @@ fn events() -> Vec<Event> {
         requeued(Requeue::Fault),
         requeued(Requeue::Death),
         requeued(Requeue::Wish),
+        requeued(Requeue::Refused),
         Event::Undoing {},
         Event::Undone { text: None },
         Event::CloseAsked { op: op(1), how },
@@ -343,6 +359,7 @@ stop                             ++!+!. !!!!!!!! !.!!!!+. ..... ......
 kill                             ++!+!. !!!!!!!! !.!!!!+. ..... ......
 supersede                        ++!+!. !!!!!!!! ..!.!.+. ..... ......
 again                            xxxxxx xxxxxxxx xxxxxxxx +x+x+ xxxxxx
+again on screen                  xxxxxx ++++!!!+ xxxxxxxx +x+x+ xxxxxx
 afresh                           xxxxxx xxxxxxxx xxxxxxxx +x+x+ xxxxxx
 pause                            xxxxxx xx+.xxxx xxxxxxxx xxxxx xxxxxx
 pause now                        xxxxxx xx!!xxxx xxxxxxxx xxxxx xxxxxx
@@ -369,6 +386,8 @@ start-failed                     ...... !....... ........ ..... ......
 started                          xxxxxx ++xxxxxx !!!!!!!! xxxxx xxxxxx
 words                            xxxxxx .......+ ........ xxxxx xxxxxx
 turn success                     xxxxxx ++!!!!!! !!!!!!!! xxxxx xxxxxx
+refused                          xxxxxx ++++++++ ++++++++ xxxxx xxxxxx
+tool                             xxxxxx .......+ ........ xxxxx xxxxxx
 ask                              xxxxxx ..++++++ ........ xxxxx xxxxxx
 silent                           xxxxxx xx!!.... ........ xxxxx xxxxxx
 heard                            xxxxxx xx.....+ ........ xxxxx xxxxxx
@@ -418,46 +437,51 @@ fn every_state_takes_only_the_events_that_could_have_been_decided_in_it() {
     compare(
         &events().iter().map(grid).collect::<Vec<_>>(),
         "
-Created           xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
-Admitted          ...xxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
-Prepared          xxxx.. xxxxxxxx xxxxxxxx xxxxx xxxxxx
-Began             xxxxxx ..xxxxxx ........ xxxxx xxxxxx
-Started           xxxxxx ..xxxxxx xxxxxxxx xxxxx xxxxxx
-SessionNamed      xxxxxx ........ ........ xxxxx xxxxxx
-TurnEnded         xxxxxx ........ ........ xxxxx xxxxxx
-Used              xxxxxx ........ ........ xxxxx xxxxxx
-Erred             xxxxxx ........ ........ xxxxx xxxxxx
-Waits             xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
-Given             xxxxxx xxxx...x xxxxxxxx xxxxx xxxxxx
-Goes              xxxxxx xxxx.... xxxxxxxx xxxxx xxxxxx
-Stalled           xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
-Shown             xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
-PauseAsked        xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
-StopAsked         xxxx.. ........ ........ xxxxx xxxxxx
-Lost              xxxxxx ........ ........ xxxxx xxxxxx
-SweptUnknown      xxxxxx xxxxxxxx xxxxxx.. xxxxx xxxxxx
-Ended             ...... ........ ........ xxxxx xxxxxx
-Requeued (Fault)  xxxx.. xxxxxxxx xxxxxxxx xxxxx xxxxxx
-Requeued (Death)  xxxxxx ........ ........ xxxxx xxxxxx
-Requeued (Wish)   xxxxxx xxxxxxxx xxxxxxxx .x.x. xxxxxx
-Undoing           xxxxxx xxxxxxxx xxxxxxxx xx... xxxxxx
-Undone            ...... ........ ........ ..... ......
-CloseAsked        ...... ........ ........ xxxxx xxxxxx
-Closing           xxxxxx xxxxxxxx xxxxxxxx xx... xxxxxx
-Landing           xxxxxx xxxxxxxx xxxxxxxx ..... ......
-Snapping          xx.xxx ........ ........ xxxx. xxxxxx
-Snapped           ...... ........ ........ ..... ......
-SnapFailed        ...... ........ ........ ..... ......
-Settled           ...... ........ ........ ..... ......
-Forgetting        ...... ........ ........ ..... ......
-Restoring         xxxxxx xxxxxxxx xxxxxxxx xxxx. xxxx..
-Renamed           xxxxxx xxxxxxxx xxxxxxxx xxxxx xx..xx
-Reverting         ...... ........ ........ ..... ......
-Purged            ...... ........ ........ ..... ......
-LogsDropped       ...... ........ ........ ..... ......
-OpDone            ...... ........ ........ ..... ......
-GitSeen           ...... ........ ........ ..... ......
-Done              ...... ........ ........ ..... ......",
+Created             xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Admitted            ...xxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Prepared            xxxx.. xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Began               xxxxxx ..xxxxxx ........ xxxxx xxxxxx
+Started             xxxxxx ..xxxxxx xxxxxxxx xxxxx xxxxxx
+SessionNamed        xxxxxx ........ ........ xxxxx xxxxxx
+ResumeRefused       xxxxxx ........ ........ xxxxx xxxxxx
+Worked              xxxxxx ........ ........ xxxxx xxxxxx
+TurnsTo             xxxxxx ........ ........ xxxxx xxxxxx
+AsBefore            xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
+TurnEnded           xxxxxx ........ ........ xxxxx xxxxxx
+Used                xxxxxx ........ ........ xxxxx xxxxxx
+Erred               xxxxxx ........ ........ xxxxx xxxxxx
+Waits               xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
+Given               xxxxxx xxxx...x xxxxxxxx xxxxx xxxxxx
+Goes                xxxxxx xxxx.... xxxxxxxx xxxxx xxxxxx
+Stalled             xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
+Shown               xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
+PauseAsked          xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
+StopAsked           xxxx.. ........ ........ xxxxx xxxxxx
+Lost                xxxxxx ........ ........ xxxxx xxxxxx
+SweptUnknown        xxxxxx xxxxxxxx xxxxxx.. xxxxx xxxxxx
+Ended               ...... ........ ........ xxxxx xxxxxx
+Requeued (Fault)    xxxx.. xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Requeued (Death)    xxxxxx ........ ........ xxxxx xxxxxx
+Requeued (Wish)     xxxxxx xxxxxxxx xxxxxxxx .x.x. xxxxxx
+Requeued (Refused)  xxxxxx ........ ........ xxxxx xxxxxx
+Undoing             xxxxxx xxxxxxxx xxxxxxxx xx... xxxxxx
+Undone              ...... ........ ........ ..... ......
+CloseAsked          ...... ........ ........ xxxxx xxxxxx
+Closing             xxxxxx xxxxxxxx xxxxxxxx xx... xxxxxx
+Landing             xxxxxx xxxxxxxx xxxxxxxx ..... ......
+Snapping            xx.xxx ........ ........ xxxx. xxxxxx
+Snapped             ...... ........ ........ ..... ......
+SnapFailed          ...... ........ ........ ..... ......
+Settled             ...... ........ ........ ..... ......
+Forgetting          ...... ........ ........ ..... ......
+Restoring           xxxxxx xxxxxxxx xxxxxxxx xxxx. xxxx..
+Renamed             xxxxxx xxxxxxxx xxxxxxxx xxxxx xx..xx
+Reverting           ...... ........ ........ ..... ......
+Purged              ...... ........ ........ ..... ......
+LogsDropped         ...... ........ ........ ..... ......
+OpDone              ...... ........ ........ ..... ......
+GitSeen             ...... ........ ........ ..... ......
+Done                ...... ........ ........ ..... ......",
     );
 }
 

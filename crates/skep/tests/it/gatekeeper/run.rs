@@ -28,6 +28,7 @@ impl Attempt {
         let spec = Spec {
             permissions: skep_core::run::Permissions::Auto,
             conversation: None,
+            goes_on: false,
             version: VERSION,
             run: RunId::new([7; 10]),
             attempt: 1,
