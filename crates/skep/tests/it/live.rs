@@ -2,6 +2,7 @@
 
 mod demo;
 mod fleet;
+mod resume;
 
 use std::{
     fs,

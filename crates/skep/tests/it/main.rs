@@ -29,6 +29,7 @@ mod pages;
 mod picture;
 mod project;
 mod recovery;
+mod resume;
 mod run;
 mod screens;
 mod snapshot;

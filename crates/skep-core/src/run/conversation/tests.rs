@@ -243,6 +243,13 @@ fn a_run_on_its_own_screen_goes_back_to_its_protocol_at_once() {
 }
 
 #[test]
+fn a_run_at_work_on_its_own_screen_goes_back_at_once_too() {
+    let script = "11 again on screen, 12 admit, 13 started, 14 again on pipes, 15 exit 143 forced";
+    let run = after(brief("amber"), &format!("{DONE}, {script}"));
+    assert_eq!((run.attempt, run.speech.surface), (3, Surface::Headless));
+}
+
+#[test]
 fn whoever_stops_a_run_on_its_way_to_another_surface_stops_it() {
     let script = "4 again on screen, 5 stop, 6 exit 143 forced";
     let run =

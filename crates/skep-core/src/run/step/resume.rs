@@ -55,14 +55,20 @@ impl Run {
         }
     }
 
-    /// A run that lives speaks otherwise from the end of its turn on; one that waits has no turn to wait for.
+    /// A run that lives speaks otherwise from the end of its turn on; one that waits has no turn to wait for, and nobody tells
+    /// for sure when one on a screen is over.
     fn turn_to(&self, speech: Speech, message: Option<String>) -> Result<Step, Rejected> {
         let turns = Event::TurnsTo { speech, message };
         match self.state {
-            State::Starting { .. } | State::Running { .. } | State::Stalled { .. } => {
+            State::Starting { .. } | State::Running { .. } | State::Stalled { .. }
+                if self.speech.surface == Surface::Headless =>
+            {
                 Ok(Step::of([turns], []))
             }
-            State::Waiting { .. } => {
+            State::Starting { .. }
+            | State::Running { .. }
+            | State::Stalled { .. }
+            | State::Waiting { .. } => {
                 let mut step = self.stop(false, Because::Surface);
                 step.events.insert(0, turns);
                 Ok(step)
@@ -87,9 +93,7 @@ impl Run {
 
     /// When an attempt whose turn is over makes room for one that speaks otherwise.
     pub(in crate::run) fn turns_at(&self) -> Option<Timestamp> {
-        self.turns_to()?;
-        let on_screen = self.speech.surface == Surface::Terminal;
-        Some(if on_screen { self.since } else { self.since.plus(LEAVES_WITHIN) })
+        self.turns_to().map(|_| self.since.plus(LEAVES_WITHIN))
     }
 
     /// What an agent's refusal is in this attempt: only one that was to go on has a conversation to refuse.
