@@ -13,7 +13,7 @@ use skep_api::{
 };
 use skep_core::{
     run::{Run, orientation::Standing},
-    said::Said,
+    said::{ErrorClass, Said},
 };
 use skep_host::git::{self, Git};
 
@@ -92,6 +92,7 @@ fn told(entry: &Entry) -> Option<String> {
         Entry::Agent(Said::Said { text }) => format!("said: {text}"),
         Entry::Agent(Said::Tool { name, input, .. }) => format!("tool {name}: {input}"),
         Entry::Agent(Said::ToolResult { ok: false, text, .. }) => format!("that failed: {text}"),
+        Entry::Agent(Said::Error { class: ErrorClass::Notice, .. }) => return None,
         Entry::Agent(Said::Error { text, .. }) => format!("error: {text}"),
         Entry::Agent(Said::Ask { text, .. }) => format!("asked: {text}"),
         _ => return None,

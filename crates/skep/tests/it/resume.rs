@@ -118,7 +118,7 @@ fn a_resume_that_is_refused_after_a_tool_is_never_begun_afresh() {
     let tool = r#"echo '{"kind":"tool","id":"t","name":"sh","input":"rm"}'; "#;
     let stage = Stage::new(WORK, &format!("{tool}{REFUSE}"));
     let id = text_of(&stage.ended(), "id");
-    stage.home.skep(&["resume", &id]).with(4);
+    stage.home.skep(&["resume", &id]);
     let run = stage.home.wait(&id, "ended");
     assert_eq!((&run["outcome"], &run["attempt"]), (&"failed".into(), &2.into()), "{run}");
     assert_eq!(stage.count(&id, "worked"), 1);
@@ -131,7 +131,7 @@ fn a_resume_that_is_refused_after_a_tool_is_never_begun_afresh() {
 fn a_resume_that_is_refused_after_a_silent_change_is_never_begun_afresh() {
     let stage = Stage::new(WORK, &format!("echo changed > roof; {REFUSE}"));
     let id = text_of(&stage.ended(), "id");
-    stage.home.skep(&["resume", &id]).with(4);
+    stage.home.skep(&["resume", &id]);
     let run = stage.home.wait(&id, "ended");
     assert_eq!(run["attempt"], 2, "{run}");
 }
@@ -248,6 +248,7 @@ fn a_run_comes_to_its_own_screen_at_its_turns_end_without_a_word_and_goes_back()
     assert_eq!((&run["surface"], &run["attempt"]), (&"headless".into(), &3.into()), "{run}");
     assert_eq!(run["outcome"], "completed", "{run}");
     assert_eq!((stage.prompts(&run), stage.prompt(&run, 1)), (2, "And the gutter".to_owned()));
+    drop(screen);
     stage.home.no_agents();
 }
 
