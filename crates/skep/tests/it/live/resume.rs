@@ -12,7 +12,7 @@ use skep_testkit::lab::Lab;
 use super::fleet::Yard;
 use crate::{
     gatekeeper::{terminal::Screen, warden_of},
-    home::{eventually, kill, pid_of, text_of},
+    home::{kill, pid_of, text_of},
 };
 
 /// What an agent hears that is taken up again without other words.
@@ -161,21 +161,21 @@ fn comes_to_its_screen(agent: &str, trusted: impl Fn(&Lab, &str)) {
     let vars = vars.each_ref().map(|(name, value)| (*name, value.as_str()));
     let line = format!("stty cols 120 rows 40; $SKEP attach {name} --tui; echo code $?; sleep 600");
     let mut screen = Screen::with(&["sh", "-c", &line], &vars);
-    screen.sees("All done.");
+    shows(&screen, "All done.");
     assert_eq!(asks(&lab), before, "{agent}: nobody has asked the model anything");
     // What a screen does with keys that come while it is being painted is its own affair.
-    eventually("the screen takes what is typed", || {
+    patiently("the screen takes what is typed", || {
         if asks(&lab) == before {
             screen.type_in("Once more by hand");
             std::thread::sleep(Duration::from_millis(700)); // a screen tells nobody when it has read
             screen.type_in("\r");
             std::thread::sleep(Duration::from_millis(700)); // as above
         }
-        asks(&lab) > before
+        (asks(&lab) > before).then_some(())
     });
     assert_eq!(turns_with(&lab, title), 1, "{agent}: {:?}", turns(&lab));
     assert_eq!(turns_with(&lab, GO_ON), 0, "{agent}: no word of ours: {:?}", turns(&lab));
-    screen.sees("Second prompt answered after resume.");
+    shows(&screen, "Second prompt answered after resume.");
     screen.type_in("\x11");
     screen.sees("it goes on");
     yard.skep(&lab, &["resume", &id, "--headless", "And by pipe"]).ok();
@@ -194,6 +194,16 @@ fn comes_to_its_screen(agent: &str, trusted: impl Fn(&Lab, &str)) {
     yard.home.no_agents();
     let left = with_mark(&format!("SKEP_RUN={id}"));
     assert!(left.is_empty(), "{agent}: {left:?}");
+}
+
+/// Waits until this stands on the screen, however it was painted.
+#[track_caller]
+fn shows(screen: &Screen, text: &str) {
+    patiently(text, || {
+        let mut terminal = vt100::Parser::new(40, 120, 0);
+        terminal.process(screen.text().as_bytes());
+        terminal.screen().contents().contains(text).then_some(())
+    });
 }
 
 /// How many requests the model got that were no side calls.
