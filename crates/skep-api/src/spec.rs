@@ -54,6 +54,9 @@ pub struct Spec {
     /// Whether the agent is asked to go on with a conversation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub goes_on: bool,
+    /// The env's root, where its worktree is lent something that goes with the attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent: Option<PathBuf>,
 }
 
 /// What a conversation begins with, where the agent's arguments do not say it.
@@ -106,6 +109,12 @@ pub struct Limits {
     pub idle_ms: u64,
     /// Silence while a tool is in flight.
     pub tool_idle_ms: u64,
+    /// How long one turn may take before it is reported; 0 for any time.
+    #[serde(default)]
+    pub turn_ms: u64,
+    /// How long the first answer of a protocol that begins with a question may take; 0 for any time.
+    #[serde(default)]
+    pub ready_ms: u64,
     /// The journal's size; what is beyond it is dropped and counted. Bytes.
     pub journal_bytes: u64,
 }

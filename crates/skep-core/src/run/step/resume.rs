@@ -4,14 +4,12 @@
 
 use std::time::Duration;
 
-use super::{
-    super::{
-        Because, Event, Outcome, Reason, Rejected, Requeue, Run, Speech, State, Step, Surface,
-    },
-    WORDS,
+use super::super::{
+    Because, Event, Outcome, Reason, Rejected, Requeue, Run, Speech, State, Step, Surface, WORDS,
 };
 use crate::{
     facts::{Exit, GitFacts},
+    run::limits::is_limited,
     said::ErrorClass,
     text,
     time::Timestamp,
@@ -29,9 +27,10 @@ impl Run {
     ) -> Result<Step, Rejected> {
         let id = self.id();
         match speech {
-            Some(speech) if !self.is_ended() => return self.turn_to(speech, message),
-            _ if !self.is_ended() => return Err(self.still_living("start it again")),
-            _ => self.require_rest()?,
+            // An attempt that waits for its limit has no process.
+            _ if self.is_ended() || is_limited(&self.state) => self.require_rest()?,
+            Some(speech) => return self.turn_to(speech, message),
+            None => return Err(self.still_living("start it again")),
         }
         if self.closed {
             return Err(Rejected {
@@ -74,6 +73,7 @@ impl Run {
                 Ok(step)
             }
             State::Queued { .. }
+            | State::Limited { .. }
             | State::Preparing { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => Err(self.still_living("change its surface")),
@@ -86,7 +86,7 @@ impl Run {
     }
 
     /// What the next attempt is told, where this one did not come to its end.
-    pub(super) fn next_message(&self) -> Option<String> {
+    pub(in crate::run) fn next_message(&self) -> Option<String> {
         let told = self.conversation.turns_to.as_ref().map(|(_, message)| message.clone());
         told.unwrap_or_else(|| self.message.clone())
     }

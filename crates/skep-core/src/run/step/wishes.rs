@@ -2,10 +2,8 @@
 //!
 //! Owns: the decisions on the env. Never: touches what an attempt does.
 
-use super::{
-    super::{
-        Because, Effect, EnvState, Event, How, OpResult, Rejected, Run, State, Step, Surface, Undo,
-    },
+use super::super::{
+    Because, Effect, EnvState, Event, How, OpResult, Rejected, Run, State, Step, Surface, Undo,
     WORDS,
 };
 use crate::{
