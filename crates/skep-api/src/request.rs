@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use skep_core::run::How;
+use skep_core::run::{How, Surface};
 
 mod adopt;
 
@@ -85,6 +85,9 @@ pub enum Ask {
         run: String,
         goes_on: bool,
         text: Option<String>,
+        /// Another surface than that of the attempt before; of a run that lives, at the end of its turn.
+        #[serde(default)]
+        surface: Option<Surface>,
     },
     /// Gives an agent a text as its next message. Answer: a `SendView`.
     Send {

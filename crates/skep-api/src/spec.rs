@@ -54,6 +54,9 @@ pub struct Spec {
     /// What protocol `acp` tells the agent in its own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<Conversation>,
+    /// Whether the agent is asked to go on with a conversation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub goes_on: bool,
     /// The env's root, where its worktree is lent something that goes with the attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lent: Option<PathBuf>,

@@ -165,7 +165,7 @@ impl RunView {
             agent: brief.agent.clone(),
             model: brief.model.clone(),
             account: brief.account.clone(),
-            surface: brief.surface,
+            surface: run.speech.surface,
             permissions: brief.permissions,
             state: run.state_name().to_owned(),
             waiting_for,

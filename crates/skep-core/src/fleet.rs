@@ -521,6 +521,10 @@ impl Fleet {
         for event in step.events {
             if let run::Event::Ended { outcome, .. } = &event {
                 moved = Some(TaskState::after(*outcome));
+            } else if let run::Event::AsBefore { .. } = &event {
+                moved = Some(TaskState::after(run::Outcome::Completed));
+            } else if let run::Event::Requeued { .. } = &event {
+                moved = moved.map(|_| TaskState::Implementing);
             }
             self.record(id.as_str(), Event::Run(event), now, decided);
         }

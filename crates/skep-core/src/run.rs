@@ -20,8 +20,10 @@ use crate::{
 pub mod adopted;
 mod apply;
 pub mod closing;
+pub mod conversation;
 pub mod leave;
 pub mod limits;
+pub mod orientation;
 pub mod outcome;
 mod step;
 #[cfg(test)]
@@ -29,6 +31,7 @@ pub(crate) mod tests;
 
 pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
+pub use conversation::{Conversation, Speech};
 pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use outcome::{Outcome, Reason};
@@ -271,6 +274,8 @@ pub enum Because {
     Superseded,
     /// A person paused it in the middle of a turn.
     Paused,
+    /// A person wants it on another surface.
+    Surface,
     Stalled,
     /// It was silent after it had told of a usage limit.
     Limit,
@@ -391,6 +396,10 @@ pub struct Run {
     pub goes_on: bool,
     /// What the next attempt is told in place of its task.
     pub message: Option<String>,
+    /// How skep speaks to the agent in this attempt.
+    pub speech: Speech,
+    /// What became of going on with the agent's conversation.
+    pub conversation: Conversation,
     /// When the collector last looked at its env in vain.
     pub kept: Option<Timestamp>,
     /// Whether the records of its attempts are gone by age.
@@ -419,6 +428,8 @@ pub enum Input {
     Again {
         goes_on: bool,
         message: Option<String>,
+        /// Another surface than that of the attempt before; of a run that lives, at the end of its turn.
+        speech: Option<Speech>,
     },
     /// At the turn's end, or at once.
     Pause {
@@ -597,6 +608,22 @@ pub enum Event {
     SessionNamed {
         session: String,
     },
+    /// The agent would not go on with its conversation.
+    ResumeRefused {
+        text: String,
+    },
+    /// A tool was seen in an attempt that goes on with a conversation.
+    Worked {},
+    /// The attempt under way is to end with its turn, and the next to speak otherwise.
+    TurnsTo {
+        speech: Speech,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// A follow-up that could not start: the run is what it was before it.
+    AsBefore {
+        text: String,
+    },
     TurnEnded {
         result: TurnResult,
         text: String,
@@ -698,6 +725,9 @@ pub enum Event {
         goes_on: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
+        /// How skep speaks from here on, where that changes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        speech: Option<Speech>,
     },
     /// Nothing ever ran in the env that is held; it is being taken back.
     Undoing {},
@@ -778,6 +808,8 @@ pub enum Requeue {
     Fault,
     Death,
     Wish,
+    /// The agent refused its conversation before any tool ran: once more, with a fresh one.
+    Refused,
     /// The reset of a usage limit has come.
     Limit,
 }
@@ -979,6 +1011,8 @@ impl Run {
     /// Begins a run; it waits for a slot.
     pub fn new(brief: Brief, order: u64, at: Timestamp) -> Run {
         Run {
+            speech: Speech { surface: brief.surface, speaks: brief.speaks },
+            conversation: Conversation::default(),
             brief,
             order,
             created: at,
@@ -1144,13 +1178,13 @@ impl Run {
             State::Limited { until, .. } => Some(until),
             State::Starting { gatekeeper: Some(_) } => Some(self.since.plus(START_DEADLINE)),
             State::Stalled { .. } => Some(self.since.plus(STALL_DEADLINE)),
+            State::Waiting { .. } => self.turns_at(),
             State::Stopping { .. } => Some(
                 self.since.plus(STOP_DEADLINE + Duration::from_millis(self.brief.policy.grace_ms)),
             ),
             State::Preparing { .. }
             | State::Starting { gatekeeper: None }
             | State::Running { .. }
-            | State::Waiting { .. }
             | State::Ended { .. } => None,
         }
     }

@@ -13,6 +13,8 @@ use crate::time::Timestamp;
 pub enum Said {
     /// The agent named its conversation, so that it can be resumed.
     Session { id: String },
+    /// The agent would not go on with the conversation that it was asked to go on with.
+    ResumeRefused { text: String },
     /// Words for the reader.
     Said { text: String },
     /// Words the agent said to itself.

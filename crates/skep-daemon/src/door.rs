@@ -48,6 +48,7 @@ mod adopt;
 mod control;
 mod diff;
 mod finish;
+mod surface;
 
 /// How far a stopping daemon has come; the door answers `starting` before it can answer anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,10 +225,16 @@ impl Door {
             Ask::Abandon { runs } => self.abandon(&request.id, runs, out),
             Ask::Land { run, dry_run } => self.land(&request.id, run, *dry_run, out),
             Ask::Pause { run, now } => self.pause(&request.id, run, *now),
-            Ask::Again { run, goes_on, text } => {
+            Ask::Again { run, goes_on, text, surface } => {
                 let fleet = self.wishes.board.read().fleet;
                 self.require_left(fleet.find_run(run)?, peer)?;
-                self.again(&request.id, run, *goes_on, text.as_deref(), out)
+                let ask = control::Again {
+                    run,
+                    goes_on: *goes_on,
+                    words: text.as_deref(),
+                    surface: *surface,
+                };
+                self.again(&request.id, &ask, out)
             }
             Ask::Send { run, text } => self.send(&request.id, run, text),
             Ask::Rule { of, allow, text } => {

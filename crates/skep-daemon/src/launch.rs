@@ -17,7 +17,7 @@ use skep_api::{
 };
 use skep_core::{
     names,
-    run::{Kind, Run, Surface},
+    run::{Kind, Run, Surface, orientation},
 };
 use skep_harness::{
     acp,
@@ -29,6 +29,8 @@ use skep_host::{
 };
 
 use crate::trust;
+
+mod standing;
 mod told;
 
 pub use told::look;
@@ -87,12 +89,13 @@ pub fn write_spec(
 fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Result<Spec, String> {
     let env = run.env().ok_or("it has no env")?;
     let profile = Profile::load(&run.brief.agent, Some(agents)).map_err(|err| chain(&err))?;
-    let on_terminal = run.brief.surface == Surface::Terminal;
-    let can_go_on = !on_terminal && profile.can_go_on();
+    let on_terminal = run.speech.surface == Surface::Terminal;
+    let can_go_on = if on_terminal { profile.can_go_on_screen() } else { profile.can_go_on() };
     let session = run.session.clone().filter(|_| run.goes_on && can_go_on);
-    let prompt_file = prompt_file(run, attempt, home, session.is_some())?;
+    let goes_on = session.is_some();
+    let prompt_file = prompt_file(run, attempt, home, goes_on)?;
     let asker = asker_env(home, run)?;
-    let told = told::tell(run, env, &profile, home, &asker, session.is_some())?;
+    let told = told::tell(run, env, &profile, home, &asker, goes_on)?;
     let prompt_file =
         told.prompt(&prompt_file, &home.attempt(run.id(), attempt))?.unwrap_or(prompt_file);
     let brief = profile::Brief {
@@ -108,7 +111,10 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     };
     let launch =
         if on_terminal { profile.launch_on_terminal(&brief) } else { profile.launch(&brief) };
-    let launch = launch.map_err(|err| chain(&err))?;
+    let mut launch = launch.map_err(|err| chain(&err))?;
+    if goes_on && is_silent(run) {
+        launch.prompt = profile::PromptBy::None;
+    }
     let policy = &run.brief.policy;
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
     let mut vars = run_vars(run, &env.cwd, &asker, &listed, home);
@@ -126,6 +132,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         run: run.id().clone(),
         attempt,
         epoch,
+        goes_on,
         protocol: if on_terminal { "pty".to_owned() } else { profile.protocol.clone() },
         terminal: on_terminal.then(Size::default),
         signs: on_terminal.then(|| trust::signs(&profile)),
@@ -179,8 +186,11 @@ fn prompt_file(run: &Run, attempt: u32, home: &Home, knows: bool) -> Result<Path
         words.unwrap_or(GO_ON).to_owned()
     } else {
         let task = fs::read_to_string(&task).map_err(|err| format!("{}: {err}", task.display()))?;
-        let more = words.unwrap_or(WAS_HERE);
-        format!("{task}\n\n{more}\n")
+        if run.goes_on {
+            orientation::orient(&task, &standing::standing(run, attempt, home), words)
+        } else {
+            format!("{}\n\n{}\n", task.trim_end(), words.unwrap_or_default())
+        }
     };
     let dir = home.attempt(run.id(), attempt);
     paths::create_private_dir(&dir).map_err(|err| chain(&err))?;
@@ -191,8 +201,12 @@ fn prompt_file(run: &Run, attempt: u32, home: &Home, knows: bool) -> Result<Path
 
 /// What an agent hears that is taken up again without other words.
 const GO_ON: &str = "You were interrupted. Look at what stands, and go on with your task.";
-/// The same for one that does not know of the attempt before.
-const WAS_HERE: &str = "Somebody began this already in this very folder and was interrupted. Look at what stands, and go on from there.";
+
+/// Whether the agent is not to hear a word of ours: it was brought to its own screen for a person who speaks there.
+fn is_silent(run: &Run) -> bool {
+    let brought = run.speech.surface == Surface::Terminal && run.brief.surface != Surface::Terminal;
+    brought && run.message.is_none()
+}
 
 /// The environment of a run's agent: base, then the run's identity, then what is listed by name.
 pub fn run_vars(

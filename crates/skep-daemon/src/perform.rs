@@ -468,6 +468,7 @@ impl Performer {
         let keeper = match standing {
             Some(keeper) => Process { pid: keeper.pid, started: keeper.started },
             None => {
+                self.see_before(run, attempt);
                 launch::write_spec(run, attempt, self.epoch, &self.home, &self.agents)?;
                 let pid = proc::spawn_detached(
                     Path::new("/proc/self/exe"),
@@ -486,6 +487,19 @@ impl Performer {
             after: 0,
         });
         Ok(keeper)
+    }
+
+    /// What git sees before an attempt that is to go on: only compared with it does a tree tell that nothing was done.
+    fn see_before(&self, run: &Run, attempt: u32) {
+        if !run.goes_on || run.session.is_none() {
+            return;
+        }
+        let Some(facts) = hands::git_facts(run, &self.home, (self.clock)()) else { return };
+        let run = run.id().clone();
+        let (key, source) = (format!("before/{run}/{attempt}"), run.to_string());
+        let input = Box::new(fleet::Input::Run { run, input: Input::GitSeen(facts) });
+        // The engine closes last; without this fact nothing is begun afresh.
+        let _closed = self.inbox.send(Inbox::Report { key, source, input });
     }
 
     fn stop(&self, run: &Run, attempt: u32, force: bool) -> Input {

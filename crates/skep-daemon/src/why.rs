@@ -3,7 +3,7 @@
 use skep_api::view::WhyView;
 use skep_core::{
     fleet::Fleet,
-    run::{EnvState, OpResult, Policy, Reason, Run, State, WaitingFor},
+    run::{EnvState, OpResult, Policy, Reason, Run, State, Surface, WaitingFor},
     time::Timestamp,
 };
 
@@ -174,6 +174,23 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
             "the process table",
             "unknown is never taken for gone; it is asked again",
         ));
+    }
+    if let Some((attempt, text)) = &run.conversation.unbegun {
+        let value = format!("attempt {attempt} could not start: {text}");
+        let rule = "what was completed stays completed";
+        facts.push(fact("follow-up", &value, "ledger", rule));
+    }
+    if run.conversation.refusals > 0 {
+        let rule = "once, and only where no tool was seen and git saw no change";
+        let value = "the agent would not go on with it; it was begun afresh";
+        facts.push(fact("conversation", value, "the agent's protocol", rule));
+    }
+    if let Some(speech) = run.turns_to() {
+        let value = match speech.surface {
+            Surface::Terminal => "goes on on its own screen",
+            Surface::Headless => "goes on without a screen",
+        };
+        facts.push(fact("surface", value, "ledger", "when the turn under way is over"));
     }
     for at in &run.deaths {
         facts.push(aged(

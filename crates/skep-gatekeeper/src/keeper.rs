@@ -267,6 +267,8 @@ struct Keeper {
     epoch: u64,
     /// The last usage, if it has not been reported yet.
     usage: Option<Usage>,
+    /// Whether a tool was seen.
+    worked: bool,
     stopping: bool,
     /// When it is ended that was let go and has not left, or was asked to break off its turn and has not.
     due: Option<(Instant, &'static [u8])>,

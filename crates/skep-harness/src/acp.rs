@@ -191,7 +191,7 @@ impl Acp {
                 self.call(Call::Begin, "session/load", &ask)
             }
             Resume::Load | Resume::Resume | Resume::Never => {
-                return self.give_up(ErrorClass::Agent, "it cannot go on with a conversation");
+                return self.turn.refused("it cannot go on with a conversation");
             }
         };
         vec![Heard::Reply(reply)]
@@ -254,7 +254,13 @@ impl Acp {
                 vec![Heard::Said(Said::Error { class: ErrorClass::Notice, text }), self.ask()]
             }
             Call::Begin if self.setting.session.is_some() => {
-                self.give_up(class, &format!("the conversation could not be taken up: {text}"))
+                let text = format!("the conversation could not be taken up: {text}");
+                // A closed door says nothing about the conversation behind it.
+                if class == ErrorClass::Agent {
+                    self.turn.refused(&text)
+                } else {
+                    self.give_up(class, &text)
+                }
             }
             Call::Initialize | Call::Begin | Call::Prompt => self.give_up(class, &text),
         }

@@ -21,10 +21,15 @@ mod tests;
 /// More tools in flight than any turn has; beyond it the pairs are forgotten rather than kept for ever.
 const MOST_OPEN: usize = 1024;
 
+/// In which words it refuses to go on with a thread.
+const REFUSALS: [&str; 2] = ["no rollout found for thread id", "thread/resume failed"];
+
 /// A conversation with `codex exec`.
 #[derive(Debug, Default)]
 pub struct CodexJson {
     turn: Turn,
+    /// Whether it has named its thread: from then on none is refused.
+    named: bool,
     open: BTreeSet<String>,
     last_error: String,
 }
@@ -44,6 +49,7 @@ impl Session for CodexJson {
         };
         match text_at(&event, &["type"]) {
             "thread.started" if !text_at(&event, &["thread_id"]).is_empty() => {
+                self.named = true;
                 vec![Heard::Said(Said::Session { id: text_at(&event, &["thread_id"]).to_owned() })]
             }
             "turn.started" => {
@@ -63,6 +69,9 @@ impl Session for CodexJson {
 
     fn stderr(&mut self, line: &str) -> Vec<Heard> {
         self.turn.complained(line);
+        if !self.named {
+            self.turn.refuses(line, &REFUSALS);
+        }
         Vec::new()
     }
 

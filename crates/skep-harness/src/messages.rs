@@ -18,6 +18,9 @@ const SECONDS_END: u64 = 100_000_000_000;
 /// What the user's side of the stream says when a turn was broken off.
 const INTERRUPTED: &str = "[Request interrupted by user";
 
+/// In which words Claude Code refuses to go on with a conversation.
+const REFUSAL: &str = "no conversation found with session id";
+
 /// One conversation in these messages.
 #[derive(Debug, Default)]
 pub struct Messages {
@@ -49,6 +52,14 @@ impl Messages {
             _ => return None,
         };
         Some(heard)
+    }
+
+    /// Hears a line of standard error.
+    pub fn complained(&mut self, line: &str) {
+        self.turn.complained(line);
+        if !self.named {
+            self.turn.refuses(line, &[REFUSAL]);
+        }
     }
 
     /// Returns what follows from the end of the process, whose turn may still be open.
@@ -202,6 +213,12 @@ impl Messages {
             .into_iter()
             .chain(errors.iter().filter_map(Value::as_str))
             .find(|text| !text.is_empty());
+        if let Some(told) = told.filter(|told| told.to_ascii_lowercase().contains(REFUSAL))
+            && !self.named
+        {
+            heard.extend(self.turn.refused(told));
+            return heard;
+        }
         let (class, why) = match (told, self.failing.take()) {
             (Some(told), _) => (class_of(event, told), told.to_owned()),
             (None, Some(failing)) => failing,

@@ -16,6 +16,8 @@ mod live;
 #[cfg(test)]
 pub(crate) mod outcomes;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod traps;
@@ -127,6 +129,8 @@ pub struct Turn {
     over: bool,
     last: String,
     complaint: String,
+    /// In which words it would not go on with its conversation.
+    refusal: Option<String>,
 }
 
 impl Turn {
@@ -151,6 +155,24 @@ impl Turn {
         }
     }
 
+    /// Keeps `line` as the refusal to go on with a conversation, where it holds one of `words`, which are in lower case.
+    pub fn refuses(&mut self, line: &str, words: &[&str]) {
+        let lower = line.to_ascii_lowercase();
+        if self.refusal.is_none() && words.iter().any(|word| lower.contains(word)) {
+            self.refusal = Some(clip(line.trim()));
+        }
+    }
+
+    /// Returns the refusal to go on and the end of the turn that it is; nothing if the turn is over already.
+    pub fn refused(&mut self, text: &str) -> Vec<Heard> {
+        if self.over {
+            return Vec::new();
+        }
+        let mut heard = vec![Heard::Said(Said::ResumeRefused { text: clip(text) })];
+        heard.extend(self.end_with(TurnResult::Failed, text));
+        heard
+    }
+
     /// Returns the end of the turn with the agent's last words; nothing if it is over already.
     pub fn end(&mut self, result: TurnResult) -> Vec<Heard> {
         let text = std::mem::take(&mut self.last);
@@ -168,6 +190,9 @@ impl Turn {
 
     /// Returns the end of a turn whose process is gone before it said so.
     pub fn broken_off(&mut self, code: i32) -> Vec<Heard> {
+        if let Some(refusal) = self.refusal.take() {
+            return self.refused(&refusal);
+        }
         let why = match self.complaint.as_str() {
             "" => String::new(),
             complaint => format!(": {complaint}"),

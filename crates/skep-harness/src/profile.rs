@@ -66,6 +66,7 @@ const KEYS: &[&str] = &[
     "program",
     "headless",
     "tui",
+    "tui_resume",
     "resume",
     "prompt",
     "model",
@@ -175,6 +176,9 @@ pub struct Profile {
     pub headless: Vec<String>,
     /// Its arguments for its own screen; absent where it has none. Of protocol `pty` it is the screen that `headless` is for.
     pub tui: Option<Vec<String>>,
+    /// Its arguments to go on with a conversation on its own screen, without a word of ours; none where it cannot.
+    #[serde(default)]
+    pub tui_resume: Vec<String>,
     /// Its arguments to go on with a conversation; none where it cannot.
     #[serde(default)]
     pub resume: Vec<String>,
@@ -336,6 +340,11 @@ impl Profile {
         }
     }
 
+    /// Tells whether it takes up a conversation again on its own screen.
+    pub fn can_go_on_screen(&self) -> bool {
+        !self.tui_resume.is_empty() || (self.protocol == "pty" && !self.resume.is_empty())
+    }
+
     fn setting(&self, brief: &Brief) -> acp::Setting {
         let mode = match brief.permissions {
             Permissions::Ask => &self.acp.ask,
@@ -364,6 +373,7 @@ impl Profile {
         };
         let list = match &brief.session {
             None => list,
+            Some(_) if !self.tui_resume.is_empty() => &self.tui_resume,
             Some(_) if self.protocol == "pty" && !self.resume.is_empty() => &self.resume,
             Some(_) => return Err(unable("go on with a conversation on a terminal")),
         };
@@ -476,6 +486,12 @@ impl Profile {
         }
         if !self.resume.is_empty() && !holds(&self.resume, "{session}") {
             return invalid("`resume` needs {session}".to_owned());
+        }
+        if !self.tui_resume.is_empty() && !holds(&self.tui_resume, "{session}") {
+            return invalid("`tui_resume` needs {session}".to_owned());
+        }
+        if !self.tui_resume.is_empty() && self.tui.is_none() {
+            return invalid("`tui_resume` needs `tui`".to_owned());
         }
         telling::check(&self.brief, self.skills.as_deref()).or_else(invalid)
     }

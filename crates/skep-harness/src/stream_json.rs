@@ -58,7 +58,7 @@ impl Session for StreamJson {
     }
 
     fn stderr(&mut self, line: &str) -> Vec<Heard> {
-        self.messages.turn.complained(line);
+        self.messages.complained(line);
         Vec::new()
     }
 

@@ -29,6 +29,7 @@ mod identity;
 mod remotes;
 mod repository;
 mod revision;
+mod standing;
 mod status;
 mod talk;
 
@@ -40,6 +41,7 @@ pub use identity::{Identity, identity};
 pub use repository::{Repository, discover};
 pub use revision::{branch, count, file_at, is_oid, merge_base};
 pub(crate) use revision::{commit, ref_exists, require_oid};
+pub use standing::{Standing, standing};
 pub(crate) use status::{status, unwatched};
 pub(crate) use talk::Talk;
 

@@ -255,6 +255,9 @@ Examples:
     Attach {
         /// A run's id, the beginning of one, or a worker's name
         id: String,
+        /// Have the agent go on with its conversation on its own screen: at the end of its turn, or at once where it rests
+        #[arg(long)]
+        tui: bool,
     },
     /// End runs; their work stays
     #[command(
@@ -290,6 +293,9 @@ Examples:
         id: String,
         /// What to tell the agent [default: go on]
         text: Option<String>,
+        /// From its own screen back to pipes, in the same conversation
+        #[arg(long)]
+        headless: bool,
     },
     /// Try a run again from its task, in the same env
     Retry {

@@ -41,6 +41,7 @@ use std::{fs, io::Read, path::Path, process::ExitCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use skep_api::{request::Ask, view::RunView};
+use skep_core::run::Surface;
 
 use crate::{
     args::{Cli, Verb},
@@ -88,11 +89,14 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Wait { ids, until, any, timeout } => wait::wait(skep, ids, &until, any, timeout),
         Verb::Path { id } => path::path(skep, &id),
         Verb::Sh { id, command } => path::sh(skep, &id, &command),
-        Verb::Attach { id } => attach::attach(skep, &id),
+        Verb::Attach { id, tui: false } => attach::attach(skep, &id),
+        Verb::Attach { id, tui: true } => attach::on_screen(skep, &id),
         Verb::Stop { ids, all, now } => stop::stop(skep, ids, all, now || killed),
         Verb::Pause { id, now } => control::pause(skep, &id, now),
-        Verb::Resume { id, text } => control::again(skep, &id, true, text),
-        Verb::Retry { id } => control::again(skep, &id, false, None),
+        Verb::Resume { id, text, headless } => {
+            control::again(skep, &id, true, text, headless.then_some(Surface::Headless))
+        }
+        Verb::Retry { id } => control::again(skep, &id, false, None, None),
         Verb::Send { id, text } => control::send(skep, &id, &text),
         Verb::Approve { id, text } => control::rule(skep, &id, true, text),
         Verb::Reject { id, text } => control::rule(skep, &id, false, text),

@@ -4,8 +4,8 @@
 //! Never: decides, or forgets what is held.
 
 use super::{
-    Env, EnvState, Event, Given, How, Misfit, OpResult, REMEMBERED, Requeue, Retrying, Run, State,
-    Undo, Undoable, Verdict, WaitingFor,
+    Env, EnvState, Event, Given, How, Misfit, OpResult, REMEMBERED, Requeue, Retrying, Run, Speech,
+    State, Undo, Undoable, Verdict, WaitingFor,
 };
 use crate::{
     facts::Exit,
@@ -38,6 +38,7 @@ impl Run {
                     _ => return Err(misfit()),
                 };
                 self.verdict = Verdict::default();
+                self.conversation.begin();
                 self.begun = None;
                 self.pausing = false;
                 self.given.clear();
@@ -74,6 +75,9 @@ impl Run {
                 );
             }
             Event::SessionNamed { .. }
+            | Event::ResumeRefused { .. }
+            | Event::Worked {}
+            | Event::TurnsTo { .. }
             | Event::TurnEnded { .. }
             | Event::Used { .. }
             | Event::Erred { .. }
@@ -83,6 +87,20 @@ impl Run {
                 return Err(misfit());
             }
             Event::SessionNamed { session } => self.session = Some(session.clone()),
+            Event::ResumeRefused { text } => {
+                self.verdict.error = Some((ErrorClass::Agent, text.clone()));
+                self.last = Some((text.clone(), at));
+                self.conversation.refused = Some(text.clone());
+            }
+            Event::Worked {} => self.conversation.worked = true,
+            Event::TurnsTo { speech, message } => {
+                self.conversation.turns_to = Some((*speech, message.clone()));
+            }
+            Event::AsBefore { text } => {
+                if !self.is_ended() || !self.falls_back(text, at) {
+                    return Err(misfit());
+                }
+            }
             Event::TurnEnded { result, text } => {
                 self.verdict.turn = Some(*result);
                 self.verdict.stalled &= *result == TurnResult::Cancelled;
@@ -98,6 +116,7 @@ impl Run {
                     self.met = self.met.take().filter(|met| met.agent != theirs);
                 }
                 if matches!(result, TurnResult::Success | TurnResult::Ended) {
+                    self.conversation.refusals = 0;
                     self.deaths.clear();
                 }
                 if !text.trim().is_empty() {
@@ -140,6 +159,8 @@ impl Run {
                 self.leave(exit.as_ref());
                 self.brief.agent.clone_from(agent);
                 self.brief.speaks = *speaks;
+                self.speech = Speech { surface: self.brief.surface, speaks: *speaks };
+                self.conversation.turns_to = None;
                 // A name of the first one's model says nothing to the second, and it is the last that is asked.
                 (self.brief.model, self.brief.fallback, self.session) = (None, None, None);
                 // They were the other's, and mean nothing to this one.
@@ -289,12 +310,16 @@ impl Run {
                 let (outcome, reason, exit) = (*outcome, *reason, exit.clone());
                 self.enter(State::Ended { outcome, reason, exit, text: text.clone() }, at);
             }
-            Event::Requeued { attempt, not_before, why, text, goes_on, message } => {
+            Event::Requeued { attempt, not_before, why, text, goes_on, message, speech } => {
                 match why {
                     Requeue::Fault if matches!(self.state, State::Preparing { .. }) => {
                         self.faults += 1;
                     }
                     Requeue::Death if self.is_at_work() => self.deaths.push(at),
+                    Requeue::Refused if self.is_at_work() => {
+                        self.conversation.refusals += 1;
+                        self.session = None;
+                    }
                     Requeue::Limit if super::limits::is_limited(&self.state) => {}
                     Requeue::Wish if super::limits::is_limited(&self.state) => self.insisted = true,
                     Requeue::Wish
@@ -305,13 +330,16 @@ impl Run {
                     {
                         self.faults = 0;
                         self.deaths.clear();
+                        self.follows_up();
                         self.then_close = None;
                         self.logs_dropped = false;
                         self.insisted = true;
                     }
-                    Requeue::Fault | Requeue::Death | Requeue::Wish | Requeue::Limit => {
-                        return Err(misfit());
-                    }
+                    Requeue::Fault
+                    | Requeue::Death
+                    | Requeue::Wish
+                    | Requeue::Refused
+                    | Requeue::Limit => return Err(misfit()),
                 }
                 if !text.is_empty() {
                     self.last = Some((text.clone(), at));
@@ -326,6 +354,8 @@ impl Run {
                 self.window = None;
                 self.goes_on = *goes_on;
                 self.message.clone_from(message);
+                self.speech = speech.unwrap_or(self.speech);
+                self.conversation.turns_to = None;
                 self.unknown = None;
                 self.enter(State::Queued { not_before: *not_before }, at);
             }

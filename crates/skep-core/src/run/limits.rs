@@ -93,6 +93,7 @@ impl Run {
                 Because::Person
                 | Because::Superseded
                 | Because::Paused
+                | Because::Surface
                 | Because::NeverStarted
                 | Because::NeverReady
                 | Because::Timeout,
@@ -148,7 +149,8 @@ impl Run {
             why: super::Requeue::Limit,
             text: String::new(),
             goes_on: self.goes_on || self.session.is_some(),
-            message: self.message.clone(),
+            message: self.next_message(),
+            speech: self.turns_to(),
         };
         Step::of([taken_up], [])
     }
@@ -176,6 +178,8 @@ impl Run {
             Event::Erred { class, .. } => *class != ErrorClass::Notice,
             Event::LimitMet { .. } | Event::Ended { .. } | Event::Requeued { .. } => true,
             Event::Limited { .. } | Event::FellBack { .. } | Event::Admitted {} => true,
+            Event::ResumeRefused { .. } | Event::AsBefore { .. } => true,
+            Event::Worked {} | Event::TurnsTo { .. } => false,
             Event::Created { .. }
             | Event::Prepared { .. }
             | Event::Began { .. }

@@ -131,7 +131,9 @@ fn of_force(stopping: Option<Because>) -> (Outcome, Option<Reason>) {
     match stopping {
         Some(Because::Person) => (Outcome::Stopped, Some(Reason::StoppedByPerson)),
         Some(Because::Superseded) => (Outcome::Stopped, Some(Reason::Superseded)),
-        Some(Because::Paused) => (Outcome::Interrupted, Some(Reason::StoppedByPerson)),
+        Some(Because::Paused | Because::Surface) => {
+            (Outcome::Interrupted, Some(Reason::StoppedByPerson))
+        }
         Some(Because::Stalled) => (Outcome::Failed, Some(Reason::Stalled)),
         Some(Because::Limit) => (Outcome::Failed, Some(Reason::UsageLimit)),
         Some(Because::Timeout) => (Outcome::Failed, Some(Reason::Timeout)),

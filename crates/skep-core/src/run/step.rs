@@ -17,6 +17,7 @@ use crate::{
     time::Timestamp,
 };
 
+mod resume;
 mod wishes;
 
 impl Run {
@@ -42,6 +43,9 @@ impl Run {
             Some((op.clone(), *how))
         });
         let (run, held) = (self.id().clone(), matches!(self.env, EnvState::Held(_)) && !undoing);
+        if asked.is_none() && self.then_close.is_none() {
+            self.resumed(&mut step);
+        }
         if let Some((op, how)) = asked.or_else(|| self.then_close.clone())
             && ended
         {
@@ -80,7 +84,7 @@ impl Run {
             Input::Admit => self.admit(now),
             Input::Stop { force } => Ok(self.stop(force, Because::Person)),
             Input::Supersede => Ok(self.stop(false, Because::Superseded)),
-            Input::Again { goes_on, message } => self.again(goes_on, message),
+            Input::Again { goes_on, message, speech } => self.again(goes_on, message, speech),
             Input::Pause { now } => self.pause(now),
             Input::Give { id, text } => self.give(id, &text),
             Input::Rule { ask, ruling } => self.rule(ask.as_ref(), ruling),
@@ -242,6 +246,7 @@ impl Run {
                 text: text::words(words, WORDS),
                 goes_on: self.goes_on,
                 message: self.message.clone(),
+                speech: None,
             }
         } else {
             let reason = if slug.starts_with("set-up") { Reason::SetUp } else { Reason::Prepare };
@@ -306,7 +311,7 @@ impl Run {
         match self.state {
             State::Starting { .. } => {
                 let mut step = Step::of([Event::Started { pid, gatekeeper }], []);
-                if self.brief.surface == Surface::Terminal {
+                if self.speech.surface == Surface::Terminal {
                     let (run, attempt) = (self.id().clone(), self.attempt);
                     step.effects.push(Effect::Show { run, attempt });
                 }
@@ -333,6 +338,8 @@ impl Run {
         }
         let event = match said {
             Said::Session { id } => Some(Event::SessionNamed { session: text::words(&id, 200) }),
+            Said::ResumeRefused { text } => Some(self.refuses(&text)),
+            Said::Tool { .. } | Said::ToolResult { .. } => self.works(),
             Said::TurnEnded { result, text } => {
                 Some(Event::TurnEnded { result, text: text::words(&text, WORDS) })
             }
@@ -353,10 +360,7 @@ impl Run {
             }
             Said::TurnStarted {} => self.goes_from(WaitingFor::Input),
             Said::Idle {} => self.idles(),
-            Said::Said { .. }
-            | Said::Thought { .. }
-            | Said::Tool { .. }
-            | Said::ToolResult { .. } => None,
+            Said::Said { .. } | Said::Thought { .. } => None,
         };
         // Whoever speaks is not silent.
         let goes = matches!(self.state, State::Stalled { .. }).then_some(Event::Goes {});
@@ -387,7 +391,7 @@ impl Run {
     fn silent(&self, quiet_ms: u64, tool: bool) -> Result<Step, Rejected> {
         match self.state {
             // On its own screen an agent is silent because it waits for a person.
-            State::Running { .. } if self.brief.surface == Surface::Terminal => {
+            State::Running { .. } if self.speech.surface == Surface::Terminal => {
                 Ok(Step::of([Event::Waits { on: WaitingFor::Input, text: String::new() }], []))
             }
             // It waits for its reset, as long as that takes; whatever was left of its turn is no use to anybody.
@@ -444,7 +448,7 @@ impl Run {
             }
             State::Stalled { .. } => Ok(Step::of([Event::Goes {}], [])),
             State::Waiting { on: WaitingFor::Input, .. }
-                if self.brief.surface == Surface::Terminal =>
+                if self.speech.surface == Surface::Terminal =>
             {
                 Ok(Step::of([Event::Goes {}], []))
             }
@@ -484,12 +488,17 @@ impl Run {
         if ours && exit.forced && exit.error.is_none() {
             return Ok(self.died(Some(exit), stopping.unwrap_or(Because::SupervisorLost), now));
         }
+        if stopping.is_none()
+            && let Some(step) = self.afresh(&exit)
+        {
+            return Ok(step);
+        }
         let health = u128::from(self.brief.policy.health_ms);
         let (outcome, reason) = judge(&Ending {
             stopping,
             verdict: &self.verdict,
             exit: &exit,
-            speaks: self.brief.speaks,
+            speaks: self.speech.speaks,
             young: self.begun.is_none() || exit.ended.since(exit.started).as_millis() < health,
             work_asked: self.brief.asks_for_work(),
         });
@@ -533,6 +542,7 @@ impl Run {
             Because::Person
             | Because::Superseded
             | Because::Paused
+            | Because::Surface
             | Because::Stalled
             | Because::Limit
             | Because::Timeout
@@ -552,7 +562,8 @@ impl Run {
             text: words.to_owned(),
             // With the conversation that was, where one is known.
             goes_on: self.goes_on || self.session.is_some(),
-            message: self.message.clone(),
+            message: self.next_message(),
+            speech: self.turns_to(),
         };
         let seen = seen.map(|facts| Event::GitSeen { facts });
         Step { events: seen.into_iter().chain([requeued]).collect(), effects: Vec::new() }
@@ -596,7 +607,7 @@ impl Run {
             |reason, words: &str| ended(Outcome::Failed, Some(reason), None, words.to_owned());
         match because {
             Because::Person | Because::Superseded => Step::of([self.stopped(because)], []),
-            Because::Paused => {
+            Because::Paused | Because::Surface => {
                 let words = String::new();
                 let reason = Some(Reason::StoppedByPerson);
                 Step::of([ended(Outcome::Interrupted, reason, None, words)], [])
@@ -627,6 +638,7 @@ impl Run {
             ),
             State::Stalled { .. } => self.give_up(Because::Stalled),
             State::Limited { .. } => self.after_limit(),
+            State::Waiting { .. } => self.stop(false, Because::Surface),
             State::Stopping { gone: false, because, .. } => Step::of(
                 [Event::StopAsked { force: true, because }],
                 [Effect::Stop { run, attempt, force: true }],
@@ -638,7 +650,6 @@ impl Run {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Running { .. }
-            | State::Waiting { .. }
             | State::Ended { .. } => Step::default(),
         }
     }

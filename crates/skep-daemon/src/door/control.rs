@@ -10,10 +10,19 @@ use skep_api::{
 };
 use skep_core::{
     fleet::Input,
-    run::{self, State, WaitingFor},
+    run::{self, State, Surface, WaitingFor},
 };
 
 use super::{Door, Trouble, progress, value};
+
+/// What is asked for with another attempt.
+pub(super) struct Again<'a> {
+    pub run: &'a str,
+    pub goes_on: bool,
+    pub words: Option<&'a str>,
+    /// None: as before.
+    pub surface: Option<Surface>,
+}
 
 impl Door {
     pub(super) fn pause(&self, key: &str, text: &str, now: bool) -> Result<Option<Value>, Trouble> {
@@ -29,27 +38,32 @@ impl Door {
     pub(super) fn again(
         &self,
         key: &str,
-        text: &str,
-        goes_on: bool,
-        words: Option<&str>,
+        ask: &Again<'_>,
         out: &mut UnixStream,
     ) -> Result<Option<Value>, Trouble> {
+        let Again { run, goes_on, words, surface } = *ask;
         let fleet = self.wishes.board.read().fleet;
-        let run = fleet.find_run(text)?;
-        let id = run.id().clone();
+        let run = fleet.find_run(run)?;
+        let (id, before) = (run.id().clone(), run.attempt);
+        let surface = surface.filter(|surface| *surface != run.speech.surface || run.is_ended());
+        let speech = surface.map(|surface| self.speech(run, surface)).transpose()?;
         let rests =
             matches!(run.state, State::Waiting { on: WaitingFor::Paused | WaitingFor::Input, .. });
-        let input = if rests && goes_on {
+        let input = if rests && goes_on && speech.is_none() {
             let text = words.unwrap_or("Go on with your task.").to_owned();
             run::Input::Give { id: key.to_owned(), text }
         } else {
             if run.is_ended() || matches!(run.state, State::Limited { .. }) {
                 progress(out, &format!("{}: attempt {}", run.brief.name, run.attempt + 1))?;
             }
-            run::Input::Again { goes_on, message: words.map(str::to_owned) }
+            run::Input::Again { goes_on, message: words.map(str::to_owned), speech }
         };
         self.wishes.wish(key, Input::Run { run: id.clone(), input })?;
-        self.await_health(&id, out)?;
+        match surface {
+            Some(surface) => self.await_surface(&id, before, surface, out)?,
+            None => self.await_health(&id, out)?,
+        }
+        self.require_begun(&id)?;
         self.view_of(&id)
     }
 

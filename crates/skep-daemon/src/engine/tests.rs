@@ -175,7 +175,7 @@ fn a_rejected_wish_is_answered_and_leaves_no_trace() {
     let dir = tempfile::tempdir().unwrap();
     let (bench, _) = Bench::open(dir.path());
     let refused = bench
-        .wish("wish/1", of_run(run::Input::Again { goes_on: false, message: None }))
+        .wish("wish/1", of_run(run::Input::Again { goes_on: false, message: None, speech: None }))
         .unwrap_err();
     assert!(matches!(refused, Refused::Rejected(rejected) if rejected.slug == "run-unknown"));
     bench.close();

@@ -120,6 +120,7 @@ impl Keeper {
             sent: BTreeSet::new(),
             epoch,
             usage: None,
+            worked: false,
             stopping: false,
             due: None,
             open_pipes,

@@ -73,7 +73,11 @@ impl Keeper {
                     self.write(line);
                 }
             }
+            Said::Tool { .. } | Said::ToolResult { .. } if self.is_first_tool() => {
+                self.report(Entry::Agent(said));
+            }
             Said::Session { .. }
+            | Said::ResumeRefused { .. }
             | Said::Ask { .. }
             | Said::Permission { .. }
             | Said::Withdrawn { .. }
@@ -91,6 +95,12 @@ impl Keeper {
                 self.journal(&Entry::Agent(said));
             }
         }
+    }
+
+    /// Whether this is the first tool of an attempt that goes on with a conversation: what a refusal after it means depends
+    /// on it. Of any other attempt nobody asks.
+    fn is_first_tool(&mut self) -> bool {
+        self.spec.goes_on && !std::mem::replace(&mut self.worked, true)
     }
 
     /// Reports a retry of the agent's own, or its end, when it is time to.

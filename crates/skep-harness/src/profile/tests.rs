@@ -82,6 +82,24 @@ fn a_resumed_codex_has_its_sandbox_options_before_the_subcommand() {
 }
 
 #[test]
+fn agents_with_a_screen_go_on_there_without_a_word_of_ours() {
+    let on = Brief { session: Some("01a1-77".to_owned()), ..brief(Path::new("/p")) };
+    for agent in ["claude", "codex", "gemini", "opencode", "pi", "qwen"] {
+        let profile = Profile::load(agent, None).unwrap();
+        assert!(profile.can_go_on_screen(), "{agent}");
+        let launch = profile.launch_on_terminal(&on).unwrap();
+        assert_eq!(launch.argv.last().unwrap(), "01a1-77", "{agent}: {:?}", launch.argv);
+        let one_shot = ["-p", "exec", "run", "--json", "json", "stream-json", "-"];
+        assert!(!launch.argv.iter().any(|word| one_shot.contains(&word.as_str())), "{agent}");
+    }
+    for agent in ["claude-acp", "gemini-acp", "scripted"] {
+        let profile = Profile::load(agent, None).unwrap();
+        assert!(!profile.can_go_on_screen(), "{agent}");
+        assert_eq!(profile.launch_on_terminal(&on).unwrap_err().slug(), "agent-unable");
+    }
+}
+
+#[test]
 fn options_go_behind_the_subcommand_or_first() {
     let brief = Brief {
         permissions: Permissions::Bypass,
@@ -192,6 +210,8 @@ fn a_profile_that_could_never_start_is_refused_when_it_is_read() {
         (&format!("{base}prompt = \"file\"\nheadless = [\"{{prompt}}\"]"), "{prompt_file}"),
         (&format!("{base}prompt = \"stdin\"\nheadless = [\"{{prompt}}\"]"), "prompt = \"arg\""),
         (&format!("{base}prompt = \"stdin\"\nresume = [\"--last\"]"), "{session}"),
+        (&format!("{base}prompt = \"stdin\"\ntui = []\ntui_resume = [\"--last\"]"), "{session}"),
+        (&format!("{base}prompt = \"stdin\"\ntui_resume = [\"{{session}}\"]"), "needs `tui`"),
         (&format!("{base}prompt = \"stdin\"\ntool_timeout = \"50\""), "`50`"),
         (&format!("{base}prompt = \"shout\""), "shout"),
         ("program = ", "agent `x`"),

@@ -74,7 +74,14 @@ const EXAMPLES: &[Of] = &[
     ("path", &[("path amber", "for cd \"$(skep path amber)\""), ("path amber --json", "")]),
     ("open", &[("open amber", "its worktree, in your editor"), ("open web/amber", "which one")]),
     ("sh", &[("sh amber", "your shell, there"), ("sh amber -- git status", "one command")]),
-    ("attach", &[("attach amber", "Ctrl-Q leaves"), ("attach web/amber", "which one")]),
+    (
+        "attach",
+        &[
+            ("attach amber", "Ctrl-Q leaves"),
+            ("attach web/amber", "which one"),
+            ("attach amber --tui", "the same conversation, on the agent's own screen"),
+        ],
+    ),
     (
         "stop",
         &[
@@ -89,6 +96,7 @@ const EXAMPLES: &[Of] = &[
         &[
             ("resume amber", "go on"),
             ("resume amber \"the test must pass too\"", "with a word of yours"),
+            ("resume amber --headless", "from its own screen back to pipes"),
         ],
     ),
     ("retry", &[("retry amber", "afresh"), ("retry 7k2", "by the beginning of its id")]),

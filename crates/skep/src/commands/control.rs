@@ -6,6 +6,7 @@ use skep_api::{
     request::Ask,
     view::{RunView, SendView},
 };
+use skep_core::run::Surface;
 
 use super::{ls, read, read_text};
 use crate::{connect::Skep, exit::Outcome};
@@ -22,9 +23,16 @@ pub(super) fn pause(skep: &Skep, id: &str, now: bool) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn again(skep: &Skep, id: &str, goes_on: bool, text: Option<String>) -> Outcome {
+pub(super) fn again(
+    skep: &Skep,
+    id: &str,
+    goes_on: bool,
+    text: Option<String>,
+    surface: Option<Surface>,
+) -> Outcome {
     let text = text.map(|text| words(&text)).transpose()?;
-    let run: RunView = read(skep.ask(Ask::Again { run: id.to_owned(), goes_on, text })?)?;
+    let run: RunView =
+        read(skep.ask(Ask::Again { run: id.to_owned(), goes_on, text, surface })?)?;
     if skep.out.json {
         skep.out.json(&run)?;
     } else {

@@ -32,6 +32,7 @@ mod pages;
 mod picture;
 mod project;
 mod recovery;
+mod resume;
 mod run;
 mod screens;
 mod snapshot;

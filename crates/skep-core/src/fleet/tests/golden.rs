@@ -9,7 +9,7 @@ use crate::{
     id::OpId,
     run::{
         Ask, Because, Event as Of, Fallback, Merged, OpResult, Outcome, Reason, Requeue, Ruling,
-        SetUp, WaitingFor,
+        SetUp, Speech, Surface, WaitingFor,
         adopted::tests::brief_of_adopted,
         tests::{
             matrix::{KINDS_OF_EVENTS, kind_of_event, wanted},
@@ -123,6 +123,13 @@ fn of_runs() -> Vec<Of> {
         Of::Began { gatekeeper: 7 },
         Of::Started { pid: 8, gatekeeper: 7 },
         Of::SessionNamed { session: "conversation-1".to_owned() },
+        Of::ResumeRefused { text: text() },
+        Of::Worked {},
+        Of::TurnsTo {
+            speech: Speech { surface: Surface::Headless, speaks: true },
+            message: Some(text()),
+        },
+        Of::AsBefore { text: text() },
         Of::TurnEnded { result: TurnResult::Success, text: text() },
         Of::Used { usage: Usage { input_tokens: 10, output_tokens: 2, cost_usd: Some(0.25) } },
         Of::Erred { class: ErrorClass::Limit, text: text() },
@@ -176,6 +183,7 @@ fn of_runs() -> Vec<Of> {
             text: text(),
             goes_on: false,
             message: None,
+            speech: None,
         },
         Of::Requeued {
             attempt: 3,
@@ -184,6 +192,16 @@ fn of_runs() -> Vec<Of> {
             text: String::new(),
             goes_on: true,
             message: Some(text()),
+            speech: None,
+        },
+        Of::Requeued {
+            attempt: 4,
+            not_before: None,
+            why: Requeue::Refused,
+            text: text(),
+            goes_on: true,
+            message: None,
+            speech: Some(Speech { surface: Surface::Terminal, speaks: false }),
         },
         Of::Requeued {
             attempt: 4,
@@ -192,6 +210,7 @@ fn of_runs() -> Vec<Of> {
             text: String::new(),
             goes_on: true,
             message: None,
+            speech: None,
         },
         Of::Undoing {},
         Of::Undone { text: Some(text()) },
@@ -322,6 +341,7 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
         text: words(),
         goes_on: false,
         message: None,
+        speech: None,
     });
     of(done(results().remove(0)));
     of(done(OpResult::Refused {

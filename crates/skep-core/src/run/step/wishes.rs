@@ -1,40 +1,19 @@
-//! What a person may wish of a run that has ended or is to end: again, close, land, snapshots and their coming back.
+//! What a person may wish of a run that has ended or is to end: a pause, close, land, snapshots and their coming back.
 //!
 //! Owns: the decisions on the env. Never: touches what an attempt does.
 
 use super::super::{
-    Because, Effect, EnvState, Event, How, OpResult, Rejected, Requeue, Run, State, Step, Surface,
-    Undo, WORDS,
+    Because, Effect, EnvState, Event, How, OpResult, Rejected, Run, State, Step, Surface, Undo,
+    WORDS,
 };
 use crate::{
     id::{OpId, SnapshotId},
-    run::{WaitingFor, limits::is_limited},
+    run::WaitingFor,
     snapshot::{Snapshot, Why},
     text,
 };
 
 impl Run {
-    pub(super) fn again(&self, goes_on: bool, message: Option<String>) -> Result<Step, Rejected> {
-        let id = self.id();
-        if !self.is_ended() && !is_limited(&self.state) {
-            return Err(self.still_living("start it again"));
-        }
-        self.require_rest()?;
-        if self.closed {
-            return Err(Rejected {
-                slug: "run-closed",
-                text: format!("{id} is closed; its env is gone"),
-                hints: vec![format!("skep undo (brings the env of the last close back)")],
-            });
-        }
-        let (attempt, text) = (self.attempt + 1, String::new());
-        let why = Requeue::Wish;
-        Ok(Step::of(
-            [Event::Requeued { attempt, not_before: None, why, text, goes_on, message }],
-            [],
-        ))
-    }
-
     pub(super) fn pause(&self, now: bool) -> Result<Step, Rejected> {
         let State::Running { .. } = self.state else { return Err(self.misplaced("pause")) };
         if now {
@@ -45,7 +24,7 @@ impl Run {
 
     /// What a turn's end leads to: the pause that waited for it, or an agent on its own screen that waits for a person.
     pub(super) fn rests(&self) -> Option<Event> {
-        let on = match (self.pausing, self.brief.surface) {
+        let on = match (self.pausing || self.turns_to().is_some(), self.speech.surface) {
             (true, _) => WaitingFor::Paused,
             (false, Surface::Terminal) => WaitingFor::Input,
             (false, Surface::Headless) => return None,
@@ -290,7 +269,7 @@ impl Run {
     }
 
     /// Refuses while the env is on its way out or back in.
-    fn require_rest(&self) -> Result<(), Rejected> {
+    pub(super) fn require_rest(&self) -> Result<(), Rejected> {
         if self.is_closing() {
             return Err(self.closing());
         }

@@ -70,6 +70,7 @@ const INPUTS: &[&str] = &[
     "kill",
     "supersede",
     "again",
+    "again on screen",
     "afresh",
     "pause",
     "pause now",
@@ -96,6 +97,8 @@ const INPUTS: &[&str] = &[
     "started",
     "words",
     "turn success",
+    "refused",
+    "tool",
     "ask",
     "permission",
     "withdrawn p",
@@ -244,10 +247,14 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::LimitMet { .. } => 43,
         Event::Limited { .. } => 44,
         Event::FellBack { .. } => 45,
+        Event::ResumeRefused { .. } => 46,
+        Event::Worked {} => 47,
+        Event::TurnsTo { .. } => 48,
+        Event::AsBefore { .. } => 49,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 46;
+pub(crate) const KINDS_OF_EVENTS: usize = 50;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -258,6 +265,7 @@ fn events() -> Vec<Event> {
         text: String::new(),
         goes_on: false,
         message: None,
+        speech: None,
     };
     let (how, run) = (How::Force, brief("amber").id);
     let kept = |n| Box::new(taken(snap(&run, n), Why::Turn, Timestamp(0), true));
@@ -268,6 +276,13 @@ fn events() -> Vec<Event> {
         Event::Began { gatekeeper: 7 },
         Event::Started { pid: 8, gatekeeper: 7 },
         Event::SessionNamed { session: text.clone() },
+        Event::ResumeRefused { text: text.clone() },
+        Event::Worked {},
+        Event::TurnsTo {
+            speech: Speech { surface: Surface::Terminal, speaks: false },
+            message: None,
+        },
+        Event::AsBefore { text: text.clone() },
         Event::TurnEnded { result: TurnResult::Success, text: text.clone() },
         Event::Used { usage: Usage::default() },
         Event::Erred { class: ErrorClass::Model, text: text.clone() },
@@ -299,6 +314,7 @@ fn events() -> Vec<Event> {
         requeued(Requeue::Fault),
         requeued(Requeue::Death),
         requeued(Requeue::Wish),
+        requeued(Requeue::Refused),
         requeued(Requeue::Limit),
         Event::Undoing {},
         Event::Undone { text: None },
@@ -390,6 +406,7 @@ stop                             ++!+!. !!!!!!!!! !.!!!!+. ..... ......
 kill                             ++!+!. !!!!!!!!! !.!!!!+. ..... ......
 supersede                        ++!+!. !!!!!!!!! ..!.!.+. ..... ......
 again                            xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
+again on screen                  xxxxxx ++++!!!++ xxxxxxxx +x+x+ xxxxxx
 afresh                           xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
 pause                            xxxxxx xx+.xxxxx xxxxxxxx xxxxx xxxxxx
 pause now                        xxxxxx xx!!xxxxx xxxxxxxx xxxxx xxxxxx
@@ -416,6 +433,8 @@ start-failed                     ...... !........ ........ ..... ......
 started                          xxxxxx ++xxxxxxx !!!!!!!! xxxxx xxxxxx
 words                            xxxxxx .......+x ........ xxxxx xxxxxx
 turn success                     xxxxxx ++!!!!!!x !!!!!!!! xxxxx xxxxxx
+refused                          xxxxxx ++++++++x ++++++++ xxxxx xxxxxx
+tool                             xxxxxx .......+x ........ xxxxx xxxxxx
 ask                              xxxxxx ..++++++x ........ xxxxx xxxxxx
 permission                       xxxxxx ..++++++x ........ xxxxx xxxxxx
 withdrawn p                      xxxxxx ........x ........ xxxxx xxxxxx
@@ -472,55 +491,60 @@ fn every_state_takes_only_the_events_that_could_have_been_decided_in_it() {
     compare(
         &events().iter().map(grid).collect::<Vec<_>>(),
         "
-Created           xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Admitted          ...xxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Prepared          xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Began             xxxxxx ..xxxxxxx ........ xxxxx xxxxxx
-Started           xxxxxx ..xxxxxxx xxxxxxxx xxxxx xxxxxx
-SessionNamed      xxxxxx ........x ........ xxxxx xxxxxx
-TurnEnded         xxxxxx ........x ........ xxxxx xxxxxx
-Used              xxxxxx ........x ........ xxxxx xxxxxx
-Erred             xxxxxx ........x ........ xxxxx xxxxxx
-Waits             xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
-Given             xxxxxx xxxx...xx xxxxxxxx xxxxx xxxxxx
-LeaveAsked        xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
-LeaveRuled        xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-LeaveWithdrawn    ...... ......... ........ ..... ......
-Goes              xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
-Stalled           xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
-Shown             xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
-PauseAsked        xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
-Retrying          xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
-RetryOver         ...... ......... ........ ..... ......
-LimitMet          xxxxxx ........x ........ xxxxx xxxxxx
-Limited           xxxxxx ........x ........ xxxxx xxxxxx
-FellBack          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-StopAsked         xxxx.. ........x ........ xxxxx xxxxxx
-Lost              xxxxxx ........x ........ xxxxx xxxxxx
-SweptUnknown      xxxxxx xxxxxxxxx xxxxxx.. xxxxx xxxxxx
-Ended             ...... ......... ........ xxxxx xxxxxx
-Requeued (Fault)  xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Requeued (Death)  xxxxxx ........x ........ xxxxx xxxxxx
-Requeued (Wish)   xxxxxx xxxxxxxx. xxxxxxxx .x.x. xxxxxx
-Requeued (Limit)  xxxxxx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
-Undoing           xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
-Undone            ...... ......... ........ ..... ......
-CloseAsked        ...... ......... ........ xxxxx xxxxxx
-Closing           xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
-Landing           xxxxxx xxxxxxxxx xxxxxxxx ..... ......
-Snapping          xx.xxx ......... ........ xxxx. xxxxxx
-Snapped           ...... ......... ........ ..... ......
-SnapFailed        ...... ......... ........ ..... ......
-Settled           ...... ......... ........ ..... ......
-Forgetting        ...... ......... ........ ..... ......
-Restoring         xxxxxx xxxxxxxxx xxxxxxxx xxxx. xxxx..
-Renamed           xxxxxx xxxxxxxxx xxxxxxxx xxxxx xx..xx
-Reverting         ...... ......... ........ ..... ......
-Purged            ...... ......... ........ ..... ......
-LogsDropped       ...... ......... ........ ..... ......
-OpDone            ...... ......... ........ ..... ......
-GitSeen           ...... ......... ........ ..... ......
-Done              ...... ......... ........ ..... ......",
+Created             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Admitted            ...xxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Prepared            xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Began               xxxxxx ..xxxxxxx ........ xxxxx xxxxxx
+Started             xxxxxx ..xxxxxxx xxxxxxxx xxxxx xxxxxx
+SessionNamed        xxxxxx ........x ........ xxxxx xxxxxx
+ResumeRefused       xxxxxx ........x ........ xxxxx xxxxxx
+Worked              xxxxxx ........x ........ xxxxx xxxxxx
+TurnsTo             xxxxxx ........x ........ xxxxx xxxxxx
+AsBefore            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+TurnEnded           xxxxxx ........x ........ xxxxx xxxxxx
+Used                xxxxxx ........x ........ xxxxx xxxxxx
+Erred               xxxxxx ........x ........ xxxxx xxxxxx
+Waits               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+Given               xxxxxx xxxx...xx xxxxxxxx xxxxx xxxxxx
+LeaveAsked          xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+LeaveRuled          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+LeaveWithdrawn      ...... ......... ........ ..... ......
+Goes                xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
+Stalled             xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
+Shown               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+PauseAsked          xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
+Retrying            xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
+RetryOver           ...... ......... ........ ..... ......
+LimitMet            xxxxxx ........x ........ xxxxx xxxxxx
+Limited             xxxxxx ........x ........ xxxxx xxxxxx
+FellBack            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+StopAsked           xxxx.. ........x ........ xxxxx xxxxxx
+Lost                xxxxxx ........x ........ xxxxx xxxxxx
+SweptUnknown        xxxxxx xxxxxxxxx xxxxxx.. xxxxx xxxxxx
+Ended               ...... ......... ........ xxxxx xxxxxx
+Requeued (Fault)    xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Requeued (Death)    xxxxxx ........x ........ xxxxx xxxxxx
+Requeued (Wish)     xxxxxx xxxxxxxx. xxxxxxxx .x.x. xxxxxx
+Requeued (Refused)  xxxxxx ........x ........ xxxxx xxxxxx
+Requeued (Limit)    xxxxxx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
+Undoing             xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
+Undone              ...... ......... ........ ..... ......
+CloseAsked          ...... ......... ........ xxxxx xxxxxx
+Closing             xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
+Landing             xxxxxx xxxxxxxxx xxxxxxxx ..... ......
+Snapping            xx.xxx ......... ........ xxxx. xxxxxx
+Snapped             ...... ......... ........ ..... ......
+SnapFailed          ...... ......... ........ ..... ......
+Settled             ...... ......... ........ ..... ......
+Forgetting          ...... ......... ........ ..... ......
+Restoring           xxxxxx xxxxxxxxx xxxxxxxx xxxx. xxxx..
+Renamed             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xx..xx
+Reverting           ...... ......... ........ ..... ......
+Purged              ...... ......... ........ ..... ......
+LogsDropped         ...... ......... ........ ..... ......
+OpDone              ...... ......... ........ ..... ......
+GitSeen             ...... ......... ........ ..... ......
+Done                ...... ......... ........ ..... ......",
     );
 }
 

@@ -123,11 +123,14 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["admit"] => Input::Admit,
         ["stop"] => Input::Stop { force: false },
         ["kill"] => Input::Stop { force: true },
-        ["again"] => Input::Again { goes_on: true, message: None },
+        ["again"] => Input::Again { goes_on: true, message: None, speech: None },
         ["again", "saying", words] => {
-            Input::Again { goes_on: true, message: Some((*words).to_owned()) }
+            Input::Again { goes_on: true, message: Some((*words).to_owned()), speech: None }
         }
-        ["afresh"] => Input::Again { goes_on: false, message: None },
+        ["again", "on", surface] => {
+            Input::Again { goes_on: true, message: None, speech: Some(speech(surface)) }
+        }
+        ["afresh"] => Input::Again { goes_on: false, message: None, speech: None },
         ["supersede"] => Input::Supersede,
         ["pause"] => Input::Pause { now: false },
         ["pause", "now"] => Input::Pause { now: true },
@@ -340,6 +343,7 @@ fn said_of(words: &[&str]) -> Said {
         ["tool"] => Said::Tool { id: "t".to_owned(), name: "sh".to_owned(), input: text },
         ["result"] => Said::ToolResult { id: "t".to_owned(), ok: true, text },
         ["retry"] => Said::Retry { attempt: 3, of: Some(10), text },
+        ["refused"] => Said::ResumeRefused { text },
         ["session"] => Said::Session { id: "conversation-1".to_owned() },
         ["usage", tokens] => Said::Usage {
             usage: Usage {
@@ -349,6 +353,14 @@ fn said_of(words: &[&str]) -> Said {
             },
         },
         other => panic!("no such input: {other:?}"),
+    }
+}
+
+fn speech(surface: &str) -> Speech {
+    match surface {
+        "screen" => Speech { surface: Surface::Terminal, speaks: false },
+        "pipes" => Speech { surface: Surface::Headless, speaks: true },
+        other => panic!("no such surface: {other}"),
     }
 }
 

@@ -269,7 +269,12 @@ fn resume(stage: &mut Stage<'_>) -> Judged {
         return fails(format!("killed, and the run knows nothing of it: {}", words(&dead)));
     }
     let text = stage.words(WHICH, &format!("say {chosen}\nresult ok"));
-    stage.ask(Ask::Again { run: run.id.clone(), goes_on: true, text: Some(text) })?;
+    stage.ask(Ask::Again {
+        run: run.id.clone(),
+        goes_on: true,
+        text: Some(text),
+        surface: None,
+    })?;
     let patience = stage.patience();
     let answered = |stage: &Stage<'_>, now: &RunView| {
         now.attempt > run.attempt && (rests(now) || stage.said(now, now.attempt).contains(&chosen))

@@ -246,6 +246,9 @@ impl Reader {
             }
             Entry::Agent(Said::Error { class: ErrorClass::Notice, text })
             | Entry::Stderr { text } => self.set(at, "! ", Tone::Faint, &line(&text)),
+            Entry::Agent(Said::ResumeRefused { text }) => {
+                self.set(at, "it would not go on: ", Tone::Bad, &line(&text))
+            }
             Entry::Agent(Said::Error { text, .. }) => self.set(at, "✗ ", Tone::Bad, &long(&text)),
             Entry::Agent(
                 Said::Session { .. }

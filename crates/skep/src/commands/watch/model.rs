@@ -390,7 +390,8 @@ impl State {
             Key::Char('a') => self.leave(&run),
             Key::Char('r') if run.state == "ended" => self.mode = write(What::Resume),
             Key::Char('r') => {
-                let again = Ask::Again { run: run.id.clone(), goes_on: true, text: None };
+                let again =
+                    Ask::Again { run: run.id.clone(), goes_on: true, text: None, surface: None };
                 return self.asks(ask(What::Resume, again));
             }
             Key::Char('p') => {
@@ -519,9 +520,12 @@ impl State {
             Key::Enter => {
                 let text = editor.text();
                 let ask = match (what, text.trim().is_empty()) {
-                    (What::Resume, empty) => {
-                        Ask::Again { run, goes_on: true, text: (!empty).then_some(text) }
-                    }
+                    (What::Resume, empty) => Ask::Again {
+                        run,
+                        goes_on: true,
+                        text: (!empty).then_some(text),
+                        surface: None,
+                    },
                     (_, false) => Ask::Send { run, text },
                     (_, true) => {
                         self.say(Tone::Faint, "nothing was sent");

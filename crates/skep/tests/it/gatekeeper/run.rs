@@ -29,6 +29,7 @@ impl Attempt {
             permissions: skep_core::run::Permissions::Auto,
             conversation: None,
             signs: None,
+            goes_on: false,
             lent: None,
             version: VERSION,
             run: RunId::new([7; 10]),
