@@ -255,6 +255,7 @@ fn the_programs_own_lock_is_waited_for_and_one_whose_holder_is_gone_is_taken() {
     fs::create_dir(&lock).unwrap();
     let held = lock.clone();
     let holder = thread::spawn(move || {
+        // Long enough to be seen waiting for.
         thread::sleep(Duration::from_millis(200));
         fs::remove_dir(held).unwrap();
     });

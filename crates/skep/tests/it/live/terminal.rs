@@ -196,6 +196,7 @@ fn gemini_on_its_screen_asks_for_leave_commits_and_waits() {
     eventually("its turn begins", || {
         let begun = scene.reports().contains("turn_started");
         if !begun {
+            // What it takes a late Enter for, it does for half a second.
             std::thread::sleep(std::time::Duration::from_secs(2));
             let begun = scene.reports().contains("turn_started");
             (!begun).then(|| scene.press("\r"));
@@ -204,12 +205,6 @@ fn gemini_on_its_screen_asks_for_leave_commits_and_waits() {
     });
     scene.waits_for("permission");
     scene.press("\r");
-    scene.has_committed_and_goes_without_a_trace();
-}
-
-#[test]
-fn qwen_on_its_screen_waits_when_it_is_silent() {
-    let Some(scene) = Scene::begin("qwen", "commit", "bypass") else { return };
     scene.has_committed_and_goes_without_a_trace();
 }
 
