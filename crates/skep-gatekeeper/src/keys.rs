@@ -31,8 +31,9 @@ pub const REST: Duration = Duration::from_secs(2);
 const READ: Duration = Duration::from_secs(1);
 /// How often it is looked whether it has.
 const LOOK: Duration = Duration::from_millis(5);
-/// Between the message and Enter: an agent that gets both by one read takes Enter for a part of what was pasted.
-const APART: Duration = Duration::from_millis(250);
+/// Between the message and Enter: an agent that gets both by one read takes Enter for a part of what was pasted, and Gemini
+/// CLI does so for half a second.
+const APART: Duration = Duration::from_millis(700);
 
 /// A message on its way.
 #[derive(Debug, PartialEq, Eq)]

@@ -27,7 +27,7 @@ use crate::{
 const QUIET: Duration = Duration::from_millis(500);
 const LATEST: Duration = Duration::from_secs(5);
 /// The same for an agent that tells when it is ready: what is typed before is lost to some.
-const LATEST_WORD: Duration = Duration::from_secs(30);
+const LATEST_WORD: Duration = Duration::from_secs(60);
 
 /// The terminal of a run.
 pub struct Tty {

@@ -113,6 +113,7 @@ pub enum Trust {
 pub fn is_trusted(file: &Path, dirs: &[&str]) -> Result<Option<bool>, ForeignError> {
     let Some(read) = Read::of(file)? else { return Ok(None) };
     let tree = read.tree()?;
+    read.folders(&tree)?;
     let mut trusted = false;
     for dir in dirs {
         trusted |= read.says(&tree, dir)? == Said::Yes;

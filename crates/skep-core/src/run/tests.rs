@@ -1780,21 +1780,21 @@ fn what_an_agent_tells_on_its_own_screen_is_the_state_of_its_run() {
     check_of(
         on_a_screen(),
         "0 admit, 1 prepared, 2 started",
-        "8 began, 9 idle, 10 began, 11 permission, 12 began, 13 withdrawn, 14 turn ended, 15 idle, 16 withdrawn, \
-         17 began, 18 silent, 19 began",
+        "8 busy, 9 idle, 10 busy, 11 permission, 12 busy, 13 withdrawn p, 14 turn ended, 15 idle, 16 withdrawn p, \
+         17 busy, 18 silent, 19 busy",
         "
-8 began        running
-9 idle         waiting (input)
-10 began       running
-11 permission  waiting (permission)
-12 began       waiting (permission)
-13 withdrawn   running
-14 turn ended  waiting (input); Snapshot turn
-15 idle        waiting (input)
-16 withdrawn   waiting (input)
-17 began       running
-18 silent      waiting (input)
-19 began       running",
+8 busy          running
+9 idle          waiting (input)
+10 busy         running
+11 permission   waiting (permission)
+12 busy         waiting (permission)
+13 withdrawn p  running
+14 turn ended   waiting (input); Snapshot turn
+15 idle         waiting (input)
+16 withdrawn p  waiting (input)
+17 busy         running
+18 silent       waiting (input)
+19 busy         running",
     );
 }
 

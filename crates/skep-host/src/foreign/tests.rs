@@ -159,6 +159,8 @@ fn what_is_of_another_shape_is_refused_and_stays_as_it_is() {
     for text in odd {
         let home = Home::new(text);
         assert_eq!(home.trust(&["/w"]).unwrap_err().slug(), "foreign-config-shape", "{text}");
+        // What is wrong with the whole is seen without a folder to ask for.
+        assert!(is_trusted(&home.file(), &[]).is_err() || text.contains("/w\""), "{text}");
         let entry = Entry { file: home.file(), dir: "/w".to_owned(), before: Before::No };
         let withdrawn = withdraw(&entry);
         assert!(withdrawn.is_err() || text.contains("yes"), "{text}: {withdrawn:?}");
@@ -253,6 +255,7 @@ fn the_programs_own_lock_is_waited_for_and_one_whose_holder_is_gone_is_taken() {
     fs::create_dir(&lock).unwrap();
     let held = lock.clone();
     let holder = thread::spawn(move || {
+        // Long enough to be seen waiting for.
         thread::sleep(Duration::from_millis(200));
         fs::remove_dir(held).unwrap();
     });

@@ -128,6 +128,7 @@ fn an_entry_that_a_close_had_to_leave_is_found_and_taken_back_by_the_doctor() {
     let closed = home.skep(&["close", &text_of(&run, "id"), "--force"]).ok();
     assert!(closed.contains("settings is left"), "{closed}");
     home.write("home/.claude.json", &good);
+    home.at_rest();
     let said = home.skep(&["doctor"]).ok();
     assert!(said.contains("whose env is gone"), "{said}");
     home.skep(&["doctor", "--fix"]).ok();

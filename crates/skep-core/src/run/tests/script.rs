@@ -336,7 +336,7 @@ fn said_of(words: &[&str]) -> Said {
             Said::Permission { id: (*id).to_owned(), tool: "rm".to_owned(), text }
         }
         ["withdrawn", id] => Said::Withdrawn { id: (*id).to_owned() },
-        ["began"] => Said::TurnStarted {},
+        ["busy"] => Said::TurnStarted {},
         ["idle"] => Said::Idle {},
         ["words"] => Said::Said { text },
         ["thought"] => Said::Thought { text },
