@@ -421,7 +421,7 @@ fn a_new_agent_is_one_file_and_a_recorded_transcript() {
     assert_eq!(run["session"]["agent"], "f5f4d3ec-7b6b-0ea6-0478-db3146667e60");
     assert_eq!(
         (&run["usage"]["input_tokens"], &run["usage"]["output_tokens"]),
-        (&2200.into(), &70.into())
+        (&2400.into(), &70.into())
     );
     let logs = home.skep(&["logs", &text_of(&run, "id")]).ok();
     assert!(logs.contains("I will write the file") && logs.contains("All done."), "{logs}");
