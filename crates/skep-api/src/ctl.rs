@@ -15,8 +15,14 @@ mod tests;
 pub enum Control {
     /// End the agent: TERM, the grace, KILL; by force at once KILL.
     Stop { epoch: u64, force: bool },
-    /// Give the agent a text as its next message. `id` counts once.
-    Send { epoch: u64, id: String, text: String },
+    /// Give the agent a text as its next message; with `steer`, its turn is broken off for it. `id` counts once.
+    Send {
+        epoch: u64,
+        id: String,
+        text: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        steer: bool,
+    },
     /// Show the agent's terminal here, and take what is typed here. Whoever may ask may look: it needs no epoch.
     Attach { cols: u16, rows: u16 },
     /// Show the agent's terminal here as it is: whoever looks has no say in its size, and types nothing.
@@ -31,7 +37,7 @@ pub enum Control {
 pub enum Answer {
     /// Done, or under way.
     Accepted {},
-    /// Taken; it goes when the terminal is ready and nobody types.
+    /// Taken; it goes when the agent's turn is over, or when its terminal is ready and nobody types.
     Queued {},
     /// Not done, and why: `slug` is one of `docs/errors.md`.
     Refused { slug: String, text: String },

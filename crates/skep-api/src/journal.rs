@@ -5,7 +5,7 @@
 //! Never: opens a file; the keeper writes, the daemon and the windows read.
 
 use serde::{Deserialize, Serialize};
-use skep_core::{facts::Exit, said::Said, time::Timestamp};
+use skep_core::{facts::Exit, run::Word, said::Said, time::Timestamp};
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +36,13 @@ pub enum Entry {
     Output { text: String },
     /// Something was delivered to it.
     Delivered { id: String, text: String },
+    /// What else became of a message for it, and why, where there is something to say.
+    Message {
+        id: String,
+        word: Word,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
     /// This many lines or bytes were not kept, and why.
     Dropped { lines: u64, bytes: u64, why: String },
     /// The attempt is over and nothing of its tree lives.

@@ -698,7 +698,7 @@ impl Fleet {
 pub fn is_in_line(run: &Run) -> bool {
     match run.state {
         State::Queued { .. } => true,
-        State::Waiting { .. } => !run.given.is_empty(),
+        State::Waiting { .. } => !run.given.is_empty() || run.is_called(),
         State::Preparing { .. }
         | State::Starting { .. }
         | State::Running { .. }

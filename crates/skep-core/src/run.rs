@@ -19,6 +19,7 @@ use crate::{
 pub mod adopted;
 mod apply;
 pub mod closing;
+pub mod message;
 pub mod outcome;
 mod step;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub(crate) mod tests;
 
 pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
+pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
 
 /// What a run is for, frozen when it was asked for.
@@ -54,6 +56,9 @@ pub struct Brief {
     /// What it takes over, where somebody else began the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Adopted>,
+    /// What its agent can be told while it is at work.
+    #[serde(default)]
+    pub hears: Hears,
 }
 
 /// A run's purpose.
@@ -271,7 +276,7 @@ pub enum EnvState {
     },
 }
 
-/// Words for an agent that waits; they go out when the run has a slot again.
+/// Words for an agent that waits, as they were kept before each message had a receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
     /// Counts once.
@@ -312,8 +317,10 @@ pub struct Run {
     pub deaths: Vec<Timestamp>,
     /// When the agent of this attempt was first seen.
     pub begun: Option<Timestamp>,
-    /// What was given while it waits for a slot.
+    /// What was given while it waits for a slot, in a ledger of old.
     pub given: Vec<Given>,
+    /// Messages for its agent, the oldest first.
+    pub messages: Vec<Message>,
     pub session: Option<String>,
     pub verdict: Verdict,
     /// Over all attempts.
@@ -374,6 +381,19 @@ pub enum Input {
     /// Answered, allowed or refused, reset, sent, resumed: with what is to be delivered.
     Give {
         id: String,
+        text: String,
+    },
+    /// A message for its agent: with `steer`, the turn under way is broken off for it.
+    Send {
+        id: String,
+        text: String,
+        steer: bool,
+    },
+    /// What became of a message, and why, where there is something to say.
+    Told {
+        attempt: u32,
+        id: String,
+        word: Word,
         text: String,
     },
     Close {
@@ -538,9 +558,23 @@ pub enum Event {
         on: WaitingFor,
         text: String,
     },
-    /// Something is there for the agent; it is delivered when the run has a slot.
+    /// Something is there for the agent; it is delivered when the run has a slot. Written before messages had receipts.
     Given {
         id: String,
+        text: String,
+    },
+    /// A message is there for the agent.
+    Sent {
+        id: String,
+        text: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        steer: bool,
+    },
+    /// A message has come so far.
+    Receipt {
+        id: String,
+        receipt: Receipt,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
     },
     /// At work again.
@@ -661,6 +695,8 @@ pub enum Requeue {
     Fault,
     Death,
     Wish,
+    /// Its agent takes one prompt at a time, and something waits for it.
+    Message,
 }
 
 /// Work for the daemon. It may be done twice (after a crash), so doing it twice is harmless: `docs/design/effects.md`.
@@ -700,6 +736,8 @@ pub enum Effect {
         attempt: u32,
         id: String,
         text: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        steer: bool,
     },
     /// Ends what is left of a run whose guards are gone, and says whether anything lives.
     Sweep {
@@ -860,6 +898,7 @@ impl Run {
             deaths: Vec::new(),
             begun: None,
             given: Vec::new(),
+            messages: Vec::new(),
             session: None,
             verdict: Verdict::default(),
             usage: Usage::default(),

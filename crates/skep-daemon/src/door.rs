@@ -48,6 +48,7 @@ mod adopt;
 mod control;
 mod diff;
 mod finish;
+mod send;
 
 /// How far a stopping daemon has come; the door answers `starting` before it can answer anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,7 +230,7 @@ impl Door {
                 self.require_left(fleet.find_run(run)?, peer)?;
                 self.again(&request.id, run, *goes_on, text.as_deref(), out)
             }
-            Ask::Send { run, text } => self.send(&request.id, run, text),
+            Ask::Send { .. } => self.send(&request.id, &request.ask),
             Ask::SnapshotTake { run } => self.take_snapshot(&request.id, run, out),
             Ask::SnapshotLs { run } => self.snapshots(run.as_deref()),
             Ask::SnapshotShow { snapshot } => self.show_snapshot(snapshot),

@@ -24,7 +24,7 @@ use skep_core::{
     facts::Exit,
     fleet,
     id::RunId,
-    run::{self, Input},
+    run::{self, Input, Word},
 };
 use skep_host::tree::{self, Probe, Process};
 
@@ -331,9 +331,10 @@ fn input_of(watch: &Watch, entry: Entry) -> Option<Input> {
         Entry::Silence { quiet_ms, tool } => Input::Silent { attempt, quiet_ms, tool },
         Entry::Heard {} => Input::Heard { attempt },
         Entry::Exit { exit } => Input::Exited { attempt, exit },
-        Entry::Stderr { .. }
-        | Entry::Output { .. }
-        | Entry::Delivered { .. }
-        | Entry::Dropped { .. } => return None,
+        Entry::Delivered { id, .. } => {
+            Input::Told { attempt, id, word: Word::Delivered, text: String::new() }
+        }
+        Entry::Message { id, word, text } => Input::Told { attempt, id, word, text },
+        Entry::Stderr { .. } | Entry::Output { .. } | Entry::Dropped { .. } => return None,
     })
 }

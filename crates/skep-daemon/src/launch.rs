@@ -12,7 +12,7 @@ use std::{
 use skep_api::wire::chain;
 use skep_api::{
     place::Home,
-    spec::{Conversation, Limits, PromptBy, Size, Spec, VERSION},
+    spec::{Conversation, Doubts, Limits, PromptBy, Size, Spec, VERSION},
 };
 use skep_core::{
     names,
@@ -26,6 +26,8 @@ use skep_host::{
     git::{self, Git},
     paths,
 };
+
+mod messages;
 
 /// Names that every process of a run gets where the asker had them.
 const BASE: &[&str] = &[
@@ -83,6 +85,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let on_terminal = run.brief.surface == Surface::Terminal;
     let can_go_on = !on_terminal && profile.can_go_on();
     let session = run.session.clone().filter(|_| run.goes_on && can_go_on);
+    let doubts = session.as_ref().and_then(|session| messages::doubts(run, session));
     let prompt_file = prompt_file(run, attempt, home, session.is_some())?;
     let brief = profile::Brief {
         prompt_file: prompt_file.clone(),
@@ -98,6 +101,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let launch = launch.map_err(|err| chain(&err))?;
     let policy = &run.brief.policy;
     let asker = asker_env(home, run)?;
+    let doubts = doubts.map(|doubts| Doubts { records: profile.records(&asker), ..doubts });
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
     let mut vars = run_vars(run, &env.cwd, &asker, &listed, home);
     if profile.identity {
@@ -116,6 +120,8 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
             mode: launch.setting.mode,
             resumes: launch.setting.resume == acp::Resume::Resume,
         }),
+        carries: run.carried().map(|message| message.id.clone()).collect(),
+        doubts,
         argv: launch.argv,
         env: vars,
         cwd: PathBuf::from(&env.cwd),
@@ -144,10 +150,11 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
 /// What the attempt is told: the task; words for this attempt; or, in a conversation that knows the task, only the words.
 fn prompt_file(run: &Run, attempt: u32, home: &Home, knows: bool) -> Result<PathBuf, String> {
     let task = home.prompt(run.id());
-    if attempt == 1 || (!knows && !run.goes_on && run.message.is_none()) {
+    let words = messages::words(run);
+    if attempt == 1 || (!knows && !run.goes_on && words.is_none()) {
         return Ok(task);
     }
-    let words = run.message.as_deref();
+    let words = words.as_deref();
     let text = if knows {
         words.unwrap_or(GO_ON).to_owned()
     } else {

@@ -785,6 +785,7 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         policy: policy(settings, project),
         supersedes: superseded(ask, task, fleet),
         adopted: None,
+        hears: profile.hears(surface == Surface::Terminal),
         id,
     };
     Ok(Asked { brief, prompt, env })

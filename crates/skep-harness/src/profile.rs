@@ -12,6 +12,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use skep_core::run::Hears;
 use thiserror::Error;
 
 use crate::{acp, port::PROTOCOLS};
@@ -44,7 +45,8 @@ const SHIPPED: [(&str, &str); 11] = [
 ];
 
 /// Every key that a profile may have.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
+    "history",
     "acp",
     "identity",
     "protocol",
@@ -184,6 +186,9 @@ pub struct Profile {
     /// How it differs from other agents of protocol `acp`.
     #[serde(default)]
     pub acp: acp::Quirks,
+    /// Folders below which its conversations are kept, as JSON or a line each: `~/…`, or `{VARIABLE|~/fallback}/…`.
+    #[serde(default)]
+    pub history: Vec<String>,
     /// Names of `env` of which one is enough to be logged in.
     #[serde(default)]
     pub login_env: Vec<String>,
@@ -284,6 +289,16 @@ impl Profile {
         }
     }
 
+    /// Tells what it can be told while it is at work, with a screen of its own or without.
+    pub fn hears(&self, on_terminal: bool) -> Hears {
+        let both_ways = ["scripted", "stream_json", ACP].contains(&self.protocol.as_str());
+        Hears {
+            messages: on_terminal || both_ways || self.protocol == "pty",
+            steers: !on_terminal && both_ways && self.protocol != "scripted",
+            resumes: !on_terminal && self.can_go_on(),
+        }
+    }
+
     fn setting(&self, brief: &Brief) -> acp::Setting {
         let mode = match brief.permissions {
             Permissions::Ask => &self.acp.ask,
@@ -295,6 +310,7 @@ impl Profile {
             session: brief.session.clone(),
             mode: mode.clone(),
             resume: self.acp.resume,
+            doubts: Vec::new(),
         }
     }
 

@@ -70,6 +70,14 @@ impl Session for StreamJson {
         Some(said_by_user(text))
     }
 
+    fn is_busy(&self) -> bool {
+        !self.messages.turn.over()
+    }
+
+    fn steers(&self) -> bool {
+        true
+    }
+
     fn settle(&mut self, id: &str, grant: Grant) -> Option<String> {
         let input = self.open.remove(id)?;
         let behaviour = match grant {

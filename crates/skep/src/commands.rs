@@ -92,7 +92,10 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Pause { id, now } => control::pause(skep, &id, now),
         Verb::Resume { id, text } => control::again(skep, &id, true, text),
         Verb::Retry { id } => control::again(skep, &id, false, None),
-        Verb::Send { id, text } => control::send(skep, &id, &text),
+        Verb::Send { id, text, steer, wait, key, timeout } => {
+            let words = control::Words { id, text, steer, wait, key };
+            control::send(skep, words, timeout)
+        }
         Verb::Abandon { ids } => close::abandon(skep, ids),
         Verb::Close { ids, merged, keep_branch, force, later, dry_run } => {
             if later {

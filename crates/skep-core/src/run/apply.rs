@@ -113,6 +113,13 @@ impl Run {
                 let State::Waiting { .. } = self.state else { return Err(misfit()) };
                 self.given.push(Given { id: id.clone(), text: text.clone() });
             }
+            Event::Sent { id, text, steer } => {
+                if self.is_ended() {
+                    return Err(misfit());
+                }
+                self.sent_at(id, text, *steer, at);
+            }
+            Event::Receipt { id, receipt, text } => self.receipt_at(id, *receipt, text, at)?,
             Event::Goes {} => {
                 let pid = match self.state {
                     State::Stalled { pid, .. } => pid,
@@ -204,6 +211,7 @@ impl Run {
                 }
                 self.unknown = None;
                 self.window = None;
+                self.messages_over(at);
                 let (outcome, reason, exit) = (*outcome, *reason, exit.clone());
                 self.enter(State::Ended { outcome, reason, exit, text: text.clone() }, at);
             }
@@ -213,6 +221,7 @@ impl Run {
                         self.faults += 1;
                     }
                     Requeue::Death if self.is_at_work() => self.deaths.push(at),
+                    Requeue::Message if self.is_at_work() => {}
                     Requeue::Wish
                         if self.is_ended()
                             && !self.closed
@@ -224,7 +233,9 @@ impl Run {
                         self.then_close = None;
                         self.logs_dropped = false;
                     }
-                    Requeue::Fault | Requeue::Death | Requeue::Wish => return Err(misfit()),
+                    Requeue::Fault | Requeue::Death | Requeue::Wish | Requeue::Message => {
+                        return Err(misfit());
+                    }
                 }
                 if !text.is_empty() {
                     self.last = Some((text.clone(), at));
@@ -233,6 +244,7 @@ impl Run {
                     self.env = EnvState::None;
                 }
                 if *attempt > self.attempt {
+                    self.messages_over(at);
                     self.usage_before = self.usage;
                 }
                 self.attempt = *attempt;

@@ -113,6 +113,7 @@ fn create() -> Input {
         policy: Policy::default(),
         supersedes: None,
         adopted: None,
+        hears: skep_core::run::Hears::default(),
     });
     Input::Create { brief, naming: Naming::Project }
 }

@@ -35,8 +35,8 @@ impl Keeper {
                 self.stop(force);
                 Answer::Accepted {}
             }),
-            Control::Send { epoch, id, text } => {
-                self.admit(epoch).unwrap_or_else(|| self.send(id, text))
+            Control::Send { epoch, id, text, steer } => {
+                self.admit(epoch).unwrap_or_else(|| self.send(id, text, steer))
             }
             Control::Attach { .. } | Control::Look {} => match &self.tty {
                 None => refuse("not-a-terminal", "the agent has no terminal to look at"),

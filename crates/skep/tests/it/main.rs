@@ -31,6 +31,7 @@ mod project;
 mod recovery;
 mod run;
 mod screens;
+mod send;
 mod snapshot;
 mod stop;
 mod terminal;

@@ -8,7 +8,8 @@ use crate::{
     facts::Exit,
     id::OpId,
     run::{
-        Because, Event as Of, Merged, OpResult, Outcome, Reason, Requeue, SetUp, WaitingFor,
+        Because, Event as Of, Hears, Merged, OpResult, Outcome, Reason, Receipt, Requeue, SetUp,
+        WaitingFor,
         adopted::tests::brief_of_adopted,
         tests::{
             matrix::{KINDS_OF_EVENTS, kind_of_event},
@@ -126,6 +127,8 @@ fn of_runs() -> Vec<Of> {
         Of::Erred { class: ErrorClass::Limit, text: text() },
         Of::Waits { on: WaitingFor::Answer, text: text() },
         Of::Given { id: "q".to_owned(), text: text() },
+        Of::Sent { id: "m".to_owned(), text: text(), steer: true },
+        Of::Receipt { id: "m".to_owned(), receipt: Receipt::TurnStarted, text: text() },
         Of::Goes {},
         Of::Shown { session: "skep-amber".to_owned(), pane: "%3".to_owned() },
         Of::Stalled { quiet_ms: 1_800_000, tool: true },
@@ -159,6 +162,14 @@ fn of_runs() -> Vec<Of> {
             text: String::new(),
             goes_on: true,
             message: Some(text()),
+        },
+        Of::Requeued {
+            attempt: 4,
+            not_before: None,
+            why: Requeue::Message,
+            text: String::new(),
+            goes_on: true,
+            message: None,
         },
         Of::Undoing {},
         Of::Undone { text: Some(text()) },
@@ -277,7 +288,8 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
     };
     let limits = Limits { runs: 8, per_project: 4, prepare: 2, ..Limits::default() };
     assert_eq!(read[0], Event::House(House::LimitsSet { limits }));
-    of(Of::Created { brief: Box::new(Brief { supersedes: None, ..whole_brief() }) });
+    let hears = Hears::default();
+    of(Of::Created { brief: Box::new(Brief { supersedes: None, hears, ..whole_brief() }) });
     of(Of::Closing { op: op(1), how: How::KeepBranch, snapshot: None });
     of(Of::Closing { op: op(2), how: How::Smart, snapshot: None });
     of(Of::Requeued {

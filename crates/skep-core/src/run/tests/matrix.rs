@@ -73,6 +73,9 @@ const INPUTS: &[&str] = &[
     "pause",
     "pause now",
     "give q",
+    "send m",
+    "steer m",
+    "told q accepted",
     "close 1",
     "close 1 smart",
     "close 1 force",
@@ -180,10 +183,12 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Done => 34,
         Input::Tick => 35,
         Input::Shown { .. } => 36,
+        Input::Send { .. } => 37,
+        Input::Told { .. } => 38,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 37;
+const KINDS_OF_INPUTS: usize = 39;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -225,10 +230,12 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::GitSeen { .. } => 35,
         Event::Done {} => 36,
         Event::Shown { .. } => 37,
+        Event::Sent { .. } => 38,
+        Event::Receipt { .. } => 39,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 38;
+pub(crate) const KINDS_OF_EVENTS: usize = 40;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -254,6 +261,8 @@ fn events() -> Vec<Event> {
         Event::Erred { class: ErrorClass::Model, text: text.clone() },
         Event::Waits { on: WaitingFor::Answer, text: text.clone() },
         Event::Given { id: text.clone(), text: text.clone() },
+        Event::Sent { id: text.clone(), text: text.clone(), steer: false },
+        Event::Receipt { id: "q".to_owned(), receipt: Receipt::Accepted, text: String::new() },
         Event::Goes {},
         Event::Stalled { quiet_ms: 1, tool: false },
         Event::Shown { session: text.clone(), pane: "%3".to_owned() },
@@ -265,6 +274,7 @@ fn events() -> Vec<Event> {
         requeued(Requeue::Fault),
         requeued(Requeue::Death),
         requeued(Requeue::Wish),
+        requeued(Requeue::Message),
         Event::Undoing {},
         Event::Undone { text: None },
         Event::CloseAsked { op: op(1), how },
@@ -346,7 +356,10 @@ again                            xxxxxx xxxxxxxx xxxxxxxx +x+x+ xxxxxx
 afresh                           xxxxxx xxxxxxxx xxxxxxxx +x+x+ xxxxxx
 pause                            xxxxxx xx+.xxxx xxxxxxxx xxxxx xxxxxx
 pause now                        xxxxxx xx!!xxxx xxxxxxxx xxxxx xxxxxx
-give q                           xxxxxx xxxx+++x xxxxxxxx xxxxx xxxxxx
+give q                           xxxxxx xxxx++.x xxxxxxxx xxxxx xxxxxx
+send m                           +++++x ++!!+++! xxxxxxxx xxxxx xxxxxx
+steer m                          +++++x ++!!+++! xxxxxxxx xxxxx xxxxxx
+told q accepted                  ...... ......+. ........ ..... ......
 close 1                          xxxxxx xxxxxxxx xxxxxxxx ++!!! xxxx++
 close 1 smart                    xxxxxx xxxxxxxx xxxxxxxx ++!!! xxxx++
 close 1 force                    ++!!!+ !!!!!!!! !+!!!x++ ++!!! xxxx++
@@ -418,46 +431,49 @@ fn every_state_takes_only_the_events_that_could_have_been_decided_in_it() {
     compare(
         &events().iter().map(grid).collect::<Vec<_>>(),
         "
-Created           xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
-Admitted          ...xxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
-Prepared          xxxx.. xxxxxxxx xxxxxxxx xxxxx xxxxxx
-Began             xxxxxx ..xxxxxx ........ xxxxx xxxxxx
-Started           xxxxxx ..xxxxxx xxxxxxxx xxxxx xxxxxx
-SessionNamed      xxxxxx ........ ........ xxxxx xxxxxx
-TurnEnded         xxxxxx ........ ........ xxxxx xxxxxx
-Used              xxxxxx ........ ........ xxxxx xxxxxx
-Erred             xxxxxx ........ ........ xxxxx xxxxxx
-Waits             xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
-Given             xxxxxx xxxx...x xxxxxxxx xxxxx xxxxxx
-Goes              xxxxxx xxxx.... xxxxxxxx xxxxx xxxxxx
-Stalled           xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
-Shown             xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
-PauseAsked        xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
-StopAsked         xxxx.. ........ ........ xxxxx xxxxxx
-Lost              xxxxxx ........ ........ xxxxx xxxxxx
-SweptUnknown      xxxxxx xxxxxxxx xxxxxx.. xxxxx xxxxxx
-Ended             ...... ........ ........ xxxxx xxxxxx
-Requeued (Fault)  xxxx.. xxxxxxxx xxxxxxxx xxxxx xxxxxx
-Requeued (Death)  xxxxxx ........ ........ xxxxx xxxxxx
-Requeued (Wish)   xxxxxx xxxxxxxx xxxxxxxx .x.x. xxxxxx
-Undoing           xxxxxx xxxxxxxx xxxxxxxx xx... xxxxxx
-Undone            ...... ........ ........ ..... ......
-CloseAsked        ...... ........ ........ xxxxx xxxxxx
-Closing           xxxxxx xxxxxxxx xxxxxxxx xx... xxxxxx
-Landing           xxxxxx xxxxxxxx xxxxxxxx ..... ......
-Snapping          xx.xxx ........ ........ xxxx. xxxxxx
-Snapped           ...... ........ ........ ..... ......
-SnapFailed        ...... ........ ........ ..... ......
-Settled           ...... ........ ........ ..... ......
-Forgetting        ...... ........ ........ ..... ......
-Restoring         xxxxxx xxxxxxxx xxxxxxxx xxxx. xxxx..
-Renamed           xxxxxx xxxxxxxx xxxxxxxx xxxxx xx..xx
-Reverting         ...... ........ ........ ..... ......
-Purged            ...... ........ ........ ..... ......
-LogsDropped       ...... ........ ........ ..... ......
-OpDone            ...... ........ ........ ..... ......
-GitSeen           ...... ........ ........ ..... ......
-Done              ...... ........ ........ ..... ......",
+Created             xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Admitted            ...xxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Prepared            xxxx.. xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Began               xxxxxx ..xxxxxx ........ xxxxx xxxxxx
+Started             xxxxxx ..xxxxxx xxxxxxxx xxxxx xxxxxx
+SessionNamed        xxxxxx ........ ........ xxxxx xxxxxx
+TurnEnded           xxxxxx ........ ........ xxxxx xxxxxx
+Used                xxxxxx ........ ........ xxxxx xxxxxx
+Erred               xxxxxx ........ ........ xxxxx xxxxxx
+Waits               xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
+Given               xxxxxx xxxx...x xxxxxxxx xxxxx xxxxxx
+Sent                ...... ........ ........ xxxxx xxxxxx
+Receipt             xxxxxx xxxxxx.x xxxxxxxx xxxxx xxxxxx
+Goes                xxxxxx xxxx.... xxxxxxxx xxxxx xxxxxx
+Stalled             xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
+Shown               xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
+PauseAsked          xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
+StopAsked           xxxx.. ........ ........ xxxxx xxxxxx
+Lost                xxxxxx ........ ........ xxxxx xxxxxx
+SweptUnknown        xxxxxx xxxxxxxx xxxxxx.. xxxxx xxxxxx
+Ended               ...... ........ ........ xxxxx xxxxxx
+Requeued (Fault)    xxxx.. xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Requeued (Death)    xxxxxx ........ ........ xxxxx xxxxxx
+Requeued (Wish)     xxxxxx xxxxxxxx xxxxxxxx .x.x. xxxxxx
+Requeued (Message)  xxxxxx ........ ........ xxxxx xxxxxx
+Undoing             xxxxxx xxxxxxxx xxxxxxxx xx... xxxxxx
+Undone              ...... ........ ........ ..... ......
+CloseAsked          ...... ........ ........ xxxxx xxxxxx
+Closing             xxxxxx xxxxxxxx xxxxxxxx xx... xxxxxx
+Landing             xxxxxx xxxxxxxx xxxxxxxx ..... ......
+Snapping            xx.xxx ........ ........ xxxx. xxxxxx
+Snapped             ...... ........ ........ ..... ......
+SnapFailed          ...... ........ ........ ..... ......
+Settled             ...... ........ ........ ..... ......
+Forgetting          ...... ........ ........ ..... ......
+Restoring           xxxxxx xxxxxxxx xxxxxxxx xxxx. xxxx..
+Renamed             xxxxxx xxxxxxxx xxxxxxxx xxxxx xx..xx
+Reverting           ...... ........ ........ ..... ......
+Purged              ...... ........ ........ ..... ......
+LogsDropped         ...... ........ ........ ..... ......
+OpDone              ...... ........ ........ ..... ......
+GitSeen             ...... ........ ........ ..... ......
+Done                ...... ........ ........ ..... ......",
     );
 }
 

@@ -42,6 +42,7 @@ pub(crate) fn brief(name: &str) -> Brief {
         policy: Policy { jitter: 0.0, ..Policy::default() },
         supersedes: None,
         adopted: None,
+        hears: Hears { messages: true, steers: true, resumes: true },
     }
 }
 
@@ -128,6 +129,19 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["supersede"] => Input::Supersede,
         ["pause"] => Input::Pause { now: false },
         ["pause", "now"] => Input::Pause { now: true },
+        ["send", id] => {
+            Input::Send { id: (*id).to_owned(), text: "and docs".to_owned(), steer: false }
+        }
+        ["send", id, "other"] => {
+            Input::Send { id: (*id).to_owned(), text: "and tests".to_owned(), steer: false }
+        }
+        ["steer", id] => {
+            Input::Send { id: (*id).to_owned(), text: "stop that".to_owned(), steer: true }
+        }
+        ["told", id, word] => {
+            let word = message::tests::word_of(word);
+            Input::Told { attempt, id: (*id).to_owned(), word, text: String::new() }
+        }
         ["give", id] => Input::Give { id: (*id).to_owned(), text: "yes".to_owned() },
         ["close", n, how @ ..] => Input::Close { op: nth_op(n), how: how_of(how) },
         ["abandon", n] => Input::Abandon { op: nth_op(n) },

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use skep_api::journal::{Entry, Line};
 use skep_core::{
+    run::Word,
     said::{ErrorClass, Said, TurnResult},
     text,
     time::Timestamp,
@@ -87,6 +88,7 @@ impl Reader {
             | Entry::Stderr { .. }
             | Entry::Output { .. }
             | Entry::Delivered { .. }
+            | Entry::Message { .. }
             | Entry::Dropped { .. }
             | Entry::Exit { .. }
             | Entry::Agent(_)) => {
@@ -254,6 +256,12 @@ impl Reader {
                 self.begin_turn(at);
                 self.set(at, "» ", Tone::Strong, &long(&text))
             }
+            Entry::Message { word, text, .. } if !text.is_empty() => {
+                let what = format!("a message: {}", line(&text));
+                let wants = matches!(word, Word::Unclear | Word::Refused);
+                vec![self.rule(at, &what, if wants { Tone::Wants } else { Tone::Faint })]
+            }
+            Entry::Message { .. } => Vec::new(),
             Entry::Dropped { lines, bytes, why } => {
                 let what = format!("{lines} lines ({bytes} bytes) were not kept: {}", line(&why));
                 self.set(at, "", Tone::Wants, &what)

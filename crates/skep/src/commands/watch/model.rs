@@ -519,7 +519,10 @@ impl State {
                     (What::Resume, empty) => {
                         Ask::Again { run, goes_on: true, text: (!empty).then_some(text) }
                     }
-                    (_, false) => Ask::Send { run, text },
+                    (_, false) => {
+                        let (steer, key, wait) = (false, None, None);
+                        Ask::Send { run, text, steer, key, wait, timeout_ms: None }
+                    }
                     (_, true) => {
                         self.say(Tone::Faint, "nothing was sent");
                         return Vec::new();
