@@ -373,7 +373,10 @@ fn a_prompt_is_typed_once_the_terminal_is_quiet() {
         (delivered["id"].as_str(), delivered["text"].as_str()),
         (Some("m1"), Some("the next"))
     );
-    assert_eq!(live.attempt.kinds("reports.jsonl"), ["started", "message", "delivered", "turn_ended", "exit"]);
+    assert_eq!(
+        live.attempt.kinds("reports.jsonl"),
+        ["started", "message", "delivered", "turn_ended", "exit"]
+    );
 }
 
 #[test]
