@@ -15,6 +15,8 @@ mod tests;
 pub enum Control {
     /// End the agent: TERM, the grace, KILL; by force at once KILL.
     Stop { epoch: u64, force: bool },
+    /// Ask the agent to give up its turn, where its protocol can; nothing is ended.
+    Cancel { epoch: u64 },
     /// Give the agent a text as its next message; with `steer`, its turn is broken off for it. `id` counts once.
     Send {
         epoch: u64,
@@ -23,6 +25,8 @@ pub enum Control {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         steer: bool,
     },
+    /// Tell the agent what a person said to its request `id`, with the reason of a refusal. `key` counts once.
+    Settle { epoch: u64, key: String, id: String, allow: bool, text: Option<String> },
     /// Show the agent's terminal here, and take what is typed here. Whoever may ask may look: it needs no epoch.
     Attach { cols: u16, rows: u16 },
     /// Show the agent's terminal here as it is: whoever looks has no say in its size, and types nothing.

@@ -5,7 +5,12 @@
 //! Never: opens a file; the keeper writes, the daemon and the windows read.
 
 use serde::{Deserialize, Serialize};
-use skep_core::{facts::Exit, run::Word, said::Said, time::Timestamp};
+use skep_core::{
+    facts::Exit,
+    run::{Overdue, Word},
+    said::Said,
+    time::Timestamp,
+};
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +35,8 @@ pub enum Entry {
     Silence { quiet_ms: u64, tool: bool },
     /// It was heard again after a silence.
     Heard {},
+    /// Something took longer than it may; `text` tells what was seen.
+    Overdue { what: Overdue, text: String },
     /// A line of its standard error.
     Stderr { text: String },
     /// A line of its standard output that its protocol does not know.
@@ -43,6 +50,8 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
     },
+    /// A person's word on its request `id` was told to it.
+    Settled { id: String, allow: bool, text: Option<String> },
     /// This many lines or bytes were not kept, and why.
     Dropped { lines: u64, bytes: u64, why: String },
     /// The attempt is over and nothing of its tree lives.

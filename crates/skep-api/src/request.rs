@@ -102,6 +102,12 @@ pub enum Ask {
         #[serde(default)]
         timeout_ms: Option<u64>,
     },
+    /// A person's word on a request for leave: `of` is its id, or that of a run with one request. Answer: a `RunView`.
+    Rule {
+        of: String,
+        allow: bool,
+        text: Option<String>,
+    },
     /// Answer: a `SnapshotView`.
     SnapshotTake {
         run: String,

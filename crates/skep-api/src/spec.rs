@@ -57,6 +57,9 @@ pub struct Spec {
     /// What the conversation may have or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubts: Option<Doubts>,
+    /// The env's root, where its worktree is lent something that goes with the attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent: Option<PathBuf>,
 }
 
 /// Messages that the prompt is to hold where the agent's own history lacks them.
@@ -130,6 +133,12 @@ pub struct Limits {
     pub idle_ms: u64,
     /// Silence while a tool is in flight.
     pub tool_idle_ms: u64,
+    /// How long one turn may take before it is reported; 0 for any time.
+    #[serde(default)]
+    pub turn_ms: u64,
+    /// How long the first answer of a protocol that begins with a question may take; 0 for any time.
+    #[serde(default)]
+    pub ready_ms: u64,
     /// The journal's size; what is beyond it is dropped and counted. Bytes.
     pub journal_bytes: u64,
 }

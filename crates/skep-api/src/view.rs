@@ -10,8 +10,8 @@ use skep_core::{
     keep::Due,
     project::Project,
     run::{
-        Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Run, State, Surface,
-        Undoable, WaitingFor,
+        Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Retrying, Run, State,
+        Surface, Undoable, WaitingFor,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -21,8 +21,10 @@ use skep_core::{
 };
 
 mod adopt;
+mod ask;
 
 pub use adopt::{AdoptView, WhyNotView};
+pub use ask::AskView;
 
 /// A run, as `run` prints it and `ls` and `show` list it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,12 +71,32 @@ pub struct RunView {
     pub landed: Option<LandedView>,
     /// How the last close or land went, with the id of the wish.
     pub op: Option<OpView>,
+    /// What its agent wants leave for.
+    #[serde(default)]
+    pub asks: Vec<AskView>,
     /// What was found of the work that it took over.
     #[serde(default)]
     pub adopted: Option<Adopted>,
     /// The last messages for its agent, the oldest first.
     #[serde(default)]
     pub messages: Vec<MessageView>,
+    /// The model call that the agent is trying again, in words; null while it tries none.
+    #[serde(default)]
+    pub retrying: Option<String>,
+    /// The usage limit that it waits for, or met last.
+    #[serde(default)]
+    pub limit: Option<LimitView>,
+}
+
+/// A usage limit that a run met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitView {
+    /// Whose it is.
+    pub agent: String,
+    /// When the agent is asked again.
+    pub until: Timestamp,
+    /// Whether its provider told that moment; else it is a guess.
+    pub known: bool,
 }
 
 /// How many messages a view of a run shows, and how much of each. Characters.
@@ -198,8 +220,22 @@ impl RunView {
                 .last_op()
                 .map(|(id, result)| OpView { id: id.to_string(), result: result.clone() }),
             messages: messages(run),
+            asks: AskView::of(run),
             adopted: brief.adopted.clone(),
+            retrying: run.retrying.as_ref().map(Retrying::words),
+            limit: run.met.as_ref().map(|met| LimitView {
+                agent: met.agent.clone(),
+                until: met.until,
+                known: met.known,
+            }),
         }
+    }
+}
+
+impl RunView {
+    /// What its agent wants leave for and nobody has answered.
+    pub fn open_asks(&self) -> impl Iterator<Item = &AskView> {
+        self.asks.iter().filter(|ask| ask.answer.is_none())
     }
 }
 
@@ -217,6 +253,9 @@ fn state_fields(run: &Run) -> StateFields {
                 WaitingFor::Paused => "paused",
             };
             (Some(on.to_owned()), None, None, None)
+        }
+        State::Limited { exit, .. } => {
+            (Some("limit".to_owned()), None, None, exit.as_ref().map(exit_view))
         }
         State::Ended { outcome, reason, exit, .. } => (
             None,
@@ -551,7 +590,7 @@ impl Counts {
         for run in runs {
             match run.state {
                 State::Queued { .. } => counts.queued += 1,
-                State::Waiting { .. } => counts.waiting += 1,
+                State::Waiting { .. } | State::Limited { .. } => counts.waiting += 1,
                 State::Preparing { .. }
                 | State::Starting { .. }
                 | State::Running { .. }

@@ -25,6 +25,8 @@ pub enum Said {
     Ask { id: String, text: String, options: Vec<String> },
     /// The agent wants leave to do something and waits.
     Permission { id: String, tool: String, text: String },
+    /// The agent no longer wants the leave that it asked for.
+    Withdrawn { id: String },
     /// What has been used so far in this attempt: absolute totals, never differences.
     Usage { usage: Usage },
     /// The model's provider has closed the door for a while: for so long, or until then, where it says so.
@@ -35,7 +37,13 @@ pub enum Said {
         reset_at: Option<Timestamp>,
     },
     /// The agent is trying a model call again by itself.
-    Retry { attempt: u32, text: String },
+    Retry {
+        attempt: u32,
+        /// How often it will try at most, where it says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<u32>,
+        text: String,
+    },
     /// A turn is over, with the agent's own verdict on it.
     TurnEnded { result: TurnResult, text: String },
     /// The protocol reported an error that is not, by itself, the end of the turn.

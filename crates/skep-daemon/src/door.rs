@@ -231,6 +231,10 @@ impl Door {
                 self.again(&request.id, run, *goes_on, text.as_deref(), out)
             }
             Ask::Send { .. } => self.send(&request.id, &request.ask),
+            Ask::Rule { of, allow, text } => {
+                let ruling = run::Ruling { allow: *allow, text: text.clone() };
+                self.rule(&request.id, of, ruling)
+            }
             Ask::SnapshotTake { run } => self.take_snapshot(&request.id, run, out),
             Ask::SnapshotLs { run } => self.snapshots(run.as_deref()),
             Ask::SnapshotShow { snapshot } => self.show_snapshot(snapshot),
@@ -439,6 +443,7 @@ impl Door {
             let until = match &run.state {
                 State::Ended { .. }
                 | State::Waiting { .. }
+                | State::Limited { .. }
                 | State::Stalled { .. }
                 | State::Stopping { .. } => return Ok(()),
                 State::Queued { .. } if posted.fleet.held_back(run, now).is_some() => return Ok(()),
@@ -706,6 +711,7 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::Pause { .. }
         | Ask::Again { .. }
         | Ask::Send { .. }
+        | Ask::Rule { .. }
         | Ask::SnapshotTake { .. }
         | Ask::SnapshotRm { .. }
         | Ask::Restore { .. }
@@ -761,7 +767,8 @@ fn rank(run: &Run) -> u8 {
         | State::Starting { .. }
         | State::Preparing { .. }
         | State::Stopping { .. } => 3,
-        State::Waiting { on: WaitingFor::Limit | WaitingFor::Paused, .. } => 4,
+        State::Waiting { on: WaitingFor::Limit | WaitingFor::Paused, .. }
+        | State::Limited { .. } => 4,
         State::Queued { .. } => 5,
         State::Ended { outcome, .. } => match outcome {
             Outcome::Failed | Outcome::Lost | Outcome::Interrupted if run.holds_env() => 2,

@@ -8,7 +8,7 @@
 //! | undo | only what the record names and what holds no work goes; what is gone is gone |
 //! | start | a keeper refuses where `start.json` stands or the env's lock is held |
 //! | stop, cancel | a stopping keeper stays stopping; one that is gone is left to the ingest |
-//! | deliver | the keeper counts each id once |
+//! | deliver, leave | the keeper counts each id once |
 //! | sweep | it looks first; what is dead stays dead |
 //! | close | the proof is made anew; what is moved is found in the trash |
 //! | settle | the snapshot has an id of its own, taken twice it is the same; what is gone is gone |
@@ -41,6 +41,7 @@ use skep_core::{
     time::Timestamp,
 };
 use skep_host::{
+    git::Git,
     lock, proc,
     proc::Program,
     tree::{self, Marks, Probe, Process},
@@ -123,6 +124,7 @@ impl Performer {
                 | Effect::Start { .. }
                 | Effect::CancelTurn { .. }
                 | Effect::Deliver { .. }
+                | Effect::Leave { .. }
                 | Effect::Sweep { .. }
                 | Effect::Close { .. }
                 | Effect::Settle { .. }
@@ -231,6 +233,18 @@ impl Performer {
             Effect::Deliver { attempt, id, text, steer, .. } => {
                 self.deliver(run, *attempt, id, text, *steer)
             }
+            Effect::Leave { attempt, id, asked_as, ruling, .. } => {
+                let settle = ctl::Control::Settle {
+                    epoch: self.epoch,
+                    key: id.to_string(),
+                    id: asked_as.clone(),
+                    allow: ruling.allow,
+                    text: ruling.text.clone(),
+                };
+                // An agent that is gone, or asks no longer, needs no answer.
+                let _told = self.control(run, *attempt, &settle);
+                Input::Done
+            }
             Effect::Sweep { attempt, .. } => self.sweep(run, *attempt),
             Effect::Close { op, how, snapshot, .. } => {
                 let snapshot = snapshot.clone().unwrap_or_else(|| run.next_snapshot());
@@ -261,8 +275,13 @@ impl Performer {
                 let deed = hands::land_deed(run, &self.home);
                 Input::OpDone { op: op.clone(), result: self.op(run, deed, "land-failed") }
             }
-            // A one-shot protocol has no cancel of its own; the deadline of the stalled state follows.
-            Effect::CancelTurn { .. } | Effect::CancelPrepare { .. } => Input::Done,
+            Effect::CancelTurn { attempt, .. } => {
+                // Who cannot be asked, or has no word for it, meets the deadline of the stalled state.
+                let _told =
+                    self.control(run, *attempt, &ctl::Control::Cancel { epoch: self.epoch });
+                Input::Done
+            }
+            Effect::CancelPrepare { .. } => Input::Done,
         };
         skep_host::paths::crash_point(&format!("{kind}.after"));
         skep_host::paths::crash_point("effect.after");
@@ -540,7 +559,12 @@ impl Performer {
             guard,
         };
         let unknown = match tree::sweep(&marks, grace) {
-            Ok(left) if left.is_empty() => None,
+            Ok(left) if left.is_empty() => {
+                // What cannot be taken back now is asked for again before the next attempt and at the close.
+                let _later = launch::asker_env(&self.home, run)
+                    .map(|vars| hands::lent::after_all(&Git::new(vars), run));
+                None
+            }
             Ok(left) => Some(format!("still alive: {left:?}")),
             Err(err) => Some(chain(&err)),
         };
@@ -614,7 +638,8 @@ fn failed(effect: &Effect, text: &str) -> Input {
         | Effect::CancelPrepare { .. }
         | Effect::Purge { .. }
         | Effect::DropLogs { .. }
-        | Effect::Show { .. } => Input::Done,
+        | Effect::Show { .. }
+        | Effect::Leave { .. } => Input::Done,
         Effect::Deliver { attempt, id, .. } => Input::Told {
             attempt: *attempt,
             id: id.clone(),

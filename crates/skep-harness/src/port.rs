@@ -74,6 +74,10 @@ pub trait Session: Send {
     fn opening(&mut self, prompt: &str) -> Vec<u8>;
     /// Tells whether standard input is closed after the opening.
     fn closes_stdin(&self) -> bool;
+    /// Tells whether the process owes the answer that the conversation begins with; where none is owed, never.
+    fn awaits_answer(&self) -> bool {
+        false
+    }
     /// Hears one line of standard output, without its newline.
     fn line(&mut self, line: &str) -> Vec<Heard>;
     /// Hears one line of standard error. The line itself is the keeper's to keep; this returns only what follows from it.
@@ -105,6 +109,10 @@ pub trait Session: Send {
     /// Returns what goes to standard input to answer a wish for leave; none where none of this id is open.
     fn settle(&mut self, _id: &str, _grant: Grant) -> Option<String> {
         None
+    }
+    /// The same for a refusal with a person's reason, which reaches the agent where its protocol carries one.
+    fn refuse(&mut self, id: &str, _why: &str) -> Option<String> {
+        self.settle(id, Grant::Refused)
     }
     /// Returns what goes to standard input to break the turn off, every open question answered; empty where only a
     /// signal does.

@@ -4,6 +4,7 @@
 //! Never: starts anything, or puts a text of others where it could be read as an option.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     fs, io,
     os::unix::fs::PermissionsExt,
@@ -18,10 +19,12 @@ use thiserror::Error;
 use crate::{acp, port::PROTOCOLS};
 
 mod login;
+mod telling;
 #[cfg(test)]
 mod tests;
 
 pub use login::Login;
+pub use telling::Telling;
 
 /// The most of a prompt that an argument may carry. Bytes.
 pub const ARG_CAP: u64 = 100 * 1024;
@@ -45,9 +48,12 @@ const SHIPPED: [(&str, &str); 11] = [
 ];
 
 /// Every key that a profile may have.
-const KEYS: [&str; 19] = [
+const KEYS: &[&str] = &[
     "history",
+    "fallback",
+    "tools_shown",
     "acp",
+    "brief",
     "identity",
     "protocol",
     "program",
@@ -58,6 +64,7 @@ const KEYS: [&str; 19] = [
     "model",
     "env",
     "ask",
+    "ask_env",
     "auto",
     "bypass",
     "tool_timeout",
@@ -65,6 +72,7 @@ const KEYS: [&str; 19] = [
     "login_env",
     "login_files",
     "login_maybe",
+    "skills",
 ];
 
 /// Why there is no profile, or no way to start its agent so.
@@ -168,6 +176,9 @@ pub struct Profile {
     pub env: Vec<String>,
     /// Arguments that make it ask; absent where it cannot.
     pub ask: Option<Vec<String>>,
+    /// Variables that make it ask.
+    #[serde(default)]
+    pub ask_env: BTreeMap<String, String>,
     /// Arguments for its own confinement, where `headless` does not hold them.
     #[serde(default)]
     pub auto: Vec<String>,
@@ -183,6 +194,12 @@ pub struct Profile {
     /// Whether it hides the user's own git settings from its tools, and must be told by variables who commits.
     #[serde(default)]
     pub identity: bool,
+    /// The agent that takes over, once, when this one's usage limit has no near reset.
+    #[serde(default)]
+    pub fallback: Option<String>,
+    /// When its protocol tells of a tool.
+    #[serde(default)]
+    pub tools_shown: ToolsShown,
     /// How it differs from other agents of protocol `acp`.
     #[serde(default)]
     pub acp: acp::Quirks,
@@ -198,6 +215,22 @@ pub struct Profile {
     /// Files that may say how to do without.
     #[serde(default)]
     pub login_maybe: Vec<String>,
+    /// How it is told the brief.
+    #[serde(default)]
+    pub brief: Telling,
+    /// The folder of a worktree in which it looks for skills; absent where it knows none.
+    pub skills: Option<String>,
+}
+
+/// When a protocol tells of a tool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolsShown {
+    /// When it begins, and when it is over.
+    #[default]
+    AsTheyRun,
+    /// Only when it is over: each silence may be a tool.
+    AtEnd,
 }
 
 /// What an attempt needs of its agent's start.
@@ -215,6 +248,8 @@ pub struct Brief {
     pub git_roots: Vec<PathBuf>,
     /// The program that `{skep}` stands for.
     pub skep: PathBuf,
+    /// The brief as a file, where it is told by one.
+    pub brief_file: Option<PathBuf>,
 }
 
 /// How to start it.
@@ -225,6 +260,8 @@ pub struct Launch {
     pub prompt: PromptBy,
     /// The environment variables to pass on, beside the base.
     pub env_names: Vec<String>,
+    /// Variables of its own, in front of those.
+    pub vars: BTreeMap<String, String>,
     /// What the conversation is to know, where the protocol tells it and not the arguments.
     pub setting: acp::Setting,
 }
@@ -271,14 +308,17 @@ impl Profile {
             Some(_) if self.protocol != ACP => &self.resume,
             Some(_) | None => &self.headless,
         };
-        let options = self.options(brief.model.as_deref(), brief.permissions)?;
+        let mut options = self.options(brief.model.as_deref(), brief.permissions)?;
+        options.extend(self.telling_arguments(brief));
         let filling = Filling::new(self, brief)?;
         let mut argv = vec![filling.fill(&self.program)?];
         for word in behind_subcommand(list, &options) {
             argv.push(filling.fill(word)?);
         }
         let setting = self.setting(brief);
-        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), setting })
+        let mut vars = self.vars(brief.permissions);
+        vars.extend(self.telling_env(brief, &filling)?);
+        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), vars, setting })
     }
 
     /// Tells whether it takes up a conversation again, without a screen.
@@ -336,7 +376,8 @@ impl Profile {
             Permissions::Ask if self.ask.is_none() => Permissions::Auto,
             Permissions::Ask | Permissions::Auto | Permissions::Bypass => brief.permissions,
         };
-        let options = self.options(brief.model.as_deref(), permissions)?;
+        let mut options = self.options(brief.model.as_deref(), permissions)?;
+        options.extend(self.telling_arguments(brief));
         let holds = |mark: &str| list.iter().any(|word| word.contains(mark));
         let prompt = match self.prompt {
             PromptBy::None => PromptBy::None,
@@ -350,7 +391,9 @@ impl Profile {
             argv.push(filling.fill(word)?);
         }
         let setting = acp::Setting::default();
-        Ok(Launch { argv, prompt, env_names: self.env.clone(), setting })
+        let mut vars = self.vars(permissions);
+        vars.extend(self.telling_env(brief, &filling)?);
+        Ok(Launch { argv, prompt, env_names: self.env.clone(), vars, setting })
     }
 
     /// Refuses what [`Profile::launch`] would refuse whoever asks, before anything is made for a run.
@@ -368,6 +411,10 @@ impl Profile {
         Ok(())
     }
 
+    fn vars(&self, permissions: Permissions) -> BTreeMap<String, String> {
+        if permissions == Permissions::Ask { self.ask_env.clone() } else { BTreeMap::new() }
+    }
+
     /// The arguments that permissions and model add.
     fn options(
         &self,
@@ -376,8 +423,10 @@ impl Profile {
     ) -> Result<Vec<String>, ProfileError> {
         let unable = |what| ProfileError::Unable { name: self.name.clone(), what };
         let mut options = match permissions {
-            // The protocol itself carries the question.
-            Permissions::Ask if self.protocol == ACP => self.ask.clone().unwrap_or_default(),
+            // The protocol carries the question, where a mode or a variable makes the agent ask it.
+            Permissions::Ask if self.acp.ask.is_some() || !self.ask_env.is_empty() => {
+                self.ask.clone().unwrap_or_default()
+            }
             Permissions::Ask => self
                 .ask
                 .clone()
@@ -430,7 +479,7 @@ impl Profile {
         if !self.resume.is_empty() && !holds(&self.resume, "{session}") {
             return invalid("`resume` needs {session}".to_owned());
         }
-        Ok(())
+        telling::check(&self.brief, self.skills.as_deref()).or_else(invalid)
     }
 }
 
@@ -447,6 +496,11 @@ impl Filling {
             ("{prompt_file}", utf8(&brief.prompt_file, "a prompt file")?),
             ("{skep}", utf8(&brief.skep, "a program")?),
         ];
+        if let Some(file) = &brief.brief_file {
+            let file = utf8(file, "a file of the brief")?;
+            values.push(("{brief_json}", serde_json::Value::from(file.as_str()).to_string()));
+            values.push(("{brief_file}", file));
+        }
         if let Some(session) = &brief.session {
             values.push(("{session}", safe(session, "a session id")?));
         }

@@ -4,10 +4,12 @@
 //! script's grammar (`script`), the agent itself (`agent`). See `docs/scripted.md`.
 //! Never: needs a model, a key or a network.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use skep_core::said::{Said, TurnResult};
 
-use crate::port::{Heard, Session, Turn, clip, output};
+use crate::port::{Grant, Heard, Session, Turn, clip, output};
 
 pub mod agent;
 pub mod script;
@@ -26,6 +28,13 @@ pub enum Message {
         text: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
+    },
+    /// The answer to its `permission` of this id.
+    Leave {
+        id: String,
+        allow: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
     },
 }
 
@@ -54,6 +63,8 @@ pub struct Scripted {
     tells: bool,
     /// A message was sent; the agent's next words are the next turn. Words behind an end without one are of no turn.
     called: bool,
+    /// The requests for leave that are not answered.
+    open: BTreeSet<String>,
 }
 
 impl Session for Scripted {
@@ -76,6 +87,10 @@ impl Session for Scripted {
                 let mut heard = self.begin_if_called();
                 if let Said::Said { text } = &said {
                     self.turn.said(text);
+                } else if let Said::Permission { id, .. } = &said {
+                    self.open.insert(id.clone());
+                } else if let Said::Withdrawn { id } = &said {
+                    self.open.remove(id);
                 }
                 heard.push(Heard::Said(said));
                 heard
@@ -111,6 +126,17 @@ impl Session for Scripted {
 
     fn tells_what_it_takes(&self) -> bool {
         true
+    }
+
+    fn settle(&mut self, id: &str, grant: Grant) -> Option<String> {
+        let allow = grant == Grant::Once;
+        self.open.remove(id).then(|| Message::Leave { id: id.to_owned(), allow, text: None }.line())
+    }
+
+    fn refuse(&mut self, id: &str, why: &str) -> Option<String> {
+        let text = Some(why.to_owned());
+        let leave = Message::Leave { id: id.to_owned(), allow: false, text };
+        self.open.remove(id).then(|| leave.line())
     }
 }
 

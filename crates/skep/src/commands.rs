@@ -96,6 +96,8 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
             let words = control::Words { id, text, steer, wait, key };
             control::send(skep, words, timeout)
         }
+        Verb::Approve { id, text } => control::rule(skep, &id, true, text),
+        Verb::Reject { id, text } => control::rule(skep, &id, false, text),
         Verb::Abandon { ids } => close::abandon(skep, ids),
         Verb::Close { ids, merged, keep_branch, force, later, dry_run } => {
             if later {
@@ -204,6 +206,10 @@ fn state_of(run: &RunView) -> (Tone, String) {
         ("waiting", _) if run.waiting_for.as_deref() == Some("paused") => {
             (Tone::Faint, "paused".to_owned())
         }
+        ("waiting", _) if run.waiting_for.as_deref() == Some("limit") => {
+            (Tone::Faint, "waits: limit".to_owned())
+        }
+        ("running", _) if run.retrying.is_some() => (Tone::Strong, "retrying".to_owned()),
         ("waiting", _) => {
             (Tone::Wants, format!("waits: {}", run.waiting_for.as_deref().unwrap_or("?")))
         }

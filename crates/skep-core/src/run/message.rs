@@ -218,6 +218,11 @@ impl Run {
             && self.messages.iter().any(|message| message.receipt == Receipt::Queued)
     }
 
+    /// Whether the turn under way is to be broken off for a message that waits.
+    pub(super) fn is_steered(&self) -> bool {
+        self.messages.iter().any(|it| it.steer && it.receipt == Receipt::Queued)
+    }
+
     pub(super) fn send(&self, id: String, text: String, steer: bool) -> Result<Step, Rejected> {
         let run = self.id();
         if let Some(known) = self.message_of(&id) {
@@ -229,12 +234,13 @@ impl Run {
         }
         let hears = self.brief.hears;
         let at_once = match self.state {
-            State::Queued { .. } | State::Preparing { unwanted: None } | State::Starting { .. } => {
-                false
-            }
+            State::Queued { .. }
+            | State::Preparing { unwanted: None }
+            | State::Starting { .. }
+            | State::Limited { .. } => false,
             State::Running { .. } | State::Stalled { .. } => true,
-            // It is for another answer than a message that these wait; the message comes after it.
-            State::Waiting { on: WaitingFor::Permission | WaitingFor::Limit, .. } => !steer,
+            // It is for another answer than a message that it waits; the message comes after it.
+            State::Waiting { on: WaitingFor::Permission, .. } => !steer,
             State::Waiting { .. } => false,
             State::Preparing { unwanted: Some(_) }
             | State::Stopping { .. }
@@ -298,8 +304,12 @@ impl Run {
         for event in &step.events {
             if let Event::Started { .. } | Event::Goes {} | Event::TurnEnded { .. } = event {
                 goes = true;
-            } else if let Event::Waits { .. } | Event::StopAsked { .. } | Event::Ended { .. } =
-                event
+            } else if let Event::Waits { .. }
+            | Event::LeaveAsked { .. }
+            | Event::StopAsked { .. }
+            | Event::Limited { .. }
+            | Event::FellBack { .. }
+            | Event::Ended { .. } = event
             {
                 goes = false;
             } else if let Event::Requeued { why, goes_on, .. } = event {
@@ -354,6 +364,7 @@ impl Run {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Starting { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => true,
         };

@@ -2,9 +2,11 @@
 //!
 //! Owns: the decisions. Never: changes anything; `apply` makes of a run what was decided here.
 
+use std::time::Duration;
+
 use super::{
-    Because, Effect, Env, EnvState, Event, Fault, Given, Input, Outcome, Reason, Rejected, Requeue,
-    Run, State, Step, Surface, WaitingFor,
+    Because, Effect, Env, EnvState, Event, Fault, Given, Input, Outcome, Overdue, Reason, Rejected,
+    Requeue, Run, State, Step, Surface, WORDS, WaitingFor,
     outcome::{Ending, judge},
 };
 use crate::{
@@ -16,9 +18,6 @@ use crate::{
 };
 
 mod wishes;
-
-/// The longest text that an event keeps of an agent's words. Characters.
-const WORDS: usize = 2_000;
 
 impl Run {
     /// Decides what `input` at `now` leads to; [`Run::apply`] then makes it so.
@@ -33,8 +32,9 @@ impl Run {
     fn follow(&self, mut step: Step) -> Step {
         let has = |what: fn(&Event) -> bool| step.events.iter().any(what);
         let ended = has(|event| matches!(event, Event::Ended { .. }));
-        let over =
-            ended || has(|event| matches!(event, Event::Requeued { why: Requeue::Death, .. }));
+        let over = ended
+            || has(|event| matches!(event, Event::Requeued { why: Requeue::Death, .. }))
+            || has(|event| matches!(event, Event::Limited { .. } | Event::FellBack { .. }));
         let turned = has(|event| matches!(event, Event::TurnEnded { .. }));
         let undoing = has(|event| matches!(event, Event::Undoing {}));
         let asked = step.events.iter().find_map(|event| {
@@ -85,6 +85,7 @@ impl Run {
             Input::Give { id, text } => self.give(id, text),
             Input::Send { id, text, steer } => self.send(id, text, steer),
             Input::Told { id, word, text, .. } => Ok(self.told(id, word, &text)),
+            Input::Rule { ask, ruling } => self.rule(ask.as_ref(), ruling),
             Input::Close { op, how } => self.close(op, how),
             Input::Abandon { op } => self.abandon(op),
             Input::Land { op } => self.land(op),
@@ -102,9 +103,10 @@ impl Run {
             Input::Began { gatekeeper, .. } => Ok(self.began(gatekeeper)),
             Input::StartFailed { text, .. } => Ok(self.start_failed(&text)),
             Input::Started { pid, gatekeeper, .. } => self.started(pid, gatekeeper),
-            Input::Said { said, .. } => self.said(said),
+            Input::Said { said, .. } => self.said(said, now),
             Input::Silent { quiet_ms, tool, .. } => self.silent(quiet_ms, tool),
             Input::Heard { .. } => self.heard(),
+            Input::Overdue { what, text, .. } => self.overdue(what, &text),
             Input::Shown { session, pane, .. } => self.shown(session, pane),
             Input::Exited { exit, .. } => self.exited(exit, now),
             Input::Gone { host_restarted, .. } => self.gone(host_restarted),
@@ -143,7 +145,7 @@ impl Run {
                 };
                 Ok(Step::of([Event::Admitted {}], [next]))
             }
-            (State::Waiting { .. }, _) if !self.given.is_empty() || self.is_called() => {
+            (State::Waiting { .. }, _) if self.has_answers() => {
                 let deliver = |given: &Given| Effect::Deliver {
                     run: run.clone(),
                     attempt,
@@ -153,7 +155,7 @@ impl Run {
                 };
                 Ok(Step {
                     events: vec![Event::Goes {}],
-                    effects: self.given.iter().map(deliver).collect(),
+                    effects: self.rulings().chain(self.given.iter().map(deliver)).collect(),
                 })
             }
             _ => Err(self.misplaced("admit")),
@@ -164,7 +166,7 @@ impl Run {
         let (run, attempt) = (self.id().clone(), self.attempt);
         let ask = |force| Event::StopAsked { force, because: why };
         match &self.state {
-            State::Queued { .. } => Step::of([self.stopped(why)], []),
+            State::Queued { .. } | State::Limited { .. } => Step::of([self.stopped(why)], []),
             State::Preparing { unwanted: None } => {
                 Step::of([ask(force)], [Effect::CancelPrepare { run, attempt }])
             }
@@ -265,6 +267,7 @@ impl Run {
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => Step::default(),
         }
@@ -288,6 +291,7 @@ impl Run {
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => return Step::default(),
         };
@@ -324,11 +328,12 @@ impl Run {
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. }
+            | State::Limited { .. }
             | State::Ended { .. } => Err(self.misplaced("started")),
         }
     }
 
-    fn said(&self, said: Said) -> Result<Step, Rejected> {
+    fn said(&self, said: Said, now: Timestamp) -> Result<Step, Rejected> {
         if !self.is_at_work() {
             return Err(self.misplaced("words"));
         }
@@ -341,22 +346,29 @@ impl Run {
             Said::Error { class, text } => {
                 Some(Event::Erred { class, text: text::words(&text, WORDS) })
             }
-            Said::Limit { text, .. } => {
-                Some(Event::Erred { class: ErrorClass::Limit, text: text::words(&text, WORDS) })
+            Said::Limit { text, reset_ms, reset_at } => {
+                let within = reset_ms.map(|ms| now.plus(Duration::from_millis(ms)));
+                Some(Self::limit_told(reset_at.or(within), &text::words(&text, WORDS), now))
             }
+            Said::Retry { attempt, of, text } => matches!(self.state, State::Running { .. })
+                .then(|| Event::Retrying { attempt, of, text: text::words(&text, 200) }),
             Said::Ask { text, .. } => self.asks(WaitingFor::Answer, &text),
-            Said::Permission { text, .. } => self.asks(WaitingFor::Permission, &text),
+            Said::Permission { id, tool, text } => self.leave_asked(id, &tool, &text, now),
+            Said::Withdrawn { id } => {
+                return Ok(Step { events: self.leave_withdrawn(Some(&id)), effects: Vec::new() });
+            }
             Said::Said { .. }
             | Said::Thought { .. }
             | Said::Tool { .. }
-            | Said::ToolResult { .. }
-            | Said::Retry { .. } => None,
+            | Said::ToolResult { .. } => None,
         };
         // Whoever speaks is not silent.
         let goes = matches!(self.state, State::Stalled { .. }).then_some(Event::Goes {});
         let turned = matches!(event, Some(Event::TurnEnded { .. }));
         let paused = self.rests().filter(|_| turned && self.pid().is_some());
-        let events = goes.into_iter().chain(event).chain(paused).collect();
+        // A turn that is over asks for nothing any more.
+        let gone = if turned { self.leave_withdrawn(None) } else { Vec::new() };
+        let events = goes.into_iter().chain(gone).chain(event).chain(paused).collect();
         Ok(Step { events, effects: Vec::new() })
     }
 
@@ -370,6 +382,10 @@ impl Run {
             State::Running { .. } if self.brief.surface == Surface::Terminal => {
                 Ok(Step::of([Event::Waits { on: WaitingFor::Input, text: String::new() }], []))
             }
+            // It waits for its reset, as long as that takes; whatever was left of its turn is no use to anybody.
+            State::Running { .. } if self.verdict.limit.is_some() => {
+                Ok(self.give_up(Because::Limit))
+            }
             State::Running { .. } => Ok(Step::of(
                 [Event::Stalled { quiet_ms, tool }],
                 [Effect::CancelTurn { run: self.id().clone(), attempt: self.attempt }],
@@ -380,12 +396,44 @@ impl Run {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Starting { .. }
+            | State::Limited { .. }
             | State::Ended { .. } => Err(self.misplaced("silence")),
+        }
+    }
+
+    /// Ends an agent that will not come to its end by itself: its turn first, then by TERM, then by KILL.
+    fn give_up(&self, because: Because) -> Step {
+        let (run, attempt) = (self.id().clone(), self.attempt);
+        let ask = Event::StopAsked { force: false, because };
+        Step::of([ask], [Effect::Stop { run, attempt, force: false }])
+    }
+
+    fn overdue(&self, what: Overdue, words: &str) -> Result<Step, Rejected> {
+        match self.state {
+            State::Running { .. } | State::Stalled { .. } => Ok(match what {
+                Overdue::Turn => self.give_up(Because::Timeout),
+                Overdue::Ready => {
+                    let text = text::words(words, WORDS);
+                    let mut step = self.give_up(Because::NeverReady);
+                    step.events.insert(0, Event::Erred { class: ErrorClass::Agent, text });
+                    step
+                }
+            }),
+            // Whoever waits for a person has all the time there is.
+            State::Waiting { .. } | State::Stopping { .. } => Ok(Step::default()),
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Starting { .. }
+            | State::Limited { .. }
+            | State::Ended { .. } => Err(self.misplaced("a deadline")),
         }
     }
 
     fn heard(&self) -> Result<Step, Rejected> {
         match self.state {
+            State::Running { .. } if self.retrying.is_some() => {
+                Ok(Step::of([Event::RetryOver {}], []))
+            }
             State::Stalled { .. } => Ok(Step::of([Event::Goes {}], [])),
             State::Waiting { on: WaitingFor::Input, .. }
                 if self.brief.surface == Surface::Terminal =>
@@ -398,6 +446,7 @@ impl Run {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Starting { .. }
+            | State::Limited { .. }
             | State::Ended { .. } => Err(self.misplaced("heard")),
         }
     }
@@ -413,13 +462,16 @@ impl Run {
         let stopping = match self.state {
             State::Queued { .. } | State::Preparing { .. } => return Err(self.misplaced("an exit")),
             // An exit may be told twice: by its line, and by whoever found its record.
-            State::Ended { .. } => return Ok(Step::default()),
+            State::Limited { .. } | State::Ended { .. } => return Ok(Step::default()),
             State::Stopping { because, .. } => Some(because),
             State::Starting { .. }
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. } => None,
         };
+        if let Some(step) = self.limited(Some(&exit), stopping, now) {
+            return Ok(step);
+        }
         let ours = matches!(stopping, None | Some(Because::SupervisorLost | Because::HostRestart));
         if ours && exit.forced && exit.error.is_none() {
             return Ok(self.died(Some(exit), stopping.unwrap_or(Because::SupervisorLost), now));
@@ -436,6 +488,11 @@ impl Run {
             young: self.begun.is_none() || exit.ended.since(exit.started).as_millis() < health,
             work_asked: self.brief.asks_for_work(),
         });
+        if reason == Some(Reason::UsageLimit)
+            && let Some(step) = self.out_of_quota(&exit, now)
+        {
+            return Ok(step);
+        }
         let words = exit
             .error
             .as_ref()
@@ -472,7 +529,10 @@ impl Run {
             | Because::Superseded
             | Because::Paused
             | Because::Stalled
+            | Because::Limit
+            | Because::Timeout
             | Because::NeverStarted
+            | Because::NeverReady
             | Because::SupervisorLost => {
                 (Outcome::Lost, Reason::SupervisorLost, "its gatekeeper was killed")
             }
@@ -510,9 +570,10 @@ impl Run {
                 [Effect::Sweep { run: self.id().clone(), attempt: self.attempt }],
             )),
             State::Stopping { gone: true, .. } => Ok(Step::default()),
-            State::Queued { .. } | State::Preparing { .. } | State::Ended { .. } => {
-                Err(self.misplaced("a lost gatekeeper"))
-            }
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Limited { .. }
+            | State::Ended { .. } => Err(self.misplaced("a lost gatekeeper")),
         }
     }
 
@@ -522,6 +583,9 @@ impl Run {
         };
         if let Some(text) = unknown {
             return Step::of([Event::SweptUnknown { text: text::words(&text, WORDS) }], []);
+        }
+        if let Some(step) = self.limited(None, Some(because), now) {
+            return step;
         }
         let failed =
             |reason, words: &str| ended(Outcome::Failed, Some(reason), None, words.to_owned());
@@ -533,6 +597,12 @@ impl Run {
                 Step::of([ended(Outcome::Interrupted, reason, None, words)], [])
             }
             Because::Stalled => Step::of([failed(Reason::Stalled, "")], []),
+            Because::Limit => Step::of([failed(Reason::UsageLimit, "")], []),
+            Because::Timeout => Step::of([failed(Reason::Timeout, "")], []),
+            Because::NeverReady => {
+                let words = self.verdict.error.as_ref().map_or("", |(_, text)| text.as_str());
+                Step::of([failed(Reason::Start, words)], [])
+            }
             Because::NeverStarted => {
                 Step::of([failed(Reason::Start, "its gatekeeper never reported a start")], [])
             }
@@ -550,10 +620,8 @@ impl Run {
                 [Event::StopAsked { force: true, because: Because::NeverStarted }],
                 [Effect::Stop { run, attempt, force: true }],
             ),
-            State::Stalled { .. } => Step::of(
-                [Event::StopAsked { force: true, because: Because::Stalled }],
-                [Effect::Stop { run, attempt, force: true }],
-            ),
+            State::Stalled { .. } => self.give_up(Because::Stalled),
+            State::Limited { .. } => self.after_limit(),
             State::Stopping { gone: false, because, .. } => Step::of(
                 [Event::StopAsked { force: true, because }],
                 [Effect::Stop { run, attempt, force: true }],
@@ -625,6 +693,7 @@ impl Input {
             | Input::Said { attempt, .. }
             | Input::Silent { attempt, .. }
             | Input::Heard { attempt }
+            | Input::Overdue { attempt, .. }
             | Input::Shown { attempt, .. }
             | Input::Exited { attempt, .. }
             | Input::Gone { attempt, .. }
@@ -637,6 +706,7 @@ impl Input {
             | Input::Pause { .. }
             | Input::Give { .. }
             | Input::Send { .. }
+            | Input::Rule { .. }
             | Input::Close { .. }
             | Input::Abandon { .. }
             | Input::Land { .. }

@@ -39,13 +39,28 @@ impl Door {
             let text = words.unwrap_or("Go on with your task.").to_owned();
             run::Input::Give { id: key.to_owned(), text }
         } else {
-            if run.is_ended() {
+            if run.is_ended() || matches!(run.state, State::Limited { .. }) {
                 progress(out, &format!("{}: attempt {}", run.brief.name, run.attempt + 1))?;
             }
             run::Input::Again { goes_on, message: words.map(str::to_owned) }
         };
         self.wishes.wish(key, Input::Run { run: id.clone(), input })?;
         self.await_health(&id, out)?;
+        self.view_of(&id)
+    }
+
+    /// Answers a request for leave: the one that is named, or the only one of the run that is.
+    pub(super) fn rule(
+        &self,
+        key: &str,
+        of: &str,
+        ruling: run::Ruling,
+    ) -> Result<Option<Value>, Trouble> {
+        let fleet = self.wishes.board.read().fleet;
+        let (run, ask) = fleet.find_asking(of)?;
+        let id = run.id().clone();
+        let input = run::Input::Rule { ask, ruling };
+        self.wishes.wish(key, Input::Run { run: id.clone(), input })?;
         self.view_of(&id)
     }
 

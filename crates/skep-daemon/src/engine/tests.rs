@@ -109,11 +109,13 @@ fn create() -> Input {
             set_up: None,
             fetch_ms: 0,
             sign: false,
+            guide: skep_core::guide::Guide::default(),
         },
         policy: Policy::default(),
         supersedes: None,
         adopted: None,
         hears: skep_core::run::Hears::default(),
+        fallback: None,
     });
     Input::Create { brief, naming: Naming::Project }
 }

@@ -23,7 +23,10 @@ use skep_harness::{
 };
 use skep_host::{cgroup, lock::Lock, proc::Signals};
 
-use super::{Event, Keeper, KeeperError, Message, host, messages, small_thread};
+use super::{
+    Event, Keeper, KeeperError, Message, host, messages, ready::Ready, retries::Retries,
+    small_thread,
+};
 use crate::{
     control::{self, refuse},
     ears::{self, Words},
@@ -74,7 +77,9 @@ impl Keeper {
         let limits = &spec.limits;
         let (idle, tool_idle) =
             (Duration::from_millis(limits.idle_ms), Duration::from_millis(limits.tool_idle_ms));
-        let quiet = Quiet::new(idle, tool_idle, !session.closes_stdin(), Instant::now());
+        let quiet = Quiet::new(idle, tool_idle, !session.closes_stdin(), Instant::now())
+            .with_turn(Duration::from_millis(limits.turn_ms));
+        let ready = Ready::within(Duration::from_millis(limits.ready_ms), Instant::now());
         let closes = session.closes_stdin();
         let (tty, stdin, open_pipes) = match (tty.zip(theirs), agent.pipes.take()) {
             (Some((mut tty, theirs)), _) => {
@@ -96,6 +101,8 @@ impl Keeper {
             journal,
             reports,
             quiet,
+            ready,
+            retries: Retries::default(),
             link: agent.link,
             agent: agent.pid,
             started,

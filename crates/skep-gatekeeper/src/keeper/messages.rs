@@ -1,4 +1,4 @@
-//! Messages for the agent: each is written at most once, and what becomes of it is written down.
+//! Messages and answers for the agent: each is written at most once, and what becomes of it is written down.
 //!
 //! Owns: who waits while the agent has a turn, the word before the first byte, the word when the agent has it.
 //! Never: writes a message of which the reports do not say yet that it is being written.
@@ -14,7 +14,10 @@ use skep_core::{
     run::Word,
     said::{Said, TurnResult},
 };
-use skep_harness::history::{self, Doubt, History};
+use skep_harness::{
+    Grant,
+    history::{self, Doubt, History},
+};
 
 use super::{Keeper, Message};
 use crate::{control::refuse, keys::Taken};
@@ -55,6 +58,31 @@ impl Mail {
 }
 
 impl Keeper {
+    /// Answers a request for leave. One that is open no more was answered by a cancel, or its agent asks no longer.
+    pub(super) fn settle(
+        &mut self,
+        key: String,
+        id: String,
+        allow: bool,
+        text: Option<String>,
+    ) -> Answer {
+        if self.mail.seen.contains(&key) {
+            return Answer::Accepted {};
+        }
+        let line = match &text {
+            Some(why) if !allow => self.session.refuse(&id, why),
+            _ => self.session.settle(&id, if allow { Grant::Once } else { Grant::Refused }),
+        };
+        let Some(line) = line else {
+            return refuse("ask-settled", "the agent asks for this no longer");
+        };
+        self.write(line);
+        self.mail.seen.insert(key);
+        self.quiet.given(Instant::now());
+        self.journal(&Entry::Settled { id, allow, text });
+        Answer::Accepted {}
+    }
+
     pub(super) fn send(&mut self, id: String, text: String, steer: bool) -> Answer {
         if self.mail.seen.contains(&id) {
             return Answer::Accepted {};
@@ -185,6 +213,7 @@ impl Keeper {
             | Said::Permission { .. } => true,
             Said::TurnEnded { result, .. } => *result != TurnResult::Failed,
             Said::Session { .. }
+            | Said::Withdrawn { .. }
             | Said::Usage { .. }
             | Said::Limit { .. }
             | Said::Retry { .. }

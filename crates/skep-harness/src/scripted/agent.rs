@@ -129,6 +129,11 @@ fn listen(stdin: impl BufRead + Send + 'static) -> mpsc::Receiver<Heard> {
             let heard = match serde_json::from_str(&line) {
                 Ok(Message::Prompt { text }) => Heard { text, id: None },
                 Ok(Message::Message { text, id }) => Heard { text, id },
+                Ok(Message::Leave { id, allow, text }) => {
+                    let word = if allow { "allowed" } else { "refused" };
+                    let why = text.map(|why| format!(" ({why})")).unwrap_or_default();
+                    Heard { text: format!("{id} {word}{why}"), id: None }
+                }
                 // A person at a terminal types plain lines.
                 Err(_) => Heard { text: line, id: None },
             };
@@ -230,11 +235,12 @@ impl Agent<'_> {
             Step::Append { path, text } => self.write(path, &text, true)?,
             Step::Commit(message) => self.commit(&message)?,
             Step::Ask { text, options } => self.ask(text, options)?,
+            Step::Permit(wishes) => self.permit(&wishes)?,
             Step::Usage { input, output, cost_usd } => self.used(input, output, cost_usd)?,
             Step::Limit { text, reset_ms } => {
                 self.say(&Said::Limit { text, reset_ms, reset_at: None })?;
             }
-            Step::Retry(text) => self.say(&Said::Retry { attempt: 1, text })?,
+            Step::Retry(text) => self.say(&Said::Retry { attempt: 1, of: None, text })?,
             Step::WaitFor(path) => wait_for(&self.setting.dir.join(path)),
             Step::Hang => loop {
                 thread::park();
@@ -347,6 +353,29 @@ impl Agent<'_> {
         let answer = self.inbox.recv().map_err(|_| StepError::Unanswered)?;
         self.takes(&answer)?;
         self.answer = answer.text;
+        Ok(())
+    }
+
+    /// Asks for leave for all of them at once; the answer names each, in the order of asking, however they came.
+    fn permit(&mut self, wishes: &[(String, String)]) -> Result<(), StepError> {
+        let mut open = Vec::new();
+        for (tool, text) in wishes {
+            self.calls += 1;
+            let id = format!("leave-{}", self.calls);
+            let (tool, text) = (tool.clone(), text.clone());
+            self.say(&Said::Permission { id: id.clone(), tool: tool.clone(), text })?;
+            open.push((id, tool, None));
+        }
+        while open.iter().any(|(.., answer)| answer.is_none()) {
+            let said = self.inbox.recv().map_err(|_| StepError::Unanswered)?.text;
+            let (id, word) = said.split_once(' ').unwrap_or((&said, ""));
+            if let Some((.., answer)) = open.iter_mut().find(|(known, ..)| known == id) {
+                *answer = Some(word.to_owned());
+            }
+        }
+        let answers =
+            open.iter().filter_map(|(_, tool, word)| Some(format!("{tool} {}", word.as_ref()?)));
+        self.answer = answers.collect::<Vec<_>>().join(", ");
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 )]
 
 mod adopt;
+mod brief;
 mod cases;
 mod clean;
 mod cleanup;
@@ -22,6 +23,7 @@ mod home;
 mod hostile;
 mod init;
 mod land;
+mod leave;
 mod live;
 mod look;
 mod manual;

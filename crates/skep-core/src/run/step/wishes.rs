@@ -2,16 +2,13 @@
 //!
 //! Owns: the decisions on the env. Never: touches what an attempt does.
 
-use super::{
-    super::{
-        Because, Effect, EnvState, Event, How, OpResult, Rejected, Requeue, Run, State, Step,
-        Surface, Undo,
-    },
-    WORDS,
+use super::super::{
+    Because, Effect, EnvState, Event, How, OpResult, Rejected, Requeue, Run, State, Step, Surface,
+    Undo, WORDS,
 };
 use crate::{
     id::{OpId, SnapshotId},
-    run::{Receipt, WaitingFor},
+    run::{Receipt, WaitingFor, limits::is_limited},
     snapshot::{Snapshot, Why},
     text,
 };
@@ -19,7 +16,7 @@ use crate::{
 impl Run {
     pub(super) fn again(&self, goes_on: bool, message: Option<String>) -> Result<Step, Rejected> {
         let id = self.id();
-        if !self.is_ended() {
+        if !self.is_ended() && !is_limited(&self.state) {
             return Err(self.still_living("start it again"));
         }
         self.require_rest()?;

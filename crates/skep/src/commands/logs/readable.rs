@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use skep_api::journal::{Entry, Line};
 use skep_core::{
+    run::Overdue,
     run::Word,
     said::{ErrorClass, Said, TurnResult},
     text,
@@ -85,10 +86,12 @@ impl Reader {
             entry @ (Entry::Started { .. }
             | Entry::Silence { .. }
             | Entry::Heard {}
+            | Entry::Overdue { .. }
             | Entry::Stderr { .. }
             | Entry::Output { .. }
             | Entry::Delivered { .. }
             | Entry::Message { .. }
+            | Entry::Settled { .. }
             | Entry::Dropped { .. }
             | Entry::Exit { .. }
             | Entry::Agent(_)) => {
@@ -222,8 +225,9 @@ impl Reader {
             Entry::Agent(Said::Limit { text, .. }) => {
                 self.set(at, "limit: ", Tone::Wants, &long(&text))
             }
-            Entry::Agent(Said::Retry { attempt, text }) => {
-                self.set(at, &format!("retry {attempt}: "), Tone::Faint, &line(&text))
+            Entry::Agent(Said::Retry { attempt, of, text }) => {
+                let of = of.map_or_else(String::new, |of| format!(" of {of}"));
+                self.set(at, &format!("retry {attempt}{of}: "), Tone::Faint, &line(&text))
             }
             Entry::Agent(Said::TurnEnded { result, .. }) => {
                 let took = self.turn_began.take().map(|began| at.since(began));
@@ -242,6 +246,7 @@ impl Reader {
             Entry::Agent(Said::Error { text, .. }) => self.set(at, "✗ ", Tone::Bad, &long(&text)),
             Entry::Agent(
                 Said::Session { .. }
+                | Said::Withdrawn { .. }
                 | Said::Usage { .. }
                 | Said::Tool { .. }
                 | Said::ToolResult { .. },
@@ -249,6 +254,12 @@ impl Reader {
             Entry::Silence { quiet_ms, .. } => {
                 let quiet = span(Duration::from_millis(quiet_ms));
                 vec![self.rule(at, &format!("silent for {quiet}"), Tone::Wants)]
+            }
+            Entry::Overdue { what: Overdue::Turn, .. } => {
+                vec![self.rule(at, "the turn has taken longer than time.turn", Tone::Wants)]
+            }
+            Entry::Overdue { what: Overdue::Ready, text } => {
+                self.set(at, "never ready: ", Tone::Bad, &long(&text))
             }
             Entry::Heard {} => vec![self.rule(at, "heard again", Tone::Faint)],
             Entry::Output { text } => self.set(at, "", Tone::Plain, &long(&text)),
@@ -262,6 +273,11 @@ impl Reader {
                 vec![self.rule(at, &what, if wants { Tone::Wants } else { Tone::Faint })]
             }
             Entry::Message { .. } => Vec::new(),
+            Entry::Settled { allow: true, .. } => self.set(at, "» ", Tone::Good, "allowed"),
+            Entry::Settled { text, .. } => {
+                let why = text.map(|why| format!(": {}", long(&why))).unwrap_or_default();
+                self.set(at, "» ", Tone::Bad, &format!("refused{why}"))
+            }
             Entry::Dropped { lines, bytes, why } => {
                 let what = format!("{lines} lines ({bytes} bytes) were not kept: {}", line(&why));
                 self.set(at, "", Tone::Wants, &what)

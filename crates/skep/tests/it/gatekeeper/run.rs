@@ -30,6 +30,7 @@ impl Attempt {
             conversation: None,
             carries: Vec::new(),
             doubts: None,
+            lent: None,
             version: VERSION,
             run: RunId::new([7; 10]),
             attempt: 1,
@@ -48,6 +49,8 @@ impl Attempt {
             limits: Limits {
                 grace_ms: 200,
                 idle_ms: 600_000,
+                turn_ms: 0,
+                ready_ms: 0,
                 tool_idle_ms: 600_000,
                 journal_bytes: 1 << 30,
             },
