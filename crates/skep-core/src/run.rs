@@ -228,7 +228,6 @@ pub struct Base {
 
 /// Where an attempt stands. Each state carries exactly what is held in it.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one per run, and most runs of a fleet have ended")]
 pub enum State {
     /// Waiting for a slot, and not before `not_before`.
     Queued { not_before: Option<Timestamp> },

@@ -147,7 +147,8 @@ fn texts_of(content: &Value, texts: &mut Vec<String>) {
         Value::Array(parts) => parts.iter().for_each(|part| texts_of(part, texts)),
         // What a tool said stands on the user's side too.
         Value::Object(part) => {
-            texts.extend(part.get("text").and_then(Value::as_str).map(str::to_owned))
+            let text = part.get("text").and_then(Value::as_str);
+            texts.extend(text.map(str::to_owned));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
