@@ -5,7 +5,12 @@
 //! Never: opens a file; the keeper writes, the daemon and the windows read.
 
 use serde::{Deserialize, Serialize};
-use skep_core::{facts::Exit, run::Overdue, said::Said, time::Timestamp};
+use skep_core::{
+    facts::Exit,
+    run::{Overdue, Word},
+    said::Said,
+    time::Timestamp,
+};
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +52,13 @@ pub enum Entry {
     Output { text: String },
     /// Something was delivered to it.
     Delivered { id: String, text: String },
+    /// What else became of a message for it, and why, where there is something to say.
+    Message {
+        id: String,
+        word: Word,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
     /// A person's word on its request `id` was told to it.
     Settled { id: String, allow: bool, text: Option<String> },
     /// This many lines or bytes were not kept, and why.

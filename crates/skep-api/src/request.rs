@@ -89,10 +89,21 @@ pub enum Ask {
         #[serde(default)]
         surface: Option<Surface>,
     },
-    /// Gives an agent a text as its next message. Answer: a `SendView`.
+    /// Gives an agent a text as its next message. Answer: a `SendView`, when it has come as far as `wait` says.
     Send {
         run: String,
         text: String,
+        /// Whether the turn under way is broken off for it.
+        #[serde(default)]
+        steer: bool,
+        /// The sender's own name of it; with the same it is sent once.
+        #[serde(default)]
+        key: Option<String>,
+        /// `queued delivered accepted turn-started`; none: what is known at once.
+        #[serde(default)]
+        wait: Option<String>,
+        #[serde(default)]
+        timeout_ms: Option<u64>,
     },
     /// A person's word on a request for leave: `of` is its id, or that of a run with one request. Answer: a `RunView`.
     Rule {

@@ -57,9 +57,36 @@ pub struct Spec {
     /// Whether the agent is asked to go on with a conversation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub goes_on: bool,
+    /// The messages that the prompt holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carries: Vec<String>,
+    /// What the conversation may have or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubts: Option<Doubts>,
     /// The env's root, where its worktree is lent something that goes with the attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lent: Option<PathBuf>,
+}
+
+/// Messages that the prompt is to hold where the agent's own history lacks them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Doubts {
+    /// The conversation that is taken up.
+    pub session: String,
+    /// Where the agent keeps what was said; nowhere, where its protocol repeats it, or nobody knows.
+    pub records: Vec<PathBuf>,
+    pub messages: Vec<Doubt>,
+}
+
+/// A message that may have been written to an agent which did not say so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Doubt {
+    pub id: String,
+    pub text: String,
+    /// How many like it the conversation is known to have beside it.
+    pub earlier: u32,
 }
 
 /// What a conversation begins with, where the agent's arguments do not say it.

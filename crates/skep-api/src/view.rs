@@ -10,12 +10,13 @@ use skep_core::{
     keep::Due,
     project::Project,
     run::{
-        Adopted, EnvState, EnvType, Kind, OpResult, Permissions, Retrying, Run, State, Surface,
-        Undoable, WaitingFor,
+        Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Retrying, Run, State,
+        Surface, Undoable, WaitingFor,
     },
     said::Usage,
     snapshot::Snapshot,
     task::Task,
+    text,
     time::Timestamp,
 };
 
@@ -76,6 +77,9 @@ pub struct RunView {
     /// What was found of the work that it took over.
     #[serde(default)]
     pub adopted: Option<Adopted>,
+    /// The last messages for its agent, the oldest first.
+    #[serde(default)]
+    pub messages: Vec<MessageView>,
     /// The model call that the agent is trying again, in words; null while it tries none.
     #[serde(default)]
     pub retrying: Option<String>,
@@ -94,6 +98,10 @@ pub struct LimitView {
     /// Whether its provider told that moment; else it is a guess.
     pub known: bool,
 }
+
+/// How many messages a view of a run shows, and how much of each. Characters.
+const MESSAGES: usize = 5;
+const SHOWN: usize = 200;
 
 /// The commit that a run started from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,6 +219,7 @@ impl RunView {
             op: run
                 .last_op()
                 .map(|(id, result)| OpView { id: id.to_string(), result: result.clone() }),
+            messages: messages(run),
             asks: AskView::of(run),
             adopted: brief.adopted.clone(),
             retrying: run.retrying.as_ref().map(Retrying::words),
@@ -262,6 +271,16 @@ fn state_fields(run: &Run) -> StateFields {
     }
 }
 
+/// The last messages, and those of which nobody knows.
+fn messages(run: &Run) -> Vec<MessageView> {
+    let older = run.messages.len().saturating_sub(MESSAGES);
+    let shown = |(nth, message): &(usize, &Message)| {
+        *nth >= older || message.receipt == skep_core::run::Receipt::Unknown
+    };
+    let shown = run.messages.iter().enumerate().filter(shown);
+    shown.map(|(_, message)| MessageView::of(message)).collect()
+}
+
 fn exit_view(exit: &Exit) -> ExitView {
     ExitView { code: exit.code, signal: exit.signal, started: exit.started, ended: exit.ended }
 }
@@ -298,8 +317,40 @@ pub struct CloseView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendView {
     pub run: String,
-    /// `delivered`, `queued` or `unknown`.
-    pub delivery: String,
+    /// What it is called; a key that was given, else one of skep's.
+    pub message: String,
+    /// `queued delivered accepted turn-started unknown refused`.
+    pub receipt: String,
+    /// Why, where there is something to say.
+    pub text: Option<String>,
+}
+
+/// A message for an agent, in a view of its run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageView {
+    pub id: String,
+    pub text: String,
+    /// When it was sent.
+    pub at: Timestamp,
+    /// As in a `SendView`.
+    pub receipt: String,
+    /// When the receipt was last changed.
+    pub told: Timestamp,
+    pub why: Option<String>,
+}
+
+impl MessageView {
+    /// Makes the view of a message; what is long is cut.
+    pub fn of(message: &Message) -> MessageView {
+        MessageView {
+            id: message.id.clone(),
+            text: text::words(&message.text, SHOWN),
+            at: message.at,
+            receipt: message.receipt.as_str().to_owned(),
+            told: message.told,
+            why: Some(message.why.clone()).filter(|why| !why.is_empty()),
+        }
+    }
 }
 
 /// A snapshot in a list.

@@ -23,6 +23,7 @@ pub mod closing;
 pub mod conversation;
 pub mod leave;
 pub mod limits;
+pub mod message;
 pub mod orientation;
 pub mod outcome;
 mod step;
@@ -34,6 +35,7 @@ pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use conversation::{Conversation, Speech};
 pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
+pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
 
 /// What a run is for, frozen when it was asked for.
@@ -65,6 +67,9 @@ pub struct Brief {
     /// What it takes over, where somebody else began the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Adopted>,
+    /// What its agent can be told while it is at work.
+    #[serde(default)]
+    pub hears: Hears,
     /// Who takes over, once, when the agent's usage limit is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
@@ -313,7 +318,7 @@ pub enum EnvState {
     },
 }
 
-/// Words for an agent that waits; they go out when the run has a slot again.
+/// Words for an agent that waits, as they were kept before each message had a receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
     /// Counts once.
@@ -358,8 +363,10 @@ pub struct Run {
     pub deaths: Vec<Timestamp>,
     /// When the agent of this attempt was first seen.
     pub begun: Option<Timestamp>,
-    /// What was given while it waits for a slot.
+    /// What was given while it waits for a slot, in a ledger of old.
     pub given: Vec<Given>,
+    /// Messages for its agent, the oldest first.
+    pub messages: Vec<Message>,
     /// What its agent wants leave for, in the order of asking.
     pub asks: Vec<Ask>,
     /// How many requests there were; the next one's id follows from it.
@@ -438,6 +445,19 @@ pub enum Input {
     /// Answered, allowed or refused, reset, sent, resumed: with what is to be delivered.
     Give {
         id: String,
+        text: String,
+    },
+    /// A message for its agent: with `steer`, the turn under way is broken off for it.
+    Send {
+        id: String,
+        text: String,
+        steer: bool,
+    },
+    /// What became of a message, and why, where there is something to say.
+    Told {
+        attempt: u32,
+        id: String,
+        word: Word,
         text: String,
     },
     /// A person's word on a request for leave; without an id, on the only one that is open.
@@ -639,9 +659,23 @@ pub enum Event {
         on: WaitingFor,
         text: String,
     },
-    /// Something is there for the agent; it is delivered when the run has a slot.
+    /// Something is there for the agent; it is delivered when the run has a slot. Written before messages had receipts.
     Given {
         id: String,
+        text: String,
+    },
+    /// A message is there for the agent.
+    Sent {
+        id: String,
+        text: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        steer: bool,
+    },
+    /// A message has come so far.
+    Receipt {
+        id: String,
+        receipt: Receipt,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
     },
     /// The agent wants leave to do something, and waits.
@@ -810,6 +844,8 @@ pub enum Requeue {
     Wish,
     /// The agent refused its conversation before any tool ran: once more, with a fresh one.
     Refused,
+    /// Its agent takes one prompt at a time, and something waits for it.
+    Message,
     /// The reset of a usage limit has come.
     Limit,
 }
@@ -851,6 +887,8 @@ pub enum Effect {
         attempt: u32,
         id: String,
         text: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        steer: bool,
     },
     /// Tells the agent what a person said to its request.
     Leave {
@@ -1011,7 +1049,7 @@ impl Run {
     /// Begins a run; it waits for a slot.
     pub fn new(brief: Brief, order: u64, at: Timestamp) -> Run {
         Run {
-            speech: Speech { surface: brief.surface, speaks: brief.speaks },
+            speech: Speech { surface: brief.surface, speaks: brief.speaks, hears: brief.hears },
             conversation: Conversation::default(),
             brief,
             order,
@@ -1026,6 +1064,7 @@ impl Run {
             deaths: Vec::new(),
             begun: None,
             given: Vec::new(),
+            messages: Vec::new(),
             asks: Vec::new(),
             asked: 0,
             session: None,

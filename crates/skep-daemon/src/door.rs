@@ -48,6 +48,7 @@ mod adopt;
 mod control;
 mod diff;
 mod finish;
+mod send;
 mod surface;
 
 /// How far a stopping daemon has come; the door answers `starting` before it can answer anything else.
@@ -236,7 +237,7 @@ impl Door {
                 };
                 self.again(&request.id, &ask, out)
             }
-            Ask::Send { run, text } => self.send(&request.id, run, text),
+            Ask::Send { .. } => self.send(&request.id, &request.ask),
             Ask::Rule { of, allow, text } => {
                 let ruling = run::Ruling { allow: *allow, text: text.clone() };
                 self.rule(&request.id, of, ruling)

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use skep_api::wire::chain;
 use skep_api::{
     place::Home,
-    spec::{Conversation, Limits, PromptBy, Size, Spec, VERSION},
+    spec::{Conversation, Doubts, Limits, PromptBy, Size, Spec, VERSION},
 };
 use skep_core::{
     names,
@@ -30,6 +30,7 @@ use skep_host::{
 
 use crate::trust;
 
+mod messages;
 mod standing;
 mod told;
 
@@ -93,6 +94,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let can_go_on = if on_terminal { profile.can_go_on_screen() } else { profile.can_go_on() };
     let session = run.session.clone().filter(|_| run.goes_on && can_go_on);
     let goes_on = session.is_some();
+    let doubts = session.as_ref().and_then(|session| messages::doubts(run, session));
     let prompt_file = prompt_file(run, attempt, home, goes_on)?;
     let asker = asker_env(home, run)?;
     let told = told::tell(run, env, &profile, home, &asker, goes_on)?;
@@ -116,6 +118,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         launch.prompt = profile::PromptBy::None;
     }
     let policy = &run.brief.policy;
+    let doubts = doubts.map(|doubts| Doubts { records: profile.records(&asker), ..doubts });
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
     let mut vars = run_vars(run, &env.cwd, &asker, &listed, home);
     vars.extend(launch.vars);
@@ -142,6 +145,8 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
             mode: launch.setting.mode,
             resumes: launch.setting.resume == acp::Resume::Resume,
         }),
+        carries: run.carried().map(|message| message.id.clone()).collect(),
+        doubts,
         argv: launch.argv,
         env: vars,
         cwd: PathBuf::from(&env.cwd),
@@ -178,10 +183,11 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
 /// What the attempt is told: the task; words for this attempt; or, in a conversation that knows the task, only the words.
 fn prompt_file(run: &Run, attempt: u32, home: &Home, knows: bool) -> Result<PathBuf, String> {
     let task = home.prompt(run.id());
-    if attempt == 1 || (!knows && !run.goes_on && run.message.is_none()) {
+    let words = messages::words(run);
+    if attempt == 1 || (!knows && !run.goes_on && words.is_none()) {
         return Ok(task);
     }
-    let words = run.message.as_deref();
+    let words = words.as_deref();
     let text = if knows {
         words.unwrap_or(GO_ON).to_owned()
     } else {

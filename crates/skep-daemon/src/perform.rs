@@ -36,7 +36,7 @@ use skep_api::{ctl, place::Home, role, wire};
 use skep_core::{
     fleet,
     id::{OpId, RunId, SnapshotId},
-    run::{Effect, EnvType, Fault, Input, OpResult, Run},
+    run::{Effect, EnvType, Fault, Input, OpResult, Run, Word},
     snapshot::Why,
     time::Timestamp,
 };
@@ -60,6 +60,8 @@ use crate::{
 const DEED: Duration = Duration::from_secs(60 * 60);
 /// The code of a process that was ended by KILL.
 const KILLED: i32 = 128 + 9;
+/// What a keeper says of a message that its agent will never take.
+const REFUSED: [&str; 2] = ["send-unsupported", "steer-unsupported"];
 /// How long a stop waits for a keeper that is only just starting.
 const KEEPER_STARTS: Duration = Duration::from_secs(5);
 
@@ -228,12 +230,8 @@ impl Performer {
             Effect::Undo { .. } => self.undo(run),
             Effect::Start { attempt, .. } => self.start(run, *attempt),
             Effect::Stop { attempt, force, .. } => self.stop(run, *attempt, *force),
-            Effect::Deliver { attempt, id, text, .. } => {
-                let send =
-                    ctl::Control::Send { epoch: self.epoch, id: id.clone(), text: text.clone() };
-                // What cannot be delivered is seen in the run's journal, and the run goes on or ends by itself.
-                let _told = self.control(run, *attempt, &send);
-                Input::Done
+            Effect::Deliver { attempt, id, text, steer, .. } => {
+                self.deliver(run, *attempt, id, text, *steer)
             }
             Effect::Leave { attempt, id, asked_as, ruling, .. } => {
                 let settle = ctl::Control::Settle {
@@ -448,11 +446,22 @@ impl Performer {
         }
     }
 
-    /// Gives the agent of a run that is at work a message.
-    pub fn tell(&self, run: &Run, id: &str, text: &str) -> io::Result<ctl::Answer> {
-        let send =
-            ctl::Control::Send { epoch: self.epoch, id: id.to_owned(), text: text.to_owned() };
-        self.control(run, run.attempt, &send)
+    /// Gives a message to the keeper of an attempt, and says what it answered. The keeper's own reports say the rest.
+    fn deliver(&self, run: &Run, attempt: u32, id: &str, text: &str, steer: bool) -> Input {
+        let epoch = self.epoch;
+        let send = ctl::Control::Send { epoch, id: id.to_owned(), text: text.to_owned(), steer };
+        let (word, text) = match self.control(run, attempt, &send) {
+            Ok(ctl::Answer::Accepted {}) => return Input::Done,
+            Ok(ctl::Answer::Queued {}) => (Word::Held, String::new()),
+            Ok(ctl::Answer::Refused { slug, text }) if REFUSED.contains(&slug.as_str()) => {
+                (Word::Refused, format!("{slug}: {text}"))
+            }
+            // It is given to it again, or to the next one; a keeper counts an id once.
+            Ok(ctl::Answer::Refused { text, .. }) => (Word::Returned, text),
+            Ok(other @ ctl::Answer::Status { .. }) => (Word::Returned, format!("{other:?}")),
+            Err(err) => (Word::Returned, err.to_string()),
+        };
+        Input::Told { attempt, id: id.to_owned(), word, text }
     }
 
     fn start(&self, run: &Run, attempt: u32) -> Input {
@@ -649,8 +658,13 @@ fn failed(effect: &Effect, text: &str) -> Input {
         | Effect::Purge { .. }
         | Effect::DropLogs { .. }
         | Effect::Show { .. }
-        | Effect::Leave { .. }
-        | Effect::Deliver { .. } => Input::Done,
+        | Effect::Leave { .. } => Input::Done,
+        Effect::Deliver { attempt, id, .. } => Input::Told {
+            attempt: *attempt,
+            id: id.clone(),
+            word: Word::Returned,
+            text: text.to_owned(),
+        },
     }
 }
 

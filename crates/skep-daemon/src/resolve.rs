@@ -821,6 +821,7 @@ fn brief(
         policy: choice.policy(policy(settings, project)),
         supersedes: superseded(ask, task, fleet),
         adopted: None,
+        hears: profile.hears(surface == Surface::Terminal),
         fallback: second.as_ref().map(fallback::of),
         id,
     };

@@ -8,6 +8,7 @@ use skep_core::{
 };
 
 mod line;
+mod messages;
 
 /// Lists the facts behind the state of `run`, the weightiest first.
 pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
@@ -134,6 +135,7 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
             now,
         ));
     }
+    facts.extend(messages::messages(run, now));
     facts.push(env(run));
     if let Some(adopted) = &run.brief.adopted {
         let pane = adopted.pane.as_ref().map_or_else(String::new, |pane| {

@@ -6,7 +6,6 @@
 //! See docs/design/stopping.md.
 
 use std::{
-    collections::BTreeSet,
     ffi::OsString,
     fs,
     io::{self, Write},
@@ -224,6 +223,8 @@ enum Event {
     Err(Vec<Words>),
     /// One of the agent's two pipes, or its terminal, has ended.
     Closed,
+    /// A message is about to be typed; whoever types waits for the word that this is written down.
+    Typing(String, Sender<()>),
     /// A message was written to the agent, or could not be.
     Written {
         id: String,
@@ -261,8 +262,7 @@ struct Keeper {
     started: Timestamp,
     /// The agent's standard input, until it is closed.
     stdin: Option<Sender<Message>>,
-    unread: usize,
-    sent: BTreeSet<String>,
+    mail: messages::Mail,
     /// The highest epoch that has asked.
     epoch: u64,
     /// The last usage, if it has not been reported yet.
@@ -324,6 +324,7 @@ impl Keeper {
         }
         self.reports.flush();
         self.journal.flush();
+        self.pass_on();
         if self.due.is_some_and(|(at, _)| at <= now) {
             self.end_what_is_due();
         }
@@ -341,6 +342,7 @@ impl Keeper {
             Event::Out(lines) => lines.iter().for_each(|words| self.hear_out(words)),
             Event::Err(lines) => lines.iter().for_each(|words| self.hear_err(words)),
             Event::Closed => self.open_pipes = self.open_pipes.saturating_sub(1),
+            Event::Typing(id, done) => self.typing(id, &done),
             Event::Written { id, text, ok } => self.written(id, text, ok),
             Event::Asked(control, answer) => {
                 // A caller that no longer waits needs no answer.

@@ -68,9 +68,10 @@ impl Tty {
         &mut self,
         theirs: OwnedFd,
         prompt: &[u8],
+        typing: impl FnMut(&Message) -> bool + Send + 'static,
         written: impl FnMut(Message, bool) + Send + 'static,
     ) -> io::Result<File> {
-        self.keys.start(self.ours.try_clone()?, theirs, written)?;
+        self.keys.start(self.ours.try_clone()?, theirs, typing, written)?;
         let prompt = String::from_utf8_lossy(prompt);
         if !prompt.trim().is_empty() {
             self.keys.send(Message { id: None, text: prompt.into_owned() });

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
 
+use crate::history::{Doubt, History};
 use crate::port::{
     Grant, Heard, Session, TEXT_CAP, Turn, class_of_text, clip, count_at, output, text_at,
     tool_input, trouble,
@@ -70,6 +71,8 @@ pub struct Setting {
     /// The mode to set first.
     pub mode: Option<String>,
     pub resume: Resume,
+    /// Messages of which nobody knows whether the conversation has them.
+    pub doubts: Vec<Doubt>,
 }
 
 /// A conversation with an agent that speaks the protocol.
@@ -90,6 +93,10 @@ pub struct Acp {
     usage: Usage,
     /// The agent has told that its model's service failed, whatever the turn's end will say.
     failed: bool,
+    /// What a user said in the history that was repeated; none where it was not.
+    history: Option<Vec<String>>,
+    /// Whether the last piece of it was the user's.
+    of_user: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +138,8 @@ impl Acp {
             open: BTreeMap::new(),
             usage: Usage::default(),
             failed: false,
+            history: None,
+            of_user: false,
         }
     }
 
@@ -151,7 +160,7 @@ impl Acp {
         match call {
             Call::Initialize => self.initialized(result),
             Call::Begin => self.begun(result),
-            Call::Mode => vec![self.ask()],
+            Call::Mode => self.ask(),
             Call::Prompt => self.ended(result),
         }
     }
@@ -188,6 +197,7 @@ impl Acp {
             }
             Resume::Load | Resume::Resume if caps.load_session => {
                 let ask = LoadSessionRequest::new(session, cwd);
+                self.history = Some(Vec::new());
                 self.call(Call::Begin, "session/load", &ask)
             }
             Resume::Load | Resume::Resume | Resume::Never => {
@@ -208,20 +218,29 @@ impl Acp {
         }
         self.session = Some(id.clone());
         let mut heard = vec![Heard::Said(Said::Session { id: id.clone() })];
-        heard.push(match self.setting.mode.clone() {
+        match self.setting.mode.clone() {
             Some(mode) => {
                 let ask = SetSessionModeRequest::new(id, mode);
-                Heard::Reply(self.call(Call::Mode, "session/set_mode", &ask))
+                heard.push(Heard::Reply(self.call(Call::Mode, "session/set_mode", &ask)));
             }
-            None => self.ask(),
-        });
+            None => heard.extend(self.ask()),
+        }
         heard
     }
 
-    /// Sends the prompt.
-    fn ask(&mut self) -> Heard {
-        let prompt = std::mem::take(&mut self.prompt);
-        Heard::Reply(self.prompted(&prompt))
+    /// Sends the prompt, with what the conversation turned out to lack.
+    fn ask(&mut self) -> Vec<Heard> {
+        let mut prompt = std::mem::take(&mut self.prompt);
+        let mut heard = Vec::new();
+        for doubt in std::mem::take(&mut self.setting.doubts) {
+            let history = self.history.as_ref().map_or(History::Unclear, |said| doubt.within(said));
+            if history == History::Lacks {
+                prompt = format!("{prompt}\n\n{}", doubt.text);
+            }
+            heard.push(Heard::Recalled { id: doubt.id, history });
+        }
+        heard.push(Heard::Reply(self.prompted(&prompt)));
+        heard
     }
 
     fn prompted(&mut self, text: &str) -> String {
@@ -251,7 +270,8 @@ impl Acp {
             // A mode that is not there leaves the agent as careful as it was.
             Call::Mode => {
                 let text = clip(&format!("its mode stays: {text}"));
-                vec![Heard::Said(Said::Error { class: ErrorClass::Notice, text }), self.ask()]
+                let notice = Heard::Said(Said::Error { class: ErrorClass::Notice, text });
+                [vec![notice], self.ask()].concat()
             }
             Call::Begin if self.setting.session.is_some() => {
                 let text = format!("the conversation could not be taken up: {text}");
@@ -335,6 +355,7 @@ impl Acp {
             return Some(Vec::new());
         }
         if !self.live {
+            self.repeats(&told.update);
             return Some(Vec::new());
         }
         let heard = if let SessionUpdate::AgentMessageChunk(chunk) = &told.update {
@@ -354,6 +375,21 @@ impl Acp {
             Vec::new()
         };
         Some(heard)
+    }
+
+    /// Keeps what a user said in a history that is being loaded.
+    fn repeats(&mut self, update: &SessionUpdate) {
+        let Some(history) = &mut self.history else { return };
+        let SessionUpdate::UserMessageChunk(chunk) = update else {
+            self.of_user = false;
+            return;
+        };
+        let ContentBlock::Text(text) = &chunk.content else { return };
+        match history.last_mut().filter(|_| self.of_user) {
+            Some(last) => last.push_str(&text.text),
+            None => history.push(text.text.clone()),
+        }
+        self.of_user = true;
     }
 
     fn chunk(&mut self, chunk: &ContentChunk, thought: bool) -> Vec<Heard> {
@@ -516,6 +552,14 @@ impl Session for Acp {
         }
         self.turn.begin();
         Some(self.prompted(text))
+    }
+
+    fn is_busy(&self) -> bool {
+        self.session.is_none() || !self.turn.over()
+    }
+
+    fn steers(&self) -> bool {
+        true
     }
 
     fn settle(&mut self, id: &str, grant: Grant) -> Option<String> {

@@ -7,6 +7,8 @@ use serde_json::Value;
 use skep_core::said::{ErrorClass, Said, TurnResult};
 use thiserror::Error;
 
+use crate::history::History;
+
 mod reset;
 
 #[cfg(test)]
@@ -57,6 +59,10 @@ pub enum Heard {
     Output(String),
     /// What the protocol answers by itself: a line for standard input, with its newline.
     Reply(String),
+    /// The agent has taken up a message: the one of this id, or else the first that it has said nothing of.
+    Took(Option<String>),
+    /// Whether the conversation that was taken up has this message of before; where it lacks it, the prompt holds it.
+    Recalled { id: String, history: History },
 }
 
 /// The answer to an agent that wants leave to do something.
@@ -102,6 +108,22 @@ pub trait Session: Send {
     }
     /// Tells whether the agent has told that it can be typed to.
     fn is_ready(&self) -> bool {
+        false
+    }
+    /// Returns the same for a message of this id, where the protocol names messages.
+    fn message_of(&mut self, _id: &str, text: &str) -> Option<String> {
+        self.message(text)
+    }
+    /// Tells whether a message would have to wait: one turn at a time.
+    fn is_busy(&self) -> bool {
+        false
+    }
+    /// Tells whether the turn under way can be broken off for a message.
+    fn steers(&self) -> bool {
+        false
+    }
+    /// Tells whether the agent itself says that it takes up a message; where it does not, its first words after it do.
+    fn tells_what_it_takes(&self) -> bool {
         false
     }
     /// Tells whether a process that waits for messages is to be let go when its turn is over and none waits.

@@ -13,6 +13,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use skep_core::run::Hears;
 use thiserror::Error;
 
 use crate::{acp, port::PROTOCOLS};
@@ -57,6 +58,7 @@ const SHIPPED: [(&str, &str); 13] = [
 
 /// Every key that a profile may have.
 const KEYS: &[&str] = &[
+    "history",
     "fallback",
     "tools_shown",
     "acp",
@@ -218,6 +220,9 @@ pub struct Profile {
     /// How it differs from other agents of protocol `acp`.
     #[serde(default)]
     pub acp: acp::Quirks,
+    /// Folders below which its conversations are kept, as JSON or a line each: `~/…`, or `{VARIABLE|~/fallback}/…`.
+    #[serde(default)]
+    pub history: Vec<String>,
     /// Names of `env` of which one is enough to be logged in.
     #[serde(default)]
     pub login_env: Vec<String>,
@@ -345,6 +350,16 @@ impl Profile {
         !self.tui_resume.is_empty() || (self.protocol == "pty" && !self.resume.is_empty())
     }
 
+    /// Tells what it can be told while it is at work, with a screen of its own or without.
+    pub fn hears(&self, on_terminal: bool) -> Hears {
+        let both_ways = ["scripted", "stream_json", ACP].contains(&self.protocol.as_str());
+        Hears {
+            messages: on_terminal || both_ways || self.protocol == "pty",
+            steers: !on_terminal && both_ways && self.protocol != "scripted",
+            resumes: !on_terminal && self.can_go_on(),
+        }
+    }
+
     fn setting(&self, brief: &Brief) -> acp::Setting {
         let mode = match brief.permissions {
             Permissions::Ask => &self.acp.ask,
@@ -356,6 +371,7 @@ impl Profile {
             session: brief.session.clone(),
             mode: mode.clone(),
             resume: self.acp.resume,
+            doubts: Vec::new(),
         }
     }
 

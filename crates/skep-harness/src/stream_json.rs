@@ -71,6 +71,14 @@ impl Session for StreamJson {
         Some(said_by_user(text))
     }
 
+    fn is_busy(&self) -> bool {
+        !self.messages.turn.over()
+    }
+
+    fn steers(&self) -> bool {
+        true
+    }
+
     fn refuse(&mut self, id: &str, why: &str) -> Option<String> {
         self.open.remove(id)?;
         let why = format!("The person refused this, and says: {why}");

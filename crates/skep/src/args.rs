@@ -309,6 +309,18 @@ Examples:
         id: String,
         /// The message, or - for standard input
         text: String,
+        /// Break the turn under way off for it
+        #[arg(long)]
+        steer: bool,
+        /// Wait until it has come so far
+        #[arg(long, value_name = "RECEIPT", value_parser = ["queued", "delivered", "accepted", "turn-started"])]
+        wait: Option<String>,
+        /// Your own name of the message: with the same it is sent once
+        #[arg(long)]
+        key: Option<String>,
+        /// How long, like 90s or 10m
+        #[arg(long, value_parser = duration, value_name = "TIME", requires = "wait")]
+        timeout: Option<Duration>,
     },
     /// Give an agent leave for what it asks
     #[command(after_help = "\

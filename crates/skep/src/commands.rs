@@ -97,7 +97,10 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
             control::again(skep, &id, true, text, headless.then_some(Surface::Headless))
         }
         Verb::Retry { id } => control::again(skep, &id, false, None, None),
-        Verb::Send { id, text } => control::send(skep, &id, &text),
+        Verb::Send { id, text, steer, wait, key, timeout } => {
+            let words = control::Words { id, text, steer, wait, key };
+            control::send(skep, words, timeout)
+        }
         Verb::Approve { id, text } => control::rule(skep, &id, true, text),
         Verb::Reject { id, text } => control::rule(skep, &id, false, text),
         Verb::Abandon { ids } => close::abandon(skep, ids),

@@ -117,7 +117,11 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
             "called" => brief.name = (*how.next().unwrap()).to_owned(),
             "unnamed" => brief.name.clear(),
             "backed" => {
-                brief.fallback = Some(Fallback { agent: "codex".to_owned(), speaks: true });
+                brief.fallback = Some(Fallback {
+                    agent: "codex".to_owned(),
+                    speaks: true,
+                    hears: crate::run::Hears { messages: false, steers: false, resumes: true },
+                });
             }
             other => panic!("no such way: {other}"),
         }

@@ -146,6 +146,7 @@ impl Run {
                 }
                 self.met = Some(self.met_at(*until, *known, at));
                 self.limits += 1;
+                self.messages_over(at);
                 self.leave(exit.as_ref());
                 let (until, known, exit) = (*until, *known, exit.clone());
                 self.enter(State::Limited { until, known, exit }, at);
@@ -156,10 +157,18 @@ impl Run {
                 }
                 self.met = Some(self.met_at(*until, *known, at));
                 self.limits = 0;
+                self.messages_over(at);
                 self.leave(exit.as_ref());
+                if let Some(fallback) = &self.brief.fallback {
+                    self.brief.hears = fallback.hears;
+                }
                 self.brief.agent.clone_from(agent);
                 self.brief.speaks = *speaks;
-                self.speech = Speech { surface: self.brief.surface, speaks: *speaks };
+                self.speech = Speech {
+                    surface: self.brief.surface,
+                    speaks: *speaks,
+                    hears: self.brief.hears,
+                };
                 self.conversation.turns_to = None;
                 // A name of the first one's model says nothing to the second, and it is the last that is asked.
                 (self.brief.model, self.brief.fallback, self.session) = (None, None, None);
@@ -189,6 +198,13 @@ impl Run {
                 let State::Waiting { .. } = self.state else { return Err(misfit()) };
                 self.given.push(Given { id: id.clone(), text: text.clone() });
             }
+            Event::Sent { id, text, steer } => {
+                if self.is_ended() {
+                    return Err(misfit());
+                }
+                self.sent_at(id, text, *steer, at);
+            }
+            Event::Receipt { id, receipt, text } => self.receipt_at(id, *receipt, text, at)?,
             Event::LeaveAsked { ask } => {
                 let Some(pid) = self.pid() else { return Err(misfit()) };
                 self.last = Some((ask.text.clone(), at));
@@ -307,6 +323,7 @@ impl Run {
                 }
                 self.unknown = None;
                 self.window = None;
+                self.messages_over(at);
                 let (outcome, reason, exit) = (*outcome, *reason, exit.clone());
                 self.enter(State::Ended { outcome, reason, exit, text: text.clone() }, at);
             }
@@ -320,6 +337,7 @@ impl Run {
                         self.conversation.refusals += 1;
                         self.session = None;
                     }
+                    Requeue::Message if self.is_at_work() => {}
                     Requeue::Limit if super::limits::is_limited(&self.state) => {}
                     Requeue::Wish if super::limits::is_limited(&self.state) => self.insisted = true,
                     Requeue::Wish
@@ -339,7 +357,8 @@ impl Run {
                     | Requeue::Death
                     | Requeue::Wish
                     | Requeue::Refused
-                    | Requeue::Limit => return Err(misfit()),
+                    | Requeue::Limit
+                    | Requeue::Message => return Err(misfit()),
                 }
                 if !text.is_empty() {
                     self.last = Some((text.clone(), at));
@@ -348,6 +367,7 @@ impl Run {
                     self.env = EnvState::None;
                 }
                 if *attempt > self.attempt {
+                    self.messages_over(at);
                     self.usage_before = self.usage;
                 }
                 self.attempt = *attempt;

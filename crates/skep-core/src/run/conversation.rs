@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Run, State, Surface, Verdict};
+use super::{Hears, Outcome, Run, State, Surface, Verdict};
 use crate::time::Timestamp;
 
 #[cfg(test)]
@@ -16,6 +16,9 @@ pub struct Speech {
     pub surface: Surface,
     /// Whether there is a word for a turn's result.
     pub speaks: bool,
+    /// What the agent can be told while it is at work.
+    #[serde(default)]
+    pub hears: Hears,
 }
 
 /// What became of going on with the agent's conversation.

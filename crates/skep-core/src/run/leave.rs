@@ -57,8 +57,9 @@ impl Run {
 
     /// Whether something is there for an agent that waits, and nothing that it asks for is open.
     pub(crate) fn has_answers(&self) -> bool {
-        let something = !self.given.is_empty() || !self.asks.is_empty();
-        something && self.open_asks().next().is_none()
+        let something = !self.given.is_empty() || !self.asks.is_empty() || self.is_called();
+        // What breaks the turn off leaves nothing of it open.
+        something && (self.is_steered() || self.open_asks().next().is_none())
     }
 
     pub(super) fn leave_asked(

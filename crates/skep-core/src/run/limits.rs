@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Because, Event, Run, State, Step};
+use super::{Because, Event, Hears, Run, State, Step};
 use crate::{
     facts::Exit,
     said::{ErrorClass, TurnResult},
@@ -32,6 +32,9 @@ pub struct Fallback {
     pub agent: String,
     /// Whether its protocol has a word for a turn's result.
     pub speaks: bool,
+    /// What it can be told while it is at work.
+    #[serde(default)]
+    pub hears: Hears,
 }
 
 /// A usage limit that was met.
@@ -118,7 +121,7 @@ impl Run {
     }
 
     fn fall_back(&self, exit: Option<&Exit>, until: Timestamp, known: bool) -> Option<Step> {
-        let Fallback { agent, speaks } = self.brief.fallback.clone()?;
+        let Fallback { agent, speaks, .. } = self.brief.fallback.clone()?;
         let (exit, text) = (exit.cloned(), self.limit_words());
         let fell = Event::FellBack { agent, speaks, until, known, exit, text };
         Some(Step::of([fell], []))
@@ -187,6 +190,8 @@ impl Run {
             | Event::SessionNamed { .. }
             | Event::Used { .. }
             | Event::Given { .. }
+            | Event::Sent { .. }
+            | Event::Receipt { .. }
             | Event::Goes {}
             | Event::Shown { .. }
             | Event::Stalled { .. }

@@ -26,7 +26,7 @@ impl Run {
     /// Errors: [`Rejected`] when the input does not fit the state. A stop always fits, and so does the report of an
     /// effect that came too late to matter: its effect is done all the same.
     pub fn step(&self, input: Input, now: Timestamp) -> Result<Step, Rejected> {
-        self.decide(input, now).map(|step| self.follow(step))
+        self.decide(input, now).map(|step| self.with_messages(self.follow(step)))
     }
 
     /// Adds what always follows: at a turn's or an attempt's end a snapshot, after the end the close that waited for it.
@@ -86,7 +86,9 @@ impl Run {
             Input::Supersede => Ok(self.stop(false, Because::Superseded)),
             Input::Again { goes_on, message, speech } => self.again(goes_on, message, speech),
             Input::Pause { now } => self.pause(now),
-            Input::Give { id, text } => self.give(id, &text),
+            Input::Give { id, text } => self.give(id, text),
+            Input::Send { id, text, steer } => self.send(id, text, steer),
+            Input::Told { id, word, text, .. } => Ok(self.told(id, word, &text)),
             Input::Rule { ask, ruling } => self.rule(ask.as_ref(), ruling),
             Input::Close { op, how } => self.close(op, how),
             Input::Abandon { op } => self.abandon(op),
@@ -153,6 +155,7 @@ impl Run {
                     attempt,
                     id: given.id.clone(),
                     text: given.text.clone(),
+                    steer: false,
                 };
                 Ok(Step {
                     events: vec![Event::Goes {}],
@@ -205,9 +208,12 @@ impl Run {
         ended(Outcome::Stopped, Some(reason), None, String::new())
     }
 
-    fn give(&self, id: String, words: &str) -> Result<Step, Rejected> {
+    fn give(&self, id: String, text: String) -> Result<Step, Rejected> {
         let State::Waiting { .. } = self.state else { return Err(self.misplaced("an answer")) };
-        Ok(Step::of([Event::Given { id, text: words.to_owned() }], []))
+        if self.message_of(&id).is_some() {
+            return Ok(Step::default());
+        }
+        Ok(Step::of([Event::Sent { id, text, steer: false }], []))
     }
 
     fn prepared(&self, env: Env) -> Result<Step, Rejected> {
@@ -489,7 +495,7 @@ impl Run {
             return Ok(self.died(Some(exit), stopping.unwrap_or(Because::SupervisorLost), now));
         }
         if stopping.is_none()
-            && let Some(step) = self.afresh(&exit)
+            && let Some(step) = self.afresh(&exit).or_else(|| self.goes_on_with_messages(&exit))
         {
             return Ok(step);
         }
@@ -713,13 +719,15 @@ impl Input {
             | Input::Shown { attempt, .. }
             | Input::Exited { attempt, .. }
             | Input::Gone { attempt, .. }
-            | Input::Swept { attempt, .. } => Some(*attempt),
+            | Input::Swept { attempt, .. }
+            | Input::Told { attempt, .. } => Some(*attempt),
             Input::Admit
             | Input::Stop { .. }
             | Input::Supersede
             | Input::Again { .. }
             | Input::Pause { .. }
             | Input::Give { .. }
+            | Input::Send { .. }
             | Input::Rule { .. }
             | Input::Close { .. }
             | Input::Abandon { .. }
@@ -755,6 +763,7 @@ impl Input {
                 | Input::StartFailed { .. }
                 | Input::Swept { .. }
                 | Input::Exited { .. }
+                | Input::Told { .. }
         )
     }
 }

@@ -1417,13 +1417,14 @@ fn a_pause_takes_effect_at_the_end_of_the_turn() {
 #[test]
 fn a_question_in_the_middle_of_a_turn_does_not_forget_the_pause() {
     running(
-        "9 pause, 10 ask, 11 give q, 12 admit, 13 turn success",
+        "9 pause, 10 ask, 11 give q, 12 admit, 12 told q turn-started, 13 turn success",
         "
-9 pause          running, pausing
-10 ask           waiting (answer)
-11 give q        waiting (answer)
-12 admit         running, pausing; Deliver q
-13 turn success  waiting (paused); Snapshot turn",
+9 pause                 running, pausing
+10 ask                  waiting (answer)
+11 give q               waiting (answer)
+12 admit                running, pausing; Deliver q
+12 told q turn-started  running, pausing
+13 turn success         waiting (paused); Snapshot turn",
     );
 }
 

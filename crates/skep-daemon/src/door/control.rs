@@ -1,13 +1,9 @@
-//! Wishes about what an agent does: pausing, going on, and words for it.
+//! Wishes about what an agent does: pausing and going on.
 
 use std::os::unix::net::UnixStream;
 
 use serde_json::Value;
-use skep_api::{
-    ctl,
-    view::{RunView, SendView},
-    wire::Refusal,
-};
+use skep_api::view::RunView;
 use skep_core::{
     fleet::Input,
     run::{self, State, Surface, WaitingFor},
@@ -65,61 +61,6 @@ impl Door {
         }
         self.require_begun(&id)?;
         self.view_of(&id)
-    }
-
-    /// Gives an agent a message: one that waits by a decision, one at work by its keeper.
-    pub(super) fn send(
-        &self,
-        key: &str,
-        text: &str,
-        words: &str,
-    ) -> Result<Option<Value>, Trouble> {
-        let fleet = self.wishes.board.read().fleet;
-        let run = fleet.find_run(text)?;
-        let id = run.id().clone();
-        let view = |delivery: &str| SendView { run: id.to_string(), delivery: delivery.to_owned() };
-        match run.state {
-            State::Waiting { .. } => {
-                let input = run::Input::Give { id: key.to_owned(), text: words.to_owned() };
-                self.wishes.wish(key, Input::Run { run: id.clone(), input })?;
-                value(&view("queued"))
-            }
-            State::Running { .. } | State::Stalled { .. } => {
-                match self.performer.get().map(|hands| hands.tell(run, key, words)) {
-                    Some(Ok(ctl::Answer::Accepted {})) => value(&view("delivered")),
-                    Some(Ok(ctl::Answer::Queued {})) => value(&view("queued")),
-                    Some(Ok(ctl::Answer::Refused { slug, text })) => {
-                        Err(Refusal::error(slug, text).hint(format!("skep show {id}")).into())
-                    }
-                    Some(Ok(other)) => {
-                        Err(Refusal::error("keeper-failed", format!("{other:?}")).into())
-                    }
-                    // It may have been taken before the line broke.
-                    Some(Err(_)) | None => value(&view("unknown")),
-                }
-            }
-            State::Queued { .. }
-            | State::Preparing { .. }
-            | State::Starting { .. }
-            | State::Limited { .. }
-            | State::Stopping { .. }
-            | State::Ended { .. }
-                if run.brief.adopted.is_some() && run.attempt == 1 =>
-            {
-                Err(Self::not_ours(run).into())
-            }
-            State::Queued { .. }
-            | State::Preparing { .. }
-            | State::Starting { .. }
-            | State::Limited { .. }
-            | State::Stopping { .. }
-            | State::Ended { .. } => Err(Refusal::error(
-                "nobody-listens",
-                format!("{id} is {}; there is no agent to read it", run.state_name()),
-            )
-            .hint(format!("skep resume {id} TEXT"))
-            .into()),
-        }
     }
 
     /// Answers a request for leave: the one that is named, or the only one of the run that is.

@@ -34,7 +34,11 @@ impl Door {
         if run.session.is_none() {
             return Err(unable("has not named its conversation, so that it cannot be taken up"));
         }
-        Ok(Speech { surface, speaks: !on_screen && profile.protocol != "plain" })
+        Ok(Speech {
+            surface,
+            speaks: !on_screen && profile.protocol != "plain",
+            hears: profile.hears(on_screen),
+        })
     }
 
     /// Waits until an attempt after `before` is on its surface, or there will be none.

@@ -115,6 +115,7 @@ fn create() -> Input {
         policy: Policy::default(),
         supersedes: None,
         adopted: None,
+        hears: skep_core::run::Hears::default(),
         fallback: None,
     });
     Input::Create { brief, naming: Naming::Project }

@@ -58,5 +58,6 @@ pub(super) fn profile_of(
 
 /// What the core needs to know of it.
 pub(super) fn of(profile: &Profile) -> Fallback {
-    Fallback { agent: profile.name.clone(), speaks: profile.protocol != "plain" }
+    let speaks = profile.protocol != "plain";
+    Fallback { agent: profile.name.clone(), speaks, hears: profile.hears(false) }
 }

@@ -39,8 +39,8 @@ impl Keeper {
                 self.cancel();
                 Answer::Accepted {}
             }),
-            Control::Send { epoch, id, text } => {
-                self.admit(epoch).unwrap_or_else(|| self.send(id, text))
+            Control::Send { epoch, id, text, steer } => {
+                self.admit(epoch).unwrap_or_else(|| self.send(id, text, steer))
             }
             Control::Settle { epoch, key, id, allow, text } => {
                 self.admit(epoch).unwrap_or_else(|| self.settle(key, id, allow, text))

@@ -1,7 +1,6 @@
 //! How an attempt begins: the agent through its warden, and whoever listens to it.
 
 use std::{
-    collections::BTreeSet,
     ffi::OsString,
     fs::{self, File},
     io::{self, Read, Write},
@@ -21,11 +20,15 @@ use skep_api::{
     spec::{PromptBy, Spec},
 };
 use skep_core::time::Timestamp;
-use skep_harness::{Session, acp};
+use skep_harness::{
+    Session, acp,
+    history::{Doubt, History},
+};
 use skep_host::{cgroup, lock::Lock, proc::Signals};
 
 use super::{
-    Event, Keeper, KeeperError, Message, host, ready::Ready, retries::Retries, signs, small_thread,
+    Event, Keeper, KeeperError, Message, host, messages, ready::Ready, retries::Retries, signs,
+    small_thread,
 };
 use crate::{
     control::{self, refuse},
@@ -62,7 +65,8 @@ impl Keeper {
             Some(_) => signs::session_of(&spec),
             None => skep_harness::open(&spec.protocol, &setting_of(&spec))?,
         };
-        let opening = read_opening(&spec, session.as_mut())?;
+        let looked = messages::looked_up(&spec);
+        let opening = read_opening(&spec, &looked, session.as_mut())?;
         let journal =
             Journal::open(dir, spec.limits.journal_bytes).map_err(host("open the journal"))?;
         let reports = Reports::open(dir).map_err(host("open the reports"))?;
@@ -84,18 +88,14 @@ impl Keeper {
         let quiet = Quiet::new(idle, tool_idle, !session.closes_stdin(), Instant::now())
             .with_turn(Duration::from_millis(limits.turn_ms));
         let ready = Ready::within(Duration::from_millis(limits.ready_ms), Instant::now());
+        let closes = session.closes_stdin();
         let (tty, stdin, open_pipes) = match (tty.zip(theirs), agent.pipes.take()) {
             (Some((mut tty, theirs)), _) => {
                 tty.await_word(signs::say_ready(&spec));
                 attend_terminal(&mut tty, theirs, &opening, &tell)?;
                 (Some(tty), None, 1)
             }
-            (None, Some(pipes)) => {
-                let stdin = attend_pipes(pipes, &tell)?;
-                // A fresh channel has room, and its reader was just started.
-                let _first = stdin.send(Message { id: None, text: String::new(), bytes: opening });
-                (None, (!session.closes_stdin()).then_some(stdin), 2)
-            }
+            (None, Some(pipes)) => (None, Some(attend_pipes(pipes, &tell)?), 2),
             (None, None) => (None, None, 0),
         };
         attend(agent.warden, signals, &tell)?;
@@ -116,8 +116,7 @@ impl Keeper {
             agent: agent.pid,
             started,
             stdin,
-            unread: 0,
-            sent: BTreeSet::new(),
+            mail: messages::Mail::default(),
             epoch,
             usage: None,
             worked: false,
@@ -129,6 +128,14 @@ impl Keeper {
         };
         let pid = u32::try_from(keeper.agent.as_raw_nonzero().get()).unwrap_or(0);
         keeper.report(Entry::Started { pid, gatekeeper: std::process::id() });
+        // What it begins with is written down before the first byte of it goes.
+        keeper.begin_with(looked);
+        if let Some(stdin) = &keeper.stdin {
+            let id = Some(messages::OPENING.to_owned());
+            // A fresh channel has room, and its reader was just started.
+            let _first = stdin.send(Message { id, text: String::new(), bytes: opening });
+        }
+        keeper.stdin = keeper.stdin.take().filter(|_| !closes);
         Ok(keeper)
     }
 }
@@ -143,10 +150,15 @@ fn setting_of(spec: &Spec) -> acp::Setting {
             Some(told) if told.resumes => acp::Resume::Resume,
             _ => acp::Resume::Load,
         },
+        doubts: messages::doubts(spec),
     }
 }
 
-fn read_opening(spec: &Spec, session: &mut dyn Session) -> Result<Vec<u8>, KeeperError> {
+fn read_opening(
+    spec: &Spec,
+    looked: &[(Doubt, History)],
+    session: &mut dyn Session,
+) -> Result<Vec<u8>, KeeperError> {
     let path = &spec.prompt_file;
     let prompt = match spec.prompt {
         PromptBy::Stdin => {
@@ -154,7 +166,11 @@ fn read_opening(spec: &Spec, session: &mut dyn Session) -> Result<Vec<u8>, Keepe
         }
         PromptBy::File | PromptBy::Arg | PromptBy::None => Vec::new(),
     };
-    Ok(session.opening(&String::from_utf8_lossy(&prompt)))
+    let mut prompt = String::from_utf8_lossy(&prompt).into_owned();
+    for (doubt, _) in looked.iter().filter(|(_, history)| *history == History::Lacks) {
+        prompt = format!("{prompt}\n\n{}", doubt.text);
+    }
+    Ok(session.opening(&prompt))
 }
 
 fn serve_controls(socket: &Path, tell: &SyncSender<Event>) -> Result<(), KeeperError> {
@@ -269,13 +285,21 @@ fn attend_terminal(
     tell: &SyncSender<Event>,
 ) -> Result<(), KeeperError> {
     let told = tell.clone();
+    let typing = move |message: &keys::Message| {
+        let Some(id) = &message.id else { return true };
+        let (done, is_done) = mpsc::channel();
+        // Without the word that it is being typed nothing is.
+        told.send(Event::Typing(id.clone(), done)).is_ok() && is_done.recv().is_ok()
+    };
+    let told = tell.clone();
     let written = move |message: keys::Message, ok| {
         if let Some(id) = message.id {
             // The keeper may have stopped listening.
             let _gone = told.send(Event::Written { id, text: message.text, ok });
         }
     };
-    let from = tty.begin(theirs, prompt, written).map_err(host("type into the terminal"))?;
+    let from =
+        tty.begin(theirs, prompt, typing, written).map_err(host("type into the terminal"))?;
     let tell = tell.clone();
     small_thread("screen", move || {
         read_terminal(from, |bytes| tell.send(Event::Tty(bytes)).is_ok());

@@ -119,7 +119,10 @@ impl Keeper {
         for heard in self.session.line(&line) {
             self.keep(match heard {
                 Heard::Output(text) => Heard::Said(Said::Said { text }),
-                other @ (Heard::Said(_) | Heard::Reply(_)) => other,
+                other @ (Heard::Said(_)
+                | Heard::Reply(_)
+                | Heard::Took(_)
+                | Heard::Recalled { .. }) => other,
             });
         }
     }

@@ -50,9 +50,12 @@ impl Keeper {
         let said = match heard {
             Heard::Output(text) => return self.journal(&Entry::Output { text }),
             Heard::Reply(line) => return self.write(line),
+            Heard::Took(id) => return self.took(id),
+            Heard::Recalled { id, history } => return self.recalled(id, history),
             Heard::Said(said) => said,
         };
         self.quiet.learn(&said);
+        self.learn_of_messages(&said);
         self.retries.hear(&said);
         match &said {
             Said::Usage { usage } => {
@@ -125,10 +128,16 @@ impl Keeper {
     fn turn_ended(&mut self) {
         if self.stopping {
             self.end_what_is_due();
-        } else if self.session.ends_after_turn() && self.unread == 0 {
+        } else if self.passed_on() && self.session.ends_after_turn() {
             self.stdin = None;
             self.due = Some((Instant::now() + LEAVES_WITHIN, b"d"));
         }
+    }
+
+    /// Gives the agent what waited for the turn's end; whether nothing did.
+    fn passed_on(&mut self) -> bool {
+        self.pass_on();
+        self.mail.is_idle()
     }
 
     pub(super) fn report_usage(&mut self) {

@@ -80,6 +80,7 @@ impl Field {
                 Heard::Said(said) => said,
                 Heard::Output(line) => panic!("{agent} wrote a line that nobody knows: {line}"),
                 Heard::Reply(line) => panic!("{agent} asked for {line}"),
+                Heard::Took(_) | Heard::Recalled { .. } => panic!("{agent} was sent nothing"),
             })
             .collect()
     }

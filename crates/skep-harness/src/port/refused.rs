@@ -19,7 +19,13 @@ fn recorded(name: &str) -> String {
 
 fn begun(protocol: &str) -> Box<dyn Session> {
     let session = Some(SESSION.to_owned());
-    let setting = Setting { cwd: "/work".into(), session, mode: None, resume: Resume::Load };
+    let setting = Setting {
+        cwd: "/work".into(),
+        session,
+        mode: None,
+        resume: Resume::Load,
+        doubts: Vec::new(),
+    };
     let mut session = open(protocol, &setting).unwrap();
     session.opening("Go on");
     session
@@ -29,6 +35,7 @@ fn begun(protocol: &str) -> Box<dyn Session> {
 fn said(heard: Vec<Heard>) -> Vec<Said> {
     let said = |heard| match heard {
         Heard::Said(Said::Usage { .. }) | Heard::Output(_) | Heard::Reply(_) => None,
+        Heard::Took(_) | Heard::Recalled { .. } => None,
         Heard::Said(said) => Some(said),
     };
     heard.into_iter().filter_map(said).collect()

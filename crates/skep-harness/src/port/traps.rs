@@ -134,6 +134,7 @@ fn prompted(setting: Setting) -> (Acp, Vec<Value>) {
                 Heard::Reply(line) => written.push(serde_json::from_str(&line).unwrap()),
                 Heard::Said(said) => assert!(matches!(said, Said::Session { .. }), "{said:?}"),
                 Heard::Output(line) => panic!("{line}"),
+                Heard::Took(_) | Heard::Recalled { .. } => {}
             }
         }
     }

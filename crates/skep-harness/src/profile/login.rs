@@ -34,6 +34,11 @@ impl Profile {
         })
     }
 
+    /// The folders that hold what was said with it, for whoever has these variables.
+    pub fn records(&self, vars: &BTreeMap<String, String>) -> Vec<PathBuf> {
+        self.history.iter().filter_map(|text| place(text, vars)).collect()
+    }
+
     /// Says whether it looks logged in to whoever has these variables; `holds` says whether a file is there with something in it.
     pub fn login(
         &self,

@@ -49,6 +49,7 @@ fn a_recorded_conversation_of_two_prompts_is_two_turns_with_one_wish_for_leave()
                 }
                 Heard::Said(_) => {}
                 Heard::Output(line) | Heard::Reply(line) => panic!("{line}"),
+                Heard::Took(_) | Heard::Recalled { .. } => panic!("nothing was sent"),
             }
         }
     }

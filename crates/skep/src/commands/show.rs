@@ -5,7 +5,7 @@ use std::{fs, process::ExitCode};
 use skep_api::{
     request::Ask,
     spec::Spec,
-    view::{AskView, RunView, SnapshotView},
+    view::{AskView, MessageView, RunView, SnapshotView},
 };
 use skep_core::{
     names,
@@ -134,6 +134,10 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     if let Some(adopted) = &run.adopted {
         rows.push(("adopted", super::adopt::in_words(adopted)));
     }
+    for (nth, message) in run.messages.iter().enumerate() {
+        let head = if nth == 0 { "messages" } else { "" };
+        rows.push((head, told_of(message, now)));
+    }
     for note in &run.notes {
         rows.push(("note", note.clone()));
     }
@@ -164,6 +168,13 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
 
 /// Where values begin. Columns.
 const INDENT: usize = 12;
+
+/// A message with how far it came.
+fn told_of(message: &MessageView, now: Timestamp) -> String {
+    let words = text::words(&text::one_line(&message.text), 60);
+    let why = message.why.as_ref().map_or(String::new(), |why| format!("; {why}"));
+    format!("{}: {words} ({} ago{why})", message.receipt, age(message.told, now))
+}
 
 /// What the agent told; an agent that told nothing did not use nothing.
 fn tokens(run: &RunView) -> String {

@@ -35,6 +35,7 @@ mod recovery;
 mod resume;
 mod run;
 mod screens;
+mod send;
 mod snapshot;
 mod status;
 mod stop;

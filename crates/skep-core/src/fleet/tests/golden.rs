@@ -8,8 +8,8 @@ use crate::{
     facts::Exit,
     id::OpId,
     run::{
-        Ask, Because, Event as Of, Fallback, Merged, OpResult, Outcome, Reason, Requeue, Ruling,
-        SetUp, Speech, Surface, WaitingFor,
+        Ask, Because, Event as Of, Fallback, Hears, Merged, OpResult, Outcome, Reason, Receipt,
+        Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
         adopted::tests::brief_of_adopted,
         tests::{
             matrix::{KINDS_OF_EVENTS, kind_of_event, wanted},
@@ -79,7 +79,11 @@ fn whole_brief() -> Brief {
     brief.policy.spare = vec!["sccache".to_owned()];
     brief.policy.env = vec!["DATABASE_URL".to_owned()];
     brief.supersedes = Some(super::id("beryl"));
-    brief.fallback = Some(Fallback { agent: "codex".to_owned(), speaks: true });
+    brief.fallback = Some(Fallback {
+        agent: "codex".to_owned(),
+        speaks: true,
+        hears: crate::run::Hears { messages: false, steers: false, resumes: true },
+    });
     brief
 }
 
@@ -126,7 +130,7 @@ fn of_runs() -> Vec<Of> {
         Of::ResumeRefused { text: text() },
         Of::Worked {},
         Of::TurnsTo {
-            speech: Speech { surface: Surface::Headless, speaks: true },
+            speech: Speech { surface: Surface::Headless, speaks: true, hears: Hears::default() },
             message: Some(text()),
         },
         Of::AsBefore { text: text() },
@@ -135,6 +139,8 @@ fn of_runs() -> Vec<Of> {
         Of::Erred { class: ErrorClass::Limit, text: text() },
         Of::Waits { on: WaitingFor::Answer, text: text() },
         Of::Given { id: "q".to_owned(), text: text() },
+        Of::Sent { id: "m".to_owned(), text: text(), steer: true },
+        Of::Receipt { id: "m".to_owned(), receipt: Receipt::TurnStarted, text: text() },
         Of::LeaveAsked { ask: Box::new(Ask { text: text(), ..wanted(&brief("amber").id) }) },
         Of::LeaveRuled {
             id: wanted(&brief("amber").id).id,
@@ -201,7 +207,20 @@ fn of_runs() -> Vec<Of> {
             text: text(),
             goes_on: true,
             message: None,
-            speech: Some(Speech { surface: Surface::Terminal, speaks: false }),
+            speech: Some(Speech {
+                surface: Surface::Terminal,
+                speaks: false,
+                hears: Hears::default(),
+            }),
+        },
+        Of::Requeued {
+            attempt: 4,
+            not_before: None,
+            why: Requeue::Message,
+            text: String::new(),
+            goes_on: true,
+            message: None,
+            speech: None,
         },
         Of::Requeued {
             attempt: 4,
@@ -329,9 +348,9 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
     };
     let limits = Limits { runs: 8, per_project: 4, prepare: 2, ..Limits::default() };
     assert_eq!(read[0], Event::House(House::LimitsSet { limits }));
-    of(Of::Created {
-        brief: Box::new(Brief { supersedes: None, fallback: None, ..whole_brief() }),
-    });
+    let brief =
+        Brief { supersedes: None, fallback: None, hears: Hears::default(), ..whole_brief() };
+    of(Of::Created { brief: Box::new(brief) });
     of(Of::Closing { op: op(1), how: How::KeepBranch, snapshot: None });
     of(Of::Closing { op: op(2), how: How::Smart, snapshot: None });
     of(Of::Requeued {

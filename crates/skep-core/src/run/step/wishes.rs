@@ -8,7 +8,7 @@ use super::super::{
 };
 use crate::{
     id::{OpId, SnapshotId},
-    run::WaitingFor,
+    run::{Receipt, WaitingFor},
     snapshot::{Snapshot, Why},
     text,
 };
@@ -24,6 +24,13 @@ impl Run {
 
     /// What a turn's end leads to: the pause that waited for it, or an agent on its own screen that waits for a person.
     pub(super) fn rests(&self) -> Option<Event> {
+        // What its keeper has for it comes first: the pause is at the end of that turn.
+        let is_under_way = |message: &crate::run::Message| {
+            matches!(message.receipt, Receipt::Handed | Receipt::Held | Receipt::Sending)
+        };
+        if (self.pausing || self.turns_to().is_some()) && self.messages.iter().any(is_under_way) {
+            return None;
+        }
         let on = match (self.pausing || self.turns_to().is_some(), self.speech.surface) {
             (true, _) => WaitingFor::Paused,
             (false, Surface::Terminal) => WaitingFor::Input,

@@ -14,7 +14,11 @@ fn running(script: &str, want: &str) {
 
 /// One whose agent has another to take over.
 fn backed() -> Brief {
-    let fallback = Some(Fallback { agent: "codex".to_owned(), speaks: true });
+    let fallback = Some(Fallback {
+        agent: "codex".to_owned(),
+        speaks: true,
+        hears: crate::run::Hears { messages: false, steers: false, resumes: true },
+    });
     Brief { fallback, model: Some("opus".to_owned()), ..brief("amber") }
 }
 

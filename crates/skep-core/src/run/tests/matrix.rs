@@ -75,6 +75,9 @@ const INPUTS: &[&str] = &[
     "pause",
     "pause now",
     "give q",
+    "send m",
+    "steer m",
+    "told q accepted",
     "close 1",
     "close 1 smart",
     "close 1 force",
@@ -194,10 +197,12 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Shown { .. } => 36,
         Input::Rule { .. } => 37,
         Input::Overdue { .. } => 38,
+        Input::Send { .. } => 39,
+        Input::Told { .. } => 40,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 39;
+const KINDS_OF_INPUTS: usize = 41;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -251,10 +256,12 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::Worked {} => 47,
         Event::TurnsTo { .. } => 48,
         Event::AsBefore { .. } => 49,
+        Event::Sent { .. } => 50,
+        Event::Receipt { .. } => 51,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 50;
+pub(crate) const KINDS_OF_EVENTS: usize = 52;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -279,7 +286,7 @@ fn events() -> Vec<Event> {
         Event::ResumeRefused { text: text.clone() },
         Event::Worked {},
         Event::TurnsTo {
-            speech: Speech { surface: Surface::Terminal, speaks: false },
+            speech: Speech { surface: Surface::Terminal, speaks: false, hears: Hears::default() },
             message: None,
         },
         Event::AsBefore { text: text.clone() },
@@ -288,6 +295,8 @@ fn events() -> Vec<Event> {
         Event::Erred { class: ErrorClass::Model, text: text.clone() },
         Event::Waits { on: WaitingFor::Answer, text: text.clone() },
         Event::Given { id: text.clone(), text: text.clone() },
+        Event::Sent { id: text.clone(), text: text.clone(), steer: false },
+        Event::Receipt { id: "q".to_owned(), receipt: Receipt::Accepted, text: String::new() },
         Event::LeaveAsked { ask: Box::new(wanted(&run)) },
         Event::LeaveRuled { id: wanted(&run).id, ruling: Ruling { allow: true, text: None } },
         Event::LeaveWithdrawn { id: wanted(&run).id },
@@ -315,6 +324,7 @@ fn events() -> Vec<Event> {
         requeued(Requeue::Death),
         requeued(Requeue::Wish),
         requeued(Requeue::Refused),
+        requeued(Requeue::Message),
         requeued(Requeue::Limit),
         Event::Undoing {},
         Event::Undone { text: None },
@@ -410,7 +420,10 @@ again on screen                  xxxxxx ++++!!!++ xxxxxxxx +x+x+ xxxxxx
 afresh                           xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
 pause                            xxxxxx xx+.xxxxx xxxxxxxx xxxxx xxxxxx
 pause now                        xxxxxx xx!!xxxxx xxxxxxxx xxxxx xxxxxx
-give q                           xxxxxx xxxx+++xx xxxxxxxx xxxxx xxxxxx
+give q                           xxxxxx xxxx++.xx xxxxxxxx xxxxx xxxxxx
+send m                           +++++x ++!!+++!+ xxxxxxxx xxxxx xxxxxx
+steer m                          +++++x ++!!+++!+ xxxxxxxx xxxxx xxxxxx
+told q accepted                  ...... ......+.. ........ ..... ......
 close 1                          xxxxxx xxxxxxxxx xxxxxxxx ++!!! xxxx++
 close 1 smart                    xxxxxx xxxxxxxxx xxxxxxxx ++!!! xxxx++
 close 1 force                    ++!!!+ !!!!!!!!! !+!!!x++ ++!!! xxxx++
@@ -506,6 +519,8 @@ Used                xxxxxx ........x ........ xxxxx xxxxxx
 Erred               xxxxxx ........x ........ xxxxx xxxxxx
 Waits               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
 Given               xxxxxx xxxx...xx xxxxxxxx xxxxx xxxxxx
+Sent                ...... ......... ........ xxxxx xxxxxx
+Receipt             xxxxxx xxxxxx.xx xxxxxxxx xxxxx xxxxxx
 LeaveAsked          xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
 LeaveRuled          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 LeaveWithdrawn      ...... ......... ........ ..... ......
@@ -526,6 +541,7 @@ Requeued (Fault)    xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 Requeued (Death)    xxxxxx ........x ........ xxxxx xxxxxx
 Requeued (Wish)     xxxxxx xxxxxxxx. xxxxxxxx .x.x. xxxxxx
 Requeued (Refused)  xxxxxx ........x ........ xxxxx xxxxxx
+Requeued (Message)  xxxxxx ........x ........ xxxxx xxxxxx
 Requeued (Limit)    xxxxxx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
 Undoing             xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
 Undone              ...... ......... ........ ..... ......

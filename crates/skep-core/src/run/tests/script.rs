@@ -44,6 +44,7 @@ pub(crate) fn brief(name: &str) -> Brief {
         policy: Policy { jitter: 0.0, ..Policy::default() },
         supersedes: None,
         adopted: None,
+        hears: Hears { messages: true, steers: true, resumes: true },
         fallback: None,
     }
 }
@@ -134,6 +135,19 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["supersede"] => Input::Supersede,
         ["pause"] => Input::Pause { now: false },
         ["pause", "now"] => Input::Pause { now: true },
+        ["send", id] => {
+            Input::Send { id: (*id).to_owned(), text: "and docs".to_owned(), steer: false }
+        }
+        ["send", id, "other"] => {
+            Input::Send { id: (*id).to_owned(), text: "and tests".to_owned(), steer: false }
+        }
+        ["steer", id] => {
+            Input::Send { id: (*id).to_owned(), text: "stop that".to_owned(), steer: true }
+        }
+        ["told", id, word] => {
+            let word = message::tests::word_of(word);
+            Input::Told { attempt, id: (*id).to_owned(), word, text: String::new() }
+        }
         ["give", id] => Input::Give { id: (*id).to_owned(), text: "yes".to_owned() },
         [verb @ ("approve" | "reject"), which @ ..] => Input::Rule {
             ask: which.first().map(|n| leave::nth(run.id(), n.parse().unwrap())),
@@ -358,8 +372,8 @@ fn said_of(words: &[&str]) -> Said {
 
 fn speech(surface: &str) -> Speech {
     match surface {
-        "screen" => Speech { surface: Surface::Terminal, speaks: false },
-        "pipes" => Speech { surface: Surface::Headless, speaks: true },
+        "screen" => Speech { surface: Surface::Terminal, speaks: false, hears: Hears::default() },
+        "pipes" => Speech { surface: Surface::Headless, speaks: true, hears: Hears::default() },
         other => panic!("no such surface: {other}"),
     }
 }

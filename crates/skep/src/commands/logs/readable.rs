@@ -7,6 +7,7 @@ use std::time::Duration;
 use skep_api::journal::{Entry, Line};
 use skep_core::{
     run::Overdue,
+    run::Word,
     said::{ErrorClass, Said, TurnResult},
     text,
     time::Timestamp,
@@ -89,6 +90,7 @@ impl Reader {
             | Entry::Stderr { .. }
             | Entry::Output { .. }
             | Entry::Delivered { .. }
+            | Entry::Message { .. }
             | Entry::Settled { .. }
             | Entry::Dropped { .. }
             | Entry::Exit { .. }
@@ -273,6 +275,12 @@ impl Reader {
                 self.begin_turn(at);
                 self.set(at, "» ", Tone::Strong, &long(&text))
             }
+            Entry::Message { word, text, .. } if !text.is_empty() => {
+                let what = format!("a message: {}", line(&text));
+                let wants = matches!(word, Word::Unclear | Word::Refused);
+                vec![self.rule(at, &what, if wants { Tone::Wants } else { Tone::Faint })]
+            }
+            Entry::Message { .. } => Vec::new(),
             Entry::Settled { allow: true, .. } => self.set(at, "» ", Tone::Good, "allowed"),
             Entry::Settled { text, .. } => {
                 let why = text.map(|why| format!(": {}", long(&why))).unwrap_or_default();

@@ -22,8 +22,10 @@ impl State {
         match asked.what {
             What::Send => {
                 let sent: SendView = read(answer)?;
-                let (tone, text) = match sent.delivery.as_str() {
-                    "delivered" => (Tone::Good, format!("{name} has it")),
+                let (tone, text) = match sent.receipt.as_str() {
+                    "delivered" | "accepted" | "turn-started" => {
+                        (Tone::Good, format!("{name} has it"))
+                    }
                     "queued" => {
                         (Tone::Good, format!("kept for {name}; it goes when {name} listens"))
                     }

@@ -526,7 +526,10 @@ impl State {
                         text: (!empty).then_some(text),
                         surface: None,
                     },
-                    (_, false) => Ask::Send { run, text },
+                    (_, false) => {
+                        let (steer, key, wait) = (false, None, None);
+                        Ask::Send { run, text, steer, key, wait, timeout_ms: None }
+                    }
                     (_, true) => {
                         self.say(Tone::Faint, "nothing was sent");
                         return Vec::new();

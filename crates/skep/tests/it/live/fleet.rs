@@ -1,5 +1,7 @@
 //! Live agents through the whole of skep: a person's verbs, the daemon, real repositories, a scripted model.
 
+mod send;
+
 use std::{
     fs,
     path::Path,

@@ -249,8 +249,22 @@ fn a_message_is_sent_as_it_was_typed_and_an_empty_one_is_not() {
     state.step(Event::Key(Key::Left), later(200));
     let text = "q xone\ntw!o".to_owned();
     let wishes = press(&mut state, "!\r");
-    assert_eq!(asked(&wishes), Ask::Send { run: "run_amber00000".to_owned(), text });
-    answer(&mut state, &wishes, Ok(json!({"run": "run_amber00000", "delivery": "delivered"})));
+    assert_eq!(
+        asked(&wishes),
+        Ask::Send {
+            run: "run_amber00000".to_owned(),
+            text,
+            steer: false,
+            key: None,
+            wait: None,
+            timeout_ms: None
+        }
+    );
+    answer(
+        &mut state,
+        &wishes,
+        Ok(json!({"run": "run_amber00000", "message": "m", "receipt": "delivered", "text": null})),
+    );
     assert_eq!(state.note[0].1, "amber has it");
 }
 
