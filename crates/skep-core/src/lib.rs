@@ -8,6 +8,7 @@ pub mod fleet;
 pub mod id;
 pub mod keep;
 pub mod names;
+pub mod policy;
 pub mod project;
 pub mod refs;
 pub mod run;
