@@ -17,6 +17,8 @@ pub enum Control {
     Stop { epoch: u64, force: bool },
     /// Give the agent a text as its next message. `id` counts once.
     Send { epoch: u64, id: String, text: String },
+    /// Tell the agent what a person said to its request `id`, with the reason of a refusal. `key` counts once.
+    Settle { epoch: u64, key: String, id: String, allow: bool, text: Option<String> },
     /// Show the agent's terminal here, and take what is typed here. Whoever may ask may look: it needs no epoch.
     Attach { cols: u16, rows: u16 },
     /// Show the agent's terminal here as it is: whoever looks has no say in its size, and types nothing.

@@ -36,6 +36,8 @@ pub enum Entry {
     Output { text: String },
     /// Something was delivered to it.
     Delivered { id: String, text: String },
+    /// A person's word on its request `id` was told to it.
+    Settled { id: String, allow: bool, text: Option<String> },
     /// This many lines or bytes were not kept, and why.
     Dropped { lines: u64, bytes: u64, why: String },
     /// The attempt is over and nothing of its tree lives.

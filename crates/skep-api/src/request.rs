@@ -91,6 +91,12 @@ pub enum Ask {
         run: String,
         text: String,
     },
+    /// A person's word on a request for leave: `of` is its id, or that of a run with one request. Answer: a `RunView`.
+    Rule {
+        of: String,
+        allow: bool,
+        text: Option<String>,
+    },
     /// Answer: a `SnapshotView`.
     SnapshotTake {
         run: String,

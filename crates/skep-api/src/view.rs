@@ -20,8 +20,10 @@ use skep_core::{
 };
 
 mod adopt;
+mod ask;
 
 pub use adopt::{AdoptView, WhyNotView};
+pub use ask::AskView;
 
 /// A run, as `run` prints it and `ls` and `show` list it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,6 +70,9 @@ pub struct RunView {
     pub landed: Option<LandedView>,
     /// How the last close or land went, with the id of the wish.
     pub op: Option<OpView>,
+    /// What its agent wants leave for.
+    #[serde(default)]
+    pub asks: Vec<AskView>,
     /// What was found of the work that it took over.
     #[serde(default)]
     pub adopted: Option<Adopted>,
@@ -189,8 +194,16 @@ impl RunView {
             op: run
                 .last_op()
                 .map(|(id, result)| OpView { id: id.to_string(), result: result.clone() }),
+            asks: AskView::of(run),
             adopted: brief.adopted.clone(),
         }
+    }
+}
+
+impl RunView {
+    /// What its agent wants leave for and nobody has answered.
+    pub fn open_asks(&self) -> impl Iterator<Item = &AskView> {
+        self.asks.iter().filter(|ask| ask.answer.is_none())
     }
 }
 

@@ -698,7 +698,7 @@ impl Fleet {
 pub fn is_in_line(run: &Run) -> bool {
     match run.state {
         State::Queued { .. } => true,
-        State::Waiting { .. } => !run.given.is_empty(),
+        State::Waiting { .. } => run.has_answers(),
         State::Preparing { .. }
         | State::Starting { .. }
         | State::Running { .. }

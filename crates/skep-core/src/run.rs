@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     facts::{Exit, GitFacts},
-    id::{OpId, RunId, SnapshotId, TaskId},
+    id::{AskId, OpId, RunId, SnapshotId, TaskId},
     said::{ErrorClass, Said, TurnResult, Usage},
     snapshot::{self, Snapshot, Why},
     time::Timestamp,
@@ -19,6 +19,7 @@ use crate::{
 pub mod adopted;
 mod apply;
 pub mod closing;
+pub mod leave;
 pub mod outcome;
 mod step;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub(crate) mod tests;
 
 pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
+pub use leave::{Ask, Ruling};
 pub use outcome::{Outcome, Reason};
 
 /// What a run is for, frozen when it was asked for.
@@ -314,6 +316,10 @@ pub struct Run {
     pub begun: Option<Timestamp>,
     /// What was given while it waits for a slot.
     pub given: Vec<Given>,
+    /// What its agent wants leave for, in the order of asking.
+    pub asks: Vec<Ask>,
+    /// How many requests there were; the next one's id follows from it.
+    pub asked: u32,
     pub session: Option<String>,
     pub verdict: Verdict,
     /// Over all attempts.
@@ -375,6 +381,11 @@ pub enum Input {
     Give {
         id: String,
         text: String,
+    },
+    /// A person's word on a request for leave; without an id, on the only one that is open.
+    Rule {
+        ask: Option<AskId>,
+        ruling: Ruling,
     },
     Close {
         op: OpId,
@@ -543,6 +554,18 @@ pub enum Event {
         id: String,
         text: String,
     },
+    /// The agent wants leave to do something, and waits.
+    LeaveAsked {
+        ask: Box<Ask>,
+    },
+    LeaveRuled {
+        id: AskId,
+        ruling: Ruling,
+    },
+    /// The agent asks no longer.
+    LeaveWithdrawn {
+        id: AskId,
+    },
     /// At work again.
     Goes {},
     /// A window shows the agent's screen.
@@ -701,6 +724,14 @@ pub enum Effect {
         id: String,
         text: String,
     },
+    /// Tells the agent what a person said to its request.
+    Leave {
+        run: RunId,
+        attempt: u32,
+        id: AskId,
+        asked_as: String,
+        ruling: Ruling,
+    },
     /// Ends what is left of a run whose guards are gone, and says whether anything lives.
     Sweep {
         run: RunId,
@@ -771,6 +802,7 @@ impl Effect {
             | Effect::Stop { run, .. }
             | Effect::CancelTurn { run, .. }
             | Effect::Deliver { run, .. }
+            | Effect::Leave { run, .. }
             | Effect::Sweep { run, .. }
             | Effect::Close { run, .. }
             | Effect::Settle { run, .. }
@@ -795,6 +827,7 @@ impl Effect {
             Effect::Stop { .. } => "stop",
             Effect::CancelTurn { .. } => "cancel_turn",
             Effect::Deliver { .. } => "deliver",
+            Effect::Leave { .. } => "leave",
             Effect::Sweep { .. } => "sweep",
             Effect::Close { .. } => "close",
             Effect::Settle { .. } => "settle",
@@ -834,6 +867,9 @@ pub struct Misfit {
     pub state: &'static str,
 }
 
+/// The longest text that an event keeps of an agent's words. Characters.
+const WORDS: usize = 2_000;
+
 /// How long a run may go without its gatekeeper's first report.
 pub const START_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a stalled run may stay silent after its turn was cancelled.
@@ -860,6 +896,8 @@ impl Run {
             deaths: Vec::new(),
             begun: None,
             given: Vec::new(),
+            asks: Vec::new(),
+            asked: 0,
             session: None,
             verdict: Verdict::default(),
             usage: Usage::default(),

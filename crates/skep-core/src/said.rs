@@ -25,6 +25,8 @@ pub enum Said {
     Ask { id: String, text: String, options: Vec<String> },
     /// The agent wants leave to do something and waits.
     Permission { id: String, tool: String, text: String },
+    /// The agent no longer wants the leave that it asked for.
+    Withdrawn { id: String },
     /// What has been used so far in this attempt: absolute totals, never differences.
     Usage { usage: Usage },
     /// The model's provider has closed the door for a while: for so long, or until then, where it says so.

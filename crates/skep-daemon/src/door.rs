@@ -230,6 +230,10 @@ impl Door {
                 self.again(&request.id, run, *goes_on, text.as_deref(), out)
             }
             Ask::Send { run, text } => self.send(&request.id, run, text),
+            Ask::Rule { of, allow, text } => {
+                let ruling = run::Ruling { allow: *allow, text: text.clone() };
+                self.rule(&request.id, of, ruling)
+            }
             Ask::SnapshotTake { run } => self.take_snapshot(&request.id, run, out),
             Ask::SnapshotLs { run } => self.snapshots(run.as_deref()),
             Ask::SnapshotShow { snapshot } => self.show_snapshot(snapshot),
@@ -705,6 +709,7 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::Pause { .. }
         | Ask::Again { .. }
         | Ask::Send { .. }
+        | Ask::Rule { .. }
         | Ask::SnapshotTake { .. }
         | Ask::SnapshotRm { .. }
         | Ask::Restore { .. }

@@ -334,6 +334,7 @@ fn input_of(watch: &Watch, entry: Entry) -> Option<Input> {
         Entry::Stderr { .. }
         | Entry::Output { .. }
         | Entry::Delivered { .. }
+        | Entry::Settled { .. }
         | Entry::Dropped { .. } => return None,
     })
 }

@@ -8,7 +8,7 @@
 //! | undo | only what the record names and what holds no work goes; what is gone is gone |
 //! | start | a keeper refuses where `start.json` stands or the env's lock is held |
 //! | stop, cancel | a stopping keeper stays stopping; one that is gone is left to the ingest |
-//! | deliver | the keeper counts each id once |
+//! | deliver, leave | the keeper counts each id once |
 //! | sweep | it looks first; what is dead stays dead |
 //! | close | the proof is made anew; what is moved is found in the trash |
 //! | settle | the snapshot has an id of its own, taken twice it is the same; what is gone is gone |
@@ -121,6 +121,7 @@ impl Performer {
                 | Effect::Start { .. }
                 | Effect::CancelTurn { .. }
                 | Effect::Deliver { .. }
+                | Effect::Leave { .. }
                 | Effect::Sweep { .. }
                 | Effect::Close { .. }
                 | Effect::Settle { .. }
@@ -231,6 +232,18 @@ impl Performer {
                     ctl::Control::Send { epoch: self.epoch, id: id.clone(), text: text.clone() };
                 // What cannot be delivered is seen in the run's journal, and the run goes on or ends by itself.
                 let _told = self.control(run, *attempt, &send);
+                Input::Done
+            }
+            Effect::Leave { attempt, id, asked_as, ruling, .. } => {
+                let settle = ctl::Control::Settle {
+                    epoch: self.epoch,
+                    key: id.to_string(),
+                    id: asked_as.clone(),
+                    allow: ruling.allow,
+                    text: ruling.text.clone(),
+                };
+                // An agent that is gone, or asks no longer, needs no answer.
+                let _told = self.control(run, *attempt, &settle);
                 Input::Done
             }
             Effect::Sweep { attempt, .. } => self.sweep(run, *attempt),
@@ -606,6 +619,7 @@ fn failed(effect: &Effect, text: &str) -> Input {
         | Effect::Purge { .. }
         | Effect::DropLogs { .. }
         | Effect::Show { .. }
+        | Effect::Leave { .. }
         | Effect::Deliver { .. } => Input::Done,
     }
 }

@@ -79,7 +79,10 @@ fn converse(
             looks = match control {
                 Control::Attach { cols, rows } => Some(Some(Size { cols, rows })),
                 Control::Look {} => Some(None),
-                Control::Stop { .. } | Control::Send { .. } | Control::Status {} => None,
+                Control::Stop { .. }
+                | Control::Send { .. }
+                | Control::Settle { .. }
+                | Control::Status {} => None,
             }
             .map(|size| (size, from.buffer().to_vec()));
             answer(control)

@@ -80,6 +80,7 @@ impl Quiet {
                 self.tools.remove(id);
             }
             Said::Ask { .. } | Said::Permission { .. } => self.at_work = false,
+            Said::Withdrawn { .. } => self.at_work = true,
             Said::TurnEnded { .. } => {
                 self.tools.clear();
                 self.at_work = !self.rests_between_turns;

@@ -478,8 +478,9 @@ impl Session for Acp {
                 self.update(&event["params"]).unwrap_or_else(|| output(line))
             }
             (None, "$/cancel_request") => {
-                self.open.remove(&key_of(&event["params"]["requestId"]));
-                Vec::new()
+                let id = key_of(&event["params"]["requestId"]);
+                let was_open = self.open.remove(&id).is_some();
+                was_open.then_some(Heard::Said(Said::Withdrawn { id })).into_iter().collect()
             }
             (None, "") => output(line),
             // What an agent tells beyond the protocol is its own affair.

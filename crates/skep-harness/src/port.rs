@@ -84,6 +84,10 @@ pub trait Session: Send {
     fn settle(&mut self, _id: &str, _grant: Grant) -> Option<String> {
         None
     }
+    /// The same for a refusal with a person's reason, which reaches the agent where its protocol carries one.
+    fn refuse(&mut self, id: &str, _why: &str) -> Option<String> {
+        self.settle(id, Grant::Refused)
+    }
     /// Returns what goes to standard input to break the turn off, every open question answered; empty where only a
     /// signal does.
     fn cancel(&mut self) -> Vec<String> {

@@ -4,6 +4,7 @@
 //! Never: starts anything, or puts a text of others where it could be read as an option.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     fs, io,
     os::unix::fs::PermissionsExt,
@@ -44,7 +45,7 @@ const SHIPPED: [(&str, &str); 11] = [
 ];
 
 /// Every key that a profile may have.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "acp",
     "identity",
     "protocol",
@@ -56,6 +57,7 @@ const KEYS: [&str; 18] = [
     "model",
     "env",
     "ask",
+    "ask_env",
     "auto",
     "bypass",
     "tool_timeout",
@@ -166,6 +168,9 @@ pub struct Profile {
     pub env: Vec<String>,
     /// Arguments that make it ask; absent where it cannot.
     pub ask: Option<Vec<String>>,
+    /// Variables that make it ask.
+    #[serde(default)]
+    pub ask_env: BTreeMap<String, String>,
     /// Arguments for its own confinement, where `headless` does not hold them.
     #[serde(default)]
     pub auto: Vec<String>,
@@ -220,6 +225,8 @@ pub struct Launch {
     pub prompt: PromptBy,
     /// The environment variables to pass on, beside the base.
     pub env_names: Vec<String>,
+    /// Variables of its own, in front of those.
+    pub vars: BTreeMap<String, String>,
     /// What the conversation is to know, where the protocol tells it and not the arguments.
     pub setting: acp::Setting,
 }
@@ -273,7 +280,8 @@ impl Profile {
             argv.push(filling.fill(word)?);
         }
         let setting = self.setting(brief);
-        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), setting })
+        let vars = self.vars(brief.permissions);
+        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), vars, setting })
     }
 
     /// Tells whether it takes up a conversation again, without a screen.
@@ -334,7 +342,8 @@ impl Profile {
             argv.push(filling.fill(word)?);
         }
         let setting = acp::Setting::default();
-        Ok(Launch { argv, prompt, env_names: self.env.clone(), setting })
+        let vars = self.vars(permissions);
+        Ok(Launch { argv, prompt, env_names: self.env.clone(), vars, setting })
     }
 
     /// Refuses what [`Profile::launch`] would refuse whoever asks, before anything is made for a run.
@@ -352,6 +361,10 @@ impl Profile {
         Ok(())
     }
 
+    fn vars(&self, permissions: Permissions) -> BTreeMap<String, String> {
+        if permissions == Permissions::Ask { self.ask_env.clone() } else { BTreeMap::new() }
+    }
+
     /// The arguments that permissions and model add.
     fn options(
         &self,
@@ -360,8 +373,10 @@ impl Profile {
     ) -> Result<Vec<String>, ProfileError> {
         let unable = |what| ProfileError::Unable { name: self.name.clone(), what };
         let mut options = match permissions {
-            // The protocol itself carries the question.
-            Permissions::Ask if self.protocol == ACP => self.ask.clone().unwrap_or_default(),
+            // The protocol carries the question, where a mode or a variable makes the agent ask it.
+            Permissions::Ask if self.acp.ask.is_some() || !self.ask_env.is_empty() => {
+                self.ask.clone().unwrap_or_default()
+            }
             Permissions::Ask => self
                 .ask
                 .clone()

@@ -4,10 +4,12 @@
 //! script's grammar (`script`), the agent itself (`agent`). See `docs/scripted.md`.
 //! Never: needs a model, a key or a network.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use skep_core::said::{Said, TurnResult};
 
-use crate::port::{Heard, Session, Turn, clip, output};
+use crate::port::{Grant, Heard, Session, Turn, clip, output};
 
 pub mod agent;
 pub mod script;
@@ -23,6 +25,13 @@ pub enum Message {
     Prompt { text: String },
     /// Something said to it later: an answer, or the next turn.
     Message { text: String },
+    /// The answer to its `permission` of this id.
+    Leave {
+        id: String,
+        allow: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
 }
 
 impl Message {
@@ -40,6 +49,8 @@ pub struct Scripted {
     turn: Turn,
     /// A message was sent; the agent's next words are the next turn. Words behind an end without one are of no turn.
     called: bool,
+    /// The requests for leave that are not answered.
+    open: BTreeSet<String>,
 }
 
 impl Session for Scripted {
@@ -58,6 +69,10 @@ impl Session for Scripted {
                 self.begin_if_called();
                 if let Said::Said { text } = &said {
                     self.turn.said(text);
+                } else if let Said::Permission { id, .. } = &said {
+                    self.open.insert(id.clone());
+                } else if let Said::Withdrawn { id } = &said {
+                    self.open.remove(id);
                 }
                 vec![Heard::Said(said)]
             }
@@ -77,6 +92,17 @@ impl Session for Scripted {
     fn message(&mut self, text: &str) -> Option<String> {
         self.called = true;
         Some(Message::Message { text: text.to_owned() }.line())
+    }
+
+    fn settle(&mut self, id: &str, grant: Grant) -> Option<String> {
+        let allow = grant == Grant::Once;
+        self.open.remove(id).then(|| Message::Leave { id: id.to_owned(), allow, text: None }.line())
+    }
+
+    fn refuse(&mut self, id: &str, why: &str) -> Option<String> {
+        let text = Some(why.to_owned());
+        let leave = Message::Leave { id: id.to_owned(), allow: false, text };
+        self.open.remove(id).then(|| leave.line())
     }
 }
 

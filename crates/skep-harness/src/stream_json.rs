@@ -48,8 +48,9 @@ impl Session for StreamJson {
         match text_at(&event, &["type"]) {
             "control_request" => self.asked(&event),
             "control_cancel_request" => {
-                self.open.remove(text_at(&event, &["request_id"]));
-                Vec::new()
+                let id = text_at(&event, &["request_id"]).to_owned();
+                let was_open = self.open.remove(&id).is_some();
+                was_open.then_some(Heard::Said(Said::Withdrawn { id })).into_iter().collect()
             }
             "control_response" => Vec::new(),
             _ => self.messages.event(&event).unwrap_or_else(|| output(line)),
@@ -68,6 +69,12 @@ impl Session for StreamJson {
     fn message(&mut self, text: &str) -> Option<String> {
         self.messages.begin();
         Some(said_by_user(text))
+    }
+
+    fn refuse(&mut self, id: &str, why: &str) -> Option<String> {
+        self.open.remove(id)?;
+        let why = format!("The person refused this, and says: {why}");
+        Some(control_response(id, &json!({"behavior": "deny", "message": why})))
     }
 
     fn settle(&mut self, id: &str, grant: Grant) -> Option<String> {

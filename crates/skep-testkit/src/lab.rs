@@ -76,6 +76,13 @@ impl Lab {
         assert!(answer.contains(" 200 "), "{answer}");
     }
 
+    /// Returns what the model was asked so far for the conversation itself, a JSON object each: titles and the like are
+    /// left out.
+    pub fn asked(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.home().join("model.jsonl")).unwrap_or_default();
+        log.lines().filter(|line| line.contains("\"turn\":")).map(str::to_owned).collect()
+    }
+
     /// Returns the whole environment of an agent: its program on the PATH, its home, the scripted model.
     pub fn env(&self) -> Vec<(OsString, OsString)> {
         let home = self.home.path();
@@ -210,7 +217,7 @@ fn settle(home: &Path, package: &str, url: &str) {
                 "model = \"scripted\"\nmodel_provider = \"lab\"\ncheck_for_update_on_startup = false\n\
                  [analytics]\nenabled = false\n\
                  [model_providers.lab]\nname = \"lab\"\nbase_url = \"{url}\"\nwire_api = \"responses\"\n\
-                 env_key = \"OPENAI_API_KEY\"\nrequest_max_retries = 1\nstream_max_retries = 1\nstream_idle_timeout_ms = 60000\n"
+                 env_key = \"OPENAI_API_KEY\"\nrequest_max_retries = 2\nstream_max_retries = 1\nstream_idle_timeout_ms = 60000\n"
             ),
         ),
         "pi" => {

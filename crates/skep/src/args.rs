@@ -304,6 +304,26 @@ Examples:
         /// The message, or - for standard input
         text: String,
     },
+    /// Give an agent leave for what it asks
+    #[command(after_help = "\
+skep show ID shows what is asked, word for word. An ID of a run will do where it asks for one thing. Nothing else is given
+leave by it: the next time the agent asks again.")]
+    Approve {
+        /// A request's id (ask_…), a run's id, the beginning of one, or a worker's name
+        id: String,
+        /// Words for the agent; an agent that gets its leave takes none
+        text: Option<String>,
+    },
+    /// Refuse an agent what it asks leave for
+    #[command(after_help = "\
+The agent decides what becomes of its turn: some go on otherwise, some end it. A reason reaches it where its protocol carries
+one (claude); to others say more by skep send or skep resume.")]
+    Reject {
+        /// A request's id (ask_…), a run's id, the beginning of one, or a worker's name
+        id: String,
+        /// Why, or - for standard input
+        text: Option<String>,
+    },
     /// Give a run up: it is stopped, all of it is kept in a snapshot, its env goes
     #[command(after_help = "skep undo brings it back.")]
     Abandon {

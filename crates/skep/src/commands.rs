@@ -93,6 +93,8 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Resume { id, text } => control::again(skep, &id, true, text),
         Verb::Retry { id } => control::again(skep, &id, false, None),
         Verb::Send { id, text } => control::send(skep, &id, &text),
+        Verb::Approve { id, text } => control::rule(skep, &id, true, text),
+        Verb::Reject { id, text } => control::rule(skep, &id, false, text),
         Verb::Abandon { ids } => close::abandon(skep, ids),
         Verb::Close { ids, merged, keep_branch, force, later, dry_run } => {
             if later {

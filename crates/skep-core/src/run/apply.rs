@@ -113,9 +113,29 @@ impl Run {
                 let State::Waiting { .. } = self.state else { return Err(misfit()) };
                 self.given.push(Given { id: id.clone(), text: text.clone() });
             }
+            Event::LeaveAsked { ask } => {
+                let Some(pid) = self.pid() else { return Err(misfit()) };
+                self.last = Some((ask.text.clone(), at));
+                self.asks.push(ask.as_ref().clone());
+                self.asked += 1;
+                let on = WaitingFor::Permission;
+                if !matches!(self.state, State::Waiting { on: WaitingFor::Permission, .. }) {
+                    self.enter(State::Waiting { gatekeeper: self.gatekeeper(), pid, on }, at);
+                }
+            }
+            Event::LeaveRuled { id, ruling } => {
+                let ask = self.asks.iter_mut().find(|ask| ask.id == *id && ask.ruling.is_none());
+                ask.ok_or_else(misfit)?.ruling = Some(ruling.clone());
+            }
+            Event::LeaveWithdrawn { id } => self.asks.retain(|ask| ask.id != *id),
             Event::Goes {} => {
                 let pid = match self.state {
                     State::Stalled { pid, .. } => pid,
+                    // The turn goes on that asked for leave.
+                    State::Waiting { pid, on: WaitingFor::Permission, .. } => {
+                        self.given.clear();
+                        pid
+                    }
                     State::Waiting { pid, .. } => {
                         // What is delivered begins a turn of its own, and what was said before is no word about it.
                         self.verdict = Verdict::default();
@@ -473,6 +493,9 @@ impl Run {
     }
 
     fn enter(&mut self, state: State, at: Timestamp) {
+        if !matches!(state, State::Waiting { .. }) {
+            self.asks.clear();
+        }
         self.state = state;
         self.since = at;
     }

@@ -4,7 +4,7 @@
 
 use super::{
     Because, Effect, Env, EnvState, Event, Fault, Given, Input, Outcome, Reason, Rejected, Requeue,
-    Run, State, Step, Surface, WaitingFor,
+    Run, State, Step, Surface, WORDS, WaitingFor,
     outcome::{Ending, judge},
 };
 use crate::{
@@ -16,9 +16,6 @@ use crate::{
 };
 
 mod wishes;
-
-/// The longest text that an event keeps of an agent's words. Characters.
-const WORDS: usize = 2_000;
 
 impl Run {
     /// Decides what `input` at `now` leads to; [`Run::apply`] then makes it so.
@@ -83,6 +80,7 @@ impl Run {
             Input::Again { goes_on, message } => self.again(goes_on, message),
             Input::Pause { now } => self.pause(now),
             Input::Give { id, text } => self.give(id, &text),
+            Input::Rule { ask, ruling } => self.rule(ask.as_ref(), ruling),
             Input::Close { op, how } => self.close(op, how),
             Input::Abandon { op } => self.abandon(op),
             Input::Land { op } => self.land(op),
@@ -100,7 +98,7 @@ impl Run {
             Input::Began { gatekeeper, .. } => Ok(self.began(gatekeeper)),
             Input::StartFailed { text, .. } => Ok(self.start_failed(&text)),
             Input::Started { pid, gatekeeper, .. } => self.started(pid, gatekeeper),
-            Input::Said { said, .. } => self.said(said),
+            Input::Said { said, .. } => self.said(said, now),
             Input::Silent { quiet_ms, tool, .. } => self.silent(quiet_ms, tool),
             Input::Heard { .. } => self.heard(),
             Input::Shown { session, pane, .. } => self.shown(session, pane),
@@ -141,7 +139,7 @@ impl Run {
                 };
                 Ok(Step::of([Event::Admitted {}], [next]))
             }
-            (State::Waiting { .. }, _) if !self.given.is_empty() => {
+            (State::Waiting { .. }, _) if self.has_answers() => {
                 let deliver = |given: &Given| Effect::Deliver {
                     run: run.clone(),
                     attempt,
@@ -150,7 +148,7 @@ impl Run {
                 };
                 Ok(Step {
                     events: vec![Event::Goes {}],
-                    effects: self.given.iter().map(deliver).collect(),
+                    effects: self.rulings().chain(self.given.iter().map(deliver)).collect(),
                 })
             }
             _ => Err(self.misplaced("admit")),
@@ -322,7 +320,7 @@ impl Run {
         }
     }
 
-    fn said(&self, said: Said) -> Result<Step, Rejected> {
+    fn said(&self, said: Said, now: Timestamp) -> Result<Step, Rejected> {
         if !self.is_at_work() {
             return Err(self.misplaced("words"));
         }
@@ -339,7 +337,10 @@ impl Run {
                 Some(Event::Erred { class: ErrorClass::Limit, text: text::words(&text, WORDS) })
             }
             Said::Ask { text, .. } => self.asks(WaitingFor::Answer, &text),
-            Said::Permission { text, .. } => self.asks(WaitingFor::Permission, &text),
+            Said::Permission { id, tool, text } => self.leave_asked(id, &tool, &text, now),
+            Said::Withdrawn { id } => {
+                return Ok(Step { events: self.leave_withdrawn(Some(&id)), effects: Vec::new() });
+            }
             Said::Said { .. }
             | Said::Thought { .. }
             | Said::Tool { .. }
@@ -350,7 +351,9 @@ impl Run {
         let goes = matches!(self.state, State::Stalled { .. }).then_some(Event::Goes {});
         let turned = matches!(event, Some(Event::TurnEnded { .. }));
         let paused = self.rests().filter(|_| turned && self.pid().is_some());
-        let events = goes.into_iter().chain(event).chain(paused).collect();
+        // A turn that is over asks for nothing any more.
+        let gone = if turned { self.leave_withdrawn(None) } else { Vec::new() };
+        let events = goes.into_iter().chain(gone).chain(event).chain(paused).collect();
         Ok(Step { events, effects: Vec::new() })
     }
 
@@ -626,6 +629,7 @@ impl Input {
             | Input::Again { .. }
             | Input::Pause { .. }
             | Input::Give { .. }
+            | Input::Rule { .. }
             | Input::Close { .. }
             | Input::Abandon { .. }
             | Input::Land { .. }

@@ -335,27 +335,14 @@ fn a_start_that_was_asked_for_twice_after_a_crash_does_not_end_the_run() {
 #[test]
 fn an_agent_that_asks_waits_and_goes_on_with_the_answer() {
     running(
-        "9 ask, 10 permission, 11 silent, 12 give q, 13 give p, 14 admit, 15 admit",
+        "9 ask, 11 silent, 12 give q, 13 give p, 14 admit, 15 admit",
         "
-9 ask          waiting (answer)
-10 permission  waiting (permission)
-11 silent      waiting (permission)
-12 give q      waiting (permission)
-13 give p      waiting (permission)
-14 admit       running; Deliver q; Deliver p
-15 admit       rejected: admit makes no sense while it is running",
-    );
-}
-
-#[test]
-fn an_agent_that_wants_leave_waits_for_it() {
-    running(
-        "9 permission, 10 admit, 11 give p, 12 admit",
-        "
-9 permission  waiting (permission)
-10 admit      rejected: admit makes no sense while it is waiting
-11 give p     waiting (permission)
-12 admit      running; Deliver p",
+9 ask      waiting (answer)
+11 silent  waiting (answer)
+12 give q  waiting (answer)
+13 give p  waiting (answer)
+14 admit   running; Deliver q; Deliver p
+15 admit   rejected: admit makes no sense while it is running",
     );
 }
 

@@ -106,6 +106,21 @@ impl Door {
         }
     }
 
+    /// Answers a request for leave: the one that is named, or the only one of the run that is.
+    pub(super) fn rule(
+        &self,
+        key: &str,
+        of: &str,
+        ruling: run::Ruling,
+    ) -> Result<Option<Value>, Trouble> {
+        let fleet = self.wishes.board.read().fleet;
+        let (run, ask) = fleet.find_asking(of)?;
+        let id = run.id().clone();
+        let input = run::Input::Rule { ask, ruling };
+        self.wishes.wish(key, Input::Run { run: id.clone(), input })?;
+        self.view_of(&id)
+    }
+
     fn view_of(&self, id: &skep_core::id::RunId) -> Result<Option<Value>, Trouble> {
         value(&self.wishes.board.read().fleet.runs.get(id).map(|run| RunView::of(run)))
     }

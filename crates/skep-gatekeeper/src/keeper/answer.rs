@@ -38,6 +38,9 @@ impl Keeper {
             Control::Send { epoch, id, text } => {
                 self.admit(epoch).unwrap_or_else(|| self.send(id, text))
             }
+            Control::Settle { epoch, key, id, allow, text } => {
+                self.admit(epoch).unwrap_or_else(|| self.settle(key, id, allow, text))
+            }
             Control::Attach { .. } | Control::Look {} => match &self.tty {
                 None => refuse("not-a-terminal", "the agent has no terminal to look at"),
                 Some(tty) if !tty.has_room() => {

@@ -72,6 +72,7 @@ impl Keeper {
             Said::Session { .. }
             | Said::Ask { .. }
             | Said::Permission { .. }
+            | Said::Withdrawn { .. }
             | Said::Limit { .. }
             | Said::Error { .. } => {
                 self.report(Entry::Agent(said));

@@ -1,8 +1,9 @@
-//! Messages for the agent: each is written at most once.
+//! Messages and answers for the agent: each is written at most once.
 
 use std::time::Instant;
 
 use skep_api::{ctl::Answer, journal::Entry};
+use skep_harness::Grant;
 
 use super::{Keeper, Message};
 use crate::{control::refuse, keys::Taken};
@@ -21,6 +22,31 @@ impl Keeper {
             self.stdin = None;
             self.sent.remove(&id);
         }
+    }
+
+    /// Answers a request for leave. One that is open no more was answered by a cancel, or its agent asks no longer.
+    pub(super) fn settle(
+        &mut self,
+        key: String,
+        id: String,
+        allow: bool,
+        text: Option<String>,
+    ) -> Answer {
+        if self.sent.contains(&key) {
+            return Answer::Accepted {};
+        }
+        let line = match &text {
+            Some(why) if !allow => self.session.refuse(&id, why),
+            _ => self.session.settle(&id, if allow { Grant::Once } else { Grant::Refused }),
+        };
+        let Some(line) = line else {
+            return refuse("ask-settled", "the agent asks for this no longer");
+        };
+        self.write(line);
+        self.sent.insert(key);
+        self.quiet.given(Instant::now());
+        self.journal(&Entry::Settled { id, allow, text });
+        Answer::Accepted {}
     }
 
     pub(super) fn send(&mut self, id: String, text: String) -> Answer {

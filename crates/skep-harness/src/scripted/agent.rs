@@ -128,6 +128,11 @@ fn listen(stdin: impl BufRead + Send + 'static) -> mpsc::Receiver<String> {
             let Ok(line) = line else { break };
             let text = match serde_json::from_str(&line) {
                 Ok(Message::Prompt { text } | Message::Message { text }) => text,
+                Ok(Message::Leave { id, allow, text }) => {
+                    let word = if allow { "allowed" } else { "refused" };
+                    let why = text.map(|why| format!(" ({why})")).unwrap_or_default();
+                    format!("{id} {word}{why}")
+                }
                 // A person at a terminal types plain lines.
                 Err(_) => line,
             };
@@ -218,6 +223,7 @@ impl Agent<'_> {
             Step::Append { path, text } => self.write(path, &text, true)?,
             Step::Commit(message) => self.commit(&message)?,
             Step::Ask { text, options } => self.ask(text, options)?,
+            Step::Permit(wishes) => self.permit(&wishes)?,
             Step::Usage { input, output, cost_usd } => self.used(input, output, cost_usd)?,
             Step::Limit { text, reset_ms } => {
                 self.say(&Said::Limit { text, reset_ms, reset_at: None })?;
@@ -321,6 +327,29 @@ impl Agent<'_> {
         self.calls += 1;
         self.say(&Said::Ask { id: format!("ask-{}", self.calls), text, options })?;
         self.answer = self.inbox.recv().map_err(|_| StepError::Unanswered)?;
+        Ok(())
+    }
+
+    /// Asks for leave for all of them at once; the answer names each, in the order of asking, however they came.
+    fn permit(&mut self, wishes: &[(String, String)]) -> Result<(), StepError> {
+        let mut open = Vec::new();
+        for (tool, text) in wishes {
+            self.calls += 1;
+            let id = format!("leave-{}", self.calls);
+            let (tool, text) = (tool.clone(), text.clone());
+            self.say(&Said::Permission { id: id.clone(), tool: tool.clone(), text })?;
+            open.push((id, tool, None));
+        }
+        while open.iter().any(|(.., answer)| answer.is_none()) {
+            let said = self.inbox.recv().map_err(|_| StepError::Unanswered)?;
+            let (id, word) = said.split_once(' ').unwrap_or((&said, ""));
+            if let Some((.., answer)) = open.iter_mut().find(|(known, ..)| known == id) {
+                *answer = Some(word.to_owned());
+            }
+        }
+        let answers =
+            open.iter().filter_map(|(_, tool, word)| Some(format!("{tool} {}", word.as_ref()?)));
+        self.answer = answers.collect::<Vec<_>>().join(", ");
         Ok(())
     }
 

@@ -100,6 +100,21 @@ const EXAMPLES: &[Of] = &[
             ("send amber -- \"-v is the flag\"", "a text that begins with a dash"),
         ],
     ),
+    (
+        "approve",
+        &[
+            ("approve amber", "the one thing that it asks"),
+            ("approve ask_7k2m9qx4ab", "one of several: skep show amber lists them"),
+        ],
+    ),
+    (
+        "reject",
+        &[
+            ("reject amber", "not this"),
+            ("reject amber \"not outside of src\"", "and why"),
+            ("reject ask_7k2m9qx4ab", "one of several"),
+        ],
+    ),
     ("abandon", &[("abandon amber", "undo brings it back"), ("abandon amber basalt", "two")]),
     ("land", &[("land amber --dry-run", "what would come in"), ("land amber", "bring it in")]),
     (

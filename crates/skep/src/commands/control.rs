@@ -1,4 +1,4 @@
-//! `skep pause`, `skep resume`, `skep retry` and `skep send`
+//! `skep pause`, `skep resume`, `skep retry`, `skep send`, `skep approve` and `skep reject`
 
 use std::{path::Path, process::ExitCode};
 
@@ -40,6 +40,26 @@ pub(super) fn send(skep: &Skep, id: &str, text: &str) -> Outcome {
     } else {
         skep.out.line(&sent.delivery)?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn rule(skep: &Skep, id: &str, allow: bool, text: Option<String>) -> Outcome {
+    let text = text.map(|text| words(&text)).transpose()?;
+    let run: RunView = read(skep.ask(Ask::Rule { of: id.to_owned(), allow, text })?)?;
+    if skep.out.json {
+        skep.out.json(&run)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    ls::table(&skep.out, std::slice::from_ref(&run))?;
+    let word = if allow { "allowed" } else { "refused" };
+    let open = run.open_asks().count();
+    let more = match (open, run.state.as_str()) {
+        (0, "waiting") => "; it goes on when a slot is free".to_owned(),
+        (0, _) => String::new(),
+        (1, _) => format!("; it asks for one thing more: skep show {}", run.name),
+        (open, _) => format!("; it asks for {open} things more: skep show {}", run.name),
+    };
+    skep.out.note(&format!("{}: {word}{more}", run.name));
     Ok(ExitCode::SUCCESS)
 }
 

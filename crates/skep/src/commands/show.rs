@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use skep_api::{
     request::Ask,
-    view::{RunView, SnapshotView},
+    view::{AskView, RunView, SnapshotView},
 };
 use skep_core::{
     names,
     run::{Permissions, Surface},
     text,
+    time::Timestamp,
 };
 
 use super::{logs, logs::readable::span, read, state_of};
@@ -17,7 +18,7 @@ use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
     output::{
-        Tone, age,
+        Output, Tone, age,
         grid::{fit, wrapped},
     },
 };
@@ -131,6 +132,9 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
             out.line(format!("  {head} {line}").trim_end())?;
         }
     }
+    for ask in &run.asks {
+        asked(&skep.out, ask, now)?;
+    }
     let next = next(skep, &run, kept.len());
     if !next.is_empty() {
         out.line("")?;
@@ -194,7 +198,8 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
     match (run.state.as_str(), run.waiting_for.as_deref()) {
         ("waiting", Some("paused")) => next.push(("go on", format!("skep resume {id}"))),
         ("waiting", Some("input")) => next.push(("tell it more", format!("skep send {id} TEXT"))),
-        ("waiting", Some("answer" | "permission")) => {
+        ("waiting", Some("permission")) => next.extend(rulings(run, &id)),
+        ("waiting", Some("answer")) => {
             next.push(("answer it", format!("skep send {id} TEXT")));
         }
         ("queued" | "stalled", _) => next.push(("see why", format!("skep why {id}"))),
@@ -241,6 +246,52 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
         }
     }
     next
+}
+
+/// Shows what an agent wants leave for, word for word and line by line: it is what a person says yes or no to.
+fn asked(out: &Output, ask: &AskView, now: Timestamp) -> std::io::Result<()> {
+    let answer = ask.answer.as_ref().map(|answer| format!(", {answer}")).unwrap_or_default();
+    let tool = text::one_line(&ask.tool);
+    let head = out.paint(Tone::Faint, &format!("{:<9}", "asks"));
+    let first = format!("{tool} ({}, {} ago{answer})", ask.id, age(ask.at, now));
+    out.line(&format!("  {head} {}", out.paint(Tone::Wants, &first)))?;
+    for line in text::visible(&ask.text).lines() {
+        let lines = match out.columns() {
+            Some(columns) => wrapped(line, columns.saturating_sub(INDENT + 2).max(20)),
+            None => vec![line.to_owned()],
+        };
+        for line in lines {
+            out.line(&format!("{:INDENT$}│ {line}", ""))?;
+        }
+    }
+    if ask.text.ends_with('…') {
+        out.line(&format!("{:INDENT$}it may be longer: skep logs --tools", ""))?;
+    }
+    Ok(())
+}
+
+/// The ways to answer what is asked.
+fn rulings(run: &RunView, id: &str) -> Vec<(&'static str, String)> {
+    let open: Vec<&AskView> = run.open_asks().collect();
+    match open.as_slice() {
+        [] if run.asks.is_empty() => vec![("answer it", format!("skep send {id} TEXT"))],
+        [] => vec![("see why it waits", format!("skep why {id}"))],
+        [_] => vec![
+            ("allow it", format!("skep approve {id}")),
+            ("refuse it", format!("skep reject {id} WHY")),
+        ],
+        many => many
+            .iter()
+            .take(3)
+            .flat_map(|ask| {
+                let (allow, refuse) = (&ask.id, &ask.id);
+                [
+                    ("allow", format!("skep approve {allow}")),
+                    ("refuse", format!("skep reject {refuse}")),
+                ]
+            })
+            .collect(),
+    }
 }
 
 /// What changed, in words, as of the last look.

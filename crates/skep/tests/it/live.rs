@@ -2,6 +2,7 @@
 
 mod demo;
 mod fleet;
+mod scenes;
 
 use std::{
     fs,

@@ -22,6 +22,7 @@ mod home;
 mod hostile;
 mod init;
 mod land;
+mod leave;
 mod live;
 mod look;
 mod manual;

@@ -8,10 +8,11 @@ use crate::{
     facts::Exit,
     id::OpId,
     run::{
-        Because, Event as Of, Merged, OpResult, Outcome, Reason, Requeue, SetUp, WaitingFor,
+        Ask, Because, Event as Of, Merged, OpResult, Outcome, Reason, Requeue, Ruling, SetUp,
+        WaitingFor,
         adopted::tests::brief_of_adopted,
         tests::{
-            matrix::{KINDS_OF_EVENTS, kind_of_event},
+            matrix::{KINDS_OF_EVENTS, kind_of_event, wanted},
             script::{after, brief, env, git, op, snap, taken},
         },
     },
@@ -126,6 +127,12 @@ fn of_runs() -> Vec<Of> {
         Of::Erred { class: ErrorClass::Limit, text: text() },
         Of::Waits { on: WaitingFor::Answer, text: text() },
         Of::Given { id: "q".to_owned(), text: text() },
+        Of::LeaveAsked { ask: Box::new(Ask { text: text(), ..wanted(&brief("amber").id) }) },
+        Of::LeaveRuled {
+            id: wanted(&brief("amber").id).id,
+            ruling: Ruling { allow: false, text: Some(text()) },
+        },
+        Of::LeaveWithdrawn { id: wanted(&brief("amber").id).id },
         Of::Goes {},
         Of::Shown { session: "skep-amber".to_owned(), pane: "%3".to_owned() },
         Of::Stalled { quiet_ms: 1_800_000, tool: true },

@@ -8,7 +8,7 @@ use super::{super::*, ONE, brief_of, create, fleet, input};
 use crate::{
     id::SnapshotId,
     run::{
-        Because, Effect, OpResult, Undo,
+        Because, Effect, OpResult, Undo, WaitingFor,
         tests::script::{env, env_shown, op, taken},
     },
     snapshot::{self, Why},
@@ -58,6 +58,10 @@ const ACTS: &[&str] = &[
     "error model",
     "ask",
     "permission",
+    "permission r",
+    "approve",
+    "reject 1",
+    "withdrawn p",
     "silent",
     "heard",
     "shown",
@@ -131,12 +135,16 @@ fn likely(run: &Run, way: usize) -> &'static str {
             "turn success",
             "exit 0",
             "ask",
+            "permission",
             "session",
             "pause",
             "silent",
             "shown",
             "exit 137 forced",
         ],
+        State::Waiting { on: WaitingFor::Permission, .. } => {
+            &["approve", "approve", "withdrawn p", "permission r"]
+        }
         State::Waiting { .. } => &["give q", "give q", "exit 0", "stop"],
         State::Stalled { .. } => &["heard", "tick", "exit 7", "stop"],
         State::Stopping { gone: true, .. } => {
@@ -171,6 +179,8 @@ struct Witness {
     taken: BTreeSet<SnapshotId>,
     /// The forced closes whose files are in no snapshot yet.
     unsettled: BTreeMap<RunId, SnapshotId>,
+    /// The runs whose agents went on by themselves: they want no longer what they waited for.
+    unbidden: BTreeSet<RunId>,
 }
 
 /// How many kinds of wishes there are.
@@ -198,6 +208,7 @@ fn is_deed(effect: &Effect) -> bool {
         | Effect::Stop { .. }
         | Effect::CancelTurn { .. }
         | Effect::Deliver { .. }
+        | Effect::Leave { .. }
         | Effect::Sweep { .. }
         | Effect::Show { .. } => false,
     }
@@ -285,6 +296,7 @@ fn reported(effect: &Effect, run: &Run, way: usize, now: Timestamp) -> run::Inpu
         | Effect::Stop { .. }
         | Effect::CancelTurn { .. }
         | Effect::Deliver { .. }
+        | Effect::Leave { .. }
         | Effect::Sweep { .. }
         | Effect::Show { .. } => panic!("no deed: {effect:?}"),
     }
@@ -305,6 +317,7 @@ impl Witness {
             spent: BTreeSet::new(),
             taken: BTreeSet::new(),
             unsettled: BTreeMap::new(),
+            unbidden: BTreeSet::new(),
         };
         for (subject, event) in beginnings() {
             witness.fleet.apply(&subject, &event, Timestamp(0)).unwrap();
@@ -426,6 +439,7 @@ impl Witness {
         self.envs(&before, input, &decided)?;
         self.effects(&decided)?;
         self.ends(&before, input, &decided)?;
+        self.goes(&before, input);
         self.limits(&before)?;
         self.holders()
     }
@@ -622,6 +636,7 @@ impl Witness {
                 | Effect::Stop { .. }
                 | Effect::CancelTurn { .. }
                 | Effect::Deliver { .. }
+                | Effect::Leave { .. }
                 | Effect::Sweep { .. }
                 | Effect::Land { .. } => {}
             }
@@ -700,12 +715,24 @@ impl Witness {
         Ok(())
     }
 
+    /// An agent that no longer wants what it waited for is at work, whether there is a slot or not.
+    fn goes(&mut self, before: &Fleet, input: &Input) {
+        if let Input::Run { run: id, input: run::Input::Said { .. } } = input
+            && matches!(before.runs.get(id).map(|run| &run.state), Some(State::Waiting { .. }))
+        {
+            self.unbidden.insert(id.clone());
+        }
+        let fleet = &self.fleet;
+        self.unbidden.retain(|id| fleet.runs.get(id).is_some_and(|run| run.holds_slot()));
+    }
+
     /// Nobody is let in beyond a limit, and nobody waits who might go.
     fn limits(&self, before: &Fleet) -> Result<(), TestCaseError> {
         // To take over what stands is not limited.
         let counts = |run: &&Arc<Run>| run.holds_slot() && !run.is_being_adopted();
         let at_work = |run: &&Arc<Run>| counts(run) && !matches!(run.state, State::Stopping { .. });
-        let working: Vec<&Arc<Run>> = self.fleet.runs.values().filter(at_work).collect();
+        let bidden = |run: &&Arc<Run>| at_work(run) && !self.unbidden.contains(run.id());
+        let working: Vec<&Arc<Run>> = self.fleet.runs.values().filter(bidden).collect();
         prop_assert!(working.len() <= 2, "limits.runs");
         let preparing =
             working.iter().filter(|run| matches!(run.state, State::Preparing { .. })).count();
@@ -717,7 +744,7 @@ impl Witness {
         prop_assert!(!let_in || holding <= 2, "somebody was let in while {holding} held a slot");
         for run in self.fleet.runs.values() {
             let in_line = matches!(run.state, State::Queued { .. })
-                || !run.given.is_empty() && run.pid().is_some();
+                || run.has_answers() && run.pid().is_some();
             prop_assert!(
                 !in_line || self.fleet.held_back(run, self.now).is_some(),
                 "{} waits for nothing",

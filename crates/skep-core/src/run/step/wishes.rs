@@ -2,12 +2,9 @@
 //!
 //! Owns: the decisions on the env. Never: touches what an attempt does.
 
-use super::{
-    super::{
-        Because, Effect, EnvState, Event, How, OpResult, Rejected, Requeue, Run, State, Step,
-        Surface, Undo,
-    },
-    WORDS,
+use super::super::{
+    Because, Effect, EnvState, Event, How, OpResult, Rejected, Requeue, Run, State, Step, Surface,
+    Undo, WORDS,
 };
 use crate::{
     id::{OpId, SnapshotId},

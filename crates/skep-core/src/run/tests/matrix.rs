@@ -96,6 +96,9 @@ const INPUTS: &[&str] = &[
     "words",
     "turn success",
     "ask",
+    "permission",
+    "withdrawn p",
+    "approve",
     "silent",
     "heard",
     "shown",
@@ -180,10 +183,11 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Done => 34,
         Input::Tick => 35,
         Input::Shown { .. } => 36,
+        Input::Rule { .. } => 37,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 37;
+const KINDS_OF_INPUTS: usize = 38;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -225,10 +229,13 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::GitSeen { .. } => 35,
         Event::Done {} => 36,
         Event::Shown { .. } => 37,
+        Event::LeaveAsked { .. } => 38,
+        Event::LeaveRuled { .. } => 39,
+        Event::LeaveWithdrawn { .. } => 40,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 38;
+pub(crate) const KINDS_OF_EVENTS: usize = 41;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -254,6 +261,9 @@ fn events() -> Vec<Event> {
         Event::Erred { class: ErrorClass::Model, text: text.clone() },
         Event::Waits { on: WaitingFor::Answer, text: text.clone() },
         Event::Given { id: text.clone(), text: text.clone() },
+        Event::LeaveAsked { ask: Box::new(wanted(&run)) },
+        Event::LeaveRuled { id: wanted(&run).id, ruling: Ruling { allow: true, text: None } },
+        Event::LeaveWithdrawn { id: wanted(&run).id },
         Event::Goes {},
         Event::Stalled { quiet_ms: 1, tool: false },
         Event::Shown { session: text.clone(), pane: "%3".to_owned() },
@@ -289,6 +299,18 @@ fn events() -> Vec<Event> {
         Event::GitSeen { facts: git("c9", 2, false) },
         Event::Done {},
     ]
+}
+
+/// What an agent of `run` wants leave for.
+pub(crate) fn wanted(run: &RunId) -> Ask {
+    Ask {
+        id: leave::nth(run, 0),
+        asked_as: "p".to_owned(),
+        tool: "rm".to_owned(),
+        text: "all day".to_owned(),
+        at: Timestamp(0),
+        ruling: None,
+    }
 }
 
 fn states() -> Vec<Run> {
@@ -370,6 +392,9 @@ started                          xxxxxx ++xxxxxx !!!!!!!! xxxxx xxxxxx
 words                            xxxxxx .......+ ........ xxxxx xxxxxx
 turn success                     xxxxxx ++!!!!!! !!!!!!!! xxxxx xxxxxx
 ask                              xxxxxx ..++++++ ........ xxxxx xxxxxx
+permission                       xxxxxx ..++++++ ........ xxxxx xxxxxx
+withdrawn p                      xxxxxx ........ ........ xxxxx xxxxxx
+approve                          xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
 silent                           xxxxxx xx!!.... ........ xxxxx xxxxxx
 heard                            xxxxxx xx.....+ ........ xxxxx xxxxxx
 shown                            xxxxxx xx++++++ xxxxxxxx xxxxx xxxxxx
@@ -429,6 +454,9 @@ Used              xxxxxx ........ ........ xxxxx xxxxxx
 Erred             xxxxxx ........ ........ xxxxx xxxxxx
 Waits             xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
 Given             xxxxxx xxxx...x xxxxxxxx xxxxx xxxxxx
+LeaveAsked        xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
+LeaveRuled        xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
+LeaveWithdrawn    ...... ........ ........ ..... ......
 Goes              xxxxxx xxxx.... xxxxxxxx xxxxx xxxxxx
 Stalled           xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
 Shown             xxxxxx xx...... xxxxxxxx xxxxx xxxxxx

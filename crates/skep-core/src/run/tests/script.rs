@@ -129,6 +129,13 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["pause"] => Input::Pause { now: false },
         ["pause", "now"] => Input::Pause { now: true },
         ["give", id] => Input::Give { id: (*id).to_owned(), text: "yes".to_owned() },
+        [verb @ ("approve" | "reject"), which @ ..] => Input::Rule {
+            ask: which.first().map(|n| leave::nth(run.id(), n.parse().unwrap())),
+            ruling: Ruling {
+                allow: *verb == "approve",
+                text: which.get(1).map(|words| (*words).to_owned()),
+            },
+        },
         ["close", n, how @ ..] => Input::Close { op: nth_op(n), how: how_of(how) },
         ["abandon", n] => Input::Abandon { op: nth_op(n) },
         ["land", n] => Input::Land { op: nth_op(n) },
@@ -315,6 +322,10 @@ fn said_of(words: &[&str]) -> Said {
         ["limit"] => Said::Limit { text, reset_ms: Some(60_000), reset_at: None },
         ["ask"] => Said::Ask { id: "q".to_owned(), text, options: Vec::new() },
         ["permission"] => Said::Permission { id: "p".to_owned(), tool: "rm".to_owned(), text },
+        ["permission", id] => {
+            Said::Permission { id: (*id).to_owned(), tool: "rm".to_owned(), text }
+        }
+        ["withdrawn", id] => Said::Withdrawn { id: (*id).to_owned() },
         ["words"] => Said::Said { text },
         ["thought"] => Said::Thought { text },
         ["tool"] => Said::Tool { id: "t".to_owned(), name: "sh".to_owned(), input: text },
@@ -400,6 +411,11 @@ pub(crate) fn verb(effect: &Effect) -> String {
     let name = text.split([' ', '{']).next().unwrap();
     match effect {
         Effect::Deliver { id, .. } => format!("{name} {id}"),
+        Effect::Leave { asked_as, ruling, .. } => {
+            let word = if ruling.allow { "allowed" } else { "refused" };
+            let why = ruling.text.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+            format!("{name} {asked_as} {word}{why}")
+        }
         Effect::Stop { force: true, .. } | Effect::Close { how: How::Force, .. } => {
             format!("{name}!")
         }

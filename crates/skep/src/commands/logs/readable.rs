@@ -87,6 +87,7 @@ impl Reader {
             | Entry::Stderr { .. }
             | Entry::Output { .. }
             | Entry::Delivered { .. }
+            | Entry::Settled { .. }
             | Entry::Dropped { .. }
             | Entry::Exit { .. }
             | Entry::Agent(_)) => {
@@ -240,6 +241,7 @@ impl Reader {
             Entry::Agent(Said::Error { text, .. }) => self.set(at, "✗ ", Tone::Bad, &long(&text)),
             Entry::Agent(
                 Said::Session { .. }
+                | Said::Withdrawn { .. }
                 | Said::Usage { .. }
                 | Said::Tool { .. }
                 | Said::ToolResult { .. },
@@ -253,6 +255,11 @@ impl Reader {
             Entry::Delivered { text, .. } => {
                 self.begin_turn(at);
                 self.set(at, "» ", Tone::Strong, &long(&text))
+            }
+            Entry::Settled { allow: true, .. } => self.set(at, "» ", Tone::Good, "allowed"),
+            Entry::Settled { text, .. } => {
+                let why = text.map(|why| format!(": {}", long(&why))).unwrap_or_default();
+                self.set(at, "» ", Tone::Bad, &format!("refused{why}"))
             }
             Entry::Dropped { lines, bytes, why } => {
                 let what = format!("{lines} lines ({bytes} bytes) were not kept: {}", line(&why));
