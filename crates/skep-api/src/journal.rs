@@ -5,7 +5,7 @@
 //! Never: opens a file; the keeper writes, the daemon and the windows read.
 
 use serde::{Deserialize, Serialize};
-use skep_core::{facts::Exit, said::Said, time::Timestamp};
+use skep_core::{facts::Exit, policy::Verdict, said::Said, time::Timestamp};
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +38,12 @@ pub enum Entry {
     Delivered { id: String, text: String },
     /// A person's word on its request `id` was told to it.
     Settled { id: String, allow: bool, text: Option<String> },
+    /// What the rules said of its request `id`.
+    Decided {
+        id: String,
+        #[serde(flatten)]
+        verdict: Verdict,
+    },
     /// This many lines or bytes were not kept, and why.
     Dropped { lines: u64, bytes: u64, why: String },
     /// The attempt is over and nothing of its tree lives.

@@ -14,7 +14,7 @@ mod shell;
 #[cfg(test)]
 mod tests;
 
-pub use decide::decide;
+pub use decide::{decide, host_of};
 
 /// The rules of a run. The order within a list only says which of two is named.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,33 +48,6 @@ pub struct Rule {
     pub why: String,
     /// Which file says so.
     pub from: String,
-}
-
-/// What an agent does with the paths of a request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Access {
-    /// It is not known.
-    #[default]
-    Unknown,
-    Read,
-    Write,
-}
-
-/// What an agent wants leave for, without the words that are for people.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Request {
-    /// As the agent calls it.
-    pub tool: String,
-    /// A text for the shell.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub command: Option<String>,
-    pub access: Access,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub paths: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub hosts: Vec<String>,
 }
 
 /// Where a run works. All paths are absolute.

@@ -335,6 +335,7 @@ fn input_of(watch: &Watch, entry: Entry) -> Option<Input> {
         | Entry::Output { .. }
         | Entry::Delivered { .. }
         | Entry::Settled { .. }
+        | Entry::Decided { .. }
         | Entry::Dropped { .. } => return None,
     })
 }

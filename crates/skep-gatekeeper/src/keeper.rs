@@ -49,6 +49,7 @@ mod answer;
 mod begin;
 mod finish;
 mod hear;
+mod judge;
 mod messages;
 
 /// How often reports that could not be written are tried again.

@@ -1,40 +1,49 @@
 //! What the rules say of one request: deny before ask before allow, then what the mode says.
 
 use super::{
-    Access, Decision, Place, Policy, Request, Rule, Verdict,
-    command::{self, Code, Here, Seen, Sight},
+    Decision, Place, Policy, Rule, Verdict,
+    command::{self, Code, Here, Seen},
     rule::{self, Match, OUTSIDE, Unit},
     shell::Word,
 };
-use crate::run::Permissions;
+use crate::{
+    run::Permissions,
+    said::{Access, Deed},
+};
 
 /// Decides. Total, and the same for the same values.
 ///
 /// What no rule speaks of, the mode decides: ask; leave, but where it writes outside of the run's place; leave.
-pub fn decide(policy: &Policy, mode: Permissions, request: &Request, place: &Place) -> Verdict {
-    let sight = request.command.as_deref().map(command::look).unwrap_or_default();
-    let hosts: Vec<String> = request.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+pub fn decide(
+    policy: &Policy,
+    mode: Permissions,
+    tool: &str,
+    deed: &Deed,
+    place: &Place,
+) -> Verdict {
+    let sight = deed.command.as_deref().map(command::look).unwrap_or_default();
+    let hosts: Vec<String> = deed.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
     let mut verdicts = Vec::new();
-    if request.command.is_none() || !request.paths.is_empty() || !hosts.is_empty() {
-        let given = request.paths.iter().flat_map(|path| {
+    if deed.command.is_none() || !deed.paths.is_empty() || !hosts.is_empty() {
+        let given = deed.paths.iter().flat_map(|path| {
             // A tool is not a shell: nothing in its paths is expanded.
             let word = Word::text(path.clone());
             rule::paths(&word, &Here::default(), place)
         });
         let (mut reads, mut writes) = (Vec::new(), Vec::new());
-        match request.access {
+        match deed.access {
             Access::Read => reads = given.collect(),
             Access::Write | Access::Unknown => writes = given.collect(),
         }
-        let unit = Unit { tool: &request.tool, seen: None, reads, writes, hosts };
-        verdicts.push(of_unit(policy, mode, &unit, place, request.access == Access::Write));
+        let unit = Unit { tool, seen: None, reads, writes, hosts };
+        verdicts.push(of_unit(policy, mode, &unit, place, deed.access == Access::Write));
     }
     for seen in &sight.seen {
-        verdicts.push(of_command(policy, mode, request, seen, place));
+        verdicts.push(of_command(policy, mode, tool, seen, place));
     }
     for (redirect, here) in &sight.redirects {
         let paths = rule::paths(&redirect.to, here, place);
-        let mut unit = Unit { tool: &request.tool, ..Unit::default() };
+        let mut unit = Unit { tool, ..Unit::default() };
         if redirect.writes {
             unit.writes = paths;
         } else {
@@ -42,11 +51,12 @@ pub fn decide(policy: &Policy, mode: Permissions, request: &Request, place: &Pla
         }
         verdicts.push(of_redirect(policy, mode, &unit, place, redirect.writes));
     }
-    if request.command.is_some() && sight.seen.is_empty() && verdicts.is_empty() {
-        let unit = Unit { tool: &request.tool, ..Unit::default() };
+    if deed.command.is_some() && sight.seen.is_empty() && verdicts.is_empty() {
+        let unit = Unit { tool, ..Unit::default() };
         verdicts.push(of_unit(policy, mode, &unit, place, false));
     }
-    verdicts.extend(of_unseen(policy, mode, &sight));
+    let untold = deed.untold.then_some("it does not say what it runs");
+    verdicts.extend(of_unseen(policy, mode, untold.or(sight.unseen)));
     // The first of the gravest, so that the reason is the one that is met first.
     verdicts
         .into_iter()
@@ -57,7 +67,7 @@ pub fn decide(policy: &Policy, mode: Permissions, request: &Request, place: &Pla
 fn of_command(
     policy: &Policy,
     mode: Permissions,
-    request: &Request,
+    tool: &str,
     seen: &Seen,
     place: &Place,
 ) -> Verdict {
@@ -72,7 +82,7 @@ fn of_command(
     let writes = seen.writes();
     let writes = writes.iter().flat_map(|word| rule::paths(word, &seen.here, place)).collect();
     let hosts = words.iter().flat_map(hosts).collect();
-    let unit = Unit { tool: &request.tool, seen: Some(seen), reads, writes, hosts };
+    let unit = Unit { tool, seen: Some(seen), reads, writes, hosts };
     let verdict = of_unit(policy, mode, &unit, place, true);
     let hides = match &seen.code {
         None => false,
@@ -153,8 +163,8 @@ fn is_outside(unit: &Unit<'_>, place: &Place) -> bool {
     unit.writes.iter().any(|path| path.sure && rule::outside(path, place) == Match::Yes)
 }
 
-fn of_unseen(policy: &Policy, mode: Permissions, sight: &Sight) -> Option<Verdict> {
-    let why = sight.unseen?;
+fn of_unseen(policy: &Policy, mode: Permissions, unseen: Option<&str>) -> Option<Verdict> {
+    let why = unseen?;
     let asks = if mode == Permissions::Bypass { &[][..] } else { &policy.ask };
     let rule = policy.deny.iter().chain(asks).find(|rule| rule.command.is_some());
     match rule {
@@ -220,7 +230,7 @@ fn hosts(word: &Word) -> Option<String> {
 }
 
 /// The host of an address, where a text begins with one.
-pub(super) fn host_of(text: &str) -> Option<String> {
+pub fn host_of(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let is_scheme = !scheme.is_empty()
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.=".contains(c));

@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::run::Permissions;
+use crate::{
+    run::Permissions,
+    said::{Access, Deed},
+};
 
 mod table;
 
@@ -37,12 +40,12 @@ fn strict() -> Policy {
     }
 }
 
-fn command(text: &str) -> Request {
-    Request { tool: "Bash".to_owned(), command: Some(text.to_owned()), ..Request::default() }
+fn command(text: &str) -> Deed {
+    Deed { command: Some(text.to_owned()), ..Deed::default() }
 }
 
 fn judge(mode: Permissions, text: &str) -> Verdict {
-    decide(&strict(), mode, &command(text), &place())
+    decide(&strict(), mode, "Bash", &command(text), &place())
 }
 
 #[test]
@@ -86,8 +89,9 @@ fn deny_goes_before_ask_before_allow_whatever_their_order() {
         ask: vec![rule("a"), rule("b")],
         allow: vec![rule("a"), rule("b"), rule("c")],
     };
-    let of =
-        |policy: &Policy, text: &str, mode| decide(policy, mode, &command(text), &place()).decision;
+    let of = |policy: &Policy, text: &str, mode| {
+        decide(policy, mode, "Bash", &command(text), &place()).decision
+    };
     assert_eq!(of(&policy, "a", Permissions::Auto), Decision::Deny);
     assert_eq!(of(&policy, "b", Permissions::Auto), Decision::Ask);
     assert_eq!(of(&policy, "c", Permissions::Ask), Decision::Allow);
@@ -114,20 +118,16 @@ fn what_cannot_be_told_is_asked_and_refused_where_nobody_is_asked() {
         assert_eq!(judge(Permissions::Bypass, line).decision, Decision::Deny, "{line}");
     }
     let nothing = Policy::default();
-    let found = decide(&nothing, Permissions::Auto, &command("$tool push"), &place());
+    let found = decide(&nothing, Permissions::Auto, "Bash", &command("$tool push"), &place());
     assert_eq!(found.decision, Decision::Allow, "no rule speaks of commands");
 }
 
 #[test]
 fn a_tool_that_writes_outside_is_asked_and_one_that_reads_is_not() {
     let of = |access, path: &str| {
-        let request = Request {
-            tool: "Edit".to_owned(),
-            access,
-            paths: vec![path.to_owned()],
-            ..Request::default()
-        };
-        decide(&strict(), Permissions::Auto, &request, &place()).decision
+        let (tool, request) =
+            ("Edit", Deed { access, paths: vec![path.to_owned()], ..Deed::default() });
+        decide(&strict(), Permissions::Auto, tool, &request, &place()).decision
     };
     assert_eq!(of(Access::Write, "/env/web/src/a.rs"), Decision::Allow);
     assert_eq!(of(Access::Write, "src/a.rs"), Decision::Allow);
@@ -151,12 +151,9 @@ fn a_tool_that_writes_outside_is_asked_and_one_that_reads_is_not() {
 #[test]
 fn a_host_is_what_the_address_says() {
     let of = |host: &str| {
-        let request = Request {
-            tool: "WebFetch".to_owned(),
-            hosts: vec![host.to_owned()],
-            ..Request::default()
-        };
-        decide(&strict(), Permissions::Auto, &request, &place()).decision
+        let (tool, request) =
+            ("WebFetch", Deed { hosts: vec![host.to_owned()], ..Deed::default() });
+        decide(&strict(), Permissions::Auto, tool, &request, &place()).decision
     };
     assert_eq!(of("api.EXAMPLE.org"), Decision::Deny);
     assert_eq!(of("api.example.com"), Decision::Allow);
@@ -174,8 +171,8 @@ fn a_rule_on_a_tool_speaks_of_no_other() {
         ..Policy::default()
     };
     let of = |tool: &str| {
-        let request = Request { tool: tool.to_owned(), ..Request::default() };
-        decide(&policy, Permissions::Ask, &request, &place()).decision
+        let request = Deed::default();
+        decide(&policy, Permissions::Ask, tool, &request, &place()).decision
     };
     assert_eq!(of("mcp__lab__ask_human"), Decision::Allow);
     assert_eq!(of("Bash"), Decision::Ask);
@@ -331,7 +328,7 @@ proptest! {
         let lax = strict();
         let mut more = lax.clone();
         more.deny.push(rule(&word));
-        let of = |policy: &Policy| decide(policy, Permissions::Auto, &command(&text), &place()).decision;
+        let of = |policy: &Policy| decide(policy, Permissions::Auto, "Bash", &command(&text), &place()).decision;
         prop_assert!(of(&more) >= of(&lax));
     }
 }

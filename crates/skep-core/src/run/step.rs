@@ -337,7 +337,7 @@ impl Run {
                 Some(Event::Erred { class: ErrorClass::Limit, text: text::words(&text, WORDS) })
             }
             Said::Ask { text, .. } => self.asks(WaitingFor::Answer, &text),
-            Said::Permission { id, tool, text } => self.leave_asked(id, &tool, &text, now),
+            Said::Permission { id, tool, text, .. } => self.leave_asked(id, &tool, &text, now),
             Said::Withdrawn { id } => {
                 return Ok(Step { events: self.leave_withdrawn(Some(&id)), effects: Vec::new() });
             }

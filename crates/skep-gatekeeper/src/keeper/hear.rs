@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use skep_api::journal::Entry;
-use skep_core::{run::Permissions, said::Said};
-use skep_harness::{Grant, Heard};
+use skep_core::said::Said;
+use skep_harness::Heard;
 
 use super::{Keeper, Message};
 use crate::{
@@ -62,16 +62,9 @@ impl Keeper {
                 self.report(Entry::Agent(said));
                 self.turn_ended();
             }
-            Said::Permission { id, .. } if self.spec.permissions != Permissions::Ask => {
-                let id = id.clone();
-                self.journal(&Entry::Agent(said));
-                if let Some(line) = self.session.settle(&id, Grant::Once) {
-                    self.write(line);
-                }
-            }
+            Said::Permission { .. } => self.judge(said),
             Said::Session { .. }
             | Said::Ask { .. }
-            | Said::Permission { .. }
             | Said::Withdrawn { .. }
             | Said::Limit { .. }
             | Said::Error { .. } => {

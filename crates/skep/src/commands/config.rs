@@ -96,7 +96,7 @@ fn require_project(skep: &Skep, name: &str) -> Result<(), CliError> {
 }
 
 /// An error of the settings, and what to type next.
-fn refuse(err: &ConfigError) -> CliError {
+pub(super) fn refuse(err: &ConfigError) -> CliError {
     let refusal = CliError::error(err.slug(), skep_api::wire::chain(err));
     match err {
         ConfigError::UnknownKey { .. } => refusal.hint("skep config schema   lists every key"),

@@ -321,10 +321,18 @@ fn said_of(words: &[&str]) -> Said {
         ["error", class] => Said::Error { class: class_of(class), text },
         ["limit"] => Said::Limit { text, reset_ms: Some(60_000), reset_at: None },
         ["ask"] => Said::Ask { id: "q".to_owned(), text, options: Vec::new() },
-        ["permission"] => Said::Permission { id: "p".to_owned(), tool: "rm".to_owned(), text },
-        ["permission", id] => {
-            Said::Permission { id: (*id).to_owned(), tool: "rm".to_owned(), text }
-        }
+        ["permission"] => Said::Permission {
+            id: "p".to_owned(),
+            tool: "rm".to_owned(),
+            text,
+            deed: Default::default(),
+        },
+        ["permission", id] => Said::Permission {
+            id: (*id).to_owned(),
+            tool: "rm".to_owned(),
+            text,
+            deed: Default::default(),
+        },
         ["withdrawn", id] => Said::Withdrawn { id: (*id).to_owned() },
         ["words"] => Said::Said { text },
         ["thought"] => Said::Thought { text },

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use skep_api::journal::{Entry, Line};
 use skep_core::{
+    policy::Decision,
     said::{ErrorClass, Said, TurnResult},
     text,
     time::Timestamp,
@@ -88,6 +89,7 @@ impl Reader {
             | Entry::Output { .. }
             | Entry::Delivered { .. }
             | Entry::Settled { .. }
+            | Entry::Decided { .. }
             | Entry::Dropped { .. }
             | Entry::Exit { .. }
             | Entry::Agent(_)) => {
@@ -255,6 +257,16 @@ impl Reader {
             Entry::Delivered { text, .. } => {
                 self.begin_turn(at);
                 self.set(at, "» ", Tone::Strong, &long(&text))
+            }
+            Entry::Decided { verdict, .. } => {
+                let rule = verdict.rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
+                let (tone, word) = match verdict.decision {
+                    // Leave that was not asked of anybody is not worth a line.
+                    Decision::Allow => return Vec::new(),
+                    Decision::Ask => (Tone::Faint, "asked"),
+                    Decision::Deny => (Tone::Bad, "refused"),
+                };
+                self.set(at, "» ", tone, &line(&format!("{word}: {}{rule}", verdict.why)))
             }
             Entry::Settled { allow: true, .. } => self.set(at, "» ", Tone::Good, "allowed"),
             Entry::Settled { text, .. } => {
