@@ -3,7 +3,10 @@
 //! Order: what is shipped, the person's own file, their file for the project, the repository's. A rule of any of them
 //! counts; a repository's file can only forbid and ask.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -99,10 +102,8 @@ pub fn policy(
 /// Reads one file of rules by itself, with the shipped ones unless it says otherwise.
 pub fn policy_of(file: &Path) -> Result<Policy, ConfigError> {
     let label = file.display().to_string();
-    let text = read(file)?.ok_or_else(|| ConfigError::Read {
-        path: file.to_owned(),
-        source: std::io::ErrorKind::NotFound.into(),
-    })?;
+    let text = fs::read_to_string(file)
+        .map_err(|source| ConfigError::Read { path: file.to_owned(), source })?;
     let rules = parsed(&text, &label)?;
     let mut whole = Policy::default();
     let shipped = rules.shipped != Some(false);

@@ -2,6 +2,7 @@
 
 mod demo;
 mod fleet;
+mod rules;
 mod scenes;
 
 use std::{

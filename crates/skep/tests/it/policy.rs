@@ -1,6 +1,10 @@
 //! Rules on what an agent may do: judged by its keeper, shown, tried out, replayed.
 
-use crate::home::{Home, text_of};
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use skep_host::proc::Program;
+
+use crate::home::{DEADLINE, Home, text_of};
 
 /// Works off a script that asks leave, to its end; returns the run as it ended, and what its agent was answered.
 fn judged(home: &Home, wishes: &str, more: &[&str]) -> (serde_json::Value, String) {
@@ -92,4 +96,102 @@ fn a_command_is_tried_out_without_running_it() {
     assert_eq!(home.json(&["policy", "test", "ls"])[0]["decision"], "allow");
     let shown = home.skep(&["policy", "show"]).ok();
     assert!(shown.contains("command = \"git push\"") && shown.contains("shipped"), "{shown}");
+}
+
+/// Ways to have a command run, and whether only a simple one can stand in them; `@` is the command, `%` the command quoted.
+const WAYS: &[(&str, bool)] = &[
+    ("@", false),
+    ("bash -c %", false),
+    ("bash -ec %", false),
+    ("eval %", false),
+    ("( @ )", false),
+    ("{ @; }", false),
+    ("if true; then @; fi", false),
+    ("for i in 1; do @; done", false),
+    ("case a in (b) : ;; a) @ ;; esac", false),
+    ("f() { @; }; f", false),
+    ("echo $(@)", false),
+    ("echo \"x$(@)\"", false),
+    ("[[ -n $(@) ]] || true", false),
+    ("echo $(( $(@; echo 1) + 1 ))", false),
+    ("echo ${none:-$(@)}", false),
+    ("cat <(@)", false),
+    ("x=$(@)", false),
+    ("x=(1 $(@))", false),
+    ("true && @", false),
+    ("true | @", false),
+    ("trap % EXIT", false),
+    ("bash -s <<< %", false),
+    ("while true; do @; break; done", false),
+    ("env A=1 @", true),
+    ("env -S %", true),
+    ("nice -n 1 @", true),
+    ("timeout 20 @", true),
+    ("command @", true),
+    ("exec @", true),
+    ("xargs -r -I{} @ <<< x", true),
+    ("find . -maxdepth 0 -exec @ \\;", true),
+    ("stdbuf -oL nohup @", true),
+    ("A=1 @ 2>&1", true),
+];
+
+#[test]
+fn what_the_shell_really_runs_is_never_let_pass() {
+    let home = Home::new();
+    let ran = home.write("ran", "");
+    let stub = format!(
+        "#!/bin/sh\nfor word in \"$@\"; do [ \"$word\" = push ] && echo x >> '{ran}'; done\nexit 0\n"
+    );
+    home.write("stub/git", &stub);
+    let stub = home.at("stub");
+    fs::set_permissions(stub.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    let plain = [
+        "git push",
+        "g'i't pu\\sh",
+        "git -C . push",
+        "$'\\x67it' \"push\" origin",
+        "git -c a.b=c push",
+    ];
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let wrapped = |way: &str, inside: &str| way.replace('%', &quoted(inside)).replace('@', inside);
+    let mut lines = Vec::new();
+    for (nth, (outer, simple)) in WAYS.iter().enumerate() {
+        for (other, (inner, _)) in WAYS.iter().enumerate() {
+            let command = plain[(nth + other) % plain.len()];
+            // A simple command may stand anywhere; `exec` and `env -S` read words of their own.
+            if *simple && other != 0 || inner.contains('%') && outer.contains("env -S") {
+                continue;
+            }
+            if (outer.contains("env -S") || inner.contains("env -S")) && command != "git push" {
+                continue;
+            }
+            lines.push(wrapped(outer, &wrapped(inner, command)));
+        }
+    }
+    assert!(lines.len() > 500, "{}", lines.len());
+    let mut pushed = Vec::new();
+    for (nth, line) in lines.iter().enumerate() {
+        // Every seventh is run: the shell says itself that these lines do what they are meant to.
+        if nth % 7 != 0 {
+            continue;
+        }
+        fs::write(&ran, "").unwrap();
+        let path = format!("{}:/usr/bin:/bin", stub.display());
+        let done = Program::new("bash")
+            .args(["-c", line])
+            .envs([("PATH", path)])
+            .cwd(&stub)
+            .timeout(DEADLINE)
+            .output();
+        let done = done.unwrap();
+        assert!(!fs::read(&ran).unwrap().is_empty(), "{line} did not push: {done:?}");
+        pushed.push(line);
+    }
+    assert!(pushed.len() > 60);
+    let mut words = vec!["--json", "policy", "test"];
+    words.extend(lines.iter().map(String::as_str));
+    let judged = home.skep(&words).json(1);
+    let passed: Vec<&serde_json::Value> =
+        judged.as_array().unwrap().iter().filter(|one| one["decision"] != "deny").collect();
+    assert!(passed.is_empty(), "{passed:#?}");
 }
