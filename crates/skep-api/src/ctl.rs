@@ -15,6 +15,8 @@ mod tests;
 pub enum Control {
     /// End the agent: TERM, the grace, KILL; by force at once KILL.
     Stop { epoch: u64, force: bool },
+    /// Ask the agent to give up its turn, where its protocol can; nothing is ended.
+    Cancel { epoch: u64 },
     /// Give the agent a text as its next message. `id` counts once.
     Send { epoch: u64, id: String, text: String },
     /// Tell the agent what a person said to its request `id`, with the reason of a refusal. `key` counts once.

@@ -5,7 +5,7 @@
 //! Never: opens a file; the keeper writes, the daemon and the windows read.
 
 use serde::{Deserialize, Serialize};
-use skep_core::{facts::Exit, policy::Verdict, said::Said, time::Timestamp};
+use skep_core::{facts::Exit, policy::Verdict, run::Overdue, said::Said, time::Timestamp};
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +30,8 @@ pub enum Entry {
     Silence { quiet_ms: u64, tool: bool },
     /// It was heard again after a silence.
     Heard {},
+    /// Something took longer than it may; `text` tells what was seen.
+    Overdue { what: Overdue, text: String },
     /// A line of its standard error.
     Stderr { text: String },
     /// A line of its standard output that its protocol does not know.

@@ -61,6 +61,9 @@ pub struct Spec {
     /// What protocol `acp` tells the agent in its own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<Conversation>,
+    /// The env's root, where its worktree is lent something that goes with the attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent: Option<PathBuf>,
 }
 
 impl Spec {
@@ -129,6 +132,12 @@ pub struct Limits {
     pub idle_ms: u64,
     /// Silence while a tool is in flight.
     pub tool_idle_ms: u64,
+    /// How long one turn may take before it is reported; 0 for any time.
+    #[serde(default)]
+    pub turn_ms: u64,
+    /// How long the first answer of a protocol that begins with a question may take; 0 for any time.
+    #[serde(default)]
+    pub ready_ms: u64,
     /// The journal's size; what is beyond it is dropped and counted. Bytes.
     pub journal_bytes: u64,
 }

@@ -10,8 +10,8 @@ use skep_core::{
     keep::Due,
     project::Project,
     run::{
-        Adopted, EnvState, EnvType, Kind, OpResult, Permissions, Run, State, Surface, Undoable,
-        WaitingFor,
+        Adopted, EnvState, EnvType, Kind, OpResult, Permissions, Retrying, Run, State, Surface,
+        Undoable, WaitingFor,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -76,6 +76,23 @@ pub struct RunView {
     /// What was found of the work that it took over.
     #[serde(default)]
     pub adopted: Option<Adopted>,
+    /// The model call that the agent is trying again, in words; null while it tries none.
+    #[serde(default)]
+    pub retrying: Option<String>,
+    /// The usage limit that it waits for, or met last.
+    #[serde(default)]
+    pub limit: Option<LimitView>,
+}
+
+/// A usage limit that a run met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitView {
+    /// Whose it is.
+    pub agent: String,
+    /// When the agent is asked again.
+    pub until: Timestamp,
+    /// Whether its provider told that moment; else it is a guess.
+    pub known: bool,
 }
 
 /// The commit that a run started from.
@@ -196,6 +213,12 @@ impl RunView {
                 .map(|(id, result)| OpView { id: id.to_string(), result: result.clone() }),
             asks: AskView::of(run),
             adopted: brief.adopted.clone(),
+            retrying: run.retrying.as_ref().map(Retrying::words),
+            limit: run.met.as_ref().map(|met| LimitView {
+                agent: met.agent.clone(),
+                until: met.until,
+                known: met.known,
+            }),
         }
     }
 }
@@ -221,6 +244,9 @@ fn state_fields(run: &Run) -> StateFields {
                 WaitingFor::Paused => "paused",
             };
             (Some(on.to_owned()), None, None, None)
+        }
+        State::Limited { exit, .. } => {
+            (Some("limit".to_owned()), None, None, exit.as_ref().map(exit_view))
         }
         State::Ended { outcome, reason, exit, .. } => (
             None,
@@ -513,7 +539,7 @@ impl Counts {
         for run in runs {
             match run.state {
                 State::Queued { .. } => counts.queued += 1,
-                State::Waiting { .. } => counts.waiting += 1,
+                State::Waiting { .. } | State::Limited { .. } => counts.waiting += 1,
                 State::Preparing { .. }
                 | State::Starting { .. }
                 | State::Running { .. }

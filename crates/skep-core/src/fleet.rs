@@ -623,10 +623,16 @@ impl Fleet {
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => true,
         };
-        self.runs.values().filter(by_clock).filter_map(|run| run.next_wake()).min()
+        // Whom a usage limit holds back, its end lets go.
+        let let_go = self.runs.values().filter_map(|run| {
+            let at = slots.cooling(run)?.until;
+            slots.held_back(run, at).is_none().then_some(at)
+        });
+        self.runs.values().filter(by_clock).filter_map(|run| run.next_wake()).chain(let_go).min()
     }
 
     /// Since when the latest of those waits for whom the clock means something.
@@ -703,6 +709,7 @@ pub fn is_in_line(run: &Run) -> bool {
         | State::Starting { .. }
         | State::Running { .. }
         | State::Stalled { .. }
+        | State::Limited { .. }
         | State::Stopping { .. }
         | State::Ended { .. } => false,
     }

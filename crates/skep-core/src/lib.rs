@@ -5,6 +5,7 @@
 
 pub mod facts;
 pub mod fleet;
+pub mod guide;
 pub mod id;
 pub mod keep;
 pub mod names;

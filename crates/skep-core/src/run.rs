@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     facts::{Exit, GitFacts},
+    guide::Guide,
     id::{AskId, OpId, RunId, SnapshotId, TaskId},
     said::{ErrorClass, Said, TurnResult, Usage},
     snapshot::{self, Snapshot, Why},
@@ -20,6 +21,7 @@ pub mod adopted;
 mod apply;
 pub mod closing;
 pub mod leave;
+pub mod limits;
 pub mod outcome;
 mod step;
 #[cfg(test)]
@@ -28,6 +30,7 @@ pub(crate) mod tests;
 pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use leave::{Ask, Ruling};
+pub use limits::{Fallback, Met, Retrying};
 pub use outcome::{Outcome, Reason};
 
 /// What a run is for, frozen when it was asked for.
@@ -56,6 +59,9 @@ pub struct Brief {
     /// What it takes over, where somebody else began the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Adopted>,
+    /// Who takes over, once, when the agent's usage limit is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
 }
 
 /// A run's purpose.
@@ -123,6 +129,9 @@ pub struct Place {
     pub fetch_ms: u64,
     /// Whether commits are signed as the user's own settings say.
     pub sign: bool,
+    /// What the project gives its agents to read.
+    #[serde(default, skip_serializing_if = "Guide::is_empty")]
+    pub guide: Guide,
 }
 
 /// A project's own script that makes a worktree ready, as a person approved it.
@@ -144,6 +153,12 @@ pub struct Policy {
     pub grace_ms: u64,
     pub idle_ms: u64,
     pub tool_idle_ms: u64,
+    /// How long one turn may take; 0 for any time.
+    #[serde(default)]
+    pub turn_ms: u64,
+    /// How long an agent may take to answer the first word of its protocol.
+    #[serde(default = "ready_ms")]
+    pub ready_ms: u64,
     pub journal_bytes: u64,
     /// How often the environment's faults, and deaths by our or the host's hand, are tried again.
     pub tries: u32,
@@ -157,6 +172,10 @@ pub struct Policy {
     pub env: Vec<String>,
 }
 
+fn ready_ms() -> u64 {
+    60_000
+}
+
 impl Default for Policy {
     fn default() -> Policy {
         Policy {
@@ -164,6 +183,8 @@ impl Default for Policy {
             grace_ms: 2_000,
             idle_ms: 30 * 60_000,
             tool_idle_ms: 120 * 60_000,
+            turn_ms: 0,
+            ready_ms: ready_ms(),
             journal_bytes: 256 << 20,
             tries: 2,
             first_ms: 5_000,
@@ -216,6 +237,8 @@ pub enum State {
     Waiting { gatekeeper: Option<u32>, pid: u32, on: WaitingFor },
     /// The agent was not heard for longer than its budget.
     Stalled { gatekeeper: Option<u32>, pid: u32 },
+    /// A usage limit ended the attempt; the next one begins by itself `until` then. Nothing of it lives.
+    Limited { until: Timestamp, known: bool, exit: Option<Exit> },
     /// The agent was told to end, or its gatekeeper is gone, and something of it may still live.
     Stopping { gatekeeper: Option<u32>, force: bool, because: Because, gone: bool },
     /// The attempt is over.
@@ -243,8 +266,14 @@ pub enum Because {
     /// A person paused it in the middle of a turn.
     Paused,
     Stalled,
+    /// It was silent after it had told of a usage limit.
+    Limit,
+    /// Its turn took longer than one may.
+    Timeout,
     /// The gatekeeper never reported its start.
     NeverStarted,
+    /// The agent lived and never answered the first word of its protocol.
+    NeverReady,
     /// The gatekeeper is gone and left no word.
     SupervisorLost,
     /// The machine was started again.
@@ -289,6 +318,10 @@ pub struct Verdict {
     pub empty: bool,
     /// The last error since the last turn began, and its words.
     pub error: Option<(ErrorClass, String)>,
+    /// Whether its turn was cancelled for its silence.
+    pub stalled: bool,
+    /// A usage limit that nothing made good, with its reset where that was told.
+    pub limit: Option<Option<Timestamp>>,
 }
 
 /// A run with all that is known of it.
@@ -356,6 +389,14 @@ pub struct Run {
     pub kept: Option<Timestamp>,
     /// Whether the records of its attempts are gone by age.
     pub logs_dropped: bool,
+    /// The model call that its agent is trying again.
+    pub retrying: Option<Retrying>,
+    /// The last usage limit that it met, as long as no answer came after it.
+    pub met: Option<Met>,
+    /// How many limits it met in a row without an answer between them.
+    pub limits: u32,
+    /// Whether a person asked for the attempt that is in line, whatever a usage limit says.
+    pub insisted: bool,
 }
 
 /// What can happen to a run: wishes, reports and the clock.
@@ -455,6 +496,12 @@ pub enum Input {
     Heard {
         attempt: u32,
     },
+    /// Something took longer than it may: a turn, or the agent's first word; `text` tells what was seen of it.
+    Overdue {
+        attempt: u32,
+        what: Overdue,
+        text: String,
+    },
     /// A window shows the agent's screen.
     Shown {
         attempt: u32,
@@ -501,6 +548,16 @@ pub enum Input {
     /// An effect is done that has no report of its own.
     Done,
     Tick,
+}
+
+/// What took too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overdue {
+    /// The turn under way.
+    Turn,
+    /// The agent's answer to the first word of its protocol.
+    Ready,
 }
 
 /// Whose fault a failure was.
@@ -576,6 +633,37 @@ pub enum Event {
     Stalled {
         quiet_ms: u64,
         tool: bool,
+    },
+    /// The agent tries a model call again by itself.
+    Retrying {
+        attempt: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<u32>,
+        text: String,
+    },
+    /// What was tried again went through, or was given up.
+    RetryOver {},
+    /// The agent told of a usage limit, and of its reset where it knows.
+    LimitMet {
+        text: String,
+        reset: Option<Timestamp>,
+    },
+    /// The limit ended the attempt; the next begins by itself `until` then, which the provider told (`known`) or not.
+    Limited {
+        until: Timestamp,
+        known: bool,
+        exit: Option<Exit>,
+        text: String,
+    },
+    /// The limit ended the attempt; the next is another agent's.
+    FellBack {
+        agent: String,
+        speaks: bool,
+        /// Until when nothing new is asked of the first.
+        until: Timestamp,
+        known: bool,
+        exit: Option<Exit>,
+        text: String,
     },
     StopAsked {
         force: bool,
@@ -684,6 +772,8 @@ pub enum Requeue {
     Fault,
     Death,
     Wish,
+    /// The reset of a usage limit has come.
+    Limit,
 }
 
 /// Work for the daemon. It may be done twice (after a crash), so doing it twice is harmless: `docs/design/effects.md`.
@@ -918,6 +1008,10 @@ impl Run {
             message: None,
             kept: None,
             logs_dropped: false,
+            retrying: None,
+            met: None,
+            limits: 0,
+            insisted: false,
         }
     }
 
@@ -969,7 +1063,10 @@ impl Run {
     /// Whether it takes one of the slots.
     pub fn holds_slot(&self) -> bool {
         match self.state {
-            State::Queued { .. } | State::Waiting { .. } | State::Ended { .. } => false,
+            State::Queued { .. }
+            | State::Waiting { .. }
+            | State::Limited { .. }
+            | State::Ended { .. } => false,
             State::Preparing { .. }
             | State::Starting { .. }
             | State::Running { .. }
@@ -997,6 +1094,7 @@ impl Run {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Starting { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => None,
         }
@@ -1010,7 +1108,10 @@ impl Run {
             | State::Waiting { gatekeeper, .. }
             | State::Stalled { gatekeeper, .. }
             | State::Stopping { gatekeeper, .. } => gatekeeper,
-            State::Queued { .. } | State::Preparing { .. } | State::Ended { .. } => None,
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Limited { .. }
+            | State::Ended { .. } => None,
         }
     }
 
@@ -1021,7 +1122,7 @@ impl Run {
             State::Preparing { .. } => "preparing",
             State::Starting { .. } => "starting",
             State::Running { .. } => "running",
-            State::Waiting { .. } => "waiting",
+            State::Waiting { .. } | State::Limited { .. } => "waiting",
             State::Stalled { .. } => "stalled",
             State::Stopping { .. } => "stopping",
             State::Ended { .. } => "ended",
@@ -1034,6 +1135,7 @@ impl Run {
     pub fn next_wake(&self) -> Option<Timestamp> {
         match self.state {
             State::Queued { not_before } => not_before,
+            State::Limited { until, .. } => Some(until),
             State::Starting { gatekeeper: Some(_) } => Some(self.since.plus(START_DEADLINE)),
             State::Stalled { .. } => Some(self.since.plus(STALL_DEADLINE)),
             State::Stopping { .. } => Some(
@@ -1058,5 +1160,11 @@ impl Run {
         });
         let span = (base as f64 * policy.jitter.clamp(0.0, 1.0)) as u64;
         Duration::from_millis((base - span) + if span == 0 { 0 } else { seed % (2 * span) })
+    }
+
+    /// A number of its own: what chance would be elsewhere.
+    fn seed(&self) -> u64 {
+        let bytes = self.id().as_str().bytes();
+        bytes.fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)))
     }
 }

@@ -44,7 +44,13 @@ pub enum Said {
         reset_at: Option<Timestamp>,
     },
     /// The agent is trying a model call again by itself.
-    Retry { attempt: u32, text: String },
+    Retry {
+        attempt: u32,
+        /// How often it will try at most, where it says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<u32>,
+        text: String,
+    },
     /// A turn is over, with the agent's own verdict on it.
     TurnEnded { result: TurnResult, text: String },
     /// The protocol reported an error that is not, by itself, the end of the turn.

@@ -442,6 +442,7 @@ impl Door {
             let until = match &run.state {
                 State::Ended { .. }
                 | State::Waiting { .. }
+                | State::Limited { .. }
                 | State::Stalled { .. }
                 | State::Stopping { .. } => return Ok(()),
                 State::Queued { .. } if posted.fleet.held_back(run, now).is_some() => return Ok(()),
@@ -765,7 +766,8 @@ fn rank(run: &Run) -> u8 {
         | State::Starting { .. }
         | State::Preparing { .. }
         | State::Stopping { .. } => 3,
-        State::Waiting { on: WaitingFor::Limit | WaitingFor::Paused, .. } => 4,
+        State::Waiting { on: WaitingFor::Limit | WaitingFor::Paused, .. }
+        | State::Limited { .. } => 4,
         State::Queued { .. } => 5,
         State::Ended { outcome, .. } => match outcome {
             Outcome::Failed | Outcome::Lost | Outcome::Interrupted if run.holds_env() => 2,

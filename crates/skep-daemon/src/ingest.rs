@@ -330,6 +330,7 @@ fn input_of(watch: &Watch, entry: Entry) -> Option<Input> {
         Entry::Agent(said) => Input::Said { attempt, said },
         Entry::Silence { quiet_ms, tool } => Input::Silent { attempt, quiet_ms, tool },
         Entry::Heard {} => Input::Heard { attempt },
+        Entry::Overdue { what, text } => Input::Overdue { attempt, what, text },
         Entry::Exit { exit } => Input::Exited { attempt, exit },
         Entry::Stderr { .. }
         | Entry::Output { .. }

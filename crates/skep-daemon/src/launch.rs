@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::config;
+use sha2::{Digest, Sha256};
 use skep_api::wire::chain;
 use skep_api::{
     place::Home,
@@ -23,12 +24,16 @@ use skep_core::{
 
 use skep_harness::{
     acp,
-    profile::{self, Profile},
+    profile::{self, Profile, ToolsShown},
 };
 use skep_host::{
     git::{self, Git},
-    paths,
+    handout, paths,
 };
+
+mod told;
+
+pub use told::look;
 
 /// Names that every process of a run gets where the asker had them.
 const BASE: &[&str] = &[
@@ -87,6 +92,10 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let can_go_on = !on_terminal && profile.can_go_on();
     let session = run.session.clone().filter(|_| run.goes_on && can_go_on);
     let prompt_file = prompt_file(run, attempt, home, session.is_some())?;
+    let asker = asker_env(home, run)?;
+    let told = told::tell(run, env, &profile, home, &asker, session.is_some())?;
+    let prompt_file =
+        told.prompt(&prompt_file, &home.attempt(run.id(), attempt))?.unwrap_or(prompt_file);
     let brief = profile::Brief {
         prompt_file: prompt_file.clone(),
         session,
@@ -95,17 +104,22 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         permissions: permissions(run.brief.permissions),
         git_roots: git_roots(Path::new(&env.worktree)),
         skep: own_program()?,
+        brief_file: told.file.clone(),
     };
     let launch =
         if on_terminal { profile.launch_on_terminal(&brief) } else { profile.launch(&brief) };
     let launch = launch.map_err(|err| chain(&err))?;
     let policy = &run.brief.policy;
-    let asker = asker_env(home, run)?;
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
     let mut vars = run_vars(run, &env.cwd, &asker, &listed, home);
     vars.extend(launch.vars);
     if profile.identity {
         vars.extend(identity(&asker, Path::new(&env.cwd)));
+    }
+    if let Some(root) = &told.lent {
+        let list = handout::exclude_file(root);
+        let list = list.to_str().ok_or("the env's path is not UTF-8")?;
+        set_for_git(&mut vars, "core.excludesFile", list);
     }
     Ok(Spec {
         version: VERSION,
@@ -138,11 +152,19 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         dir: home.attempt(run.id(), attempt),
         limits: Limits {
             grace_ms: policy.grace_ms,
-            idle_ms: policy.idle_ms,
+            // Where tools are told only when they are over, each silence may be one.
+            idle_ms: if profile.tools_shown == ToolsShown::AtEnd {
+                policy.idle_ms.max(policy.tool_idle_ms)
+            } else {
+                policy.idle_ms
+            },
             tool_idle_ms: policy.tool_idle_ms,
+            turn_ms: policy.turn_ms,
+            ready_ms: policy.ready_ms,
             journal_bytes: policy.journal_bytes,
         },
         spare: policy.spare.clone(),
+        lent: told.lent,
     })
 }
 
@@ -222,14 +244,26 @@ pub fn run_vars(
         set("SKEP_PROJECT", project);
     }
     set("GIT_TERMINAL_PROMPT", "0");
-    if !run.brief.place.sign {
-        set("GIT_CONFIG_COUNT", "1");
-        set("GIT_CONFIG_KEY_0", "commit.gpgsign");
-        set("GIT_CONFIG_VALUE_0", "false");
-    }
     // PWD of the asker would be a lie, and some shells believe it.
     set("PWD", cwd);
+    if !run.brief.place.sign {
+        set_for_git(&mut vars, "commit.gpgsign", "false");
+    }
     vars
+}
+
+/// Adds a setting to those that git reads from its environment, behind what stands there already.
+fn set_for_git(vars: &mut BTreeMap<String, String>, key: &str, value: &str) {
+    let name = |kind: &str, n: usize| format!("GIT_CONFIG_{kind}_{n}");
+    let told: usize =
+        vars.get("GIT_CONFIG_COUNT").and_then(|count| count.parse().ok()).unwrap_or(0);
+    // Git would fail at every call where one of them were missing.
+    let stand =
+        |n: usize| vars.contains_key(&name("KEY", n)) && vars.contains_key(&name("VALUE", n));
+    let next = (0..told).take_while(|n| stand(*n)).count();
+    vars.insert(name("KEY", next), key.to_owned());
+    vars.insert(name("VALUE", next), value.to_owned());
+    vars.insert("GIT_CONFIG_COUNT".to_owned(), (next + 1).to_string());
 }
 
 /// Who commits, as git reads it from the environment; nothing where git does not know: it says so to the agent then.
@@ -288,4 +322,9 @@ fn git_roots(worktree: &Path) -> Vec<PathBuf> {
     };
     let common = private.parent().and_then(Path::parent).map(Path::to_owned);
     common.into_iter().chain([private]).collect()
+}
+
+/// SHA-256 of `bytes`, in hex.
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }

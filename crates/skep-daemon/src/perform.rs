@@ -41,6 +41,7 @@ use skep_core::{
     time::Timestamp,
 };
 use skep_host::{
+    git::Git,
     lock, proc,
     proc::Program,
     tree::{self, Marks, Probe, Process},
@@ -276,8 +277,13 @@ impl Performer {
                 let deed = hands::land_deed(run, &self.home);
                 Input::OpDone { op: op.clone(), result: self.op(run, deed, "land-failed") }
             }
-            // A one-shot protocol has no cancel of its own; the deadline of the stalled state follows.
-            Effect::CancelTurn { .. } | Effect::CancelPrepare { .. } => Input::Done,
+            Effect::CancelTurn { attempt, .. } => {
+                // Who cannot be asked, or has no word for it, meets the deadline of the stalled state.
+                let _told =
+                    self.control(run, *attempt, &ctl::Control::Cancel { epoch: self.epoch });
+                Input::Done
+            }
+            Effect::CancelPrepare { .. } => Input::Done,
         };
         skep_host::paths::crash_point(&format!("{kind}.after"));
         skep_host::paths::crash_point("effect.after");
@@ -544,7 +550,12 @@ impl Performer {
             guard,
         };
         let unknown = match tree::sweep(&marks, grace) {
-            Ok(left) if left.is_empty() => None,
+            Ok(left) if left.is_empty() => {
+                // What cannot be taken back now is asked for again before the next attempt and at the close.
+                let _later = launch::asker_env(&self.home, run)
+                    .map(|vars| hands::lent::after_all(&Git::new(vars), run));
+                None
+            }
             Ok(left) => Some(format!("still alive: {left:?}")),
             Err(err) => Some(chain(&err)),
         };

@@ -18,6 +18,7 @@ use skep_api::{
 };
 use skep_core::{
     fleet::{Fleet, Limits, Naming},
+    guide::Guide,
     id::{LENGTH, OpId, RunId},
     keep::Keep,
     names,
@@ -41,6 +42,7 @@ use crate::{
 };
 
 pub mod adopt;
+mod fallback;
 
 /// Agents by preference, where settings name none.
 pub const PREFERRED: [&str; 5] = ["claude", "codex", "opencode", "gemini", "pi"];
@@ -126,6 +128,7 @@ pub fn runs(
         env_type,
         set_up,
         home,
+        agents: &config.join("agents"),
     };
     let mut briefs = Vec::new();
     let count = ask.count.unwrap_or(1).max(1);
@@ -730,6 +733,8 @@ struct Wanted<'a> {
     env_type: EnvType,
     set_up: Option<SetUp>,
     home: &'a Home,
+    /// Where agents have profiles of the person's own.
+    agents: &'a Path,
 }
 
 fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<Asked, Refusal> {
@@ -745,8 +750,10 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
     profile
         .require(ask.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
         .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+    let second = fallback::profile_of(profile, ask, surface, permissions, &prompt, wanted.agents)?;
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
+    listed.extend(second.iter().flat_map(|second| second.env.clone()));
     listed.extend(project.env.iter().cloned());
     // Where the asker's own tmux is; it opens a window there and reaches no agent.
     let theirs = surface == Surface::Terminal && settings.tmux == config::Tmux::Yours;
@@ -785,6 +792,7 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         policy: policy(settings, project),
         supersedes: superseded(ask, task, fleet),
         adopted: None,
+        fallback: second.as_ref().map(fallback::of),
         id,
     };
     Ok(Asked { brief, prompt, env })
@@ -899,6 +907,11 @@ fn the_place(
         set_up: if *env_type == EnvType::Worktree { set_up.clone() } else { None },
         fetch_ms: millis(settings.time.fetch),
         sign: project.sign,
+        guide: Guide {
+            instructions: project.instructions.clone(),
+            skills: project.skills.clone(),
+            gates: project.gate.iter().map(|gate| (gate.name.clone(), gate.run.clone())).collect(),
+        },
     })
 }
 
@@ -966,6 +979,8 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
         grace_ms: millis(time.grace),
         idle_ms: millis(time.idle),
         tool_idle_ms: millis(time.tool_idle),
+        turn_ms: time.turn.map_or(0, millis),
+        ready_ms: millis(time.ready),
         journal_bytes: settings.keep.journal,
         tries: settings.retry.tries,
         first_ms: millis(settings.retry.first),

@@ -53,6 +53,36 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
             "it outlives everything but its agent",
         ));
     }
+    if let Some(retrying) = &run.retrying {
+        facts.push(fact(
+            "retrying",
+            &retrying.words(),
+            "the agent's protocol",
+            "the agent tries its model call again by itself; only its silence is counted against it",
+        ));
+    }
+    if let Some(met) = &run.met {
+        let known = if met.known { "" } else { ", reset unknown" };
+        let value = format!("of {}, until {}{known}", met.agent, met.until);
+        facts.push(aged(
+            fact(
+                "limit",
+                &value,
+                "the agent's protocol",
+                "nothing new is asked of that agent before",
+            ),
+            met.at,
+            now,
+        ));
+    }
+    if let Some(fallback) = &run.brief.fallback {
+        facts.push(fact(
+            "fallback",
+            &fallback.agent,
+            "the agent's profile",
+            "it takes over once, when the usage limit has no near reset",
+        ));
+    }
     if let Some(turn) = run.verdict.turn {
         facts.push(fact(
             "turn",
@@ -200,6 +230,15 @@ fn state(run: &Run, fleet: &Fleet, now: Timestamp) -> WhyView {
                 "the agent said so; a waiting run gives its slot back".to_owned(),
             )
         }
+        State::Limited { until, known, .. } => (
+            if *known {
+                format!("waiting for its usage limit to be reset at {until}")
+            } else {
+                format!("waiting for its usage limit, reset unknown; it is asked again at {until}")
+            },
+            "it goes on with its conversation then, by itself and once; `skep resume` goes at once, `skep stop` ends it"
+                .to_owned(),
+        ),
         State::Stalled { .. } => (
             "stalled".to_owned(),
             "it was silent beyond its budget; heard again, it runs on".to_owned(),
@@ -236,10 +275,13 @@ fn rule_of(reason: Option<Reason>) -> &'static str {
         Some(Reason::Auth) => "the login was refused, and nothing made it good",
         Some(Reason::UsageLimit) => "a usage limit was met, and nothing made it good",
         Some(Reason::ModelError) => "the model's service failed, and nothing made it good",
+        Some(Reason::Timeout) => "a turn took longer than time.turn, and was ended for it",
         Some(Reason::Stalled) => "it was silent beyond its budget and ended by force",
         Some(Reason::Prepare) => "its env could not be made",
         Some(Reason::SetUp) => "the project's set-up failed, which is strict",
-        Some(Reason::Start) => "it could not be started, or did not live through time.health",
+        Some(Reason::Start) => {
+            "it could not be started, did not live through time.health, or said nothing within time.ready"
+        }
         Some(Reason::StoppedByPerson) => "a person's word is stronger than any other fact",
         Some(Reason::Superseded) => "another run took its place",
         Some(Reason::Adopted) => {

@@ -80,6 +80,7 @@ fn converse(
                 Control::Attach { cols, rows } => Some(Some(Size { cols, rows })),
                 Control::Look {} => Some(None),
                 Control::Stop { .. }
+                | Control::Cancel { .. }
                 | Control::Send { .. }
                 | Control::Settle { .. }
                 | Control::Status {} => None,

@@ -17,15 +17,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, getpid, set_child_subreaper, setsid};
+use rustix::{
+    process::{Pid, Signal, getpid, set_child_subreaper, setsid},
+    time::{ClockId, clock_gettime},
+};
 use skep_api::{
     ctl::{Answer, Control},
     journal::{Entry, Process, Start},
     spec::{self, Spec},
 };
-use skep_core::{facts::Exit, said::Usage, time::Timestamp};
+use skep_core::{facts::Exit, run::Overdue, said::Usage, time::Timestamp};
 use skep_harness::{HarnessError, Session};
 use skep_host::{
+    git::Git,
+    handout,
     lock::{self, Lock, LockError},
     paths::{self, PathError},
     proc::{SMALL_STACK, Signals},
@@ -51,6 +56,8 @@ mod finish;
 mod hear;
 mod judge;
 mod messages;
+mod ready;
+mod retries;
 
 /// How often reports that could not be written are tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -131,10 +138,11 @@ fn keep(dir: &Path) -> Result<(), KeeperError> {
     set_child_subreaper(Some(getpid())).map_err(|err| host("become a reaper")(err.into()))?;
     let lock = lock::hold(&spec.lock)?;
     let started = write_start(dir)?;
+    let lent = spec.lent.clone().map(|root| (Git::new(&spec.env), root));
     match Keeper::begin(dir, spec, signals, lock, started) {
         Ok(keeper) => keeper.watch(),
         Err(err) => {
-            not_started(dir, started, &err);
+            not_started(dir, started, lent, &err);
             Err(err)
         }
     }
@@ -179,7 +187,7 @@ fn write_start(dir: &Path) -> Result<Timestamp, KeeperError> {
 }
 
 /// Leaves the word that the agent was not started, so that nobody waits for it; whatever was started is ended first.
-fn not_started(dir: &Path, started: Timestamp, err: &KeeperError) {
+fn not_started(dir: &Path, started: Timestamp, lent: Option<(Git, PathBuf)>, err: &KeeperError) {
     Tree::new(None, &[], None).end(Instant::now() + GRACE, |pause| {
         thread::sleep(pause);
         false
@@ -195,6 +203,8 @@ fn not_started(dir: &Path, started: Timestamp, err: &KeeperError) {
         spared: Vec::new(),
         git: None,
     });
+    // What stays is asked for again before the next attempt and at the close.
+    let _later = lent.map(|(git, root)| handout::take_back_if_free(&git, &root));
     // Both say the same, and without either the daemon sees that the keeper is gone.
     let _untold = record::write_exit(dir, &exit);
     if let Ok(mut reports) = Reports::open(dir) {
@@ -244,6 +254,8 @@ struct Keeper {
     journal: Journal,
     reports: Reports,
     quiet: Quiet,
+    ready: ready::Ready,
+    retries: retries::Retries,
     link: Link,
     agent: Pid,
     started: Timestamp,
@@ -289,10 +301,18 @@ impl Keeper {
         let tty = self.tty.as_ref().and_then(|tty| tty.next_look(now));
         let reports = self.reports.is_waiting().then_some(TRY_AGAIN);
         let due = self.due.map(|(at, _)| at.saturating_duration_since(now));
-        [silence, tty, reports, due].into_iter().flatten().min()
+        let turn = self.quiet.until_turn(now);
+        let (ready, retries) = (self.until_ready(now), self.retries.until_change(now));
+        [silence, tty, reports, due, turn, ready, retries].into_iter().flatten().min()
     }
 
     fn look(&mut self, now: Instant) {
+        self.quiet.look(now, since_boot());
+        if self.quiet.turn_over(now) {
+            self.report(Entry::Overdue { what: Overdue::Turn, text: String::new() });
+        }
+        self.look_whether_ready(now);
+        self.tell_retries(now);
         if let Some(silence) = self.quiet.report(now) {
             let quiet_ms = u64::try_from(silence.quiet.as_millis()).unwrap_or(u64::MAX);
             self.report(Entry::Silence { quiet_ms, tool: silence.tool });
@@ -343,6 +363,12 @@ impl Keeper {
     fn journal(&mut self, entry: &Entry) {
         self.journal.add(now(), entry);
     }
+}
+
+/// How long the machine has been up, its sleeps included.
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 fn small_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), KeeperError> {

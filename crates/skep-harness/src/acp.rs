@@ -464,6 +464,10 @@ impl Session for Acp {
         false
     }
 
+    fn awaits_answer(&self) -> bool {
+        self.session.is_none() && !self.turn.over()
+    }
+
     fn ends_after_turn(&self) -> bool {
         true
     }

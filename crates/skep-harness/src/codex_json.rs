@@ -115,13 +115,10 @@ impl CodexJson {
     /// A reconnection counts down by itself; whatever else is said here may still be followed by a good end.
     fn error(&mut self, text: &str) -> Vec<Heard> {
         if let Some(rest) = text.strip_prefix("Reconnecting") {
-            let digits: String = rest
-                .chars()
-                .skip_while(|c| !c.is_ascii_digit())
-                .take_while(char::is_ascii_digit)
-                .collect();
-            let attempt = digits.parse().unwrap_or(1);
-            return vec![Heard::Said(Said::Retry { attempt, text: clip(text) })];
+            let mut numbers =
+                rest.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok());
+            let (attempt, of) = (numbers.next().unwrap_or(1), numbers.next());
+            return vec![Heard::Said(Said::Retry { attempt, of, text: clip(text) })];
         }
         self.last_error = clip(text);
         trouble(class_of_text(text), text)

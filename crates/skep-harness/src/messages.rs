@@ -72,12 +72,13 @@ impl Messages {
         match text_at(event, &["subtype"]) {
             "api_retry" => self.retry(
                 count_at(event, &["attempt"]),
+                event["max_retries"].as_u64(),
                 event["error_status"].as_u64(),
                 text_at(event, &["error"]),
             ),
             "retry" => {
                 let data = &event["data"];
-                self.retry(count_at(data, &["attempt"]), None, text_at(data, &["reason"]))
+                self.retry(count_at(data, &["attempt"]), None, None, text_at(data, &["reason"]))
             }
             "init" => {
                 let id = text_at(event, &["session_id"]);
@@ -91,14 +92,21 @@ impl Messages {
         }
     }
 
-    fn retry(&mut self, attempt: u64, status: Option<u64>, why: &str) -> Vec<Heard> {
+    fn retry(
+        &mut self,
+        attempt: u64,
+        of: Option<u64>,
+        status: Option<u64>,
+        why: &str,
+    ) -> Vec<Heard> {
         let told = status.and_then(class_of_status).unwrap_or_else(|| class_of_text(why));
         // Whatever it is that a retry may mend, it is the model's service.
         let class = if told == ErrorClass::Agent { ErrorClass::Model } else { told };
         let text = status.map_or_else(|| why.to_owned(), |status| format!("{status} {why}"));
         self.failing = Some((class, clip(&text)));
         let attempt = u32::try_from(attempt.max(1)).unwrap_or(u32::MAX);
-        vec![Heard::Said(Said::Retry { attempt, text: clip(&text) })]
+        let of = of.and_then(|of| u32::try_from(of).ok());
+        vec![Heard::Said(Said::Retry { attempt, of, text: clip(&text) })]
     }
 
     fn assistant(&mut self, event: &Value) -> Vec<Heard> {

@@ -68,6 +68,10 @@ pub trait Session: Send {
     fn opening(&mut self, prompt: &str) -> Vec<u8>;
     /// Tells whether standard input is closed after the opening.
     fn closes_stdin(&self) -> bool;
+    /// Tells whether the process owes the answer that the conversation begins with; where none is owed, never.
+    fn awaits_answer(&self) -> bool {
+        false
+    }
     /// Hears one line of standard output, without its newline.
     fn line(&mut self, line: &str) -> Vec<Heard>;
     /// Hears one line of standard error. The line itself is the keeper's to keep; this returns only what follows from it.

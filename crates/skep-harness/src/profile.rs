@@ -18,10 +18,12 @@ use thiserror::Error;
 use crate::{acp, port::PROTOCOLS};
 
 mod login;
+mod telling;
 #[cfg(test)]
 mod tests;
 
 pub use login::Login;
+pub use telling::Telling;
 
 /// The most of a prompt that an argument may carry. Bytes.
 pub const ARG_CAP: u64 = 100 * 1024;
@@ -45,8 +47,11 @@ const SHIPPED: [(&str, &str); 11] = [
 ];
 
 /// Every key that a profile may have.
-const KEYS: [&str; 19] = [
+const KEYS: &[&str] = &[
+    "fallback",
+    "tools_shown",
     "acp",
+    "brief",
     "identity",
     "protocol",
     "program",
@@ -65,6 +70,7 @@ const KEYS: [&str; 19] = [
     "login_env",
     "login_files",
     "login_maybe",
+    "skills",
 ];
 
 /// Why there is no profile, or no way to start its agent so.
@@ -186,6 +192,12 @@ pub struct Profile {
     /// Whether it hides the user's own git settings from its tools, and must be told by variables who commits.
     #[serde(default)]
     pub identity: bool,
+    /// The agent that takes over, once, when this one's usage limit has no near reset.
+    #[serde(default)]
+    pub fallback: Option<String>,
+    /// When its protocol tells of a tool.
+    #[serde(default)]
+    pub tools_shown: ToolsShown,
     /// How it differs from other agents of protocol `acp`.
     #[serde(default)]
     pub acp: acp::Quirks,
@@ -198,6 +210,22 @@ pub struct Profile {
     /// Files that may say how to do without.
     #[serde(default)]
     pub login_maybe: Vec<String>,
+    /// How it is told the brief.
+    #[serde(default)]
+    pub brief: Telling,
+    /// The folder of a worktree in which it looks for skills; absent where it knows none.
+    pub skills: Option<String>,
+}
+
+/// When a protocol tells of a tool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolsShown {
+    /// When it begins, and when it is over.
+    #[default]
+    AsTheyRun,
+    /// Only when it is over: each silence may be a tool.
+    AtEnd,
 }
 
 /// What an attempt needs of its agent's start.
@@ -215,6 +243,8 @@ pub struct Brief {
     pub git_roots: Vec<PathBuf>,
     /// The program that `{skep}` stands for.
     pub skep: PathBuf,
+    /// The brief as a file, where it is told by one.
+    pub brief_file: Option<PathBuf>,
 }
 
 /// How to start it.
@@ -273,14 +303,16 @@ impl Profile {
             Some(_) if self.protocol != ACP => &self.resume,
             Some(_) | None => &self.headless,
         };
-        let options = self.options(brief.model.as_deref(), brief.permissions)?;
+        let mut options = self.options(brief.model.as_deref(), brief.permissions)?;
+        options.extend(self.telling_arguments(brief));
         let filling = Filling::new(self, brief)?;
         let mut argv = vec![filling.fill(&self.program)?];
         for word in behind_subcommand(list, &options) {
             argv.push(filling.fill(word)?);
         }
         let setting = self.setting(brief);
-        let vars = self.vars(brief.permissions);
+        let mut vars = self.vars(brief.permissions);
+        vars.extend(self.telling_env(brief, &filling)?);
         Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), vars, setting })
     }
 
@@ -328,7 +360,8 @@ impl Profile {
             Permissions::Ask if self.ask.is_none() => Permissions::Auto,
             Permissions::Ask | Permissions::Auto | Permissions::Bypass => brief.permissions,
         };
-        let options = self.options(brief.model.as_deref(), permissions)?;
+        let mut options = self.options(brief.model.as_deref(), permissions)?;
+        options.extend(self.telling_arguments(brief));
         let holds = |mark: &str| list.iter().any(|word| word.contains(mark));
         let prompt = match self.prompt {
             PromptBy::None => PromptBy::None,
@@ -342,7 +375,8 @@ impl Profile {
             argv.push(filling.fill(word)?);
         }
         let setting = acp::Setting::default();
-        let vars = self.vars(permissions);
+        let mut vars = self.vars(permissions);
+        vars.extend(self.telling_env(brief, &filling)?);
         Ok(Launch { argv, prompt, env_names: self.env.clone(), vars, setting })
     }
 
@@ -429,7 +463,7 @@ impl Profile {
         if !self.resume.is_empty() && !holds(&self.resume, "{session}") {
             return invalid("`resume` needs {session}".to_owned());
         }
-        Ok(())
+        telling::check(&self.brief, self.skills.as_deref()).or_else(invalid)
     }
 }
 
@@ -446,6 +480,11 @@ impl Filling {
             ("{prompt_file}", utf8(&brief.prompt_file, "a prompt file")?),
             ("{skep}", utf8(&brief.skep, "a program")?),
         ];
+        if let Some(file) = &brief.brief_file {
+            let file = utf8(file, "a file of the brief")?;
+            values.push(("{brief_json}", serde_json::Value::from(file.as_str()).to_string()));
+            values.push(("{brief_file}", file));
+        }
         if let Some(session) = &brief.session {
             values.push(("{session}", safe(session, "a session id")?));
         }

@@ -6,6 +6,7 @@ pub mod cache;
 pub mod cgroup;
 pub mod env;
 pub mod git;
+pub mod handout;
 pub mod lock;
 pub mod paths;
 pub mod proc;

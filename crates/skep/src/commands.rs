@@ -205,6 +205,10 @@ fn state_of(run: &RunView) -> (Tone, String) {
         ("waiting", _) if run.waiting_for.as_deref() == Some("paused") => {
             (Tone::Faint, "paused".to_owned())
         }
+        ("waiting", _) if run.waiting_for.as_deref() == Some("limit") => {
+            (Tone::Faint, "waits: limit".to_owned())
+        }
+        ("running", _) if run.retrying.is_some() => (Tone::Strong, "retrying".to_owned()),
         ("waiting", _) => {
             (Tone::Wants, format!("waits: {}", run.waiting_for.as_deref().unwrap_or("?")))
         }

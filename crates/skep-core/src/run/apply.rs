@@ -4,10 +4,11 @@
 //! Never: decides, or forgets what is held.
 
 use super::{
-    Env, EnvState, Event, Given, How, Misfit, OpResult, REMEMBERED, Requeue, Run, State, Undo,
-    Undoable, Verdict, WaitingFor,
+    Env, EnvState, Event, Given, How, Misfit, OpResult, REMEMBERED, Requeue, Retrying, Run, State,
+    Undo, Undoable, Verdict, WaitingFor,
 };
 use crate::{
+    facts::Exit,
     id::{OpId, SnapshotId},
     said::{ErrorClass, TurnResult, Usage},
     time::Timestamp,
@@ -20,6 +21,9 @@ impl Run {
     pub fn apply(&mut self, event: &Event, at: Timestamp) -> Result<(), Misfit> {
         let before = self.state_name();
         let misfit = || Misfit { event: format!("{event:?}"), state: before };
+        if Run::ends_retry(event) {
+            self.retrying = None;
+        }
         match event {
             Event::Created { .. } => return Err(misfit()),
             Event::Admitted {} => {
@@ -37,6 +41,7 @@ impl Run {
                 self.begun = None;
                 self.pausing = false;
                 self.given.clear();
+                self.insisted = false;
                 self.enter(next, at);
             }
             Event::Prepared { env } => {
@@ -57,6 +62,7 @@ impl Run {
                 | State::Running { .. }
                 | State::Waiting { .. }
                 | State::Stalled { .. }
+                | State::Limited { .. }
                 | State::Ended { .. } => return Err(misfit()),
             },
             Event::Started { pid, gatekeeper } => {
@@ -71,6 +77,7 @@ impl Run {
             | Event::TurnEnded { .. }
             | Event::Used { .. }
             | Event::Erred { .. }
+            | Event::LimitMet { .. }
                 if !self.is_at_work() =>
             {
                 return Err(misfit());
@@ -78,9 +85,14 @@ impl Run {
             Event::SessionNamed { session } => self.session = Some(session.clone()),
             Event::TurnEnded { result, text } => {
                 self.verdict.turn = Some(*result);
+                self.verdict.stalled &= *result == TurnResult::Cancelled;
                 self.verdict.empty = text.trim().is_empty();
                 if *result == TurnResult::Success {
                     self.verdict.error = None;
+                    self.verdict.limit = None;
+                }
+                if super::limits::is_answer(*result) {
+                    (self.met, self.limits) = (None, 0);
                 }
                 if matches!(result, TurnResult::Success | TurnResult::Ended) {
                     self.deaths.clear();
@@ -95,6 +107,43 @@ impl Run {
                     self.verdict.error = Some((*class, text.clone()));
                     self.last = Some((text.clone(), at));
                 }
+            }
+            Event::Retrying { attempt, of, text } => {
+                let State::Running { .. } = self.state else { return Err(misfit()) };
+                self.retrying = Some(Retrying { attempt: *attempt, of: *of, text: text.clone() });
+            }
+            Event::RetryOver {} => {}
+            Event::LimitMet { text, reset } => {
+                self.verdict.error = Some((ErrorClass::Limit, text.clone()));
+                self.verdict.limit = Some(*reset);
+                self.last = Some((text.clone(), at));
+            }
+            Event::Limited { until, known, exit, .. } => {
+                if !self.is_at_work() {
+                    return Err(misfit());
+                }
+                self.met = Some(self.met_at(*until, *known, at));
+                self.limits += 1;
+                self.leave(exit.as_ref());
+                let (until, known, exit) = (*until, *known, exit.clone());
+                self.enter(State::Limited { until, known, exit }, at);
+            }
+            Event::FellBack { agent, speaks, until, known, exit, text } => {
+                if !self.is_at_work() || self.brief.fallback.is_none() {
+                    return Err(misfit());
+                }
+                self.met = Some(self.met_at(*until, *known, at));
+                self.limits = 0;
+                self.leave(exit.as_ref());
+                self.brief.agent.clone_from(agent);
+                self.brief.speaks = *speaks;
+                // A name of the first one's model says nothing to the second, and it is the last that is asked.
+                (self.brief.model, self.brief.fallback, self.session) = (None, None, None);
+                self.last = Some((text.clone(), at));
+                self.usage_before = self.usage;
+                self.attempt += 1;
+                self.goes_on = true;
+                self.enter(State::Queued { not_before: None }, at);
             }
             Event::Waits { on, text } => {
                 let Some(pid) = self.pid() else { return Err(misfit()) };
@@ -146,6 +195,7 @@ impl Run {
                     | State::Preparing { .. }
                     | State::Starting { .. }
                     | State::Running { .. }
+                    | State::Limited { .. }
                     | State::Stopping { .. }
                     | State::Ended { .. } => return Err(misfit()),
                 };
@@ -160,6 +210,7 @@ impl Run {
             }
             Event::Stalled { .. } => {
                 let State::Running { pid, .. } = self.state else { return Err(misfit()) };
+                self.verdict.stalled = true;
                 self.enter(State::Stalled { gatekeeper: self.gatekeeper(), pid }, at);
             }
             Event::StopAsked { force, because } => match self.state {
@@ -187,7 +238,9 @@ impl Run {
                         at,
                     );
                 }
-                State::Queued { .. } | State::Ended { .. } => return Err(misfit()),
+                State::Queued { .. } | State::Limited { .. } | State::Ended { .. } => {
+                    return Err(misfit());
+                }
             },
             Event::Lost { because } => {
                 let because = match self.state {
@@ -196,7 +249,10 @@ impl Run {
                     | State::Running { .. }
                     | State::Waiting { .. }
                     | State::Stalled { .. } => *because,
-                    State::Queued { .. } | State::Preparing { .. } | State::Ended { .. } => {
+                    State::Queued { .. }
+                    | State::Preparing { .. }
+                    | State::Limited { .. }
+                    | State::Ended { .. } => {
                         return Err(misfit());
                     }
                 };
@@ -233,6 +289,8 @@ impl Run {
                         self.faults += 1;
                     }
                     Requeue::Death if self.is_at_work() => self.deaths.push(at),
+                    Requeue::Limit if super::limits::is_limited(&self.state) => {}
+                    Requeue::Wish if super::limits::is_limited(&self.state) => self.insisted = true,
                     Requeue::Wish
                         if self.is_ended()
                             && !self.closed
@@ -243,8 +301,11 @@ impl Run {
                         self.deaths.clear();
                         self.then_close = None;
                         self.logs_dropped = false;
+                        self.insisted = true;
                     }
-                    Requeue::Fault | Requeue::Death | Requeue::Wish => return Err(misfit()),
+                    Requeue::Fault | Requeue::Death | Requeue::Wish | Requeue::Limit => {
+                        return Err(misfit());
+                    }
                 }
                 if !text.is_empty() {
                     self.last = Some((text.clone(), at));
@@ -490,6 +551,14 @@ impl Run {
         for done in self.undoable.iter_mut().filter(|done| done.op == *of) {
             done.undone = true;
         }
+    }
+
+    /// The attempt is over, and what is known of its end is kept.
+    fn leave(&mut self, exit: Option<&Exit>) {
+        if let Some(git) = exit.and_then(|exit| exit.git.clone()) {
+            self.git = Some(git);
+        }
+        (self.unknown, self.window) = (None, None);
     }
 
     fn enter(&mut self, state: State, at: Timestamp) {

@@ -2,9 +2,11 @@
 //!
 //! Owns: the decisions. Never: changes anything; `apply` makes of a run what was decided here.
 
+use std::time::Duration;
+
 use super::{
-    Because, Effect, Env, EnvState, Event, Fault, Given, Input, Outcome, Reason, Rejected, Requeue,
-    Run, State, Step, Surface, WORDS, WaitingFor,
+    Because, Effect, Env, EnvState, Event, Fault, Given, Input, Outcome, Overdue, Reason, Rejected,
+    Requeue, Run, State, Step, Surface, WORDS, WaitingFor,
     outcome::{Ending, judge},
 };
 use crate::{
@@ -30,8 +32,9 @@ impl Run {
     fn follow(&self, mut step: Step) -> Step {
         let has = |what: fn(&Event) -> bool| step.events.iter().any(what);
         let ended = has(|event| matches!(event, Event::Ended { .. }));
-        let over =
-            ended || has(|event| matches!(event, Event::Requeued { why: Requeue::Death, .. }));
+        let over = ended
+            || has(|event| matches!(event, Event::Requeued { why: Requeue::Death, .. }))
+            || has(|event| matches!(event, Event::Limited { .. } | Event::FellBack { .. }));
         let turned = has(|event| matches!(event, Event::TurnEnded { .. }));
         let undoing = has(|event| matches!(event, Event::Undoing {}));
         let asked = step.events.iter().find_map(|event| {
@@ -101,6 +104,7 @@ impl Run {
             Input::Said { said, .. } => self.said(said, now),
             Input::Silent { quiet_ms, tool, .. } => self.silent(quiet_ms, tool),
             Input::Heard { .. } => self.heard(),
+            Input::Overdue { what, text, .. } => self.overdue(what, &text),
             Input::Shown { session, pane, .. } => self.shown(session, pane),
             Input::Exited { exit, .. } => self.exited(exit, now),
             Input::Gone { host_restarted, .. } => self.gone(host_restarted),
@@ -159,7 +163,7 @@ impl Run {
         let (run, attempt) = (self.id().clone(), self.attempt);
         let ask = |force| Event::StopAsked { force, because: why };
         match &self.state {
-            State::Queued { .. } => Step::of([self.stopped(why)], []),
+            State::Queued { .. } | State::Limited { .. } => Step::of([self.stopped(why)], []),
             State::Preparing { unwanted: None } => {
                 Step::of([ask(force)], [Effect::CancelPrepare { run, attempt }])
             }
@@ -257,6 +261,7 @@ impl Run {
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => Step::default(),
         }
@@ -280,6 +285,7 @@ impl Run {
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => return Step::default(),
         };
@@ -316,6 +322,7 @@ impl Run {
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. }
+            | State::Limited { .. }
             | State::Ended { .. } => Err(self.misplaced("started")),
         }
     }
@@ -333,9 +340,12 @@ impl Run {
             Said::Error { class, text } => {
                 Some(Event::Erred { class, text: text::words(&text, WORDS) })
             }
-            Said::Limit { text, .. } => {
-                Some(Event::Erred { class: ErrorClass::Limit, text: text::words(&text, WORDS) })
+            Said::Limit { text, reset_ms, reset_at } => {
+                let within = reset_ms.map(|ms| now.plus(Duration::from_millis(ms)));
+                Some(Self::limit_told(reset_at.or(within), &text::words(&text, WORDS), now))
             }
+            Said::Retry { attempt, of, text } => matches!(self.state, State::Running { .. })
+                .then(|| Event::Retrying { attempt, of, text: text::words(&text, 200) }),
             Said::Ask { text, .. } => self.asks(WaitingFor::Answer, &text),
             Said::Permission { id, tool, text, .. } => self.leave_asked(id, &tool, &text, now),
             Said::Withdrawn { id } => {
@@ -344,8 +354,7 @@ impl Run {
             Said::Said { .. }
             | Said::Thought { .. }
             | Said::Tool { .. }
-            | Said::ToolResult { .. }
-            | Said::Retry { .. } => None,
+            | Said::ToolResult { .. } => None,
         };
         // Whoever speaks is not silent.
         let goes = matches!(self.state, State::Stalled { .. }).then_some(Event::Goes {});
@@ -367,6 +376,10 @@ impl Run {
             State::Running { .. } if self.brief.surface == Surface::Terminal => {
                 Ok(Step::of([Event::Waits { on: WaitingFor::Input, text: String::new() }], []))
             }
+            // It waits for its reset, as long as that takes; whatever was left of its turn is no use to anybody.
+            State::Running { .. } if self.verdict.limit.is_some() => {
+                Ok(self.give_up(Because::Limit))
+            }
             State::Running { .. } => Ok(Step::of(
                 [Event::Stalled { quiet_ms, tool }],
                 [Effect::CancelTurn { run: self.id().clone(), attempt: self.attempt }],
@@ -377,12 +390,44 @@ impl Run {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Starting { .. }
+            | State::Limited { .. }
             | State::Ended { .. } => Err(self.misplaced("silence")),
+        }
+    }
+
+    /// Ends an agent that will not come to its end by itself: its turn first, then by TERM, then by KILL.
+    fn give_up(&self, because: Because) -> Step {
+        let (run, attempt) = (self.id().clone(), self.attempt);
+        let ask = Event::StopAsked { force: false, because };
+        Step::of([ask], [Effect::Stop { run, attempt, force: false }])
+    }
+
+    fn overdue(&self, what: Overdue, words: &str) -> Result<Step, Rejected> {
+        match self.state {
+            State::Running { .. } | State::Stalled { .. } => Ok(match what {
+                Overdue::Turn => self.give_up(Because::Timeout),
+                Overdue::Ready => {
+                    let text = text::words(words, WORDS);
+                    let mut step = self.give_up(Because::NeverReady);
+                    step.events.insert(0, Event::Erred { class: ErrorClass::Agent, text });
+                    step
+                }
+            }),
+            // Whoever waits for a person has all the time there is.
+            State::Waiting { .. } | State::Stopping { .. } => Ok(Step::default()),
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Starting { .. }
+            | State::Limited { .. }
+            | State::Ended { .. } => Err(self.misplaced("a deadline")),
         }
     }
 
     fn heard(&self) -> Result<Step, Rejected> {
         match self.state {
+            State::Running { .. } if self.retrying.is_some() => {
+                Ok(Step::of([Event::RetryOver {}], []))
+            }
             State::Stalled { .. } => Ok(Step::of([Event::Goes {}], [])),
             State::Waiting { on: WaitingFor::Input, .. }
                 if self.brief.surface == Surface::Terminal =>
@@ -395,6 +440,7 @@ impl Run {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Starting { .. }
+            | State::Limited { .. }
             | State::Ended { .. } => Err(self.misplaced("heard")),
         }
     }
@@ -410,13 +456,16 @@ impl Run {
         let stopping = match self.state {
             State::Queued { .. } | State::Preparing { .. } => return Err(self.misplaced("an exit")),
             // An exit may be told twice: by its line, and by whoever found its record.
-            State::Ended { .. } => return Ok(Step::default()),
+            State::Limited { .. } | State::Ended { .. } => return Ok(Step::default()),
             State::Stopping { because, .. } => Some(because),
             State::Starting { .. }
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. } => None,
         };
+        if let Some(step) = self.limited(Some(&exit), stopping, now) {
+            return Ok(step);
+        }
         let ours = matches!(stopping, None | Some(Because::SupervisorLost | Because::HostRestart));
         if ours && exit.forced && exit.error.is_none() {
             return Ok(self.died(Some(exit), stopping.unwrap_or(Because::SupervisorLost), now));
@@ -430,6 +479,11 @@ impl Run {
             young: self.begun.is_none() || exit.ended.since(exit.started).as_millis() < health,
             work_asked: self.brief.asks_for_work(),
         });
+        if reason == Some(Reason::UsageLimit)
+            && let Some(step) = self.out_of_quota(&exit, now)
+        {
+            return Ok(step);
+        }
         let words = exit
             .error
             .as_ref()
@@ -466,7 +520,10 @@ impl Run {
             | Because::Superseded
             | Because::Paused
             | Because::Stalled
+            | Because::Limit
+            | Because::Timeout
             | Because::NeverStarted
+            | Because::NeverReady
             | Because::SupervisorLost => {
                 (Outcome::Lost, Reason::SupervisorLost, "its gatekeeper was killed")
             }
@@ -504,9 +561,10 @@ impl Run {
                 [Effect::Sweep { run: self.id().clone(), attempt: self.attempt }],
             )),
             State::Stopping { gone: true, .. } => Ok(Step::default()),
-            State::Queued { .. } | State::Preparing { .. } | State::Ended { .. } => {
-                Err(self.misplaced("a lost gatekeeper"))
-            }
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Limited { .. }
+            | State::Ended { .. } => Err(self.misplaced("a lost gatekeeper")),
         }
     }
 
@@ -516,6 +574,9 @@ impl Run {
         };
         if let Some(text) = unknown {
             return Step::of([Event::SweptUnknown { text: text::words(&text, WORDS) }], []);
+        }
+        if let Some(step) = self.limited(None, Some(because), now) {
+            return step;
         }
         let failed =
             |reason, words: &str| ended(Outcome::Failed, Some(reason), None, words.to_owned());
@@ -527,6 +588,12 @@ impl Run {
                 Step::of([ended(Outcome::Interrupted, reason, None, words)], [])
             }
             Because::Stalled => Step::of([failed(Reason::Stalled, "")], []),
+            Because::Limit => Step::of([failed(Reason::UsageLimit, "")], []),
+            Because::Timeout => Step::of([failed(Reason::Timeout, "")], []),
+            Because::NeverReady => {
+                let words = self.verdict.error.as_ref().map_or("", |(_, text)| text.as_str());
+                Step::of([failed(Reason::Start, words)], [])
+            }
             Because::NeverStarted => {
                 Step::of([failed(Reason::Start, "its gatekeeper never reported a start")], [])
             }
@@ -544,10 +611,8 @@ impl Run {
                 [Event::StopAsked { force: true, because: Because::NeverStarted }],
                 [Effect::Stop { run, attempt, force: true }],
             ),
-            State::Stalled { .. } => Step::of(
-                [Event::StopAsked { force: true, because: Because::Stalled }],
-                [Effect::Stop { run, attempt, force: true }],
-            ),
+            State::Stalled { .. } => self.give_up(Because::Stalled),
+            State::Limited { .. } => self.after_limit(),
             State::Stopping { gone: false, because, .. } => Step::of(
                 [Event::StopAsked { force: true, because }],
                 [Effect::Stop { run, attempt, force: true }],
@@ -619,6 +684,7 @@ impl Input {
             | Input::Said { attempt, .. }
             | Input::Silent { attempt, .. }
             | Input::Heard { attempt }
+            | Input::Overdue { attempt, .. }
             | Input::Shown { attempt, .. }
             | Input::Exited { attempt, .. }
             | Input::Gone { attempt, .. }

@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod limits;
 pub(crate) mod matrix;
 pub(crate) mod script;
 
@@ -365,10 +366,10 @@ fn a_paused_run_waits_and_resumes() {
 #[test]
 fn a_closed_door_is_noted_and_judged_at_the_end() {
     running(
-        "9 limit, 10 exit 1",
+        "9 error limit, 10 exit 1",
         "
-9 limit    running
-10 exit 1  ended (failed: usage-limit); Snapshot end",
+9 error limit  running
+10 exit 1      ended (failed: usage-limit); Snapshot end",
     );
 }
 
@@ -398,13 +399,12 @@ fn a_success_from_before_an_answer_is_no_word_about_what_came_after() {
 #[test]
 fn what_an_agent_merely_says_changes_nothing() {
     running(
-        "3 words, 4 thought, 5 tool, 6 result, 7 retry, 8 usage 5, 9 session",
+        "3 words, 4 thought, 5 tool, 6 result, 8 usage 5, 9 session",
         "
 3 words    running
 4 thought  running
 5 tool     running
 6 result   running
-7 retry    running
 8 usage 5  running
 9 session  running",
     );
@@ -420,7 +420,7 @@ fn a_silent_agent_is_cancelled_and_then_stopped_by_force() {
 1802 silent           stalled; CancelTurn
 1803 silent           stalled
 1861 tick             stalled
-1862 tick             stopping (Stalled, force); Stop!
+1862 tick             stopping (Stalled); Stop
 1863 exit 137 forced  ended (failed: stalled); Snapshot end",
     );
 }
@@ -455,8 +455,8 @@ fn an_agent_that_leaves_by_itself_while_it_is_stopped_for_silence_is_judged_by_w
         "1802 silent, 1862 tick, 1863 turn success, 1864 exit 0",
         "
 1802 silent        stalled; CancelTurn
-1862 tick          stopping (Stalled, force); Stop!
-1863 turn success  stopping (Stalled, force); Snapshot turn
+1862 tick          stopping (Stalled); Stop
+1863 turn success  stopping (Stalled); Snapshot turn
 1864 exit 0        ended (completed); Snapshot end",
     );
 }
@@ -467,7 +467,7 @@ fn a_person_who_stops_a_run_that_is_stopped_for_silence_has_stopped_it() {
         "1802 silent, 1862 tick, 1863 stop, 1864 stop, 1865 exit 137 forced",
         "
 1802 silent           stalled; CancelTurn
-1862 tick             stopping (Stalled, force); Stop!
+1862 tick             stopping (Stalled); Stop
 1863 stop             stopping (Person, force); Stop!
 1864 stop             stopping (Person, force)
 1865 exit 137 forced  ended (stopped: stopped-by-person); Snapshot end",
@@ -783,7 +783,7 @@ fn a_gatekeeper_that_goes_while_the_agent_is_silent_or_never_came_has_that_end()
         "1802 silent, 1862 tick, 1863 gone, 1864 swept",
         "
 1802 silent  stalled; CancelTurn
-1862 tick    stopping (Stalled, force); Stop!
+1862 tick    stopping (Stalled); Stop
 1863 gone    stopping (Stalled, force, gone); Sweep
 1864 swept   ended (failed: stalled); Snapshot end",
     );

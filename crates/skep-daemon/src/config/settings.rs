@@ -112,6 +112,10 @@ pub struct Time {
     #[serde(deserialize_with = "span_or_none")]
     #[schemars(schema_with = "duration_schema")]
     pub turn: Option<Duration>,
+    /// An agent that has not answered the first word of its protocol within it did not start.
+    #[serde(deserialize_with = "span")]
+    #[schemars(schema_with = "duration_schema")]
+    pub ready: Duration,
     #[serde(deserialize_with = "span")]
     #[schemars(schema_with = "duration_schema")]
     pub daemon_idle: Duration,

@@ -32,6 +32,7 @@ fn without_files_the_documented_defaults_hold() {
         idle: seconds(HOUR / 2),
         tool_idle: seconds(2 * HOUR),
         turn: None,
+        ready: seconds(60),
         daemon_idle: seconds(900),
         git: seconds(60),
         fetch: seconds(20),

@@ -43,7 +43,7 @@ impl Door {
             let text = words.unwrap_or("Go on with your task.").to_owned();
             run::Input::Give { id: key.to_owned(), text }
         } else {
-            if run.is_ended() {
+            if run.is_ended() || matches!(run.state, State::Limited { .. }) {
                 progress(out, &format!("{}: attempt {}", run.brief.name, run.attempt + 1))?;
             }
             run::Input::Again { goes_on, message: words.map(str::to_owned) }
@@ -87,6 +87,7 @@ impl Door {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Starting { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. }
                 if run.brief.adopted.is_some() && run.attempt == 1 =>
@@ -96,6 +97,7 @@ impl Door {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Starting { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => Err(Refusal::error(
                 "nobody-listens",

@@ -109,10 +109,12 @@ fn create() -> Input {
             set_up: None,
             fetch_ms: 0,
             sign: false,
+            guide: skep_core::guide::Guide::default(),
         },
         policy: Policy::default(),
         supersedes: None,
         adopted: None,
+        fallback: None,
     });
     Input::Create { brief, naming: Naming::Project }
 }

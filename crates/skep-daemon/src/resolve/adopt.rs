@@ -358,6 +358,7 @@ impl Look<'_> {
             env_type: EnvType::InPlace,
             set_up: None,
             home: self.home,
+            agents: &self.config.join("agents"),
         };
         // By its path, so that each of a request has an id of its own and a repeat finds the first one's.
         let key = format!("{}/adopt/{}", self.id, listed.path.display());

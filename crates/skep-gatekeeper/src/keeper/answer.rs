@@ -35,6 +35,10 @@ impl Keeper {
                 self.stop(force);
                 Answer::Accepted {}
             }),
+            Control::Cancel { epoch } => self.admit(epoch).unwrap_or_else(|| {
+                self.cancel();
+                Answer::Accepted {}
+            }),
             Control::Send { epoch, id, text } => {
                 self.admit(epoch).unwrap_or_else(|| self.send(id, text))
             }
@@ -69,6 +73,13 @@ impl Keeper {
         }
         self.epoch = epoch;
         None
+    }
+
+    /// Asks for the end of the turn in the protocol's own words; what has none for it waits for the stop that follows.
+    fn cancel(&mut self) {
+        if self.stdin.is_some() {
+            self.session.cancel().into_iter().for_each(|line| self.write(line));
+        }
     }
 
     pub(super) fn stop(&mut self, force: bool) {

@@ -21,7 +21,9 @@ use skep_core::time::Timestamp;
 use skep_harness::{Session, acp};
 use skep_host::{cgroup, lock::Lock, proc::Signals};
 
-use super::{Event, Keeper, KeeperError, Message, host, small_thread};
+use super::{
+    Event, Keeper, KeeperError, Message, host, ready::Ready, retries::Retries, small_thread,
+};
 use crate::{
     control::{self, refuse},
     ears::{self, Words},
@@ -71,7 +73,9 @@ impl Keeper {
         let limits = &spec.limits;
         let (idle, tool_idle) =
             (Duration::from_millis(limits.idle_ms), Duration::from_millis(limits.tool_idle_ms));
-        let quiet = Quiet::new(idle, tool_idle, !session.closes_stdin(), Instant::now());
+        let quiet = Quiet::new(idle, tool_idle, !session.closes_stdin(), Instant::now())
+            .with_turn(Duration::from_millis(limits.turn_ms));
+        let ready = Ready::within(Duration::from_millis(limits.ready_ms), Instant::now());
         let (tty, stdin, open_pipes) = match (tty.zip(theirs), agent.pipes.take()) {
             (Some((mut tty, theirs)), _) => {
                 attend_terminal(&mut tty, theirs, &opening, &tell)?;
@@ -97,6 +101,8 @@ impl Keeper {
             journal,
             reports,
             quiet,
+            ready,
+            retries: Retries::default(),
             link: agent.link,
             agent: agent.pid,
             started,

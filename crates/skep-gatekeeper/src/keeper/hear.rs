@@ -6,10 +6,10 @@ use skep_api::journal::Entry;
 use skep_core::said::Said;
 use skep_harness::Heard;
 
-use super::{Keeper, Message};
+use super::{Keeper, Message, retries::Change};
 use crate::{
     ears::{self, Words},
-    record::now,
+    record::{self, now},
 };
 
 /// How long an agent whose turn is over may take to leave once its input is closed.
@@ -39,6 +39,7 @@ impl Keeper {
     pub(super) fn hear_err(&mut self, words: &Words) {
         self.sign_of_life();
         self.journal(&Entry::Stderr { text: words.kept() });
+        self.ready.complained(&words.text);
         for heard in self.session.stderr(&words.text) {
             self.keep(heard);
         }
@@ -52,6 +53,7 @@ impl Keeper {
             Heard::Said(said) => said,
         };
         self.quiet.learn(&said);
+        self.retries.hear(&said);
         match &said {
             Said::Usage { usage } => {
                 self.usage = Some(*usage);
@@ -77,6 +79,16 @@ impl Keeper {
             | Said::Retry { .. } => {
                 self.journal(&Entry::Agent(said));
             }
+        }
+    }
+
+    /// Reports a retry of the agent's own, or its end, when it is time to.
+    pub(super) fn tell_retries(&mut self, now: Instant) {
+        match self.retries.change(now) {
+            // The journal has each of them already.
+            Some(Change::Retrying(said)) => self.reports.add(record::now(), Entry::Agent(said)),
+            Some(Change::Over) => self.reports.add(record::now(), Entry::Heard {}),
+            None => {}
         }
     }
 

@@ -49,6 +49,7 @@ impl Field {
             permissions: Permissions::Auto,
             git_roots: self.roots.clone(),
             skep: PathBuf::from("/nowhere"),
+            brief_file: None,
         }
     }
 

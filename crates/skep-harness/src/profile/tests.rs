@@ -9,6 +9,7 @@ fn brief(dir: &Path) -> Brief {
         permissions: Permissions::Auto,
         git_roots: vec!["/r/a \"b\"/.git".into(), "/r/a \"b\"/.git/worktrees/w".into()],
         skep: "/opt/skep".into(),
+        brief_file: None,
     }
 }
 
@@ -282,4 +283,60 @@ fn a_login_is_told_by_variables_and_files_and_what_cannot_be_told_is_unknown() {
     let silent = Profile { login_files: Vec::new(), ..deaf };
     assert_eq!(silent.login(&vars(&key), holds("/")), Login::Unknown);
     assert_eq!(codex.login(&vars(&[]), holds("/")), no(&["$OPENAI_API_KEY"]));
+}
+
+#[test]
+fn a_brief_is_told_by_arguments_or_variables_that_point_to_its_file_and_never_by_its_words() {
+    let told = Brief { brief_file: Some("/h/a \"b\"/x.md".into()), ..brief(Path::new("/p")) };
+    let launch =
+        |name: &str, brief: &Brief| Profile::load(name, None).unwrap().launch(brief).unwrap();
+    let at = |argv: &[String], word: &str| argv.iter().position(|other| other == word);
+    for (name, option) in
+        [("claude", "--append-system-prompt-file"), ("pi", "--append-system-prompt")]
+    {
+        let argv = launch(name, &told).argv;
+        assert_eq!(argv[at(&argv, option).unwrap() + 1], "/h/a \"b\"/x.md", "{name}");
+        assert_eq!(at(&launch(name, &brief(Path::new("/p"))).argv, option), None, "{name}");
+        let resumed = launch(name, &Brief { session: Some("s1".to_owned()), ..told.clone() });
+        assert!(
+            at(&resumed.argv, option).is_some(),
+            "{name}: a system prompt is no part of the history"
+        );
+    }
+    let env = launch("opencode", &told).vars;
+    let settings: serde_json::Value =
+        serde_json::from_str(&env["OPENCODE_CONFIG_CONTENT"]).unwrap();
+    assert_eq!(settings["instructions"][0], "/h/a \"b\"/x.md");
+    assert!(launch("opencode", &brief(Path::new("/p"))).vars.is_empty());
+}
+
+#[test]
+fn every_shipped_agent_but_the_scripted_one_is_told_the_brief_and_knows_skills() {
+    for profile in Profile::all(None).unwrap() {
+        let told = profile.brief.by_pointer() || profile.brief.file.is_some();
+        assert_eq!(told, profile.name != "scripted", "{}", profile.name);
+        assert_eq!(profile.skills.is_some(), profile.name != "scripted", "{}", profile.name);
+    }
+}
+
+#[test]
+fn a_way_of_telling_that_leads_elsewhere_or_says_nothing_is_refused() {
+    for (text, why) in [
+        ("brief = { file = \"../AGENTS.md\" }", "at the root of the worktree"),
+        ("brief = { file = \"docs/AGENTS.md\" }", "at the root of the worktree"),
+        ("brief = { file = \".git\" }", "at the root of the worktree"),
+        ("brief = { file = \"/etc/motd\" }", "at the root of the worktree"),
+        ("brief = { args = [\"--append\"] }", "needs {brief_file}"),
+        ("brief = { prompt = true, file = \"A.md\" }", "on one way"),
+        ("brief = { by = \"mail\" }", "unknown field"),
+        ("skills = \"../skills\"", "inside of the worktree"),
+        ("skills = \"/skills\"", "inside of the worktree"),
+        ("skills = \"\"", "inside of the worktree"),
+        ("skills = \".git/skills\"", "inside of the worktree"),
+    ] {
+        let dir = place("pi", text);
+        let refused = Profile::load("pi", Some(dir.path())).unwrap_err();
+        assert_eq!(refused.slug(), "agent-profile-invalid", "{text}");
+        assert!(refused.to_string().contains(why), "{text}: {refused}");
+    }
 }

@@ -228,7 +228,7 @@ impl Agent<'_> {
             Step::Limit { text, reset_ms } => {
                 self.say(&Said::Limit { text, reset_ms, reset_at: None })?;
             }
-            Step::Retry(text) => self.say(&Said::Retry { attempt: 1, text })?,
+            Step::Retry(text) => self.say(&Said::Retry { attempt: 1, of: None, text })?,
             Step::WaitFor(path) => wait_for(&self.setting.dir.join(path)),
             Step::Hang => loop {
                 thread::park();

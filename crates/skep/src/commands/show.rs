@@ -114,6 +114,21 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
             ),
         ));
     }
+    if let Some(retrying) = &run.retrying {
+        rows.push(("retrying", retrying.clone()));
+    }
+    if let Some(limit) = run.limit.as_ref().filter(|limit| limit.until > now) {
+        let (agent, until) = (&limit.agent, limit.until);
+        let left = span(until.since(now));
+        rows.push((
+            "limit",
+            if limit.known {
+                format!("{agent} is reset at {until}, {left} from now")
+            } else {
+                format!("{agent}, reset unknown, is asked again at {until}, {left} from now")
+            },
+        ));
+    }
     if let Some(adopted) = &run.adopted {
         rows.push(("adopted", super::adopt::in_words(adopted)));
     }
@@ -197,6 +212,9 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
     let mut next = Vec::new();
     match (run.state.as_str(), run.waiting_for.as_deref()) {
         ("waiting", Some("paused")) => next.push(("go on", format!("skep resume {id}"))),
+        ("waiting", Some("limit")) => {
+            next.push(("do not wait for the reset", format!("skep resume {id}")));
+        }
         ("waiting", Some("input")) => next.push(("tell it more", format!("skep send {id} TEXT"))),
         ("waiting", Some("permission")) => next.extend(rulings(run, &id)),
         ("waiting", Some("answer")) => {

@@ -7,6 +7,7 @@
 )]
 
 mod adopt;
+mod brief;
 mod cases;
 mod clean;
 mod cleanup;

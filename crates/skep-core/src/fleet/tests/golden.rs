@@ -8,8 +8,8 @@ use crate::{
     facts::Exit,
     id::OpId,
     run::{
-        Ask, Because, Event as Of, Merged, OpResult, Outcome, Reason, Requeue, Ruling, SetUp,
-        WaitingFor,
+        Ask, Because, Event as Of, Fallback, Merged, OpResult, Outcome, Reason, Requeue, Ruling,
+        SetUp, WaitingFor,
         adopted::tests::brief_of_adopted,
         tests::{
             matrix::{KINDS_OF_EVENTS, kind_of_event, wanted},
@@ -79,6 +79,7 @@ fn whole_brief() -> Brief {
     brief.policy.spare = vec!["sccache".to_owned()];
     brief.policy.env = vec!["DATABASE_URL".to_owned()];
     brief.supersedes = Some(super::id("beryl"));
+    brief.fallback = Some(Fallback { agent: "codex".to_owned(), speaks: true });
     brief
 }
 
@@ -136,6 +137,23 @@ fn of_runs() -> Vec<Of> {
         Of::Goes {},
         Of::Shown { session: "skep-amber".to_owned(), pane: "%3".to_owned() },
         Of::Stalled { quiet_ms: 1_800_000, tool: true },
+        Of::Retrying { attempt: 3, of: Some(10), text: text() },
+        Of::RetryOver {},
+        Of::LimitMet { text: text(), reset: Some(Timestamp(1_795_174_995_000)) },
+        Of::Limited {
+            until: Timestamp(1_795_174_995_000),
+            known: true,
+            exit: Some(exit()),
+            text: text(),
+        },
+        Of::FellBack {
+            agent: "codex".to_owned(),
+            speaks: true,
+            until: Timestamp(1_795_174_995_000),
+            known: false,
+            exit: None,
+            text: text(),
+        },
         Of::StopAsked { force: true, because: Because::Person },
         Of::Lost { because: Because::HostRestart },
         Of::SweptUnknown { text: text() },
@@ -166,6 +184,14 @@ fn of_runs() -> Vec<Of> {
             text: String::new(),
             goes_on: true,
             message: Some(text()),
+        },
+        Of::Requeued {
+            attempt: 4,
+            not_before: None,
+            why: Requeue::Limit,
+            text: String::new(),
+            goes_on: true,
+            message: None,
         },
         Of::Undoing {},
         Of::Undone { text: Some(text()) },
@@ -284,7 +310,9 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
     };
     let limits = Limits { runs: 8, per_project: 4, prepare: 2, ..Limits::default() };
     assert_eq!(read[0], Event::House(House::LimitsSet { limits }));
-    of(Of::Created { brief: Box::new(Brief { supersedes: None, ..whole_brief() }) });
+    of(Of::Created {
+        brief: Box::new(Brief { supersedes: None, fallback: None, ..whole_brief() }),
+    });
     of(Of::Closing { op: op(1), how: How::KeepBranch, snapshot: None });
     of(Of::Closing { op: op(2), how: How::Smart, snapshot: None });
     of(Of::Requeued {

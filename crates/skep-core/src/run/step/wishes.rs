@@ -8,7 +8,7 @@ use super::super::{
 };
 use crate::{
     id::{OpId, SnapshotId},
-    run::WaitingFor,
+    run::{WaitingFor, limits::is_limited},
     snapshot::{Snapshot, Why},
     text,
 };
@@ -16,7 +16,7 @@ use crate::{
 impl Run {
     pub(super) fn again(&self, goes_on: bool, message: Option<String>) -> Result<Step, Rejected> {
         let id = self.id();
-        if !self.is_ended() {
+        if !self.is_ended() && !is_limited(&self.state) {
             return Err(self.still_living("start it again"));
         }
         self.require_rest()?;

@@ -36,12 +36,14 @@ pub(crate) fn brief(name: &str) -> Brief {
             link: Vec::new(),
             discard: Vec::new(),
             sign: false,
+            guide: crate::guide::Guide::default(),
             fetch_ms: 0,
             set_up: None,
         },
         policy: Policy { jitter: 0.0, ..Policy::default() },
         supersedes: None,
         adopted: None,
+        fallback: None,
     }
 }
 
@@ -158,6 +160,8 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["started"] => Input::Started { attempt, pid: 8, gatekeeper: 7 },
         ["silent"] => Input::Silent { attempt, quiet_ms: 1_800_000, tool: false },
         ["heard"] => Input::Heard { attempt },
+        ["overdue", "turn"] => Input::Overdue { attempt, what: Overdue::Turn, text },
+        ["overdue", "ready"] => Input::Overdue { attempt, what: Overdue::Ready, text },
         ["shown"] => {
             Input::Shown { attempt, session: "skep-amber".to_owned(), pane: "%3".to_owned() }
         }
@@ -320,6 +324,8 @@ fn said_of(words: &[&str]) -> Said {
         }
         ["error", class] => Said::Error { class: class_of(class), text },
         ["limit"] => Said::Limit { text, reset_ms: Some(60_000), reset_at: None },
+        ["limit", "unknown"] => Said::Limit { text, reset_ms: None, reset_at: None },
+        ["limit", "until", at] => Said::Limit { text, reset_ms: None, reset_at: Some(seconds(at)) },
         ["ask"] => Said::Ask { id: "q".to_owned(), text, options: Vec::new() },
         ["permission"] => Said::Permission {
             id: "p".to_owned(),
@@ -338,7 +344,7 @@ fn said_of(words: &[&str]) -> Said {
         ["thought"] => Said::Thought { text },
         ["tool"] => Said::Tool { id: "t".to_owned(), name: "sh".to_owned(), input: text },
         ["result"] => Said::ToolResult { id: "t".to_owned(), ok: true, text },
-        ["retry"] => Said::Retry { attempt: 1, text },
+        ["retry"] => Said::Retry { attempt: 3, of: Some(10), text },
         ["session"] => Said::Session { id: "conversation-1".to_owned() },
         ["usage", tokens] => Said::Usage {
             usage: Usage {
@@ -379,6 +385,11 @@ pub(crate) fn shown(run: &Run) -> String {
         State::Queued { not_before: Some(at) } => format!(" until {}", at.0 / 1000),
         State::Preparing { unwanted: Some(_) } => ", unwanted".to_owned(),
         State::Running { .. } if run.pausing => ", pausing".to_owned(),
+        State::Running { .. } if run.retrying.is_some() => ", retrying".to_owned(),
+        State::Limited { until, known, .. } => {
+            let guess = if *known { "" } else { ", a guess" };
+            format!(" (limit until {}{guess})", until.0 / 1000)
+        }
         State::Waiting { on, .. } => format!(" ({})", format!("{on:?}").to_lowercase()),
         State::Stopping { force, because, gone, .. } => {
             let (force, gone) =
@@ -454,6 +465,9 @@ pub(crate) fn told(before: &Run, after: &Run, effects: &[Effect]) -> String {
     let mut line = shown(after);
     if after.attempt != before.attempt {
         line += &format!(", attempt {}", after.attempt);
+    }
+    if after.brief.agent != before.brief.agent {
+        line += &format!(", by {}", after.brief.agent);
     }
     if after.brief.name != before.brief.name {
         line += &format!(", called {}", after.brief.name);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use skep_api::journal::{Entry, Line};
 use skep_core::{
     policy::Decision,
+    run::Overdue,
     said::{ErrorClass, Said, TurnResult},
     text,
     time::Timestamp,
@@ -85,6 +86,7 @@ impl Reader {
             entry @ (Entry::Started { .. }
             | Entry::Silence { .. }
             | Entry::Heard {}
+            | Entry::Overdue { .. }
             | Entry::Stderr { .. }
             | Entry::Output { .. }
             | Entry::Delivered { .. }
@@ -223,8 +225,9 @@ impl Reader {
             Entry::Agent(Said::Limit { text, .. }) => {
                 self.set(at, "limit: ", Tone::Wants, &long(&text))
             }
-            Entry::Agent(Said::Retry { attempt, text }) => {
-                self.set(at, &format!("retry {attempt}: "), Tone::Faint, &line(&text))
+            Entry::Agent(Said::Retry { attempt, of, text }) => {
+                let of = of.map_or_else(String::new, |of| format!(" of {of}"));
+                self.set(at, &format!("retry {attempt}{of}: "), Tone::Faint, &line(&text))
             }
             Entry::Agent(Said::TurnEnded { result, .. }) => {
                 let took = self.turn_began.take().map(|began| at.since(began));
@@ -251,6 +254,12 @@ impl Reader {
             Entry::Silence { quiet_ms, .. } => {
                 let quiet = span(Duration::from_millis(quiet_ms));
                 vec![self.rule(at, &format!("silent for {quiet}"), Tone::Wants)]
+            }
+            Entry::Overdue { what: Overdue::Turn, .. } => {
+                vec![self.rule(at, "the turn has taken longer than time.turn", Tone::Wants)]
+            }
+            Entry::Overdue { what: Overdue::Ready, text } => {
+                self.set(at, "never ready: ", Tone::Bad, &long(&text))
             }
             Entry::Heard {} => vec![self.rule(at, "heard again", Tone::Faint)],
             Entry::Output { text } => self.set(at, "", Tone::Plain, &long(&text)),

@@ -29,6 +29,7 @@ impl Attempt {
             permissions: skep_core::run::Permissions::Auto,
             policy: None,
             conversation: None,
+            lent: None,
             version: VERSION,
             run: RunId::new([7; 10]),
             attempt: 1,
@@ -47,6 +48,8 @@ impl Attempt {
             limits: Limits {
                 grace_ms: 200,
                 idle_ms: 600_000,
+                turn_ms: 0,
+                ready_ms: 0,
                 tool_idle_ms: 600_000,
                 journal_bytes: 1 << 30,
             },
