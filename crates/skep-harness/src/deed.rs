@@ -84,18 +84,16 @@ pub fn of_call(name: &str, kind: Option<ToolKind>, told: &str, call: &ToolCallUp
         deed.command = (!text.is_empty()).then(|| text.to_owned());
         deed.untold = deed.command.is_none();
     }
-    match kind {
-        Some(ToolKind::Read | ToolKind::Search) => deed.access = Access::Read,
-        Some(ToolKind::Edit | ToolKind::Delete | ToolKind::Move) => deed.access = Access::Write,
-        Some(ToolKind::Fetch) => {
-            deed.hosts.extend(hosts(fields.title.as_deref().unwrap_or_default()))
-        }
-        _ => {}
+    if matches!(kind, Some(ToolKind::Read | ToolKind::Search)) {
+        deed.access = Access::Read;
+    } else if matches!(kind, Some(ToolKind::Edit | ToolKind::Delete | ToolKind::Move)) {
+        deed.access = Access::Write;
+    } else if kind == Some(ToolKind::Fetch) {
+        deed.hosts.extend(hosts(fields.title.as_deref().unwrap_or_default()));
     }
     let located = fields.locations.iter().flatten().map(|place| place.path.as_path());
-    let changed = fields.content.iter().flatten().filter_map(|part| match part {
-        ToolCallContent::Diff(diff) => Some(diff.path.as_path()),
-        _ => None,
+    let changed = fields.content.iter().flatten().filter_map(|part| {
+        if let ToolCallContent::Diff(diff) = part { Some(diff.path.as_path()) } else { None }
     });
     let changes = changed.clone().next().is_some();
     deed.paths.extend(located.chain(changed).map(|path| path.to_string_lossy().into_owned()));
@@ -127,7 +125,7 @@ fn command(input: &Value) -> Option<String> {
             };
             Some(words.iter().map(quoted).collect::<Vec<_>>().join(" "))
         }
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
     }
 }
 

@@ -252,17 +252,13 @@ fn recorded(dir: &Path) -> Vec<Asked> {
     let mut found: Vec<(String, Asked)> = Vec::new();
     for line in BufReader::new(file).lines().map_while(Result::ok) {
         let Ok(Line { entry, .. }) = serde_json::from_str(&line) else { continue };
-        match entry {
-            Entry::Agent(Said::Permission { id, tool, text, deed }) => {
-                found.push((id, (tool, text, deed, None)));
+        if let Entry::Agent(Said::Permission { id, tool, text, deed }) = entry {
+            found.push((id, (tool, text, deed, None)));
+        } else if let Entry::Decided { id, verdict } = entry {
+            let asked = found.iter_mut().rev().find(|(known, _)| *known == id);
+            if let Some((_, asked)) = asked {
+                asked.3 = Some(verdict.decision);
             }
-            Entry::Decided { id, verdict } => {
-                let asked = found.iter_mut().rev().find(|(known, _)| *known == id);
-                if let Some((_, asked)) = asked {
-                    asked.3 = Some(verdict.decision);
-                }
-            }
-            _ => {}
         }
     }
     found.into_iter().map(|(_, asked)| asked).collect()
