@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use skep_core::{
     facts::Exit,
+    policy::Verdict,
     run::{Overdue, Word},
     said::Said,
     time::Timestamp,
@@ -61,6 +62,12 @@ pub enum Entry {
     },
     /// A person's word on its request `id` was told to it.
     Settled { id: String, allow: bool, text: Option<String> },
+    /// What the rules said of its request `id`.
+    Decided {
+        id: String,
+        #[serde(flatten)]
+        verdict: Verdict,
+    },
     /// This many lines or bytes were not kept, and why.
     Dropped { lines: u64, bytes: u64, why: String },
     /// The attempt is over and nothing of its tree lives.

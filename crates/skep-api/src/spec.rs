@@ -1,9 +1,16 @@
 //! `spec.json`: everything a gatekeeper needs to know of its attempt, frozen before it starts.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
-use skep_core::{id::RunId, run::Permissions};
+use skep_core::{
+    id::RunId,
+    policy::{Place, Policy},
+    run::Permissions,
+};
 
 /// The format's version; a keeper refuses another.
 pub const VERSION: u32 = 1;
@@ -51,6 +58,9 @@ pub struct Spec {
     /// How much the agent may do without being asked, where it asks on its pipes.
     #[serde(default)]
     pub permissions: Permissions,
+    /// The rules that its wishes for leave are judged by; none: all of them are as `permissions` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
     /// What protocol `acp` tells the agent in its own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<Conversation>,
@@ -87,6 +97,22 @@ pub struct Doubt {
     pub text: String,
     /// How many like it the conversation is known to have beside it.
     pub earlier: u32,
+}
+
+impl Spec {
+    /// Where the agent works, for the rules: by the names that it was given.
+    pub fn place(&self) -> Place {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let temporary = ["TMPDIR", "TMP"].iter().filter_map(|name| self.env.get(*name));
+        let temporary = temporary.map(Path::new).chain([Path::new("/tmp"), Path::new("/var/tmp")]);
+        let open = temporary.filter(|folder| folder.is_absolute() && folder.parent().is_some());
+        Place {
+            root: text(self.worktree.as_deref().unwrap_or(&self.cwd)),
+            cwd: text(&self.cwd),
+            home: self.env.get("HOME").cloned(),
+            open: open.map(|folder| text(folder).trim_end_matches('/').to_owned()).collect(),
+        }
+    }
 }
 
 /// What a conversation begins with, where the agent's arguments do not say it.

@@ -9,6 +9,7 @@ pub mod guide;
 pub mod id;
 pub mod keep;
 pub mod names;
+pub mod policy;
 pub mod project;
 pub mod refs;
 pub mod run;

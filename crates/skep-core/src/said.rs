@@ -26,7 +26,14 @@ pub enum Said {
     /// The agent asks a person something and waits.
     Ask { id: String, text: String, options: Vec<String> },
     /// The agent wants leave to do something and waits.
-    Permission { id: String, tool: String, text: String },
+    Permission {
+        id: String,
+        tool: String,
+        text: String,
+        /// What it comes to, where the protocol tells; without it only the tool is known.
+        #[serde(default, skip_serializing_if = "Deed::is_unknown")]
+        deed: Deed,
+    },
     /// The agent no longer wants the leave that it asked for.
     Withdrawn { id: String },
     /// What has been used so far in this attempt: absolute totals, never differences.
@@ -54,6 +61,41 @@ pub enum Said {
     TurnEnded { result: TurnResult, text: String },
     /// The protocol reported an error that is not, by itself, the end of the turn.
     Error { class: ErrorClass, text: String },
+}
+
+/// What an agent is about to do, for a program to judge.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Deed {
+    /// A text for the shell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// It runs something and does not say what.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
+    pub access: Access,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+}
+
+impl Deed {
+    /// Tells whether nothing is told of it.
+    pub fn is_unknown(&self) -> bool {
+        *self == Deed::default()
+    }
+}
+
+/// What an agent does with the paths that it names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// It is not known.
+    #[default]
+    Unknown,
+    Read,
+    Write,
 }
 
 /// What a protocol says of a finished turn. A claim, not a proof.

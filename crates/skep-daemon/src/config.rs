@@ -21,6 +21,9 @@ pub use self::agents::of_agents;
 use self::layer::{Layer, layered, schema_of, unknown};
 pub use self::merge::{Addition, merged, project_values, value_of};
 pub use self::places::Places;
+pub use self::policy::{
+    SHARED_POLICY, SHIPPED, policy, policy_file, policy_of, policy_schema, project_policy_file,
+};
 pub use self::settings::{
     Account, AgentSettings, Breaker, Env, Files, Foreman, Gate, Keep, Land, Limits, Mode, Names,
     Plan, Processes, ProjectSettings, Retry, Review, Settings, Setup, Surface, Teardown, Threshold,
@@ -31,6 +34,7 @@ mod agents;
 mod layer;
 mod merge;
 mod places;
+mod policy;
 mod settings;
 #[cfg(test)]
 mod tests;

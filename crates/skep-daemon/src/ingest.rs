@@ -339,6 +339,7 @@ fn input_of(watch: &Watch, entry: Entry) -> Option<Input> {
         Entry::Stderr { .. }
         | Entry::Output { .. }
         | Entry::Settled { .. }
+        | Entry::Decided { .. }
         | Entry::Dropped { .. } => return None,
     })
 }

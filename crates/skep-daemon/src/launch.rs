@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::config;
 use sha2::{Digest, Sha256};
 use skep_api::wire::chain;
 use skep_api::{
@@ -17,8 +18,10 @@ use skep_api::{
 };
 use skep_core::{
     names,
+    policy::Policy,
     run::{Kind, Run, Surface, orientation},
 };
+
 use skep_harness::{
     acp,
     profile::{self, Profile, ToolsShown},
@@ -140,6 +143,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         terminal: on_terminal.then(Size::default),
         signs: on_terminal.then(|| trust::signs(&profile)),
         permissions: run.brief.permissions,
+        policy: Some(rules(run, agents, Path::new(&env.worktree), &asker)?),
         conversation: (!on_terminal && profile.protocol == "acp").then(|| Conversation {
             session: launch.setting.session,
             mode: launch.setting.mode,
@@ -178,6 +182,30 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         spare: policy.spare.clone(),
         lent: told.lent,
     })
+}
+
+/// The rules that the attempt begins with: the person's, the project's, and what the repository adds at the base commit.
+fn rules(
+    run: &Run,
+    agents: &Path,
+    worktree: &Path,
+    asker: &BTreeMap<String, String>,
+) -> Result<Policy, String> {
+    let dir = agents.parent().ok_or("the settings have no folder")?;
+    let base = run.env().and_then(|env| env.base.as_ref());
+    let shared = match base {
+        Some(base) => {
+            let git = Git::new(asker);
+            let found = git::discover(&git, worktree)
+                .and_then(|repo| git::file_at(&git, &repo, &base.oid, config::SHARED_POLICY));
+            found.map_err(|err| chain(&err))?
+        }
+        None => None,
+    };
+    let shared = shared.map(String::from_utf8).transpose().map_err(|err| {
+        format!("{} at the base commit is not UTF-8: {err}", config::SHARED_POLICY)
+    })?;
+    config::policy(dir, run.brief.project.as_deref(), shared.as_deref()).map_err(|err| chain(&err))
 }
 
 /// What the attempt is told: the task; words for this attempt; or, in a conversation that knows the task, only the words.

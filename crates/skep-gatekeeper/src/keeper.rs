@@ -53,6 +53,7 @@ mod answer;
 mod begin;
 mod finish;
 mod hear;
+mod judge;
 mod messages;
 mod ready;
 mod retries;

@@ -12,12 +12,13 @@ use agent_client_protocol_schema::v1::{
     ContentBlock, ContentChunk, Implementation, InitializeRequest, InitializeResponse,
     LoadSessionRequest, NewSessionRequest, PermissionOption, PermissionOptionKind, PromptRequest,
     RequestPermissionRequest, ResumeSessionRequest, SessionNotification, SessionUpdate,
-    SetSessionModeRequest, ToolCallContent, ToolCallStatus, ToolCallUpdate,
+    SetSessionModeRequest, ToolCallContent, ToolCallStatus, ToolCallUpdate, ToolKind,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
 
+use crate::deed;
 use crate::history::{Doubt, History};
 use crate::port::{
     Grant, Heard, Session, TEXT_CAP, Turn, class_of_text, clip, count_at, output, text_at,
@@ -119,6 +120,7 @@ struct Words {
 struct Tool {
     name: String,
     input: String,
+    kind: Option<ToolKind>,
     told: bool,
 }
 
@@ -429,6 +431,7 @@ impl Acp {
         }
         let fields = &update.fields;
         let tool = self.tools.entry(id.clone()).or_default();
+        tool.kind = fields.kind.or(tool.kind);
         if let Some(name) = fields.name.as_ref().or(fields.title.as_ref())
             && (tool.name.is_empty() || fields.name.is_some())
         {
@@ -482,8 +485,10 @@ impl Acp {
             (_, title) => title.clone().unwrap_or_default(),
         };
         let key = key_of(id);
+        let (told, kind) = known.map(|tool| (tool.input.as_str(), tool.kind)).unwrap_or_default();
+        let deed = deed::of_call(&tool, kind, told, &wish.tool_call);
         self.open.insert(key.clone(), (id.clone(), wish.options));
-        heard.push(Heard::Said(Said::Permission { id: key, tool, text: clip(&text) }));
+        heard.push(Heard::Said(Said::Permission { id: key, tool, text: clip(&text), deed }));
         heard
     }
 }

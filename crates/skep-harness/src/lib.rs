@@ -5,6 +5,7 @@
 
 pub mod acp;
 pub mod codex_json;
+pub mod deed;
 pub mod history;
 pub mod json_lines;
 pub mod messages;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use skep_core::said::{ErrorClass, Said, TurnResult};
+use skep_core::said::{Deed, ErrorClass, Said, TurnResult};
 
 use crate::port::{Heard, Session, Turn, clip, output};
 
@@ -205,7 +205,7 @@ impl Pty {
         let id = format!("dialog-{}", self.asked);
         self.open = Some(Open { id: id.clone(), tool: tool.clone(), text: text.clone() });
         self.doing = Doing::Asking;
-        said.push(Said::Permission { id, tool, text });
+        said.push(Said::Permission { id, tool, text, deed: Deed::default() });
         said
     }
 

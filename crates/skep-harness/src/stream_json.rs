@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use skep_core::said::Said;
 
 use crate::{
+    deed,
     messages::Messages,
     port::{Grant, Heard, Session, clip, output, text_at, tool_input},
 };
@@ -81,7 +82,7 @@ impl Session for StreamJson {
 
     fn refuse(&mut self, id: &str, why: &str) -> Option<String> {
         self.open.remove(id)?;
-        let why = format!("The person refused this, and says: {why}");
+        let why = format!("This was refused: {why}");
         Some(control_response(id, &json!({"behavior": "deny", "message": why})))
     }
 
@@ -128,7 +129,8 @@ impl StreamJson {
         let tool = text_at(request, &["tool_name"]).to_owned();
         self.open.insert(id.to_owned(), input.clone());
         let text = clip(&tool_input(input));
-        vec![Heard::Said(Said::Permission { id: id.to_owned(), tool, text })]
+        let deed = deed::of_tool(&tool, input);
+        vec![Heard::Said(Said::Permission { id: id.to_owned(), tool, text, deed })]
     }
 }
 

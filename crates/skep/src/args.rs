@@ -451,6 +451,9 @@ Nothing in the worktree changes, now or when it is closed; no process that runs 
     /// The process that keeps everything together
     #[command(subcommand)]
     Daemon(Daemon),
+    /// What agents may do: the rules, and what they say of a command or of what was asked before
+    #[command(subcommand)]
+    Policy(Policy),
     /// Settings: what they are and where they come from
     #[command(subcommand)]
     Config(Config),
@@ -797,6 +800,43 @@ pub(crate) enum Daemon {
         #[arg(long, hide = true)]
         detached: bool,
     },
+}
+
+/// What can be done with rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// The rules in force, each with its origin
+    Show {
+        /// With those of this project
+        #[arg(long, value_name = "P")]
+        project: Option<String>,
+    },
+    /// What would be said of a command, or of all that agents asked leave for so far
+    #[command(
+        after_help = "Leaves with 1 when a command that is named would not simply be let pass. Nothing is run.\n\
+                      Without a command it judges again what was recorded, by the rules as they are now."
+    )]
+    Test(PolicyTest),
+}
+
+/// What is to be judged, and by what.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyTest {
+    /// Command lines, each as one word
+    #[arg(value_name = "COMMAND")]
+    pub(crate) commands: Vec<String>,
+    /// Only what this run's agent asked for [default: all of them]
+    #[arg(long, value_name = "ID", conflicts_with = "commands")]
+    pub(crate) run: Option<String>,
+    /// By the rules in this file instead: what would it change?
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// With the rules for this project
+    #[arg(long, value_name = "P", conflicts_with = "policy")]
+    pub(crate) project: Option<String>,
+    /// ask, auto or bypass [default: auto; of what was recorded, as it was]
+    #[arg(long, value_name = "P", value_parser = ["ask", "auto", "bypass"], hide_possible_values = true)]
+    pub(crate) permissions: Option<String>,
 }
 
 /// What can be done with settings.

@@ -24,6 +24,7 @@ mod logs;
 mod ls;
 mod open;
 mod path;
+mod policy;
 mod project;
 mod run;
 mod show;
@@ -121,6 +122,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Task(verb) => task::task(skep, verb),
         Verb::Agent(verb) => agent::agent(skep, verb),
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
+        Verb::Policy(verb) => policy::policy(skep, verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),
         Verb::Completions { shell, at, words } => {

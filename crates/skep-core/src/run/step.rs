@@ -360,7 +360,7 @@ impl Run {
             Said::Retry { attempt, of, text } => matches!(self.state, State::Running { .. })
                 .then(|| Event::Retrying { attempt, of, text: text::words(&text, 200) }),
             Said::Ask { text, .. } => self.asks(WaitingFor::Answer, &text),
-            Said::Permission { id, tool, text } => self.leave_asked(id, &tool, &text, now),
+            Said::Permission { id, tool, text, .. } => self.leave_asked(id, &tool, &text, now),
             Said::Withdrawn { id } => {
                 return Ok(Step { events: self.leave_withdrawn(Some(&id)), effects: Vec::new() });
             }

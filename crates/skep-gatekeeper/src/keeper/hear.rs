@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use skep_api::journal::Entry;
-use skep_core::{run::Permissions, said::Said};
-use skep_harness::{Grant, Heard};
+use skep_core::said::Said;
+use skep_harness::Heard;
 
 use super::{Keeper, Message, retries::Change};
 use crate::{
@@ -67,15 +67,8 @@ impl Keeper {
                 self.report(Entry::Agent(said));
                 self.turn_ended();
             }
-            Said::Permission { id, .. }
-                if self.tty.is_none() && self.spec.permissions != Permissions::Ask =>
-            {
-                let id = id.clone();
-                self.journal(&Entry::Agent(said));
-                if let Some(line) = self.session.settle(&id, Grant::Once) {
-                    self.write(line);
-                }
-            }
+            // On its own screen it asks there.
+            Said::Permission { .. } if self.tty.is_none() => self.judge(said),
             Said::Tool { .. } | Said::ToolResult { .. } if self.is_first_tool() => {
                 self.report(Entry::Agent(said));
             }

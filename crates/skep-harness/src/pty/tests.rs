@@ -39,7 +39,7 @@ impl Agent {
             Heard::Said(Said::Idle {}) => "idle".to_owned(),
             Heard::Said(Said::Tool { name, input, .. }) => format!("{name}({input})"),
             Heard::Said(Said::ToolResult { ok, text, .. }) => format!("result {ok} {text}"),
-            Heard::Said(Said::Permission { id, tool, text }) => format!("{id}? {tool}({text})"),
+            Heard::Said(Said::Permission { id, tool, text, .. }) => format!("{id}? {tool}({text})"),
             Heard::Said(Said::Withdrawn { id }) => format!("{id} gone"),
             Heard::Said(Said::TurnEnded { result, text }) => format!("{result:?}: {text}"),
             Heard::Said(Said::Error { class, text }) => format!("{class:?}! {text}"),

@@ -363,7 +363,10 @@ impl Agent<'_> {
             self.calls += 1;
             let id = format!("leave-{}", self.calls);
             let (tool, text) = (tool.clone(), text.clone());
-            self.say(&Said::Permission { id: id.clone(), tool: tool.clone(), text })?;
+            // A shell is given a command, and every other tool a path.
+            let key = if matches!(tool.as_str(), "sh" | "Bash") { "command" } else { "path" };
+            let deed = crate::deed::of_tool(&tool, &serde_json::json!({key: text}));
+            self.say(&Said::Permission { id: id.clone(), tool: tool.clone(), text, deed })?;
             open.push((id, tool, None));
         }
         while open.iter().any(|(.., answer)| answer.is_none()) {

@@ -261,6 +261,18 @@ const EXAMPLES: &[Of] = &[
             ("config set setup.run \"npm ci\" --project web", "for one project"),
         ],
     ),
+    (
+        "policy show",
+        &[("policy show", "deny, ask, allow"), ("policy show --project web", "with a project's")],
+    ),
+    (
+        "policy test",
+        &[
+            ("policy test \"sudo git push -f\"", "one command; nothing is run"),
+            ("policy test", "all that was asked, by the rules of today"),
+            ("policy test --run amber --policy new.toml", "what a change would change"),
+        ],
+    ),
     ("doctor", &[("doctor", "look"), ("doctor --fix", "and mend what can be taken back")]),
     ("explain", &[("explain worktree-dirty", "one error"), ("explain", "all of them, by subject")]),
     (

@@ -53,6 +53,7 @@ const GROUPS: &[Group] = &[
         "SET UP",
         &[
             (&["agent"], "Which agents there are, and what works"),
+            (&["policy"], "What agents may do, and what a rule would say"),
             (&["config", "daemon"], "Settings; the process behind all this"),
             (&["doctor", "explain"], "What is not well; what an error means"),
             (&["completions", "help"], "Your shell's Tab key; this, or skep help VERB"),

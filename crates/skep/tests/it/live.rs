@@ -5,6 +5,7 @@ mod brief;
 mod demo;
 mod fleet;
 mod resume;
+mod rules;
 mod scenes;
 mod terminal;
 

@@ -30,6 +30,7 @@ mod look;
 mod manual;
 mod pages;
 mod picture;
+mod policy;
 mod project;
 mod recovery;
 mod resume;

@@ -345,10 +345,18 @@ fn said_of(words: &[&str]) -> Said {
         ["limit", "unknown"] => Said::Limit { text, reset_ms: None, reset_at: None },
         ["limit", "until", at] => Said::Limit { text, reset_ms: None, reset_at: Some(seconds(at)) },
         ["ask"] => Said::Ask { id: "q".to_owned(), text, options: Vec::new() },
-        ["permission"] => Said::Permission { id: "p".to_owned(), tool: "rm".to_owned(), text },
-        ["permission", id] => {
-            Said::Permission { id: (*id).to_owned(), tool: "rm".to_owned(), text }
-        }
+        ["permission"] => Said::Permission {
+            id: "p".to_owned(),
+            tool: "rm".to_owned(),
+            text,
+            deed: Default::default(),
+        },
+        ["permission", id] => Said::Permission {
+            id: (*id).to_owned(),
+            tool: "rm".to_owned(),
+            text,
+            deed: Default::default(),
+        },
         ["withdrawn", id] => Said::Withdrawn { id: (*id).to_owned() },
         ["busy"] => Said::TurnStarted {},
         ["idle"] => Said::Idle {},

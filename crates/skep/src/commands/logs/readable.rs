@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use skep_api::journal::{Entry, Line};
 use skep_core::{
+    policy::Decision,
     run::Overdue,
     run::Word,
     said::{ErrorClass, Said, TurnResult},
@@ -92,6 +93,7 @@ impl Reader {
             | Entry::Delivered { .. }
             | Entry::Message { .. }
             | Entry::Settled { .. }
+            | Entry::Decided { .. }
             | Entry::Dropped { .. }
             | Entry::Exit { .. }
             | Entry::Agent(_)) => {
@@ -281,6 +283,16 @@ impl Reader {
                 vec![self.rule(at, &what, if wants { Tone::Wants } else { Tone::Faint })]
             }
             Entry::Message { .. } => Vec::new(),
+            Entry::Decided { verdict, .. } => {
+                let rule = verdict.rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
+                let (tone, word) = match verdict.decision {
+                    // Leave that was not asked of anybody is not worth a line.
+                    Decision::Allow => return Vec::new(),
+                    Decision::Ask => (Tone::Faint, "asked"),
+                    Decision::Deny => (Tone::Bad, "refused"),
+                };
+                self.set(at, "» ", tone, &line(&format!("{word}: {}{rule}", verdict.why)))
+            }
             Entry::Settled { allow: true, .. } => self.set(at, "» ", Tone::Good, "allowed"),
             Entry::Settled { text, .. } => {
                 let why = text.map(|why| format!(": {}", long(&why))).unwrap_or_default();

@@ -27,6 +27,7 @@ impl Attempt {
         let env = BTreeMap::from([("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())]);
         let spec = Spec {
             permissions: skep_core::run::Permissions::Auto,
+            policy: None,
             conversation: None,
             signs: None,
             goes_on: false,
