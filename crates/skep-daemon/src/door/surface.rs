@@ -63,7 +63,15 @@ impl Door {
                     "goes there when its turn is over; Ctrl-C does not change that".to_owned()
                 }
                 State::Waiting { on: WaitingFor::Paused, .. } => "its turn is over".to_owned(),
-                _ => run.state_name().to_owned(),
+                State::Queued { .. }
+                | State::Preparing { .. }
+                | State::Starting { .. }
+                | State::Running { .. }
+                | State::Waiting { .. }
+                | State::Stalled { .. }
+                | State::Limited { .. }
+                | State::Stopping { .. }
+                | State::Ended { .. } => run.state_name().to_owned(),
             };
             if word != said {
                 progress(out, &format!("{}: {word}", run.brief.name))?;

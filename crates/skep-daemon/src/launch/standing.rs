@@ -43,9 +43,9 @@ pub(super) fn standing(run: &Run, attempt: u32, home: &Home) -> Standing {
         let dir = home.attempt(run.id(), before);
         let heard = heard(&dir.join("journal.jsonl"));
         if heard.iter().any(|entry| matches!(entry, Entry::Agent(said) if is_work(said))) {
-            standing.words = heard.iter().rev().find_map(|entry| match entry {
-                Entry::Agent(Said::Said { text }) => Some(text.clone()),
-                _ => None,
+            standing.words = heard.iter().rev().find_map(|entry| {
+                let Entry::Agent(Said::Said { text }) = entry else { return None };
+                Some(text.clone())
             });
             let lines: Vec<String> = heard.iter().filter_map(told).collect();
             let from = lines.len().saturating_sub(LINES);
@@ -86,6 +86,7 @@ fn is_work(said: &Said) -> bool {
 }
 
 /// One line for what was heard; none for what tells nothing of the work.
+#[expect(clippy::wildcard_enum_match_arm, reason = "most of a journal tells nothing of the work")]
 fn told(entry: &Entry) -> Option<String> {
     Some(match entry {
         Entry::Delivered { text, .. } => format!("was told: {text}"),

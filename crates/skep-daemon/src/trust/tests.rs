@@ -39,7 +39,7 @@ fn what_was_given_for_a_run_is_written_down_first_and_taken_back_once() {
     let place = Place::new();
     place.trust("/env/a");
     place.trust("/env/b");
-    assert_eq!(recorded(&place.home), [place.run.clone()]);
+    assert_eq!(recorded(&place.home), std::slice::from_ref(&place.run));
     assert!(place.text().contains("/env/a"));
     take_back(&place.home, &place.run).unwrap();
     assert_eq!(place.text(), TEXT);
@@ -84,5 +84,5 @@ fn what_cannot_be_taken_back_stays_written_down_and_the_close_says_so() {
     };
     assert!(text.contains("settings is left") && text.contains("projects"), "{text}");
     assert_eq!(place.text(), "{\"projects\": 7}");
-    assert_eq!(recorded(&place.home), [place.run.clone()]);
+    assert_eq!(recorded(&place.home), std::slice::from_ref(&place.run));
 }

@@ -1,6 +1,9 @@
 //! What a user said, as the records of several agents hold it.
 
-use std::fs;
+use std::{
+    fs::{self, File},
+    io::Write,
+};
 
 use super::*;
 
@@ -15,7 +18,7 @@ fn record(path: &str, text: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
+    File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
     dir
 }
 

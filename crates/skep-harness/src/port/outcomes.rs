@@ -86,7 +86,13 @@ fn ended(said: &[Said], code: i32, signal: Option<i32>, ahead: u64) -> String {
         State::Limited { known, .. } => {
             format!("waits for its limit{}", if *known { "" } else { ", reset unknown" })
         }
-        other => panic!("{other:?}"),
+        State::Queued { .. }
+        | State::Preparing { .. }
+        | State::Starting { .. }
+        | State::Running { .. }
+        | State::Waiting { .. }
+        | State::Stalled { .. }
+        | State::Stopping { .. } => panic!("{:?}", run.state),
     }
 }
 

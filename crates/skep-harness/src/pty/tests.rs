@@ -43,7 +43,11 @@ impl Agent {
             Heard::Said(Said::Withdrawn { id }) => format!("{id} gone"),
             Heard::Said(Said::TurnEnded { result, text }) => format!("{result:?}: {text}"),
             Heard::Said(Said::Error { class, text }) => format!("{class:?}! {text}"),
-            other => panic!("{other:?}"),
+            Heard::Said(_)
+            | Heard::Output(_)
+            | Heard::Reply(_)
+            | Heard::Took(_)
+            | Heard::Recalled { .. } => panic!("not of a terminal"),
         };
         heard.into_iter().map(word).collect::<Vec<_>>().join(", ")
     }

@@ -91,7 +91,7 @@ fn require_terminal(id: &str) -> Result<(), CliError> {
 }
 
 fn look_at(skep: &Skep, run: &RunView) -> Outcome {
-    if let Some(pane) = super::adopt::pane_of(&run) {
+    if let Some(pane) = super::adopt::pane_of(run) {
         return super::adopt::go_to(skep, run, pane);
     }
     let (stream, frames) = knock(skep, run)?;

@@ -22,10 +22,8 @@ fn done(script: &str, want: &str) {
 }
 
 fn text_of(run: &Run) -> &str {
-    match &run.state {
-        State::Ended { text, .. } => text,
-        _ => panic!("{:?}", run.state),
-    }
+    let State::Ended { text, .. } = &run.state else { panic!("{:?}", run.state) };
+    text
 }
 
 #[test]

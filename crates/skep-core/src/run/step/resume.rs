@@ -149,9 +149,9 @@ impl Run {
     /// Adds what follows from an end: a follow-up that could not start leaves a completed run as it was; an attempt that
     /// ended for another surface is followed by one on that.
     pub(super) fn resumed(&self, step: &mut Step) {
-        let ended = step.events.iter().find_map(|event| match event {
-            Event::Ended { outcome, reason, text, .. } => Some((*outcome, *reason, text.clone())),
-            _ => None,
+        let ended = step.events.iter().find_map(|event| {
+            let Event::Ended { outcome, reason, text, .. } = event else { return None };
+            Some((*outcome, *reason, text.clone()))
         });
         let Some((outcome, reason, text)) = ended else { return };
         let unbegun = matches!(reason, Some(Reason::Start | Reason::Prepare | Reason::SetUp))
