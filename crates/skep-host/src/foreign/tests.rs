@@ -50,10 +50,9 @@ impl Home {
     }
 
     fn given(&self, dir: &str) -> Entry {
-        match self.trust(&[dir]).unwrap() {
-            Trust::Given(entry) => entry,
-            other => panic!("{other:?}"),
-        }
+        let trust = self.trust(&[dir]).unwrap();
+        let Trust::Given(entry) = trust else { panic!("{trust:?}") };
+        entry
     }
 
     fn value(&self) -> serde_json::Value {
