@@ -822,9 +822,12 @@ pub(crate) enum Policy {
 /// What is to be judged, and by what.
 #[derive(Debug, Args)]
 pub(crate) struct PolicyTest {
-    /// Command lines, each as one word
+    /// A command line, as one word or as the words that it has
     #[arg(value_name = "COMMAND")]
     pub(crate) commands: Vec<String>,
+    /// Each word is a command line of its own
+    #[arg(long, requires = "commands")]
+    pub(crate) each: bool,
     /// Only what this run's agent asked for [default: all of them]
     #[arg(long, value_name = "ID", conflicts_with = "commands")]
     pub(crate) run: Option<String>,

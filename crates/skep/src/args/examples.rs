@@ -107,7 +107,6 @@ const EXAMPLES: &[Of] = &[
             ("send amber -", "from standard input"),
             ("send amber \"stop, use v2\" --steer", "breaks its turn off"),
             ("send amber \"and the docs\" --wait accepted --timeout 10m", "0 only when it has it"),
-            ("send amber -- \"-v is the flag\"", "a text that begins with a dash"),
         ],
     ),
     (

@@ -114,7 +114,12 @@ fn try_out(skep: &Skep, test: &PolicyTest) -> Outcome {
     let home = skep.env.get("HOME").cloned();
     let place = Place { root: here.clone(), cwd: here, home, open };
     let mut judged = Vec::new();
-    for command in &test.commands {
+    let lines = match test.commands.as_slice() {
+        [_] => test.commands.clone(),
+        all if test.each => all.to_vec(),
+        words => vec![words.iter().map(|word| text::shell(word)).collect::<Vec<_>>().join(" ")],
+    };
+    for command in &lines {
         let deed = Deed { command: Some(command.clone()), ..Deed::default() };
         let judge = |rules: &Policy| policy::decide(rules, mode, "Bash", &deed, &place);
         let was = other.as_ref().map(|_| judge(&now).decision);

@@ -94,6 +94,9 @@ fn a_command_is_tried_out_without_running_it() {
     assert!(said.starts_with("deny  touch ran") && said.contains("seen   git push"), "{said}");
     assert!(!home.at("web/ran").exists());
     assert_eq!(home.json(&["policy", "test", "ls"])[0]["decision"], "allow");
+    let words = home.skep(&["--json", "policy", "test", "--", "git", "-C", "a b", "push"]).json(1);
+    assert_eq!(words.as_array().unwrap().len(), 1, "words are one command: {words}");
+    assert_eq!(words[0]["decision"], "deny", "{words}");
     let shown = home.skep(&["policy", "show"]).ok();
     assert!(shown.contains("command = \"git push\"") && shown.contains("shipped"), "{shown}");
 }
@@ -188,7 +191,7 @@ fn what_the_shell_really_runs_is_never_let_pass() {
         pushed.push(line);
     }
     assert!(pushed.len() > 60);
-    let mut words = vec!["--json", "policy", "test"];
+    let mut words = vec!["--json", "policy", "test", "--each"];
     words.extend(lines.iter().map(String::as_str));
     let judged = home.skep(&words).json(1);
     let passed: Vec<&serde_json::Value> =

@@ -138,7 +138,7 @@ fn the_fallback_takes_over_once_in_the_same_env_and_the_first_agent_cools_down()
     assert_eq!((&ended["attempt"], &ended["limit"]["agent"]), (&2.into(), &"first".into()));
     assert_eq!(count(&home, &id, "prepared"), 1, "the same env");
     let told = fs::read_to_string(home.attempt(&id, 2).join("prompt.md")).unwrap();
-    assert!(told.starts_with("mend") && told.contains("interrupted"), "{told}");
+    assert!(told.starts_with("mend") && told.contains("What was done before you"), "{told}");
     let next = home.json(&["run", "next", "--agent", "first", "--name", "beryl", "-d"]);
     let next = text_of(&next, "id");
     assert_eq!(home.listed(&next)["state"], "queued", "nobody asks the first one now");
