@@ -15,12 +15,24 @@ mod tests;
 pub enum Control {
     /// End the agent: TERM, the grace, KILL; by force at once KILL.
     Stop { epoch: u64, force: bool },
-    /// Give the agent a text as its next message. `id` counts once.
-    Send { epoch: u64, id: String, text: String },
+    /// Ask the agent to give up its turn, where its protocol can; nothing is ended.
+    Cancel { epoch: u64 },
+    /// Give the agent a text as its next message; with `steer`, its turn is broken off for it. `id` counts once.
+    Send {
+        epoch: u64,
+        id: String,
+        text: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        steer: bool,
+    },
+    /// Tell the agent what a person said to its request `id`, with the reason of a refusal. `key` counts once.
+    Settle { epoch: u64, key: String, id: String, allow: bool, text: Option<String> },
     /// Show the agent's terminal here, and take what is typed here. Whoever may ask may look: it needs no epoch.
     Attach { cols: u16, rows: u16 },
     /// Show the agent's terminal here as it is: whoever looks has no say in its size, and types nothing.
     Look {},
+    /// Hear what a hook of the agent handed over. Only the agent's own processes are heard.
+    Hook { said: serde_json::Value },
     /// Say how things stand.
     Status {},
 }
@@ -31,7 +43,7 @@ pub enum Control {
 pub enum Answer {
     /// Done, or under way.
     Accepted {},
-    /// Taken; it goes when the terminal is ready and nobody types.
+    /// Taken; it goes when the agent's turn is over, or when its terminal is ready and nobody types.
     Queued {},
     /// Not done, and why: `slug` is one of `docs/errors.md`.
     Refused { slug: String, text: String },

@@ -5,7 +5,13 @@
 //! Never: opens a file; the keeper writes, the daemon and the windows read.
 
 use serde::{Deserialize, Serialize};
-use skep_core::{facts::Exit, said::Said, time::Timestamp};
+use skep_core::{
+    facts::Exit,
+    policy::Verdict,
+    run::{Overdue, Word},
+    said::Said,
+    time::Timestamp,
+};
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +26,15 @@ pub struct Line {
     pub entry: Entry,
 }
 
+/// A [`Line`] as it is written, with an entry that somebody else holds.
+#[derive(Debug, Serialize)]
+pub struct Spelled<'a> {
+    pub line: u64,
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub entry: &'a Entry,
+}
+
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -30,12 +45,29 @@ pub enum Entry {
     Silence { quiet_ms: u64, tool: bool },
     /// It was heard again after a silence.
     Heard {},
+    /// Something took longer than it may; `text` tells what was seen.
+    Overdue { what: Overdue, text: String },
     /// A line of its standard error.
     Stderr { text: String },
     /// A line of its standard output that its protocol does not know.
     Output { text: String },
     /// Something was delivered to it.
     Delivered { id: String, text: String },
+    /// What else became of a message for it, and why, where there is something to say.
+    Message {
+        id: String,
+        word: Word,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
+    /// A person's word on its request `id` was told to it.
+    Settled { id: String, allow: bool, text: Option<String> },
+    /// What the rules said of its request `id`.
+    Decided {
+        id: String,
+        #[serde(flatten)]
+        verdict: Verdict,
+    },
     /// This many lines or bytes were not kept, and why.
     Dropped { lines: u64, bytes: u64, why: String },
     /// The attempt is over and nothing of its tree lives.

@@ -107,6 +107,11 @@ impl Home {
         self.root.join("approved")
     }
 
+    /// What agents are told beside their task, each text named by its digest.
+    pub fn briefs(&self) -> PathBuf {
+        self.root.join("briefs")
+    }
+
     /// Where removed envs go first.
     pub fn trash(&self) -> PathBuf {
         self.root.join("trash")

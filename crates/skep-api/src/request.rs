@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use skep_core::run::How;
+use skep_core::run::{How, Surface};
 
 mod adopt;
 
@@ -85,11 +85,31 @@ pub enum Ask {
         run: String,
         goes_on: bool,
         text: Option<String>,
+        /// Another surface than that of the attempt before; of a run that lives, at the end of its turn.
+        #[serde(default)]
+        surface: Option<Surface>,
     },
-    /// Gives an agent a text as its next message. Answer: a `SendView`.
+    /// Gives an agent a text as its next message. Answer: a `SendView`, when it has come as far as `wait` says.
     Send {
         run: String,
         text: String,
+        /// Whether the turn under way is broken off for it.
+        #[serde(default)]
+        steer: bool,
+        /// The sender's own name of it; with the same it is sent once.
+        #[serde(default)]
+        key: Option<String>,
+        /// `queued delivered accepted turn-started`; none: what is known at once.
+        #[serde(default)]
+        wait: Option<String>,
+        #[serde(default)]
+        timeout_ms: Option<u64>,
+    },
+    /// A person's word on a request for leave: `of` is its id, or that of a run with one request. Answer: a `RunView`.
+    Rule {
+        of: String,
+        allow: bool,
+        text: Option<String>,
     },
     /// Answer: a `SnapshotView`.
     SnapshotTake {
@@ -192,6 +212,12 @@ pub struct RunAsk {
     pub cwd: String,
     pub agent: Option<String>,
     pub model: Option<String>,
+    /// One of the agent's accounts, by its name in the settings.
+    pub account: Option<String>,
+    /// More arguments for the agent's program; empty: as set.
+    pub args: Vec<String>,
+    /// More names of variables to pass on.
+    pub pass: Vec<String>,
     pub surface: Option<String>,
     pub permissions: Option<String>,
     pub base: Option<String>,
@@ -222,4 +248,8 @@ pub struct TaskAsk {
     pub reference: Option<String>,
     pub priority: i64,
     pub needs: Vec<String>,
+    pub agent: Option<String>,
+    /// Of that agent, as the account is.
+    pub model: Option<String>,
+    pub account: Option<String>,
 }

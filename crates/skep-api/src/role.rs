@@ -10,3 +10,5 @@ pub const STAGE: &str = "__stage";
 pub const EFFECT: &str = "__effect";
 /// `skep __agent scripted FILE`: the shipped scripted agent.
 pub const AGENT: &str = "__agent";
+/// `skep __hook NAME [JSON]`: hands what an agent's hook is told to the agent's keeper; it never fails and never waits long.
+pub const HOOK: &str = "__hook";

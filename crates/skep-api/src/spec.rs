@@ -1,9 +1,16 @@
 //! `spec.json`: everything a gatekeeper needs to know of its attempt, frozen before it starts.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
-use skep_core::{id::RunId, run::Permissions};
+use skep_core::{
+    id::RunId,
+    policy::{Place, Policy},
+    run::Permissions,
+};
 
 /// The format's version; a keeper refuses another.
 pub const VERSION: u32 = 1;
@@ -48,12 +55,67 @@ pub struct Spec {
     /// What the agent and all that it starts may write to, folders with what is below them and files; none: no fence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fence: Option<Vec<PathBuf>>,
+    /// By what the agent tells on its terminal what it does; none: only its silence is seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signs: Option<Signs>,
     /// How much the agent may do without being asked, where it asks on its pipes.
     #[serde(default)]
     pub permissions: Permissions,
+    /// The rules that its wishes for leave are judged by; none: all of them are as `permissions` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
     /// What protocol `acp` tells the agent in its own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<Conversation>,
+    /// Whether the agent is asked to go on with a conversation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub goes_on: bool,
+    /// The messages that the prompt holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carries: Vec<String>,
+    /// What the conversation may have or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubts: Option<Doubts>,
+    /// The env's root, where its worktree is lent something that goes with the attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent: Option<PathBuf>,
+}
+
+/// Messages that the prompt is to hold where the agent's own history lacks them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Doubts {
+    /// The conversation that is taken up.
+    pub session: String,
+    /// Where the agent keeps what was said; nowhere, where its protocol repeats it, or nobody knows.
+    pub records: Vec<PathBuf>,
+    pub messages: Vec<Doubt>,
+}
+
+/// A message that may have been written to an agent which did not say so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Doubt {
+    pub id: String,
+    pub text: String,
+    /// How many like it the conversation is known to have beside it.
+    pub earlier: u32,
+}
+
+impl Spec {
+    /// Where the agent works, for the rules: by the names that it was given.
+    pub fn place(&self) -> Place {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let temporary = ["TMPDIR", "TMP"].iter().filter_map(|name| self.env.get(*name));
+        let temporary = temporary.map(Path::new).chain([Path::new("/tmp"), Path::new("/var/tmp")]);
+        let open = temporary.filter(|folder| folder.is_absolute() && folder.parent().is_some());
+        Place {
+            root: text(self.worktree.as_deref().unwrap_or(&self.cwd)),
+            cwd: text(&self.cwd),
+            home: self.env.get("HOME").cloned(),
+            open: open.map(|folder| text(folder).trim_end_matches('/').to_owned()).collect(),
+        }
+    }
 }
 
 /// What a conversation begins with, where the agent's arguments do not say it.
@@ -66,6 +128,20 @@ pub struct Conversation {
     pub mode: Option<String>,
     /// Whether it goes on without having its history repeated.
     pub resumes: bool,
+}
+
+/// By what an agent on a terminal tells what it does.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signs {
+    /// Whose hooks: `claude` or `codex`.
+    pub hooks: Option<String>,
+    /// Patterns of its window's title: when it wants leave, is at work, or waits for words.
+    pub permission: Vec<String>,
+    pub busy: Vec<String>,
+    pub idle: Vec<String>,
+    /// When it can be typed to, whatever else it does.
+    pub ready: Vec<String>,
 }
 
 /// A terminal's size, in characters.
@@ -106,6 +182,12 @@ pub struct Limits {
     pub idle_ms: u64,
     /// Silence while a tool is in flight.
     pub tool_idle_ms: u64,
+    /// How long one turn may take before it is reported; 0 for any time.
+    #[serde(default)]
+    pub turn_ms: u64,
+    /// How long the first answer of a protocol that begins with a question may take; 0 for any time.
+    #[serde(default)]
+    pub ready_ms: u64,
     /// The journal's size; what is beyond it is dropped and counted. Bytes.
     pub journal_bytes: u64,
 }

@@ -10,18 +10,21 @@ use skep_core::{
     keep::Due,
     project::Project,
     run::{
-        Adopted, EnvState, EnvType, Kind, OpResult, Permissions, Run, State, Surface, Undoable,
-        WaitingFor,
+        Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Retrying, Run, State,
+        Surface, Undoable, WaitingFor,
     },
     said::Usage,
     snapshot::Snapshot,
     task::Task,
+    text,
     time::Timestamp,
 };
 
 mod adopt;
+mod ask;
 
 pub use adopt::{AdoptView, WhyNotView};
+pub use ask::AskView;
 
 /// A run, as `run` prints it and `ls` and `show` list it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,10 +71,37 @@ pub struct RunView {
     pub landed: Option<LandedView>,
     /// How the last close or land went, with the id of the wish.
     pub op: Option<OpView>,
+    /// What its agent wants leave for.
+    #[serde(default)]
+    pub asks: Vec<AskView>,
     /// What was found of the work that it took over.
     #[serde(default)]
     pub adopted: Option<Adopted>,
+    /// The last messages for its agent, the oldest first.
+    #[serde(default)]
+    pub messages: Vec<MessageView>,
+    /// The model call that the agent is trying again, in words; null while it tries none.
+    #[serde(default)]
+    pub retrying: Option<String>,
+    /// The usage limit that it waits for, or met last.
+    #[serde(default)]
+    pub limit: Option<LimitView>,
 }
+
+/// A usage limit that a run met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitView {
+    /// Whose it is.
+    pub agent: String,
+    /// When the agent is asked again.
+    pub until: Timestamp,
+    /// Whether its provider told that moment; else it is a guess.
+    pub known: bool,
+}
+
+/// How many messages a view of a run shows, and how much of each. Characters.
+const MESSAGES: usize = 5;
+const SHOWN: usize = 200;
 
 /// The commit that a run started from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,8 +172,8 @@ impl RunView {
             by: brief.by.clone(),
             agent: brief.agent.clone(),
             model: brief.model.clone(),
-            account: None,
-            surface: brief.surface,
+            account: brief.account.clone(),
+            surface: run.speech.surface,
             permissions: brief.permissions,
             state: run.state_name().to_owned(),
             waiting_for,
@@ -189,8 +219,23 @@ impl RunView {
             op: run
                 .last_op()
                 .map(|(id, result)| OpView { id: id.to_string(), result: result.clone() }),
+            messages: messages(run),
+            asks: AskView::of(run),
             adopted: brief.adopted.clone(),
+            retrying: run.retrying.as_ref().map(Retrying::words),
+            limit: run.met.as_ref().map(|met| LimitView {
+                agent: met.agent.clone(),
+                until: met.until,
+                known: met.known,
+            }),
         }
+    }
+}
+
+impl RunView {
+    /// What its agent wants leave for and nobody has answered.
+    pub fn open_asks(&self) -> impl Iterator<Item = &AskView> {
+        self.asks.iter().filter(|ask| ask.answer.is_none())
     }
 }
 
@@ -209,6 +254,9 @@ fn state_fields(run: &Run) -> StateFields {
             };
             (Some(on.to_owned()), None, None, None)
         }
+        State::Limited { exit, .. } => {
+            (Some("limit".to_owned()), None, None, exit.as_ref().map(exit_view))
+        }
         State::Ended { outcome, reason, exit, .. } => (
             None,
             Some(outcome.as_str().to_owned()),
@@ -221,6 +269,16 @@ fn state_fields(run: &Run) -> StateFields {
         | State::Stalled { .. }
         | State::Stopping { .. } => (None, None, None, None),
     }
+}
+
+/// The last messages, and those of which nobody knows.
+fn messages(run: &Run) -> Vec<MessageView> {
+    let older = run.messages.len().saturating_sub(MESSAGES);
+    let shown = |(nth, message): &(usize, &Message)| {
+        *nth >= older || message.receipt == skep_core::run::Receipt::Unknown
+    };
+    let shown = run.messages.iter().enumerate().filter(shown);
+    shown.map(|(_, message)| MessageView::of(message)).collect()
 }
 
 fn exit_view(exit: &Exit) -> ExitView {
@@ -259,8 +317,40 @@ pub struct CloseView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendView {
     pub run: String,
-    /// `delivered`, `queued` or `unknown`.
-    pub delivery: String,
+    /// What it is called; a key that was given, else one of skep's.
+    pub message: String,
+    /// `queued delivered accepted turn-started unknown refused`.
+    pub receipt: String,
+    /// Why, where there is something to say.
+    pub text: Option<String>,
+}
+
+/// A message for an agent, in a view of its run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageView {
+    pub id: String,
+    pub text: String,
+    /// When it was sent.
+    pub at: Timestamp,
+    /// As in a `SendView`.
+    pub receipt: String,
+    /// When the receipt was last changed.
+    pub told: Timestamp,
+    pub why: Option<String>,
+}
+
+impl MessageView {
+    /// Makes the view of a message; what is long is cut.
+    pub fn of(message: &Message) -> MessageView {
+        MessageView {
+            id: message.id.clone(),
+            text: text::words(&message.text, SHOWN),
+            at: message.at,
+            receipt: message.receipt.as_str().to_owned(),
+            told: message.told,
+            why: Some(message.why.clone()).filter(|why| !why.is_empty()),
+        }
+    }
 }
 
 /// A snapshot in a list.
@@ -450,6 +540,13 @@ pub struct TaskView {
     pub state: String,
     pub run: Option<String>,
     pub added: Timestamp,
+    /// Which agent it is for.
+    #[serde(default)]
+    pub agent: Option<String>,
+    #[serde(default)]
+    pub model: Option<String>,
+    #[serde(default)]
+    pub account: Option<String>,
 }
 
 impl TaskView {
@@ -466,6 +563,9 @@ impl TaskView {
             state: task.state.as_str().to_owned(),
             run: task.run.as_ref().map(ToString::to_string),
             added: task.added,
+            agent: task.choice.agent.clone(),
+            model: task.choice.model.clone(),
+            account: task.choice.account.clone(),
         }
     }
 }
@@ -500,7 +600,7 @@ impl Counts {
         for run in runs {
             match run.state {
                 State::Queued { .. } => counts.queued += 1,
-                State::Waiting { .. } => counts.waiting += 1,
+                State::Waiting { .. } | State::Limited { .. } => counts.waiting += 1,
                 State::Preparing { .. }
                 | State::Starting { .. }
                 | State::Running { .. }

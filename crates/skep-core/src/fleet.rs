@@ -359,7 +359,11 @@ impl Fleet {
             Some(holder) => Err(reject(
                 "name-taken",
                 format!("the name `{}` is held by {}", brief.name, holder.id()),
-                &["choose another --name", &format!("skep close {}", holder.id())],
+                &[
+                    "choose another --name",
+                    &format!("skep close {}", holder.id()),
+                    "skep run --force …   takes its place; its work is kept",
+                ],
             )),
             None => Ok(()),
         }
@@ -517,6 +521,10 @@ impl Fleet {
         for event in step.events {
             if let run::Event::Ended { outcome, .. } = &event {
                 moved = Some(TaskState::after(*outcome));
+            } else if let run::Event::AsBefore { .. } = &event {
+                moved = Some(TaskState::after(run::Outcome::Completed));
+            } else if let run::Event::Requeued { .. } = &event {
+                moved = moved.map(|_| TaskState::Implementing);
             }
             self.record(id.as_str(), Event::Run(event), now, decided);
         }
@@ -623,10 +631,28 @@ impl Fleet {
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => true,
         };
-        self.runs.values().filter(by_clock).filter_map(|run| run.next_wake()).min()
+        // Whom a usage limit holds back, its end lets go.
+        let let_go = self.runs.values().filter_map(|run| {
+            let at = slots.cooling(run)?.until;
+            slots.held_back(run, at).is_none().then_some(at)
+        });
+        self.runs.values().filter(by_clock).filter_map(|run| run.next_wake()).chain(let_go).min()
+    }
+
+    /// Whether somebody waits for a moment that only a machine that is awake brings on. The reset of a usage limit is not
+    /// one: it comes while the machine sleeps.
+    pub fn waits_awake(&self) -> bool {
+        let waits = |run: &Run| run.next_wake().is_some() && !run::limits::is_limited(&run.state);
+        self.runs.values().any(|run| waits(run))
+    }
+
+    /// Whether somebody waits for the reset of a usage limit, by the clock on the wall.
+    pub fn waits_for_reset(&self) -> bool {
+        self.runs.values().any(|run| run::limits::is_limited(&run.state))
     }
 
     /// Since when the latest of those waits for whom the clock means something.
@@ -698,11 +724,12 @@ impl Fleet {
 pub fn is_in_line(run: &Run) -> bool {
     match run.state {
         State::Queued { .. } => true,
-        State::Waiting { .. } => !run.given.is_empty(),
+        State::Waiting { .. } => run.has_answers(),
         State::Preparing { .. }
         | State::Starting { .. }
         | State::Running { .. }
         | State::Stalled { .. }
+        | State::Limited { .. }
         | State::Stopping { .. }
         | State::Ended { .. } => false,
     }

@@ -33,6 +33,22 @@ pub fn spell(random: [u8; LENGTH]) -> String {
     random.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
 }
 
+/// Ten bytes for an id that follows from `text`: the same whenever it is asked for, and of another text another.
+pub(crate) fn derived(text: &str) -> [u8; LENGTH] {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mixed = mix(hash);
+    std::array::from_fn(|place| (mixed >> (5 * place)).to_le_bytes()[0])
+}
+
+/// Spreads every bit over all others, so that neighbours do not look alike: the finisher of `splitmix64`.
+fn mix(word: u64) -> u64 {
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
 fn is_tail(tail: &str) -> bool {
     tail.len() == LENGTH && tail.bytes().all(|byte| ALPHABET.contains(&byte))
 }
@@ -104,4 +120,6 @@ ids! {
     SnapshotId = "snap";
     /// One wish of a person that changes something, with its answer.
     OpId = "op";
+    /// A request of an agent for leave to do something.
+    AskId = "ask";
 }

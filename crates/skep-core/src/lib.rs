@@ -5,9 +5,11 @@
 
 pub mod facts;
 pub mod fleet;
+pub mod guide;
 pub mod id;
 pub mod keep;
 pub mod names;
+pub mod policy;
 pub mod project;
 pub mod refs;
 pub mod run;

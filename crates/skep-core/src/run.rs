@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     facts::{Exit, GitFacts},
-    id::{OpId, RunId, SnapshotId, TaskId},
+    guide::Guide,
+    id::{AskId, OpId, RunId, SnapshotId, TaskId},
     said::{ErrorClass, Said, TurnResult, Usage},
     snapshot::{self, Snapshot, Why},
     time::Timestamp,
@@ -19,6 +20,11 @@ use crate::{
 pub mod adopted;
 mod apply;
 pub mod closing;
+pub mod conversation;
+pub mod leave;
+pub mod limits;
+pub mod message;
+pub mod orientation;
 pub mod outcome;
 mod step;
 #[cfg(test)]
@@ -26,6 +32,10 @@ pub(crate) mod tests;
 
 pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
+pub use conversation::{Conversation, Speech};
+pub use leave::{Ask, Ruling};
+pub use limits::{Fallback, Met, Retrying};
+pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
 
 /// What a run is for, frozen when it was asked for.
@@ -44,6 +54,9 @@ pub struct Brief {
     /// Whether its protocol has a word for a turn's result.
     pub speaks: bool,
     pub model: Option<String>,
+    /// The login of the agent's that it works by; none: the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     pub surface: Surface,
     pub permissions: Permissions,
     pub place: Place,
@@ -54,6 +67,12 @@ pub struct Brief {
     /// What it takes over, where somebody else began the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Adopted>,
+    /// What its agent can be told while it is at work.
+    #[serde(default)]
+    pub hears: Hears,
+    /// Who takes over, once, when the agent's usage limit is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
 }
 
 /// A run's purpose.
@@ -121,6 +140,9 @@ pub struct Place {
     pub fetch_ms: u64,
     /// Whether commits are signed as the user's own settings say.
     pub sign: bool,
+    /// What the project gives its agents to read.
+    #[serde(default, skip_serializing_if = "Guide::is_empty")]
+    pub guide: Guide,
 }
 
 /// A project's own script that makes a worktree ready, as a person approved it.
@@ -142,6 +164,12 @@ pub struct Policy {
     pub grace_ms: u64,
     pub idle_ms: u64,
     pub tool_idle_ms: u64,
+    /// How long one turn may take; 0 for any time.
+    #[serde(default)]
+    pub turn_ms: u64,
+    /// How long an agent may take to answer the first word of its protocol.
+    #[serde(default = "ready_ms")]
+    pub ready_ms: u64,
     pub journal_bytes: u64,
     /// How often the environment's faults, and deaths by our or the host's hand, are tried again.
     pub tries: u32,
@@ -153,6 +181,9 @@ pub struct Policy {
     pub window_ms: u64,
     pub spare: Vec<String>,
     pub env: Vec<String>,
+    /// More arguments for the agent's program.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
     /// Whether its agent can write wherever its user can.
     #[serde(default)]
     pub fence: Fence,
@@ -173,6 +204,10 @@ pub enum Fence {
     On { write: Vec<String> },
 }
 
+fn ready_ms() -> u64 {
+    60_000
+}
+
 impl Default for Policy {
     fn default() -> Policy {
         Policy {
@@ -180,6 +215,8 @@ impl Default for Policy {
             grace_ms: 2_000,
             idle_ms: 30 * 60_000,
             tool_idle_ms: 120 * 60_000,
+            turn_ms: 0,
+            ready_ms: ready_ms(),
             journal_bytes: 256 << 20,
             tries: 2,
             first_ms: 5_000,
@@ -190,6 +227,7 @@ impl Default for Policy {
             spare: Vec::new(),
             env: Vec::new(),
             fence: Fence::Off,
+            args: Vec::new(),
         }
     }
 }
@@ -219,7 +257,6 @@ pub struct Base {
 
 /// Where an attempt stands. Each state carries exactly what is held in it.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one per run, and most runs of a fleet have ended")]
 pub enum State {
     /// Waiting for a slot, and not before `not_before`.
     Queued { not_before: Option<Timestamp> },
@@ -233,6 +270,8 @@ pub enum State {
     Waiting { gatekeeper: Option<u32>, pid: u32, on: WaitingFor },
     /// The agent was not heard for longer than its budget.
     Stalled { gatekeeper: Option<u32>, pid: u32 },
+    /// A usage limit ended the attempt; the next one begins by itself `until` then. Nothing of it lives.
+    Limited { until: Timestamp, known: bool, exit: Option<Exit> },
     /// The agent was told to end, or its gatekeeper is gone, and something of it may still live.
     Stopping { gatekeeper: Option<u32>, force: bool, because: Because, gone: bool },
     /// The attempt is over.
@@ -259,9 +298,17 @@ pub enum Because {
     Superseded,
     /// A person paused it in the middle of a turn.
     Paused,
+    /// A person wants it on another surface.
+    Surface,
     Stalled,
+    /// It was silent after it had told of a usage limit.
+    Limit,
+    /// Its turn took longer than one may.
+    Timeout,
     /// The gatekeeper never reported its start.
     NeverStarted,
+    /// The agent lived and never answered the first word of its protocol.
+    NeverReady,
     /// The gatekeeper is gone and left no word.
     SupervisorLost,
     /// The machine was started again.
@@ -290,7 +337,7 @@ pub enum EnvState {
     },
 }
 
-/// Words for an agent that waits; they go out when the run has a slot again.
+/// Words for an agent that waits, as they were kept before each message had a receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
     /// Counts once.
@@ -306,6 +353,10 @@ pub struct Verdict {
     pub empty: bool,
     /// The last error since the last turn began, and its words.
     pub error: Option<(ErrorClass, String)>,
+    /// Whether its turn was cancelled for its silence.
+    pub stalled: bool,
+    /// A usage limit that nothing made good, with its reset where that was told.
+    pub limit: Option<Option<Timestamp>>,
 }
 
 /// A run with all that is known of it.
@@ -331,8 +382,14 @@ pub struct Run {
     pub deaths: Vec<Timestamp>,
     /// When the agent of this attempt was first seen.
     pub begun: Option<Timestamp>,
-    /// What was given while it waits for a slot.
+    /// What was given while it waits for a slot, in a ledger of old.
     pub given: Vec<Given>,
+    /// Messages for its agent, the oldest first.
+    pub messages: Vec<Message>,
+    /// What its agent wants leave for, in the order of asking.
+    pub asks: Vec<Ask>,
+    /// How many requests there were; the next one's id follows from it.
+    pub asked: u32,
     pub session: Option<String>,
     pub verdict: Verdict,
     /// Over all attempts.
@@ -365,10 +422,22 @@ pub struct Run {
     pub goes_on: bool,
     /// What the next attempt is told in place of its task.
     pub message: Option<String>,
+    /// How skep speaks to the agent in this attempt.
+    pub speech: Speech,
+    /// What became of going on with the agent's conversation.
+    pub conversation: Conversation,
     /// When the collector last looked at its env in vain.
     pub kept: Option<Timestamp>,
     /// Whether the records of its attempts are gone by age.
     pub logs_dropped: bool,
+    /// The model call that its agent is trying again.
+    pub retrying: Option<Retrying>,
+    /// The last usage limit that it met, as long as no answer came after it.
+    pub met: Option<Met>,
+    /// How many limits it met in a row without an answer between them.
+    pub limits: u32,
+    /// Whether a person asked for the attempt that is in line, whatever a usage limit says.
+    pub insisted: bool,
 }
 
 /// What can happen to a run: wishes, reports and the clock.
@@ -385,6 +454,8 @@ pub enum Input {
     Again {
         goes_on: bool,
         message: Option<String>,
+        /// Another surface than that of the attempt before; of a run that lives, at the end of its turn.
+        speech: Option<Speech>,
     },
     /// At the turn's end, or at once.
     Pause {
@@ -394,6 +465,24 @@ pub enum Input {
     Give {
         id: String,
         text: String,
+    },
+    /// A message for its agent: with `steer`, the turn under way is broken off for it.
+    Send {
+        id: String,
+        text: String,
+        steer: bool,
+    },
+    /// What became of a message, and why, where there is something to say.
+    Told {
+        attempt: u32,
+        id: String,
+        word: Word,
+        text: String,
+    },
+    /// A person's word on a request for leave; without an id, on the only one that is open.
+    Rule {
+        ask: Option<AskId>,
+        ruling: Ruling,
     },
     Close {
         op: OpId,
@@ -463,6 +552,12 @@ pub enum Input {
     Heard {
         attempt: u32,
     },
+    /// Something took longer than it may: a turn, or the agent's first word; `text` tells what was seen of it.
+    Overdue {
+        attempt: u32,
+        what: Overdue,
+        text: String,
+    },
     /// A window shows the agent's screen.
     Shown {
         attempt: u32,
@@ -511,6 +606,16 @@ pub enum Input {
     Tick,
 }
 
+/// What took too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overdue {
+    /// The turn under way.
+    Turn,
+    /// The agent's answer to the first word of its protocol.
+    Ready,
+}
+
 /// Whose fault a failure was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -542,6 +647,22 @@ pub enum Event {
     SessionNamed {
         session: String,
     },
+    /// The agent would not go on with its conversation.
+    ResumeRefused {
+        text: String,
+    },
+    /// A tool was seen in an attempt that goes on with a conversation.
+    Worked {},
+    /// The attempt under way is to end with its turn, and the next to speak otherwise.
+    TurnsTo {
+        speech: Speech,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// A follow-up that could not start: the run is what it was before it.
+    AsBefore {
+        text: String,
+    },
     TurnEnded {
         result: TurnResult,
         text: String,
@@ -557,10 +678,36 @@ pub enum Event {
         on: WaitingFor,
         text: String,
     },
-    /// Something is there for the agent; it is delivered when the run has a slot.
+    /// Something is there for the agent; it is delivered when the run has a slot. Written before messages had receipts.
     Given {
         id: String,
         text: String,
+    },
+    /// A message is there for the agent.
+    Sent {
+        id: String,
+        text: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        steer: bool,
+    },
+    /// A message has come so far.
+    Receipt {
+        id: String,
+        receipt: Receipt,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
+    /// The agent wants leave to do something, and waits.
+    LeaveAsked {
+        ask: Box<Ask>,
+    },
+    LeaveRuled {
+        id: AskId,
+        ruling: Ruling,
+    },
+    /// The agent asks no longer.
+    LeaveWithdrawn {
+        id: AskId,
     },
     /// At work again.
     Goes {},
@@ -572,6 +719,37 @@ pub enum Event {
     Stalled {
         quiet_ms: u64,
         tool: bool,
+    },
+    /// The agent tries a model call again by itself.
+    Retrying {
+        attempt: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<u32>,
+        text: String,
+    },
+    /// What was tried again went through, or was given up.
+    RetryOver {},
+    /// The agent told of a usage limit, and of its reset where it knows.
+    LimitMet {
+        text: String,
+        reset: Option<Timestamp>,
+    },
+    /// The limit ended the attempt; the next begins by itself `until` then, which the provider told (`known`) or not.
+    Limited {
+        until: Timestamp,
+        known: bool,
+        exit: Option<Exit>,
+        text: String,
+    },
+    /// The limit ended the attempt; the next is another agent's.
+    FellBack {
+        agent: String,
+        speaks: bool,
+        /// Until when nothing new is asked of the first.
+        until: Timestamp,
+        known: bool,
+        exit: Option<Exit>,
+        text: String,
     },
     StopAsked {
         force: bool,
@@ -600,6 +778,9 @@ pub enum Event {
         goes_on: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
+        /// How skep speaks from here on, where that changes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        speech: Option<Speech>,
     },
     /// Nothing ever ran in the env that is held; it is being taken back.
     Undoing {},
@@ -680,6 +861,12 @@ pub enum Requeue {
     Fault,
     Death,
     Wish,
+    /// The agent refused its conversation before any tool ran: once more, with a fresh one.
+    Refused,
+    /// Its agent takes one prompt at a time, and something waits for it.
+    Message,
+    /// The reset of a usage limit has come.
+    Limit,
 }
 
 /// Work for the daemon. It may be done twice (after a crash), so doing it twice is harmless: `docs/design/effects.md`.
@@ -719,6 +906,16 @@ pub enum Effect {
         attempt: u32,
         id: String,
         text: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        steer: bool,
+    },
+    /// Tells the agent what a person said to its request.
+    Leave {
+        run: RunId,
+        attempt: u32,
+        id: AskId,
+        asked_as: String,
+        ruling: Ruling,
     },
     /// Ends what is left of a run whose guards are gone, and says whether anything lives.
     Sweep {
@@ -790,6 +987,7 @@ impl Effect {
             | Effect::Stop { run, .. }
             | Effect::CancelTurn { run, .. }
             | Effect::Deliver { run, .. }
+            | Effect::Leave { run, .. }
             | Effect::Sweep { run, .. }
             | Effect::Close { run, .. }
             | Effect::Settle { run, .. }
@@ -814,6 +1012,7 @@ impl Effect {
             Effect::Stop { .. } => "stop",
             Effect::CancelTurn { .. } => "cancel_turn",
             Effect::Deliver { .. } => "deliver",
+            Effect::Leave { .. } => "leave",
             Effect::Sweep { .. } => "sweep",
             Effect::Close { .. } => "close",
             Effect::Settle { .. } => "settle",
@@ -853,6 +1052,9 @@ pub struct Misfit {
     pub state: &'static str,
 }
 
+/// The longest text that an event keeps of an agent's words. Characters.
+const WORDS: usize = 2_000;
+
 /// How long a run may go without its gatekeeper's first report.
 pub const START_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a stalled run may stay silent after its turn was cancelled.
@@ -866,6 +1068,8 @@ impl Run {
     /// Begins a run; it waits for a slot.
     pub fn new(brief: Brief, order: u64, at: Timestamp) -> Run {
         Run {
+            speech: Speech { surface: brief.surface, speaks: brief.speaks, hears: brief.hears },
+            conversation: Conversation::default(),
             brief,
             order,
             created: at,
@@ -879,6 +1083,9 @@ impl Run {
             deaths: Vec::new(),
             begun: None,
             given: Vec::new(),
+            messages: Vec::new(),
+            asks: Vec::new(),
+            asked: 0,
             session: None,
             verdict: Verdict::default(),
             usage: Usage::default(),
@@ -899,6 +1106,10 @@ impl Run {
             message: None,
             kept: None,
             logs_dropped: false,
+            retrying: None,
+            met: None,
+            limits: 0,
+            insisted: false,
         }
     }
 
@@ -950,7 +1161,10 @@ impl Run {
     /// Whether it takes one of the slots.
     pub fn holds_slot(&self) -> bool {
         match self.state {
-            State::Queued { .. } | State::Waiting { .. } | State::Ended { .. } => false,
+            State::Queued { .. }
+            | State::Waiting { .. }
+            | State::Limited { .. }
+            | State::Ended { .. } => false,
             State::Preparing { .. }
             | State::Starting { .. }
             | State::Running { .. }
@@ -978,6 +1192,7 @@ impl Run {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Starting { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => None,
         }
@@ -991,7 +1206,10 @@ impl Run {
             | State::Waiting { gatekeeper, .. }
             | State::Stalled { gatekeeper, .. }
             | State::Stopping { gatekeeper, .. } => gatekeeper,
-            State::Queued { .. } | State::Preparing { .. } | State::Ended { .. } => None,
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Limited { .. }
+            | State::Ended { .. } => None,
         }
     }
 
@@ -1002,7 +1220,7 @@ impl Run {
             State::Preparing { .. } => "preparing",
             State::Starting { .. } => "starting",
             State::Running { .. } => "running",
-            State::Waiting { .. } => "waiting",
+            State::Waiting { .. } | State::Limited { .. } => "waiting",
             State::Stalled { .. } => "stalled",
             State::Stopping { .. } => "stopping",
             State::Ended { .. } => "ended",
@@ -1015,15 +1233,16 @@ impl Run {
     pub fn next_wake(&self) -> Option<Timestamp> {
         match self.state {
             State::Queued { not_before } => not_before,
+            State::Limited { until, .. } => Some(until),
             State::Starting { gatekeeper: Some(_) } => Some(self.since.plus(START_DEADLINE)),
             State::Stalled { .. } => Some(self.since.plus(STALL_DEADLINE)),
+            State::Waiting { .. } => self.turns_at(),
             State::Stopping { .. } => Some(
                 self.since.plus(STOP_DEADLINE + Duration::from_millis(self.brief.policy.grace_ms)),
             ),
             State::Preparing { .. }
             | State::Starting { gatekeeper: None }
             | State::Running { .. }
-            | State::Waiting { .. }
             | State::Ended { .. } => None,
         }
     }
@@ -1039,5 +1258,11 @@ impl Run {
         });
         let span = (base as f64 * policy.jitter.clamp(0.0, 1.0)) as u64;
         Duration::from_millis((base - span) + if span == 0 { 0 } else { seed % (2 * span) })
+    }
+
+    /// A number of its own: what chance would be elsewhere.
+    fn seed(&self) -> u64 {
+        let bytes = self.id().as_str().bytes();
+        bytes.fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)))
     }
 }

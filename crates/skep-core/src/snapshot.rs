@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{RunId, SnapshotId},
+    id::{self, RunId, SnapshotId},
     time::Timestamp,
 };
 
@@ -66,18 +66,5 @@ impl Why {
 
 /// The id of the `nth` snapshot of `run`: the same in every replay, and no other run's.
 pub fn nth(run: &RunId, nth: u32) -> SnapshotId {
-    let text = format!("{run}/{nth}");
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let mixed = mix(hash);
-    let bytes = std::array::from_fn(|place| (mixed >> (5 * place)).to_le_bytes()[0]);
-    SnapshotId::new(bytes)
-}
-
-/// Spreads every bit over all others, so that neighbours do not look alike: the finisher of `splitmix64`.
-fn mix(word: u64) -> u64 {
-    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
+    SnapshotId::new(id::derived(&format!("{run}/{nth}")))
 }

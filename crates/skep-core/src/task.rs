@@ -23,6 +23,26 @@ pub struct Task {
     pub state: TaskState,
     /// The run that last took it up.
     pub run: Option<RunId>,
+    /// Which agent it is for.
+    #[serde(default, skip_serializing_if = "Choice::is_none")]
+    pub choice: Choice,
+}
+
+/// Which agent is wanted, and how; model and account are that agent's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    pub agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+impl Choice {
+    /// Whether any agent will do.
+    pub fn is_none(&self) -> bool {
+        *self == Choice::default()
+    }
 }
 
 /// Where a task that a person runs directly stands.

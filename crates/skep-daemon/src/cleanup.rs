@@ -289,7 +289,7 @@ impl Cleanup {
                 | OpResult::Reverted { .. }) => Some(format!("{odd:?}")),
             };
             // An agent on a screen of its own does not leave by itself when its work is in.
-            if run.brief.surface != Surface::Terminal || undecided.is_some() {
+            if run.speech.surface != Surface::Terminal || undecided.is_some() {
                 let why = undecided.map(|text| format!("; {text}")).unwrap_or_default();
                 return Err((State::Waiting, format!("{} is {}{why}", run.id(), run.state_name())));
             }

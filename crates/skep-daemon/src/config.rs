@@ -17,18 +17,24 @@ use serde_json::Value as Json;
 use skep_host::paths::{self, PathError};
 use thiserror::Error;
 
+pub use self::agents::of_agents;
 use self::layer::{Layer, layered, schema_of, unknown};
 pub use self::merge::{Addition, merged, project_values, value_of};
 pub use self::places::Places;
+pub use self::policy::{
+    SHARED_POLICY, SHIPPED, policy, policy_file, policy_of, policy_schema, project_policy_file,
+};
 pub use self::settings::{
-    Breaker, Env, Fence, FenceMode, Files, Foreman, Gate, Keep, Land, Limits, Mode, Names, Plan,
-    Processes, ProjectSettings, Retry, Review, Settings, Setup, Surface, Teardown, Threshold, Time,
-    Tmux, duration, size,
+    Account, AgentSettings, Breaker, Env, Fence, FenceMode, Files, Foreman, Gate, Keep, Land,
+    Limits, Mode, Names, Plan, Processes, ProjectSettings, Retry, Review, Settings, Setup, Surface,
+    Teardown, Threshold, Time, Tmux, duration, size,
 };
 
+mod agents;
 mod layer;
 mod merge;
 mod places;
+mod policy;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -58,6 +64,11 @@ pub enum ConfigError {
     /// A value is not what it may be.
     #[error("{at}: `{key}` must be {allowed}, not `{found}`")]
     Wrong { at: At, key: String, allowed: String, found: String },
+    /// A repository's own file says what only a person may.
+    #[error(
+        "{at}: `{key}` may stand in your own settings only: it decides what the agent may do to you"
+    )]
+    NotShared { at: At, key: String },
     /// A project's name that cannot be the name of a file.
     #[error("`{name}` cannot be the name of a project")]
     Name { name: String },
@@ -77,6 +88,7 @@ impl ConfigError {
             ConfigError::Syntax { .. } => "config-syntax",
             ConfigError::UnknownKey { .. } => "config-unknown-key",
             ConfigError::Wrong { .. } => "config-value",
+            ConfigError::NotShared { .. } => "config-not-shared",
             ConfigError::Name { .. } => "project-name",
             ConfigError::Nowhere { .. } => "home-nowhere",
             ConfigError::Write(_) => "config-unwritable",
@@ -88,6 +100,7 @@ impl ConfigError {
         match &mut self {
             ConfigError::Syntax { at, .. }
             | ConfigError::UnknownKey { at, .. }
+            | ConfigError::NotShared { at, .. }
             | ConfigError::Wrong { at, .. } => {
                 at.line = None;
             }
@@ -304,9 +317,7 @@ fn set_in<T: DeserializeOwned + JsonSchema>(
     let label = file.display().to_string();
     // What the file has wrong already is told as such, not as the fault of this value.
     Layer::parse::<T>(defaults, &text, Origin::File(label.clone()))?;
-    let mut known = Vec::new();
-    layer::keys("", &schema_of::<T>(), &mut known);
-    if !known.iter().any(|known| known == key) {
+    if !layer::is_key(&schema_of::<T>(), key) {
         return Err(unknown::<T>(At { file: label, line: None }, key));
     }
     let changed = written::<T>(defaults, &text, key, value, &label)?;
@@ -418,8 +429,10 @@ fn project_layers(
     repo_file: Option<&str>,
 ) -> Result<Vec<Layer>, ConfigError> {
     let own = project_file(dir, name)?;
-    let shared =
-        |text| Layer::parse::<ProjectSettings>(PROJECT, text, Origin::File(SHARED.to_owned()));
+    let shared = |text| {
+        let layer = Layer::parse::<ProjectSettings>(PROJECT, text, Origin::File(SHARED.to_owned()));
+        layer.and_then(|layer| agents::require_shared(text).map(|()| layer))
+    };
     let mut layers: Vec<Layer> = repo_file.map(shared).transpose()?.into_iter().collect();
     layers.extend(file_layer::<ProjectSettings>(PROJECT, &own)?);
     Ok(layers)

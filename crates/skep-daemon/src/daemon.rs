@@ -226,7 +226,7 @@ fn serve(
 
 /// Windows follow from what runs; whoever cannot be asked changes nothing, and is told of in the log.
 fn reconcile_windows(performer: &Arc<Performer>, fleet: &Arc<Fleet>) {
-    let on_screen = fleet.runs.values().any(|run| run.brief.surface == Surface::Terminal);
+    let on_screen = fleet.runs.values().any(|run| run.speech.surface == Surface::Terminal);
     if !on_screen {
         return;
     }

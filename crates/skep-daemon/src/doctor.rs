@@ -14,6 +14,7 @@ use skep_host::{git::Git, paths, proc::Program};
 use crate::config;
 
 mod fleet;
+mod foreign;
 mod home;
 mod mend;
 mod repository;
@@ -150,6 +151,7 @@ fn against_the_ledger(home: &Home, vars: &BTreeMap<String, String>) -> Vec<Findi
         found.extend(fleet::locks(home, &ledger));
         found.extend(fleet::sessions(home, vars, &ledger));
         found.extend(home::trash(home, &ledger));
+        found.push(foreign::entries(home, &ledger));
         found.extend(repository::all(home, &git, &ledger));
         if found.iter().all(|finding| finding.health == Health::Well) || ledger.stands_still(home) {
             break;

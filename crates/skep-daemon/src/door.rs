@@ -27,7 +27,7 @@ use skep_core::{
     fleet::{Fleet, Input, Limits},
     id::{RunId, TaskId},
     run::{self, How, OpResult, Outcome, Run, State, WaitingFor},
-    task::{Task, TaskState},
+    task::{Choice, Task, TaskState},
     time::Timestamp,
 };
 use skep_host::tree;
@@ -48,6 +48,8 @@ mod adopt;
 mod control;
 mod diff;
 mod finish;
+mod send;
+mod surface;
 
 /// How far a stopping daemon has come; the door answers `starting` before it can answer anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,12 +226,22 @@ impl Door {
             Ask::Abandon { runs } => self.abandon(&request.id, runs, out),
             Ask::Land { run, dry_run } => self.land(&request.id, run, *dry_run, out),
             Ask::Pause { run, now } => self.pause(&request.id, run, *now),
-            Ask::Again { run, goes_on, text } => {
+            Ask::Again { run, goes_on, text, surface } => {
                 let fleet = self.wishes.board.read().fleet;
                 self.require_left(fleet.find_run(run)?, peer)?;
-                self.again(&request.id, run, *goes_on, text.as_deref(), out)
+                let ask = control::Again {
+                    run,
+                    goes_on: *goes_on,
+                    words: text.as_deref(),
+                    surface: *surface,
+                };
+                self.again(&request.id, &ask, out)
             }
-            Ask::Send { run, text } => self.send(&request.id, run, text),
+            Ask::Send { .. } => self.send(&request.id, &request.ask),
+            Ask::Rule { of, allow, text } => {
+                let ruling = run::Ruling { allow: *allow, text: text.clone() };
+                self.rule(&request.id, of, ruling)
+            }
             Ask::SnapshotTake { run } => self.take_snapshot(&request.id, run, out),
             Ask::SnapshotLs { run } => self.snapshots(run.as_deref()),
             Ask::SnapshotShow { snapshot } => self.show_snapshot(snapshot),
@@ -325,6 +337,10 @@ impl Door {
 
     fn run(&self, id: &str, ask: &RunAsk, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
+        if let Some(run) = resolve::at_it_already(ask, &fleet) {
+            progress(out, &format!("{} is at it already: nothing was begun", run.brief.name))?;
+            return value(&[RunView::of(run)]);
+        }
         let resolved = resolve::runs(id, ask, &fleet, &self.home, &self.config, (self.clock)());
         if !ask.dry_run && resolved.as_ref().is_err_and(|refusal| refusal.slug == "disk-low") {
             // Whoever waits for a slot is held back as well, and what is safe makes room.
@@ -438,6 +454,7 @@ impl Door {
             let until = match &run.state {
                 State::Ended { .. }
                 | State::Waiting { .. }
+                | State::Limited { .. }
                 | State::Stalled { .. }
                 | State::Stopping { .. } => return Ok(()),
                 State::Queued { .. } if posted.fleet.held_back(run, now).is_some() => return Ok(()),
@@ -631,6 +648,12 @@ impl Door {
             .iter()
             .map(|text| fleet.find_task(text).map(|task| task.id.clone()))
             .collect::<Result<_, _>>()?;
+        let choice = Choice {
+            agent: ask.agent.clone(),
+            model: ask.model.clone(),
+            account: ask.account.clone(),
+        };
+        resolve::require_choice(&choice, &self.config)?;
         let id = TaskId::new(resolve::spell(key));
         let task = Task {
             id: id.clone(),
@@ -643,6 +666,7 @@ impl Door {
             added: (self.clock)(),
             state: TaskState::Ingested,
             run: None,
+            choice,
         };
         self.wishes.wish(key, Input::AddTask(task))?;
         value(&self.wishes.board.read().fleet.tasks.get(&id).map(|task| TaskView::of(task)))
@@ -705,6 +729,7 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::Pause { .. }
         | Ask::Again { .. }
         | Ask::Send { .. }
+        | Ask::Rule { .. }
         | Ask::SnapshotTake { .. }
         | Ask::SnapshotRm { .. }
         | Ask::Restore { .. }
@@ -760,7 +785,8 @@ fn rank(run: &Run) -> u8 {
         | State::Starting { .. }
         | State::Preparing { .. }
         | State::Stopping { .. } => 3,
-        State::Waiting { on: WaitingFor::Limit | WaitingFor::Paused, .. } => 4,
+        State::Waiting { on: WaitingFor::Limit | WaitingFor::Paused, .. }
+        | State::Limited { .. } => 4,
         State::Queued { .. } => 5,
         State::Ended { outcome, .. } => match outcome {
             Outcome::Failed | Outcome::Lost | Outcome::Interrupted if run.holds_env() => 2,

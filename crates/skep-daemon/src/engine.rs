@@ -31,6 +31,8 @@ mod tests;
 const DRAIN: usize = 256;
 /// How soon reports that the ledger could not take are tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How often the wall clock is looked at while somebody waits for a reset.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// Something for the engine.
 #[derive(Debug)]
@@ -197,7 +199,9 @@ impl Engine {
         let now = self.tick_clock();
         let wake = self.fleet.next_wake().map(|at| at.since(now) + Duration::from_millis(1));
         let again = (!self.held.is_empty()).then_some(TRY_AGAIN);
-        match wake.into_iter().chain(again).min() {
+        // A wait stands still while the machine sleeps, and a reset does not.
+        let look = self.fleet.waits_for_reset().then_some(LOOK);
+        match wake.into_iter().chain(again).chain(look).min() {
             Some(wait) => match inbox.recv_timeout(wait) {
                 Ok(input) => Some(input),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -209,7 +213,7 @@ impl Engine {
 
     /// The time, which never goes back.
     fn tick_clock(&mut self) -> Timestamp {
-        self.pace.go_on((self.clock)(), self.fleet.next_wake().is_some())
+        self.pace.go_on((self.clock)(), self.fleet.waits_awake())
     }
 
     fn take(&mut self, batch: Vec<Inbox>) -> Result<(), EngineError> {

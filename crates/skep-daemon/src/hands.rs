@@ -11,10 +11,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use skep_api::{place::Home, wire::chain};
 use skep_core::{
     facts::GitFacts,
+    guide::Guide,
     id::{OpId, SnapshotId},
     run::{self, Base, Env, EnvState, EnvType, Fault, How, OpResult, Place, Run, SetUp, Undo},
     snapshot::{Snapshot, Why},
@@ -23,14 +23,16 @@ use skep_core::{
 use skep_host::{
     env::{self, Ran},
     git::{self, Git, Repository},
-    paths,
+    handout, paths,
 };
 
+pub use crate::launch::digest;
 use crate::{config, launch};
 
 pub mod close;
 pub mod keep;
 pub mod land;
+pub mod lent;
 mod set_up;
 
 use close::Going;
@@ -50,6 +52,7 @@ pub enum Deed {
         vars: BTreeMap<String, String>,
         /// Where all that the set-up said is kept, however it went.
         log: PathBuf,
+        guide: Guide,
     },
     Undo {
         locks: PathBuf,
@@ -92,6 +95,8 @@ pub enum Deed {
     Land {
         locks: PathBuf,
         repository: PathBuf,
+        /// The env's root.
+        root: PathBuf,
         worktree: Option<PathBuf>,
         branch: String,
         base: Option<String>,
@@ -167,6 +172,11 @@ pub fn prepare_deed(run: &Run, home: &Home) -> Result<Deed, String> {
         set_up: place.set_up.clone(),
         vars: launch::run_vars(run, &cwd, &vars, &run.brief.policy.env, home),
         log: home.run(run.id()).join("setup.log"),
+        guide: if place.env_type == EnvType::Worktree {
+            place.guide.clone()
+        } else {
+            Guide::default()
+        },
     })
 }
 
@@ -271,6 +281,7 @@ pub fn land_deed(run: &Run, home: &Home) -> Result<Deed, String> {
     Ok(Deed::Land {
         locks: home.repository_locks(),
         repository: PathBuf::from(repository),
+        root: PathBuf::from(&env.root),
         worktree: matches!(run.env, EnvState::Held(_)).then(|| PathBuf::from(&env.worktree)),
         branch: env.branch.clone().ok_or("it has no branch of its own")?,
         base: env.base.as_ref().map(|base| base.oid.clone()),
@@ -285,9 +296,13 @@ pub fn land_deed(run: &Run, home: &Home) -> Result<Deed, String> {
 /// Carries out `deed` with `vars` as the environment of git.
 pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
     let git = Git::new(vars);
+    let git = match lent::given_back(&git, &deed) {
+        Ok(git) => git,
+        Err(done) => return *done,
+    };
     match deed {
-        Deed::Prepare { ask, target, base, set_up, vars, log } => {
-            prepare(&git, &ask, (target, base), set_up.as_ref(), vars, &log)
+        Deed::Prepare { ask, target, base, set_up, vars, log, guide } => {
+            prepare(&git, &ask, (target, base), (set_up.as_ref(), &guide), vars, &log)
         }
         Deed::Undo { locks, root } => {
             let text = env::undo(&git, &locks, &root, Ran::Setup).err().map(|err| chain(&err));
@@ -307,7 +322,7 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
             let what = Undo::Land { target, old, new };
             Done::Op { result: keep::revert(&git, &repository, &locks, &of, &what, &run) }
         }
-        Deed::Land { locks, repository, worktree, branch, base, target, run } => {
+        Deed::Land { locks, repository, root: _, worktree, branch, base, target, run } => {
             let bring = land::Bring {
                 worktree: worktree.as_deref(),
                 branch: &branch,
@@ -327,7 +342,7 @@ fn prepare(
     git: &Git,
     ask: &env::Prepare,
     (target, base): (Option<String>, Option<Base>),
-    set_up: Option<&SetUp>,
+    (set_up, guide): (Option<&SetUp>, &Guide),
     mut vars: BTreeMap<String, String>,
     log: &Path,
 ) -> Done {
@@ -354,6 +369,16 @@ fn prepare(
             "the fetch failed, the base is as it was {age} ago: {}",
             skep_core::text::one_line(why)
         ));
+    }
+    let base_oid = prepared.base.as_ref().map(|base| base.oid.as_str());
+    match launch::look(git, &prepared.worktree, base_oid, guide) {
+        Ok(more) => notes.extend(more),
+        Err(err) => {
+            // Here already, as below.
+            let _left = env::undo(git, &ask.locks, &prepared.root, Ran::Setup);
+            let (slug, text) = (err.slug().to_owned(), chain(&err));
+            return Done::PrepareFailed { fault: fault(err.fault()), slug, text };
+        }
     }
     // In an env that a killed preparation left the set-up may have been under way: only its end is written down.
     let done = prepared.logs.join("setup.done");
@@ -389,11 +414,6 @@ fn local_name(branch: &str) -> String {
     branch.strip_prefix("origin/").unwrap_or(branch).to_owned()
 }
 
-/// SHA-256 of `bytes`, in hex.
-pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
-}
-
 fn fault(fault: git::Fault) -> Fault {
     match fault {
         git::Fault::User => Fault::User,
@@ -409,6 +429,7 @@ pub fn git_facts(run: &Run, home: &Home, now: Timestamp) -> Option<GitFacts> {
     let base = env.base.as_ref()?;
     let vars = launch::asker_env(home, run).ok()?;
     let git = Git::new(&vars).timeout(Duration::from_secs(10));
+    let git = handout::unseen(&git, Path::new(&env.root));
     let facts =
         git::facts(&git, Path::new(&env.worktree), &base.oid, env.target.as_deref()).ok()?;
     Some(GitFacts {

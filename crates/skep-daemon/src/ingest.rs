@@ -24,7 +24,7 @@ use skep_core::{
     facts::Exit,
     fleet,
     id::RunId,
-    run::{self, Input},
+    run::{self, Input, Word},
 };
 use skep_host::tree::{self, Probe, Process};
 
@@ -330,10 +330,16 @@ fn input_of(watch: &Watch, entry: Entry) -> Option<Input> {
         Entry::Agent(said) => Input::Said { attempt, said },
         Entry::Silence { quiet_ms, tool } => Input::Silent { attempt, quiet_ms, tool },
         Entry::Heard {} => Input::Heard { attempt },
+        Entry::Overdue { what, text } => Input::Overdue { attempt, what, text },
         Entry::Exit { exit } => Input::Exited { attempt, exit },
+        Entry::Delivered { id, .. } => {
+            Input::Told { attempt, id, word: Word::Delivered, text: String::new() }
+        }
+        Entry::Message { id, word, text } => Input::Told { attempt, id, word, text },
         Entry::Stderr { .. }
         | Entry::Output { .. }
-        | Entry::Delivered { .. }
+        | Entry::Settled { .. }
+        | Entry::Decided { .. }
         | Entry::Dropped { .. } => return None,
     })
 }

@@ -21,14 +21,12 @@ use skep_host::{
 
 use crate::{config, resolve};
 
-mod agents;
 mod checks;
 mod file;
 #[cfg(test)]
 mod tests;
 mod tools;
 
-pub use agents::{Agent, agents};
 pub use file::{Draft, Kept, draft, write};
 
 /// How many entries of what tools left are counted for the size of an env.

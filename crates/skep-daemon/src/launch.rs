@@ -9,25 +9,36 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::config;
+use sha2::{Digest, Sha256};
 use skep_api::wire::chain;
 use skep_api::{
     place::Home,
-    spec::{Conversation, Limits, PromptBy, Size, Spec, VERSION},
+    spec::{Conversation, Doubts, Limits, PromptBy, Size, Spec, VERSION},
 };
 use skep_core::{
     names,
-    run::{Kind, Run, Surface},
+    policy::Policy,
+    run::{Kind, Run, Surface, orientation},
 };
+
 use skep_harness::{
     acp,
-    profile::{self, Profile},
+    profile::{self, Profile, ToolsShown},
 };
 use skep_host::{
     git::{self, Git},
-    paths,
+    handout, paths,
 };
 
+use crate::trust;
+
 mod fence;
+mod messages;
+mod standing;
+mod told;
+
+pub use told::look;
 
 /// Names that every process of a run gets where the asker had them.
 const BASE: &[&str] = &[
@@ -74,6 +85,7 @@ pub fn write_spec(
     agents: &Path,
 ) -> Result<(), String> {
     let spec = spec(run, attempt, epoch, home, agents)?;
+    trust::ensure(run, &spec, home, agents)?;
     paths::create_private_dir(&spec.dir).map_err(|err| chain(&err))?;
     let bytes = serde_json::to_vec_pretty(&spec).map_err(|err| err.to_string())?;
     paths::write_atomically(&spec.dir.join("spec.json"), &bytes).map_err(|err| chain(&err))
@@ -82,28 +94,45 @@ pub fn write_spec(
 fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Result<Spec, String> {
     let env = run.env().ok_or("it has no env")?;
     let profile = Profile::load(&run.brief.agent, Some(agents)).map_err(|err| chain(&err))?;
-    let on_terminal = run.brief.surface == Surface::Terminal;
-    let can_go_on = !on_terminal && profile.can_go_on();
+    let on_terminal = run.speech.surface == Surface::Terminal;
+    let can_go_on = if on_terminal { profile.can_go_on_screen() } else { profile.can_go_on() };
     let session = run.session.clone().filter(|_| run.goes_on && can_go_on);
-    let prompt_file = prompt_file(run, attempt, home, session.is_some())?;
+    let goes_on = session.is_some();
+    let doubts = session.as_ref().and_then(|session| messages::doubts(run, session));
+    let prompt_file = prompt_file(run, attempt, home, goes_on)?;
+    let asker = asker_env(home, run)?;
+    let told = told::tell(run, env, &profile, home, &asker, goes_on)?;
+    let prompt_file =
+        told.prompt(&prompt_file, &home.attempt(run.id(), attempt))?.unwrap_or(prompt_file);
     let brief = profile::Brief {
         prompt_file: prompt_file.clone(),
         session,
         cwd: PathBuf::from(&env.cwd),
         model: run.brief.model.clone(),
         permissions: permissions(run.brief.permissions),
+        args: run.brief.policy.args.clone(),
         git_roots: git_roots(Path::new(&env.worktree)),
         skep: own_program()?,
+        brief_file: told.file.clone(),
     };
     let launch =
         if on_terminal { profile.launch_on_terminal(&brief) } else { profile.launch(&brief) };
-    let launch = launch.map_err(|err| chain(&err))?;
+    let mut launch = launch.map_err(|err| chain(&err))?;
+    if goes_on && is_silent(run) {
+        launch.prompt = profile::PromptBy::None;
+    }
     let policy = &run.brief.policy;
-    let asker = asker_env(home, run)?;
+    let doubts = doubts.map(|doubts| Doubts { records: profile.records(&asker), ..doubts });
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
     let mut vars = run_vars(run, &env.cwd, &asker, &listed, home);
+    vars.extend(launch.vars);
     if profile.identity {
         vars.extend(identity(&asker, Path::new(&env.cwd)));
+    }
+    if let Some(root) = &told.lent {
+        let list = handout::exclude_file(root);
+        let list = list.to_str().ok_or("the env's path is not UTF-8")?;
+        set_for_git(&mut vars, "core.excludesFile", list);
     }
     let write = fence::places(run, env, &profile, &vars)?;
     Ok(Spec {
@@ -111,14 +140,19 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         run: run.id().clone(),
         attempt,
         epoch,
+        goes_on,
         protocol: if on_terminal { "pty".to_owned() } else { profile.protocol.clone() },
         terminal: on_terminal.then(Size::default),
+        signs: on_terminal.then(|| trust::signs(&profile)),
         permissions: run.brief.permissions,
+        policy: Some(rules(run, agents, Path::new(&env.worktree), &asker)?),
         conversation: (!on_terminal && profile.protocol == "acp").then(|| Conversation {
             session: launch.setting.session,
             mode: launch.setting.mode,
             resumes: launch.setting.resume == acp::Resume::Resume,
         }),
+        carries: run.carried().map(|message| message.id.clone()).collect(),
+        doubts,
         argv: launch.argv,
         env: vars,
         cwd: PathBuf::from(&env.cwd),
@@ -136,28 +170,64 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         dir: home.attempt(run.id(), attempt),
         limits: Limits {
             grace_ms: policy.grace_ms,
-            idle_ms: policy.idle_ms,
+            // Where tools are told only when they are over, each silence may be one.
+            idle_ms: if profile.tools_shown == ToolsShown::AtEnd {
+                policy.idle_ms.max(policy.tool_idle_ms)
+            } else {
+                policy.idle_ms
+            },
             tool_idle_ms: policy.tool_idle_ms,
+            turn_ms: policy.turn_ms,
+            ready_ms: policy.ready_ms,
             journal_bytes: policy.journal_bytes,
         },
         spare: policy.spare.clone(),
         fence: write,
+        lent: told.lent,
     })
+}
+
+/// The rules that the attempt begins with: the person's, the project's, and what the repository adds at the base commit.
+fn rules(
+    run: &Run,
+    agents: &Path,
+    worktree: &Path,
+    asker: &BTreeMap<String, String>,
+) -> Result<Policy, String> {
+    let dir = agents.parent().ok_or("the settings have no folder")?;
+    let base = run.env().and_then(|env| env.base.as_ref());
+    let shared = match base {
+        Some(base) => {
+            let git = Git::new(asker);
+            let found = git::discover(&git, worktree)
+                .and_then(|repo| git::file_at(&git, &repo, &base.oid, config::SHARED_POLICY));
+            found.map_err(|err| chain(&err))?
+        }
+        None => None,
+    };
+    let shared = shared.map(String::from_utf8).transpose().map_err(|err| {
+        format!("{} at the base commit is not UTF-8: {err}", config::SHARED_POLICY)
+    })?;
+    config::policy(dir, run.brief.project.as_deref(), shared.as_deref()).map_err(|err| chain(&err))
 }
 
 /// What the attempt is told: the task; words for this attempt; or, in a conversation that knows the task, only the words.
 fn prompt_file(run: &Run, attempt: u32, home: &Home, knows: bool) -> Result<PathBuf, String> {
     let task = home.prompt(run.id());
-    if attempt == 1 || (!knows && !run.goes_on && run.message.is_none()) {
+    let words = messages::words(run);
+    if attempt == 1 || (!knows && !run.goes_on && words.is_none()) {
         return Ok(task);
     }
-    let words = run.message.as_deref();
+    let words = words.as_deref();
     let text = if knows {
         words.unwrap_or(GO_ON).to_owned()
     } else {
         let task = fs::read_to_string(&task).map_err(|err| format!("{}: {err}", task.display()))?;
-        let more = words.unwrap_or(WAS_HERE);
-        format!("{task}\n\n{more}\n")
+        if run.goes_on {
+            orientation::orient(&task, &standing::standing(run, attempt, home), words)
+        } else {
+            format!("{}\n\n{}\n", task.trim_end(), words.unwrap_or_default())
+        }
     };
     let dir = home.attempt(run.id(), attempt);
     paths::create_private_dir(&dir).map_err(|err| chain(&err))?;
@@ -168,8 +238,12 @@ fn prompt_file(run: &Run, attempt: u32, home: &Home, knows: bool) -> Result<Path
 
 /// What an agent hears that is taken up again without other words.
 const GO_ON: &str = "You were interrupted. Look at what stands, and go on with your task.";
-/// The same for one that does not know of the attempt before.
-const WAS_HERE: &str = "Somebody began this already in this very folder and was interrupted. Look at what stands, and go on from there.";
+
+/// Whether the agent is not to hear a word of ours: it was brought to its own screen for a person who speaks there.
+fn is_silent(run: &Run) -> bool {
+    let brought = run.speech.surface == Surface::Terminal && run.brief.surface != Surface::Terminal;
+    brought && run.message.is_none()
+}
 
 /// The environment of a run's agent: base, then the run's identity, then what is listed by name.
 pub fn run_vars(
@@ -197,14 +271,26 @@ pub fn run_vars(
         set("SKEP_PROJECT", project);
     }
     set("GIT_TERMINAL_PROMPT", "0");
-    if !run.brief.place.sign {
-        set("GIT_CONFIG_COUNT", "1");
-        set("GIT_CONFIG_KEY_0", "commit.gpgsign");
-        set("GIT_CONFIG_VALUE_0", "false");
-    }
     // PWD of the asker would be a lie, and some shells believe it.
     set("PWD", cwd);
+    if !run.brief.place.sign {
+        set_for_git(&mut vars, "commit.gpgsign", "false");
+    }
     vars
+}
+
+/// Adds a setting to those that git reads from its environment, behind what stands there already.
+fn set_for_git(vars: &mut BTreeMap<String, String>, key: &str, value: &str) {
+    let name = |kind: &str, n: usize| format!("GIT_CONFIG_{kind}_{n}");
+    let told: usize =
+        vars.get("GIT_CONFIG_COUNT").and_then(|count| count.parse().ok()).unwrap_or(0);
+    // Git would fail at every call where one of them were missing.
+    let stand =
+        |n: usize| vars.contains_key(&name("KEY", n)) && vars.contains_key(&name("VALUE", n));
+    let next = (0..told).take_while(|n| stand(*n)).count();
+    vars.insert(name("KEY", next), key.to_owned());
+    vars.insert(name("VALUE", next), value.to_owned());
+    vars.insert("GIT_CONFIG_COUNT".to_owned(), (next + 1).to_string());
 }
 
 /// Who commits, as git reads it from the environment; nothing where git does not know: it says so to the agent then.
@@ -263,4 +349,9 @@ fn git_roots(worktree: &Path) -> Vec<PathBuf> {
     };
     let common = private.parent().and_then(Path::parent).map(Path::to_owned);
     common.into_iter().chain([private]).collect()
+}
+
+/// SHA-256 of `bytes`, in hex.
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }

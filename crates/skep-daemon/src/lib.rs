@@ -3,6 +3,7 @@
 //! **Invariant:** `perform` is the only place that matches on an effect; `engine` is the only one that commits;
 //! `reconcile` reports differences and edits nothing.
 
+pub mod agents;
 pub mod board;
 pub mod cleanup;
 pub mod collect;
@@ -19,6 +20,7 @@ pub mod perform;
 pub mod reconcile;
 pub mod resolve;
 pub mod scripts;
+pub mod trust;
 pub mod version;
 pub mod viewer;
 pub mod why;

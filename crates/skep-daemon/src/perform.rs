@@ -8,7 +8,7 @@
 //! | undo | only what the record names and what holds no work goes; what is gone is gone |
 //! | start | a keeper refuses where `start.json` stands or the env's lock is held |
 //! | stop, cancel | a stopping keeper stays stopping; one that is gone is left to the ingest |
-//! | deliver | the keeper counts each id once |
+//! | deliver, leave | the keeper counts each id once |
 //! | sweep | it looks first; what is dead stays dead |
 //! | close | the proof is made anew; what is moved is found in the trash |
 //! | settle | the snapshot has an id of its own, taken twice it is the same; what is gone is gone |
@@ -36,11 +36,12 @@ use skep_api::{ctl, place::Home, role, wire};
 use skep_core::{
     fleet,
     id::{OpId, RunId, SnapshotId},
-    run::{Effect, EnvType, Fault, Input, OpResult, Run},
+    run::{Effect, EnvType, Fault, Input, OpResult, Run, Word},
     snapshot::Why,
     time::Timestamp,
 };
 use skep_host::{
+    git::Git,
     lock, proc,
     proc::Program,
     tree::{self, Marks, Probe, Process},
@@ -51,7 +52,7 @@ use crate::{
     engine::{Due, Inbox},
     hands::{self, Deed, Done},
     ingest::{Ingest, Watch, read_exit},
-    launch,
+    launch, trust,
     viewer::Viewers,
 };
 
@@ -59,6 +60,8 @@ use crate::{
 const DEED: Duration = Duration::from_secs(60 * 60);
 /// The code of a process that was ended by KILL.
 const KILLED: i32 = 128 + 9;
+/// What a keeper says of a message that its agent will never take.
+const REFUSED: [&str; 2] = ["send-unsupported", "steer-unsupported"];
 /// How long a stop waits for a keeper that is only just starting.
 const KEEPER_STARTS: Duration = Duration::from_secs(5);
 
@@ -121,6 +124,7 @@ impl Performer {
                 | Effect::Start { .. }
                 | Effect::CancelTurn { .. }
                 | Effect::Deliver { .. }
+                | Effect::Leave { .. }
                 | Effect::Sweep { .. }
                 | Effect::Close { .. }
                 | Effect::Settle { .. }
@@ -226,18 +230,28 @@ impl Performer {
             Effect::Undo { .. } => self.undo(run),
             Effect::Start { attempt, .. } => self.start(run, *attempt),
             Effect::Stop { attempt, force, .. } => self.stop(run, *attempt, *force),
-            Effect::Deliver { attempt, id, text, .. } => {
-                let send =
-                    ctl::Control::Send { epoch: self.epoch, id: id.clone(), text: text.clone() };
-                // What cannot be delivered is seen in the run's journal, and the run goes on or ends by itself.
-                let _told = self.control(run, *attempt, &send);
+            Effect::Deliver { attempt, id, text, steer, .. } => {
+                self.deliver(run, *attempt, id, text, *steer)
+            }
+            Effect::Leave { attempt, id, asked_as, ruling, .. } => {
+                let settle = ctl::Control::Settle {
+                    epoch: self.epoch,
+                    key: id.to_string(),
+                    id: asked_as.clone(),
+                    allow: ruling.allow,
+                    text: ruling.text.clone(),
+                };
+                // An agent that is gone, or asks no longer, needs no answer.
+                let _told = self.control(run, *attempt, &settle);
                 Input::Done
             }
             Effect::Sweep { attempt, .. } => self.sweep(run, *attempt),
             Effect::Close { op, how, snapshot, .. } => {
                 let snapshot = snapshot.clone().unwrap_or_else(|| run.next_snapshot());
                 let deed = hands::close_deed(run, &self.home, *how, &snapshot, (self.clock)());
-                Input::OpDone { op: op.clone(), result: self.op(run, deed, "close-failed") }
+                let result = self.op(run, deed, "close-failed");
+                let result = trust::after_close(&self.home, run.id(), result);
+                Input::OpDone { op: op.clone(), result }
             }
             Effect::Settle { snapshot, .. } => self.settle(run, snapshot),
             Effect::Snapshot { id, why, op, .. } => self.snapshot(run, id, *why, op.as_ref()),
@@ -263,8 +277,13 @@ impl Performer {
                 let deed = hands::land_deed(run, &self.home);
                 Input::OpDone { op: op.clone(), result: self.op(run, deed, "land-failed") }
             }
-            // A one-shot protocol has no cancel of its own; the deadline of the stalled state follows.
-            Effect::CancelTurn { .. } | Effect::CancelPrepare { .. } => Input::Done,
+            Effect::CancelTurn { attempt, .. } => {
+                // Who cannot be asked, or has no word for it, meets the deadline of the stalled state.
+                let _told =
+                    self.control(run, *attempt, &ctl::Control::Cancel { epoch: self.epoch });
+                Input::Done
+            }
+            Effect::CancelPrepare { .. } => Input::Done,
         };
         skep_host::paths::crash_point(&format!("{kind}.after"));
         skep_host::paths::crash_point("effect.after");
@@ -306,6 +325,9 @@ impl Performer {
 
     fn undo(&self, run: &Run) -> Input {
         match self.by_hand(run, &hands::undo_deed(run, &self.home)) {
+            Ok(Done::Undone { text: None }) => {
+                Input::Undone { text: trust::take_back(&self.home, run.id()).err() }
+            }
             Ok(Done::Undone { text }) => Input::Undone { text },
             Ok(other) => Input::Undone { text: Some(format!("{other:?}")) },
             Err(text) => Input::Undone { text: Some(text) },
@@ -424,11 +446,22 @@ impl Performer {
         }
     }
 
-    /// Gives the agent of a run that is at work a message.
-    pub fn tell(&self, run: &Run, id: &str, text: &str) -> io::Result<ctl::Answer> {
-        let send =
-            ctl::Control::Send { epoch: self.epoch, id: id.to_owned(), text: text.to_owned() };
-        self.control(run, run.attempt, &send)
+    /// Gives a message to the keeper of an attempt, and says what it answered. The keeper's own reports say the rest.
+    fn deliver(&self, run: &Run, attempt: u32, id: &str, text: &str, steer: bool) -> Input {
+        let epoch = self.epoch;
+        let send = ctl::Control::Send { epoch, id: id.to_owned(), text: text.to_owned(), steer };
+        let (word, text) = match self.control(run, attempt, &send) {
+            Ok(ctl::Answer::Accepted {}) => return Input::Done,
+            Ok(ctl::Answer::Queued {}) => (Word::Held, String::new()),
+            Ok(ctl::Answer::Refused { slug, text }) if REFUSED.contains(&slug.as_str()) => {
+                (Word::Refused, format!("{slug}: {text}"))
+            }
+            // It is given to it again, or to the next one; a keeper counts an id once.
+            Ok(ctl::Answer::Refused { text, .. }) => (Word::Returned, text),
+            Ok(other @ ctl::Answer::Status { .. }) => (Word::Returned, format!("{other:?}")),
+            Err(err) => (Word::Returned, err.to_string()),
+        };
+        Input::Told { attempt, id: id.to_owned(), word, text }
     }
 
     fn start(&self, run: &Run, attempt: u32) -> Input {
@@ -444,6 +477,7 @@ impl Performer {
         let keeper = match standing {
             Some(keeper) => Process { pid: keeper.pid, started: keeper.started },
             None => {
+                self.see_before(run, attempt);
                 launch::write_spec(run, attempt, self.epoch, &self.home, &self.agents)?;
                 let pid = proc::spawn_detached(
                     Path::new("/proc/self/exe"),
@@ -462,6 +496,19 @@ impl Performer {
             after: 0,
         });
         Ok(keeper)
+    }
+
+    /// What git sees before an attempt that is to go on: only compared with it does a tree tell that nothing was done.
+    fn see_before(&self, run: &Run, attempt: u32) {
+        if !run.goes_on || run.session.is_none() {
+            return;
+        }
+        let Some(facts) = hands::git_facts(run, &self.home, (self.clock)()) else { return };
+        let run = run.id().clone();
+        let (key, source) = (format!("before/{run}/{attempt}"), run.to_string());
+        let input = Box::new(fleet::Input::Run { run, input: Input::GitSeen(facts) });
+        // The engine closes last; without this fact nothing is begun afresh.
+        let _closed = self.inbox.send(Inbox::Report { key, source, input });
     }
 
     fn stop(&self, run: &Run, attempt: u32, force: bool) -> Input {
@@ -531,7 +578,12 @@ impl Performer {
             guard,
         };
         let unknown = match tree::sweep(&marks, grace) {
-            Ok(left) if left.is_empty() => None,
+            Ok(left) if left.is_empty() => {
+                // What cannot be taken back now is asked for again before the next attempt and at the close.
+                let _later = launch::asker_env(&self.home, run)
+                    .map(|vars| hands::lent::after_all(&Git::new(vars), run));
+                None
+            }
             Ok(left) => Some(format!("still alive: {left:?}")),
             Err(err) => Some(chain(&err)),
         };
@@ -606,7 +658,13 @@ fn failed(effect: &Effect, text: &str) -> Input {
         | Effect::Purge { .. }
         | Effect::DropLogs { .. }
         | Effect::Show { .. }
-        | Effect::Deliver { .. } => Input::Done,
+        | Effect::Leave { .. } => Input::Done,
+        Effect::Deliver { attempt, id, .. } => Input::Told {
+            attempt: *attempt,
+            id: id.clone(),
+            word: Word::Returned,
+            text: text.to_owned(),
+        },
     }
 }
 

@@ -66,6 +66,7 @@ fn may_live(run: &Run) -> bool {
         State::Stopping { gone: true, .. }
         | State::Queued { .. }
         | State::Preparing { .. }
+        | State::Limited { .. }
         | State::Ended { .. } => false,
     }
 }

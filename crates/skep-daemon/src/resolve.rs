@@ -18,12 +18,13 @@ use skep_api::{
 };
 use skep_core::{
     fleet::{Fleet, Limits, Naming},
+    guide::Guide,
     id::{LENGTH, OpId, RunId},
     keep::Keep,
     names,
     project::Project,
     refs::{self, Parts},
-    run::{Brief, EnvType, Fence, Kind, Permissions, Place, Policy, SetUp, Surface},
+    run::{Brief, EnvType, Fence, Kind, Permissions, Place, Policy, Run, SetUp, Surface},
     task::Task,
     text,
     time::Timestamp,
@@ -38,10 +39,15 @@ use skep_host::{
 
 use crate::{
     config::{self, ProjectSettings, Settings},
-    hands, launch, scripts,
+    hands, launch, scripts, trust,
 };
 
 pub mod adopt;
+mod choice;
+mod fallback;
+
+use choice::Choice;
+pub use choice::{folders as account_folders, require as require_choice};
 
 /// Agents by preference, where settings name none.
 pub const PREFERRED: [&str; 5] = ["claude", "codex", "opencode", "gemini", "pi"];
@@ -117,18 +123,19 @@ pub fn runs(
         place.as_ref().map(|place| set_up(place, &project, &settings)).transpose()?.flatten();
     let approve = approval(ask, place.as_ref(), script.as_ref(), home)?;
     let set_up = script.map(|script| script.set_up);
-    let (profile, chosen) = agent(ask, &project, &settings, config)?;
     let wanted = Wanted {
         ask,
         settings: &settings,
         project: &project,
         place: place.as_ref(),
-        profile: &profile,
+        config,
         env_type,
         set_up,
         home,
+        agents: &config.join("agents"),
     };
     let mut briefs = Vec::new();
+    let mut chosen = None;
     let count = ask.count.unwrap_or(1).max(1);
     if count > 1 && ask.name.is_some()
         || ask.titles.len() > 1 && (ask.name.is_some() || ask.branch.is_some())
@@ -141,16 +148,20 @@ pub fn runs(
             .hint("skep run \"fix the flaky test\""));
     }
     for title in &ask.titles {
+        let task = task(title, fleet)?;
+        let choice = choice::choice(&wanted, task)?;
         for _ in 0..count {
-            briefs.push(brief(&wanted, title, &format!("{id}/{}", briefs.len()), fleet)?);
+            let key = format!("{id}/{}", briefs.len());
+            briefs.push(brief(&wanted, &choice, title, task, &key, fleet)?);
         }
+        chosen.get_or_insert(choice.why);
     }
     Ok(Resolved {
         briefs,
         naming: naming(project.names.as_ref())?,
         project: place.filter(|place| place.new).map(|place| place.project),
         approve,
-        chosen,
+        chosen: chosen.unwrap_or_default(),
         limits: limits(&settings),
     })
 }
@@ -631,7 +642,8 @@ fn approval(
     Err(refusal.hint("approve it: skep run --yes …").hint("skep init   shows it and asks"))
 }
 
-fn agent_refusal(name: &str, err: &profile::ProfileError) -> Refusal {
+/// The answer to an agent that there is no way to start.
+pub fn agent_refusal(name: &str, err: &profile::ProfileError) -> Refusal {
     let refusal = Refusal::error(err.slug(), chain(err));
     let profile::ProfileError::Unknown { known, .. } = err else {
         return refusal.hint("skep doctor");
@@ -639,16 +651,17 @@ fn agent_refusal(name: &str, err: &profile::ProfileError) -> Refusal {
     let likeness = |known: &str| strsim::jaro_winkler(known, name);
     let near = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let refusal = match near.filter(|near| likeness(near) > 0.8) {
-        Some(near) => refusal.hint(format!("did you mean `skep run --agent {near} …`?")),
-        None => refusal.hint("skep run --agent NAME …   with one of them"),
+        Some(near) => refusal.hint(format!("did you mean `{near}`?")),
+        None => refusal.hint("one of them: skep run --agent NAME …"),
     };
-    refusal.hint("skep doctor   which of them are installed")
+    refusal.hint("skep agent ls   which of them are installed")
 }
 
 fn agent(
     ask: &RunAsk,
     project: &ProjectSettings,
     settings: &Settings,
+    task: Option<&str>,
     config: &Path,
 ) -> Result<(Profile, String), Refusal> {
     let agents = config.join("agents");
@@ -659,9 +672,11 @@ fn agent(
         profile.program == "{skep}"
             || profile::find_program(&profile.program, OsStr::new(&path)).is_some()
     };
-    let named = ask.agent.as_ref().or(project.agent.as_ref()).or(settings.agent.as_ref());
+    let set = project.agent.as_deref().or(settings.agent.as_deref());
+    let named = ask.agent.as_deref().or(task).or(set);
     if let Some(name) = named {
         let profile = load(name)?;
+        profile.require_program().map_err(|err| choice::without_program(&err, &agents))?;
         if !there(&profile) {
             let text = format!("agent `{name}`: `{}` is not on your PATH", profile.program);
             return Err(Refusal::error("agent-missing", text)
@@ -673,6 +688,8 @@ fn agent(
         }
         let by = if ask.agent.is_some() {
             "as asked"
+        } else if task.is_some() {
+            "its task says so"
         } else if project.agent.is_some() {
             "the project's settings say so"
         } else {
@@ -709,7 +726,7 @@ pub fn default_agent(
 ) -> Option<(String, String)> {
     let settings = config::user(config).ok()?;
     let ask = RunAsk { env: vars.clone(), ..RunAsk::default() };
-    let (profile, why) = agent(&ask, project, &settings, config).ok()?;
+    let (profile, why) = agent(&ask, project, &settings, None, config).ok()?;
     Some((profile.name, why))
 }
 
@@ -727,28 +744,44 @@ struct Wanted<'a> {
     settings: &'a Settings,
     project: &'a ProjectSettings,
     place: Option<&'a FoundPlace>,
-    profile: &'a Profile,
+    config: &'a Path,
     env_type: EnvType,
     set_up: Option<SetUp>,
     home: &'a Home,
+    /// Where agents have profiles of the person's own.
+    agents: &'a Path,
 }
 
-fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<Asked, Refusal> {
-    let Wanted { ask, settings, project, place, profile, .. } = wanted;
-    let task = task(title, fleet)?;
+fn brief(
+    wanted: &Wanted<'_>,
+    choice: &Choice,
+    title: &str,
+    task: Option<&Task>,
+    key: &str,
+    fleet: &Fleet,
+) -> Result<Asked, Refusal> {
+    let Wanted { ask, settings, project, place, .. } = wanted;
+    let profile = &choice.profile;
     let title = task.map_or(title, |task| task.title.as_str()).trim();
     if title.is_empty() {
         return Err(Refusal::error("title-empty", "what is to be done?")
             .hint("skep run \"fix the flaky test\""));
     }
-    let (permissions, prompt) = (permissions(ask, settings)?, prompt(ask, title, task));
+    let (permissions, prompt) = (choice.permissions, prompt(ask, title, task));
     let surface = surface(ask, settings, profile)?;
     profile
-        .require(ask.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
-        .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+        .require(choice.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
+        .map_err(|err| choice::refusal(profile, &err))?;
+    if surface == Surface::Terminal {
+        let mut vars = ask.env.clone();
+        vars.extend(choice.folders.clone());
+        trust::require(profile, &vars)?;
+    }
+    let second = fallback::profile_of(profile, ask, surface, permissions, &prompt, wanted.agents)?;
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
-    listed.extend(project.env.iter().cloned());
+    listed.extend(second.iter().flat_map(|second| second.env.clone()));
+    listed.extend(project.env.iter().chain(&choice.env).cloned());
     // Where the asker's own tmux is; it opens a window there and reaches no agent.
     let theirs = surface == Surface::Terminal && settings.tmux == config::Tmux::Yours;
     let env = ask
@@ -758,6 +791,8 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
             launch::is_base(name) || listed.contains(name) || theirs && *name == "TMUX"
         })
         .map(|(name, value)| (name.clone(), value.clone()))
+        // What an account says of its folders wins over whatever the asker's shell says.
+        .chain(choice.folders.clone())
         .collect();
     let brief = Brief {
         name: match &ask.name {
@@ -779,19 +814,33 @@ fn brief(wanted: &Wanted<'_>, title: &str, key: &str, fleet: &Fleet) -> Result<A
         by: "person".to_owned(),
         agent: profile.name.clone(),
         speaks: surface == Surface::Headless && profile.protocol != "plain",
-        model: ask.model.clone(),
+        model: choice.model.clone(),
+        account: choice.account.clone(),
         surface,
         permissions,
         place: the_place(wanted, title, task, &id, key)?,
         policy: Policy {
             fence: fence(&settings.fence, profile, permissions),
-            ..policy(settings, project)
+            ..choice.policy(policy(settings, project))
         },
         supersedes: superseded(ask, task, fleet),
         adopted: None,
+        hears: profile.hears(surface == Surface::Terminal),
+        fallback: second.as_ref().map(fallback::of),
         id,
     };
     Ok(Asked { brief, prompt, env })
+}
+
+/// The run that has this task and this name already and is not over: to ask for it again asks for nothing.
+pub fn at_it_already<'a>(ask: &RunAsk, fleet: &'a Fleet) -> Option<&'a Run> {
+    let ([title], Some(name), false) = (ask.titles.as_slice(), &ask.name, ask.force) else {
+        return None;
+    };
+    let task = task(title, fleet).ok().flatten()?;
+    let run = fleet.runs.get(task.run.as_ref()?)?;
+    let one = ask.count.unwrap_or(1) == 1 && !ask.dry_run;
+    (one && run.brief.name == *name && !run.is_ended()).then_some(run.as_ref())
 }
 
 /// The run that this one is to take the place of: the one that is at work on its task, where a person insists.
@@ -903,6 +952,11 @@ fn the_place(
         set_up: if *env_type == EnvType::Worktree { set_up.clone() } else { None },
         fetch_ms: millis(settings.time.fetch),
         sign: project.sign,
+        guide: Guide {
+            instructions: project.instructions.clone(),
+            skills: project.skills.clone(),
+            gates: project.gate.iter().map(|gate| (gate.name.clone(), gate.run.clone())).collect(),
+        },
     })
 }
 
@@ -951,18 +1005,6 @@ fn asked_of(profile: &Profile, surface: Surface, permissions: Permissions) -> pr
     })
 }
 
-fn permissions(ask: &RunAsk, settings: &Settings) -> Result<Permissions, Refusal> {
-    match ask.permissions.as_deref() {
-        None => Ok(settings.permissions),
-        Some("ask") => Ok(Permissions::Ask),
-        Some("auto") => Ok(Permissions::Auto),
-        Some("bypass") => Ok(Permissions::Bypass),
-        Some(other) => {
-            Err(Refusal::error("usage", format!("`{other}` is no permission: ask, auto or bypass")))
-        }
-    }
-}
-
 fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
     let time = &settings.time;
     Policy {
@@ -970,6 +1012,8 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
         grace_ms: millis(time.grace),
         idle_ms: millis(time.idle),
         tool_idle_ms: millis(time.tool_idle),
+        turn_ms: time.turn.map_or(0, millis),
+        ready_ms: millis(time.ready),
         journal_bytes: settings.keep.journal,
         tries: settings.retry.tries,
         first_ms: millis(settings.retry.first),
@@ -979,6 +1023,7 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
         window_ms: millis(settings.breaker.window),
         spare: project.processes.spare.clone(),
         env: project.env.clone(),
+        args: Vec::new(),
         fence: Fence::default(),
     }
 }

@@ -61,7 +61,7 @@ impl Viewers {
 
     /// Opens a window on a run that has none, and keeps one open while the agent lives.
     pub fn open(&self, run: &Run) {
-        if run.brief.surface != Surface::Terminal || self.mode() == Tmux::Off {
+        if run.speech.surface != Surface::Terminal || self.mode() == Tmux::Off {
             return;
         }
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
@@ -249,7 +249,7 @@ impl Viewers {
 
 /// Whether the run's agent has a screen now.
 fn is_on_screen(run: &Run) -> bool {
-    run.brief.surface == Surface::Terminal
+    run.speech.surface == Surface::Terminal
         && matches!(
             run.state,
             State::Running { .. } | State::Waiting { .. } | State::Stalled { .. }

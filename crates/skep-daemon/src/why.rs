@@ -3,11 +3,12 @@
 use skep_api::view::WhyView;
 use skep_core::{
     fleet::Fleet,
-    run::{EnvState, OpResult, Policy, Reason, Run, State, WaitingFor},
+    run::{EnvState, OpResult, Policy, Reason, Run, State, Surface, WaitingFor},
     time::Timestamp,
 };
 
 mod line;
+mod messages;
 
 /// Lists the facts behind the state of `run`, the weightiest first.
 pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
@@ -51,6 +52,36 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
             &format!("pid {pid}"),
             "ledger",
             "it outlives everything but its agent",
+        ));
+    }
+    if let Some(retrying) = &run.retrying {
+        facts.push(fact(
+            "retrying",
+            &retrying.words(),
+            "the agent's protocol",
+            "the agent tries its model call again by itself; only its silence is counted against it",
+        ));
+    }
+    if let Some(met) = &run.met {
+        let known = if met.known { "" } else { ", reset unknown" };
+        let value = format!("of {}, until {}{known}", met.agent, met.until);
+        facts.push(aged(
+            fact(
+                "limit",
+                &value,
+                "the agent's protocol",
+                "nothing new is asked of that agent before",
+            ),
+            met.at,
+            now,
+        ));
+    }
+    if let Some(fallback) = &run.brief.fallback {
+        facts.push(fact(
+            "fallback",
+            &fallback.agent,
+            "the agent's profile",
+            "it takes over once, when the usage limit has no near reset",
         ));
     }
     if let Some(turn) = run.verdict.turn {
@@ -104,6 +135,7 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
             now,
         ));
     }
+    facts.extend(messages::messages(run, now));
     facts.push(env(run));
     if let Some(adopted) = &run.brief.adopted {
         let pane = adopted.pane.as_ref().map_or_else(String::new, |pane| {
@@ -144,6 +176,23 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
             "the process table",
             "unknown is never taken for gone; it is asked again",
         ));
+    }
+    if let Some((attempt, text)) = &run.conversation.unbegun {
+        let value = format!("attempt {attempt} could not start: {text}");
+        let rule = "what was completed stays completed";
+        facts.push(fact("follow-up", &value, "ledger", rule));
+    }
+    if run.conversation.refusals > 0 {
+        let rule = "once, and only where no tool was seen and git saw no change";
+        let value = "the agent would not go on with it; it was begun afresh";
+        facts.push(fact("conversation", value, "the agent's protocol", rule));
+    }
+    if let Some(speech) = run.turns_to() {
+        let value = match speech.surface {
+            Surface::Terminal => "goes on on its own screen",
+            Surface::Headless => "goes on without a screen",
+        };
+        facts.push(fact("surface", value, "ledger", "when the turn under way is over"));
     }
     for at in &run.deaths {
         facts.push(aged(
@@ -200,6 +249,15 @@ fn state(run: &Run, fleet: &Fleet, now: Timestamp) -> WhyView {
                 "the agent said so; a waiting run gives its slot back".to_owned(),
             )
         }
+        State::Limited { until, known, .. } => (
+            if *known {
+                format!("waiting for its usage limit to be reset at {until}")
+            } else {
+                format!("waiting for its usage limit, reset unknown; it is asked again at {until}")
+            },
+            "it goes on with its conversation then, by itself and once; `skep resume` goes at once, `skep stop` ends it"
+                .to_owned(),
+        ),
         State::Stalled { .. } => (
             "stalled".to_owned(),
             "it was silent beyond its budget; heard again, it runs on".to_owned(),
@@ -236,10 +294,13 @@ fn rule_of(reason: Option<Reason>) -> &'static str {
         Some(Reason::Auth) => "the login was refused, and nothing made it good",
         Some(Reason::UsageLimit) => "a usage limit was met, and nothing made it good",
         Some(Reason::ModelError) => "the model's service failed, and nothing made it good",
+        Some(Reason::Timeout) => "a turn took longer than time.turn, and was ended for it",
         Some(Reason::Stalled) => "it was silent beyond its budget and ended by force",
         Some(Reason::Prepare) => "its env could not be made",
         Some(Reason::SetUp) => "the project's set-up failed, which is strict",
-        Some(Reason::Start) => "it could not be started, or did not live through time.health",
+        Some(Reason::Start) => {
+            "it could not be started, did not live through time.health, or said nothing within time.ready"
+        }
         Some(Reason::StoppedByPerson) => "a person's word is stronger than any other fact",
         Some(Reason::Superseded) => "another run took its place",
         Some(Reason::Adopted) => {

@@ -2,7 +2,8 @@
 //! is handed on.
 //!
 //! Owns: the socket, its mode, and whose wishes are heard at all.
-//! Never: hears a process that descends from a gatekeeper which we do not descend from: an agent controls nothing.
+//! Never: hears a process that descends from a gatekeeper which we do not descend from: an agent controls nothing. What
+//! its hooks say it says of itself, and is heard from nobody else.
 
 use std::{
     fs, io,
@@ -73,13 +74,22 @@ fn converse(
     let mut from = BufReader::with_capacity(1024, caller);
     let asked = wire::receive(&mut from);
     let mut looks = None;
-    let said = match (refusal(caller)?, asked) {
+    let refused = match &asked {
+        Ok(Some(Control::Hook { .. })) => refusal_of_hook(caller)?,
+        _ => refusal(caller)?,
+    };
+    let said = match (refused, asked) {
         (Some(refused), _) => refused,
         (None, Ok(Some(control))) => {
             looks = match control {
                 Control::Attach { cols, rows } => Some(Some(Size { cols, rows })),
                 Control::Look {} => Some(None),
-                Control::Stop { .. } | Control::Send { .. } | Control::Status {} => None,
+                Control::Stop { .. }
+                | Control::Cancel { .. }
+                | Control::Send { .. }
+                | Control::Settle { .. }
+                | Control::Hook { .. }
+                | Control::Status {} => None,
             }
             .map(|size| (size, from.buffer().to_vec()));
             answer(control)
@@ -112,6 +122,20 @@ fn refusal(caller: &UnixStream) -> io::Result<Option<Answer>> {
         .iter()
         .any(stranger)
         .then(|| refuse("control-denied", "an agent's process controls no run")))
+}
+
+/// Returns why this caller is no hook of our agent, where it is none: between it and us stands no other keeper.
+fn refusal_of_hook(caller: &UnixStream) -> io::Result<Option<Answer>> {
+    let peer = socket_peercred(caller)?;
+    let peer = u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or(0);
+    let above = tree::ancestors(peer);
+    let keeper = above.iter().find(|pid| {
+        **pid == std::process::id()
+            || tree::arguments(**pid)
+                .is_some_and(|args| args.get(1).is_some_and(|arg| arg == role::KEEPER))
+    });
+    let ours = peer != std::process::id() && keeper == Some(&std::process::id());
+    Ok((!ours).then(|| refuse("control-denied", "only a run's own agent tells what it does")))
 }
 
 fn is_gatekeeper(pid: u32) -> bool {

@@ -6,7 +6,6 @@
 //! See docs/design/stopping.md.
 
 use std::{
-    collections::BTreeSet,
     ffi::OsString,
     fs,
     io::{self, Write},
@@ -17,15 +16,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, getpid, set_child_subreaper, setsid};
+use rustix::{
+    process::{Pid, Signal, getpid, set_child_subreaper, setsid},
+    time::{ClockId, clock_gettime},
+};
 use skep_api::{
     ctl::{Answer, Control},
     journal::{Entry, Process, Start},
     spec::{self, Spec},
 };
-use skep_core::{facts::Exit, said::Usage, time::Timestamp};
+use skep_core::{facts::Exit, run::Overdue, said::Usage, time::Timestamp};
 use skep_harness::{HarnessError, Session};
 use skep_host::{
+    git::Git,
+    handout,
     lock::{self, Lock, LockError},
     paths::{self, PathError},
     proc::{SMALL_STACK, Signals},
@@ -49,7 +53,11 @@ mod answer;
 mod begin;
 mod finish;
 mod hear;
+mod judge;
 mod messages;
+mod ready;
+mod retries;
+mod signs;
 
 /// How often reports that could not be written are tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -130,10 +138,11 @@ fn keep(dir: &Path) -> Result<(), KeeperError> {
     set_child_subreaper(Some(getpid())).map_err(|err| host("become a reaper")(err.into()))?;
     let lock = lock::hold(&spec.lock)?;
     let started = write_start(dir)?;
+    let lent = spec.lent.clone().map(|root| (Git::new(&spec.env), root));
     match Keeper::begin(dir, spec, signals, lock, started) {
         Ok(keeper) => keeper.watch(),
         Err(err) => {
-            not_started(dir, started, &err);
+            not_started(dir, started, lent, &err);
             Err(err)
         }
     }
@@ -178,7 +187,7 @@ fn write_start(dir: &Path) -> Result<Timestamp, KeeperError> {
 }
 
 /// Leaves the word that the agent was not started, so that nobody waits for it; whatever was started is ended first.
-fn not_started(dir: &Path, started: Timestamp, err: &KeeperError) {
+fn not_started(dir: &Path, started: Timestamp, lent: Option<(Git, PathBuf)>, err: &KeeperError) {
     Tree::new(None, &[], None).end(Instant::now() + GRACE, |pause| {
         thread::sleep(pause);
         false
@@ -194,6 +203,8 @@ fn not_started(dir: &Path, started: Timestamp, err: &KeeperError) {
         spared: Vec::new(),
         git: None,
     });
+    // What stays is asked for again before the next attempt and at the close.
+    let _later = lent.map(|(git, root)| handout::take_back_if_free(&git, &root));
     // Both say the same, and without either the daemon sees that the keeper is gone.
     let _untold = record::write_exit(dir, &exit);
     if let Ok(mut reports) = Reports::open(dir) {
@@ -209,10 +220,12 @@ enum Event {
     Visitor(Visitor),
     /// A viewer did something.
     Viewer(u64, Word),
-    Out(Words),
-    Err(Words),
+    Out(Vec<Words>),
+    Err(Vec<Words>),
     /// One of the agent's two pipes, or its terminal, has ended.
     Closed,
+    /// A message is about to be typed; whoever types waits for the word that this is written down.
+    Typing(String, Sender<()>),
     /// A message was written to the agent, or could not be.
     Written {
         id: String,
@@ -243,17 +256,20 @@ struct Keeper {
     journal: Journal,
     reports: Reports,
     quiet: Quiet,
+    ready: ready::Ready,
+    retries: retries::Retries,
     link: Link,
     agent: Pid,
     started: Timestamp,
     /// The agent's standard input, until it is closed.
     stdin: Option<Sender<Message>>,
-    unread: usize,
-    sent: BTreeSet<String>,
+    mail: messages::Mail,
     /// The highest epoch that has asked.
     epoch: u64,
     /// The last usage, if it has not been reported yet.
     usage: Option<Usage>,
+    /// Whether a tool was seen.
+    worked: bool,
     stopping: bool,
     /// When it is ended that was let go and has not left, or was asked to break off its turn and has not.
     due: Option<(Instant, &'static [u8])>,
@@ -288,10 +304,18 @@ impl Keeper {
         let tty = self.tty.as_ref().and_then(|tty| tty.next_look(now));
         let reports = self.reports.is_waiting().then_some(TRY_AGAIN);
         let due = self.due.map(|(at, _)| at.saturating_duration_since(now));
-        [silence, tty, reports, due].into_iter().flatten().min()
+        let turn = self.quiet.until_turn(now);
+        let (ready, retries) = (self.until_ready(now), self.retries.until_change(now));
+        [silence, tty, reports, due, turn, ready, retries].into_iter().flatten().min()
     }
 
     fn look(&mut self, now: Instant) {
+        self.quiet.look(now, since_boot());
+        if self.quiet.turn_over(now) {
+            self.report(Entry::Overdue { what: Overdue::Turn, text: String::new() });
+        }
+        self.look_whether_ready(now);
+        self.tell_retries(now);
         if let Some(silence) = self.quiet.report(now) {
             let quiet_ms = u64::try_from(silence.quiet.as_millis()).unwrap_or(u64::MAX);
             self.report(Entry::Silence { quiet_ms, tool: silence.tool });
@@ -300,6 +324,8 @@ impl Keeper {
             tty.look(now);
         }
         self.reports.flush();
+        self.journal.flush();
+        self.pass_on();
         if self.due.is_some_and(|(at, _)| at <= now) {
             self.end_what_is_due();
         }
@@ -307,21 +333,17 @@ impl Keeper {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Tty(bytes) => {
-                self.sign_of_life();
-                if let Some(tty) = &mut self.tty {
-                    tty.hear(&bytes, Instant::now());
-                }
-            }
+            Event::Tty(bytes) => self.hear_terminal(&bytes),
             Event::Visitor(visitor) => self.let_in(visitor),
             Event::Viewer(viewer, word) => {
                 if let Some(tty) = &mut self.tty {
                     tty.heed(viewer, word);
                 }
             }
-            Event::Out(words) => self.hear_out(&words),
-            Event::Err(words) => self.hear_err(&words),
+            Event::Out(lines) => lines.iter().for_each(|words| self.hear_out(words)),
+            Event::Err(lines) => lines.iter().for_each(|words| self.hear_err(words)),
             Event::Closed => self.open_pipes = self.open_pipes.saturating_sub(1),
+            Event::Typing(id, done) => self.typing(id, &done),
             Event::Written { id, text, ok } => self.written(id, text, ok),
             Event::Asked(control, answer) => {
                 // A caller that no longer waits needs no answer.
@@ -342,6 +364,12 @@ impl Keeper {
     fn journal(&mut self, entry: &Entry) {
         self.journal.add(now(), entry);
     }
+}
+
+/// How long the machine has been up, its sleeps included.
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 fn small_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), KeeperError> {

@@ -1,8 +1,8 @@
 //! What goes into the agent's terminal: keys of viewers, answers to its queries, whole messages.
 //!
 //! Owns: the order, and that a message goes in one piece, when the terminal is ready and nobody types.
-//! Never: makes the keeper wait, grows with an agent that does not read, or lets a message hold a key: what could end a
-//! paste or interrupt an agent is taken out of it.
+//! Never: makes the keeper wait, grows with an agent that does not read, types over what a person has typed and not sent, or
+//! lets a message hold a key: what could end a paste or interrupt an agent is taken out of it.
 
 use std::{
     collections::VecDeque,
@@ -18,6 +18,10 @@ use skep_host::proc::SMALL_STACK;
 
 use crate::pty;
 
+mod draft;
+
+use draft::Draft;
+
 #[cfg(test)]
 mod tests;
 
@@ -31,8 +35,9 @@ pub const REST: Duration = Duration::from_secs(2);
 const READ: Duration = Duration::from_secs(1);
 /// How often it is looked whether it has.
 const LOOK: Duration = Duration::from_millis(5);
-/// Between the message and Enter: an agent that gets both by one read takes Enter for a part of what was pasted.
-const APART: Duration = Duration::from_millis(100);
+/// Between the message and Enter: an agent that gets both by one read takes Enter for a part of what was pasted, and Gemini
+/// CLI does so for half a second.
+const APART: Duration = Duration::from_millis(700);
 
 /// A message on its way.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,6 +74,8 @@ struct Inner {
     typed: Vec<u8>,
     messages: VecDeque<Message>,
     last_typed: Option<Instant>,
+    /// What those who type have not sent yet.
+    draft: Draft,
     ready: bool,
     /// The agent wants what is pasted to be marked.
     marks_paste: bool,
@@ -93,11 +100,13 @@ enum Next {
 }
 
 impl Keys {
-    /// Starts to write to `ours`, the keeper's end; `written` is told of each message with an id.
+    /// Starts to write to `ours`, the keeper's end; `typing` may still say no to a message, `written` is told of each with
+    /// an id.
     pub fn start(
         &self,
         ours: OwnedFd,
         theirs: OwnedFd,
+        mut typing: impl FnMut(&Message) -> bool + Send + 'static,
         mut written: impl FnMut(Message, bool) + Send + 'static,
     ) -> io::Result<()> {
         self.lock().theirs = Some(theirs);
@@ -112,7 +121,8 @@ impl Keys {
                         let _gone = terminal.write_all(&bytes);
                     }
                     Next::Message(message, marked) => {
-                        let ok = keys.write_message(&mut terminal, &message.text, marked);
+                        let ok = typing(&message)
+                            && keys.write_message(&mut terminal, &message.text, marked);
                         keys.lock().busy = false;
                         if message.id.is_some() {
                             written(message, ok);
@@ -161,6 +171,7 @@ impl Keys {
         }
         if is_typing(bytes) {
             inner.last_typed = Some(Instant::now());
+            inner.draft.typed(bytes);
         }
         inner.typed.extend_from_slice(bytes);
         self.shared.changed.notify_all();
@@ -176,6 +187,7 @@ impl Keys {
         let at_once = inner.ready
             && !inner.busy
             && inner.messages.is_empty()
+            && !inner.draft.stands()
             && inner.rest(Instant::now()).is_none();
         inner.messages.push_back(message);
         self.shared.changed.notify_all();
@@ -210,7 +222,7 @@ impl Keys {
                 return Next::Type(std::mem::take(&mut inner.typed));
             }
             let mut wait = None;
-            if inner.ready && !inner.messages.is_empty() {
+            if inner.ready && !inner.messages.is_empty() && !inner.draft.stands() {
                 wait = inner.rest(Instant::now());
                 if wait.is_none()
                     && let Some(message) = inner.messages.pop_front()

@@ -9,6 +9,7 @@ pub mod bare;
 pub mod control;
 pub mod ears;
 pub mod ending;
+pub mod hook;
 pub mod keeper;
 pub mod keys;
 pub mod link;
@@ -33,6 +34,7 @@ pub fn enter(argv: &[OsString]) -> Option<ExitCode> {
         role::KEEPER => Some(keeper::enter(rest)),
         role::WARDEN => Some(warden::enter(rest)),
         role::STAGE => Some(stage::enter(rest)),
+        role::HOOK => Some(hook::enter(rest)),
         _ => None,
     }
 }

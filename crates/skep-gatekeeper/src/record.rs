@@ -12,7 +12,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use skep_api::journal::{Entry, Line};
+use skep_api::journal::{Entry, Line, Spelled};
 use skep_core::{facts::Exit, time::Timestamp};
 use skep_host::paths::{self, PathError};
 
@@ -80,20 +80,36 @@ impl Lines {
     }
 
     fn spell(&self, at: Timestamp, entry: &Entry) -> io::Result<Vec<u8>> {
-        let mut bytes =
-            serde_json::to_vec(&Line { line: self.line + 1, at, entry: entry.clone() })?;
-        bytes.push(b'\n');
+        let mut bytes = Vec::new();
+        self.spell_into(&mut bytes, at, entry)?;
         Ok(bytes)
     }
 
+    /// Adds the line after the last one to `bytes`; what stands there stays when it has no form.
+    fn spell_into(&self, bytes: &mut Vec<u8>, at: Timestamp, entry: &Entry) -> io::Result<()> {
+        let before = bytes.len();
+        let line = Spelled { line: self.line + 1, at, entry };
+        if let Err(err) = serde_json::to_writer(&mut *bytes, &line) {
+            bytes.truncate(before);
+            return Err(err.into());
+        }
+        bytes.push(b'\n');
+        Ok(())
+    }
+
     fn append_spelled(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.append_all(bytes, 1)
+    }
+
+    /// Appends `count` lines by one write.
+    fn append_all(&mut self, bytes: &[u8], count: u64) -> io::Result<()> {
         if let Err(err) = self.file.write_all(bytes) {
             // Without this the next opener ends the torn line.
             let _torn = self.file.set_len(self.bytes);
             return Err(err);
         }
         self.bytes += bytes.len() as u64;
-        self.line += 1;
+        self.line += count;
         Ok(())
     }
 }
@@ -138,20 +154,31 @@ impl Reports {
 }
 
 /// `journal.jsonl`: everything, unsynced, up to a size; what is dropped is counted.
+///
+/// Lines that come together are written together: [`Journal::flush`] ends such a row.
 #[derive(Debug)]
 pub struct Journal {
     lines: Lines,
+    /// Lines that are spelled and counted, and not yet written.
+    row: Vec<u8>,
+    row_lines: u64,
     cap: u64,
     dropped: u64,
     dropped_bytes: u64,
     why: &'static str,
 }
 
+/// How much is written at once. Bytes.
+const ROW: usize = 64 << 10;
+/// Why a line is dropped for want of room.
+const FULL: &str = "the journal is full";
+
 impl Journal {
     /// Opens the journal in `dir`, which may grow to `cap` bytes.
     pub fn open(dir: &Path, cap: u64) -> io::Result<Journal> {
         let lines = Lines::open(&dir.join("journal.jsonl"))?;
-        Ok(Journal { lines, cap, dropped: 0, dropped_bytes: 0, why: "" })
+        let row = Vec::new();
+        Ok(Journal { lines, row, row_lines: 0, cap, dropped: 0, dropped_bytes: 0, why: "" })
     }
 
     /// How many lines there are.
@@ -161,45 +188,59 @@ impl Journal {
 
     /// Adds a line, or counts it as dropped.
     pub fn add(&mut self, at: Timestamp, entry: &Entry) {
-        let Ok(bytes) = self.lines.spell(at, entry) else {
-            return self.drop_line(0, "it has no form");
-        };
-        let size = bytes.len() as u64;
-        if self.lines.bytes + size > self.cap {
-            return self.drop_line(size, "the journal is full");
-        }
-        if self.dropped > 0 && self.why != "the journal is full" {
+        if self.dropped > 0 && self.why != FULL {
             self.confess(at);
-            return self.retry(at, entry);
         }
-        if self.lines.append_spelled(&bytes).is_err() {
-            self.drop_line(size, "it could not be written");
+        let before = self.row.len();
+        if self.lines.spell_into(&mut self.row, at, entry).is_err() {
+            return self.drop_lines(1, 0, "it has no form");
+        }
+        if self.lines.bytes + self.row.len() as u64 > self.cap {
+            let size = (self.row.len() - before) as u64;
+            self.row.truncate(before);
+            return self.drop_lines(1, size, FULL);
+        }
+        self.lines.line += 1;
+        self.row_lines += 1;
+        if self.row.len() >= ROW {
+            self.flush();
         }
     }
 
-    fn retry(&mut self, at: Timestamp, entry: &Entry) {
-        let written =
-            self.lines.spell(at, entry).and_then(|bytes| self.lines.append_spelled(&bytes));
-        if written.is_err() {
-            self.drop_line(0, "it could not be written");
+    /// Writes the lines that wait, by one write; all of them are dropped when it fails.
+    pub fn flush(&mut self) {
+        if self.row.is_empty() {
+            return;
         }
+        let (size, count) = (self.row.len() as u64, self.row_lines);
+        // Their numbers are given once they stand.
+        self.lines.line -= count;
+        if self.lines.append_all(&self.row, count).is_err() {
+            self.drop_lines(count, size, "it could not be written");
+        }
+        self.row.clear();
+        // What one long line took is not kept for ever.
+        self.row.shrink_to(ROW);
+        self.row_lines = 0;
     }
 
     /// Adds the last line, full or not, and before it what was dropped.
     pub fn close(&mut self, at: Timestamp, entry: &Entry) {
+        self.flush();
         self.cap = self.cap.saturating_add(LAST_WORDS);
         self.confess(at);
         // The report of the exit is what counts; this one is for readers.
         let _full = self.lines.append(at, entry);
     }
 
-    fn drop_line(&mut self, bytes: u64, why: &'static str) {
-        self.dropped += 1;
+    fn drop_lines(&mut self, lines: u64, bytes: u64, why: &'static str) {
+        self.dropped += lines;
         self.dropped_bytes += bytes;
         self.why = why;
     }
 
     fn confess(&mut self, at: Timestamp) {
+        self.flush();
         if self.dropped == 0 {
             return;
         }

@@ -47,6 +47,8 @@ pub struct Heard {
     pub answers: Vec<u8>,
     /// Viewers need the whole screen anew; then `shown` is no use to them.
     pub repaint: bool,
+    /// The titles that its window got, in their order.
+    pub titles: Vec<String>,
 }
 
 /// A terminal without a person.
@@ -425,6 +427,8 @@ impl Hearing<'_> {
                 let title = text.splitn(2, |byte| *byte == b';').nth(1).unwrap_or_default();
                 self.state.title = title[..title.len().min(TITLE)].to_vec();
                 self.state.title.retain(|byte| *byte >= 0x20 && *byte != 0x7f);
+                let title = String::from_utf8_lossy(&self.state.title).trim().to_owned();
+                self.heard.titles.push(title);
             }
             Some(number @ 10..=19) if asks => return self.colours(number, text),
             Some(4 | 5 | 21 | 52) if asks => return,

@@ -26,6 +26,8 @@ use crate::{
 /// How long a terminal must be quiet after its first output to be taken for ready, and when it is at the latest.
 const QUIET: Duration = Duration::from_millis(500);
 const LATEST: Duration = Duration::from_secs(5);
+/// The same for an agent that tells when it is ready: what is typed before is lost to some.
+const LATEST_WORD: Duration = Duration::from_secs(60);
 
 /// The terminal of a run.
 pub struct Tty {
@@ -37,6 +39,8 @@ pub struct Tty {
     started: Instant,
     /// When the agent last wrote.
     heard: Option<Instant>,
+    /// It will tell by its window's title when it waits for words, and has not yet.
+    awaits_word: bool,
     ready: bool,
 }
 
@@ -53,6 +57,7 @@ impl Tty {
             log: Log::open(dir, log_cap)?,
             started: Instant::now(),
             heard: None,
+            awaits_word: false,
             ready: false,
         };
         Ok((tty, theirs))
@@ -63,9 +68,10 @@ impl Tty {
         &mut self,
         theirs: OwnedFd,
         prompt: &[u8],
+        typing: impl FnMut(&Message) -> bool + Send + 'static,
         written: impl FnMut(Message, bool) + Send + 'static,
     ) -> io::Result<File> {
-        self.keys.start(self.ours.try_clone()?, theirs, written)?;
+        self.keys.start(self.ours.try_clone()?, theirs, typing, written)?;
         let prompt = String::from_utf8_lossy(prompt);
         if !prompt.trim().is_empty() {
             self.keys.send(Message { id: None, text: prompt.into_owned() });
@@ -73,8 +79,13 @@ impl Tty {
         Ok(File::from(self.ours.try_clone()?))
     }
 
-    /// Hears what the agent wrote.
-    pub fn hear(&mut self, bytes: &[u8], now: Instant) {
+    /// Nothing is typed before the agent has told that it waits for it, or for long enough that it never will.
+    pub fn await_word(&mut self, awaits: bool) {
+        self.awaits_word = awaits;
+    }
+
+    /// Hears what the agent wrote; returns the titles that it gave its window.
+    pub fn hear(&mut self, bytes: &[u8], now: Instant) -> Vec<String> {
         self.heard = Some(now);
         self.log.add(bytes);
         let heard = self.screen.hear(bytes);
@@ -87,6 +98,7 @@ impl Tty {
         } else if !heard.shown.is_empty() {
             self.viewers.show(&heard.shown);
         }
+        heard.titles
     }
 
     fn paint(&self) {
@@ -99,6 +111,9 @@ impl Tty {
     pub fn next_look(&self, now: Instant) -> Option<Duration> {
         if self.ready {
             return None;
+        }
+        if self.awaits_word {
+            return Some((self.started + LATEST_WORD).saturating_duration_since(now));
         }
         let latest = self.started + LATEST;
         let due = self.heard.map_or(latest, |heard| latest.min(heard + QUIET));

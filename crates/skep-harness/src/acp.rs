@@ -12,12 +12,14 @@ use agent_client_protocol_schema::v1::{
     ContentBlock, ContentChunk, Implementation, InitializeRequest, InitializeResponse,
     LoadSessionRequest, NewSessionRequest, PermissionOption, PermissionOptionKind, PromptRequest,
     RequestPermissionRequest, ResumeSessionRequest, SessionNotification, SessionUpdate,
-    SetSessionModeRequest, ToolCallContent, ToolCallStatus, ToolCallUpdate,
+    SetSessionModeRequest, ToolCallContent, ToolCallStatus, ToolCallUpdate, ToolKind,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
 
+use crate::deed;
+use crate::history::{Doubt, History};
 use crate::port::{
     Grant, Heard, Session, TEXT_CAP, Turn, class_of_text, clip, count_at, output, text_at,
     tool_input, trouble,
@@ -70,6 +72,8 @@ pub struct Setting {
     /// The mode to set first.
     pub mode: Option<String>,
     pub resume: Resume,
+    /// Messages of which nobody knows whether the conversation has them.
+    pub doubts: Vec<Doubt>,
 }
 
 /// A conversation with an agent that speaks the protocol.
@@ -90,6 +94,10 @@ pub struct Acp {
     usage: Usage,
     /// The agent has told that its model's service failed, whatever the turn's end will say.
     failed: bool,
+    /// What a user said in the history that was repeated; none where it was not.
+    history: Option<Vec<String>>,
+    /// Whether the last piece of it was the user's.
+    of_user: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +120,7 @@ struct Words {
 struct Tool {
     name: String,
     input: String,
+    kind: Option<ToolKind>,
     told: bool,
 }
 
@@ -131,6 +140,8 @@ impl Acp {
             open: BTreeMap::new(),
             usage: Usage::default(),
             failed: false,
+            history: None,
+            of_user: false,
         }
     }
 
@@ -151,7 +162,7 @@ impl Acp {
         match call {
             Call::Initialize => self.initialized(result),
             Call::Begin => self.begun(result),
-            Call::Mode => vec![self.ask()],
+            Call::Mode => self.ask(),
             Call::Prompt => self.ended(result),
         }
     }
@@ -188,10 +199,11 @@ impl Acp {
             }
             Resume::Load | Resume::Resume if caps.load_session => {
                 let ask = LoadSessionRequest::new(session, cwd);
+                self.history = Some(Vec::new());
                 self.call(Call::Begin, "session/load", &ask)
             }
             Resume::Load | Resume::Resume | Resume::Never => {
-                return self.give_up(ErrorClass::Agent, "it cannot go on with a conversation");
+                return self.turn.refused("it cannot go on with a conversation");
             }
         };
         vec![Heard::Reply(reply)]
@@ -208,20 +220,29 @@ impl Acp {
         }
         self.session = Some(id.clone());
         let mut heard = vec![Heard::Said(Said::Session { id: id.clone() })];
-        heard.push(match self.setting.mode.clone() {
+        match self.setting.mode.clone() {
             Some(mode) => {
                 let ask = SetSessionModeRequest::new(id, mode);
-                Heard::Reply(self.call(Call::Mode, "session/set_mode", &ask))
+                heard.push(Heard::Reply(self.call(Call::Mode, "session/set_mode", &ask)));
             }
-            None => self.ask(),
-        });
+            None => heard.extend(self.ask()),
+        }
         heard
     }
 
-    /// Sends the prompt.
-    fn ask(&mut self) -> Heard {
-        let prompt = std::mem::take(&mut self.prompt);
-        Heard::Reply(self.prompted(&prompt))
+    /// Sends the prompt, with what the conversation turned out to lack.
+    fn ask(&mut self) -> Vec<Heard> {
+        let mut prompt = std::mem::take(&mut self.prompt);
+        let mut heard = Vec::new();
+        for doubt in std::mem::take(&mut self.setting.doubts) {
+            let history = self.history.as_ref().map_or(History::Unclear, |said| doubt.within(said));
+            if history == History::Lacks {
+                prompt = format!("{prompt}\n\n{}", doubt.text);
+            }
+            heard.push(Heard::Recalled { id: doubt.id, history });
+        }
+        heard.push(Heard::Reply(self.prompted(&prompt)));
+        heard
     }
 
     fn prompted(&mut self, text: &str) -> String {
@@ -251,10 +272,17 @@ impl Acp {
             // A mode that is not there leaves the agent as careful as it was.
             Call::Mode => {
                 let text = clip(&format!("its mode stays: {text}"));
-                vec![Heard::Said(Said::Error { class: ErrorClass::Notice, text }), self.ask()]
+                let notice = Heard::Said(Said::Error { class: ErrorClass::Notice, text });
+                [vec![notice], self.ask()].concat()
             }
             Call::Begin if self.setting.session.is_some() => {
-                self.give_up(class, &format!("the conversation could not be taken up: {text}"))
+                let text = format!("the conversation could not be taken up: {text}");
+                // A closed door says nothing about the conversation behind it.
+                if class == ErrorClass::Agent {
+                    self.turn.refused(&text)
+                } else {
+                    self.give_up(class, &text)
+                }
             }
             Call::Initialize | Call::Begin | Call::Prompt => self.give_up(class, &text),
         }
@@ -329,6 +357,7 @@ impl Acp {
             return Some(Vec::new());
         }
         if !self.live {
+            self.repeats(&told.update);
             return Some(Vec::new());
         }
         let heard = if let SessionUpdate::AgentMessageChunk(chunk) = &told.update {
@@ -348,6 +377,21 @@ impl Acp {
             Vec::new()
         };
         Some(heard)
+    }
+
+    /// Keeps what a user said in a history that is being loaded.
+    fn repeats(&mut self, update: &SessionUpdate) {
+        let Some(history) = &mut self.history else { return };
+        let SessionUpdate::UserMessageChunk(chunk) = update else {
+            self.of_user = false;
+            return;
+        };
+        let ContentBlock::Text(text) = &chunk.content else { return };
+        match history.last_mut().filter(|_| self.of_user) {
+            Some(last) => last.push_str(&text.text),
+            None => history.push(text.text.clone()),
+        }
+        self.of_user = true;
     }
 
     fn chunk(&mut self, chunk: &ContentChunk, thought: bool) -> Vec<Heard> {
@@ -387,6 +431,7 @@ impl Acp {
         }
         let fields = &update.fields;
         let tool = self.tools.entry(id.clone()).or_default();
+        tool.kind = fields.kind.or(tool.kind);
         if let Some(name) = fields.name.as_ref().or(fields.title.as_ref())
             && (tool.name.is_empty() || fields.name.is_some())
         {
@@ -440,8 +485,10 @@ impl Acp {
             (_, title) => title.clone().unwrap_or_default(),
         };
         let key = key_of(id);
+        let (told, kind) = known.map(|tool| (tool.input.as_str(), tool.kind)).unwrap_or_default();
+        let deed = deed::of_call(&tool, kind, told, &wish.tool_call);
         self.open.insert(key.clone(), (id.clone(), wish.options));
-        heard.push(Heard::Said(Said::Permission { id: key, tool, text: clip(&text) }));
+        heard.push(Heard::Said(Said::Permission { id: key, tool, text: clip(&text), deed }));
         heard
     }
 }
@@ -457,6 +504,10 @@ impl Session for Acp {
 
     fn closes_stdin(&self) -> bool {
         false
+    }
+
+    fn awaits_answer(&self) -> bool {
+        self.session.is_none() && !self.turn.over()
     }
 
     fn ends_after_turn(&self) -> bool {
@@ -478,8 +529,9 @@ impl Session for Acp {
                 self.update(&event["params"]).unwrap_or_else(|| output(line))
             }
             (None, "$/cancel_request") => {
-                self.open.remove(&key_of(&event["params"]["requestId"]));
-                Vec::new()
+                let id = key_of(&event["params"]["requestId"]);
+                let was_open = self.open.remove(&id).is_some();
+                was_open.then_some(Heard::Said(Said::Withdrawn { id })).into_iter().collect()
             }
             (None, "") => output(line),
             // What an agent tells beyond the protocol is its own affair.
@@ -505,6 +557,14 @@ impl Session for Acp {
         }
         self.turn.begin();
         Some(self.prompted(text))
+    }
+
+    fn is_busy(&self) -> bool {
+        self.session.is_none() || !self.turn.over()
+    }
+
+    fn steers(&self) -> bool {
+        true
     }
 
     fn settle(&mut self, id: &str, grant: Grant) -> Option<String> {

@@ -21,10 +21,15 @@ mod tests;
 /// More tools in flight than any turn has; beyond it the pairs are forgotten rather than kept for ever.
 const MOST_OPEN: usize = 1024;
 
+/// In which words it refuses to go on with a thread.
+const REFUSALS: [&str; 2] = ["no rollout found for thread id", "thread/resume failed"];
+
 /// A conversation with `codex exec`.
 #[derive(Debug, Default)]
 pub struct CodexJson {
     turn: Turn,
+    /// Whether it has named its thread: from then on none is refused.
+    named: bool,
     open: BTreeSet<String>,
     last_error: String,
 }
@@ -44,6 +49,7 @@ impl Session for CodexJson {
         };
         match text_at(&event, &["type"]) {
             "thread.started" if !text_at(&event, &["thread_id"]).is_empty() => {
+                self.named = true;
                 vec![Heard::Said(Said::Session { id: text_at(&event, &["thread_id"]).to_owned() })]
             }
             "turn.started" => {
@@ -63,6 +69,9 @@ impl Session for CodexJson {
 
     fn stderr(&mut self, line: &str) -> Vec<Heard> {
         self.turn.complained(line);
+        if !self.named {
+            self.turn.refuses(line, &REFUSALS);
+        }
         Vec::new()
     }
 
@@ -115,13 +124,10 @@ impl CodexJson {
     /// A reconnection counts down by itself; whatever else is said here may still be followed by a good end.
     fn error(&mut self, text: &str) -> Vec<Heard> {
         if let Some(rest) = text.strip_prefix("Reconnecting") {
-            let digits: String = rest
-                .chars()
-                .skip_while(|c| !c.is_ascii_digit())
-                .take_while(char::is_ascii_digit)
-                .collect();
-            let attempt = digits.parse().unwrap_or(1);
-            return vec![Heard::Said(Said::Retry { attempt, text: clip(text) })];
+            let mut numbers =
+                rest.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok());
+            let (attempt, of) = (numbers.next().unwrap_or(1), numbers.next());
+            return vec![Heard::Said(Said::Retry { attempt, of, text: clip(text) })];
         }
         self.last_error = clip(text);
         trouble(class_of_text(text), text)

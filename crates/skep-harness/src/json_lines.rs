@@ -17,6 +17,15 @@ mod gemini;
 #[cfg(test)]
 mod tests;
 
+/// In which words pi, opencode, Gemini CLI and Qwen Code refuse to go on with a conversation. They do so before their first
+/// event, so that nothing tells yet which of them it is.
+const REFUSALS: [&str; 4] = [
+    "no session found matching",
+    "session not found",
+    "error resuming session",
+    "no saved session found with id",
+];
+
 /// A conversation with one of these agents.
 #[derive(Debug)]
 pub struct JsonLines {
@@ -54,6 +63,11 @@ impl Session for JsonLines {
             return heard;
         }
         let Ok(event) = serde_json::from_str::<Value>(line) else {
+            if let Dialect::Messages(messages) = &mut self.dialect
+                && let Some(heard) = messages.glimpse(line)
+            {
+                return heard;
+            }
             return output(line);
         };
         self.tell(&event);
@@ -67,6 +81,9 @@ impl Session for JsonLines {
 
     fn stderr(&mut self, line: &str) -> Vec<Heard> {
         self.turn().complained(line);
+        if !self.told {
+            self.turn().refuses(line, &REFUSALS);
+        }
         Vec::new()
     }
 

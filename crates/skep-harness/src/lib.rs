@@ -5,6 +5,8 @@
 
 pub mod acp;
 pub mod codex_json;
+pub mod deed;
+pub mod history;
 pub mod json_lines;
 pub mod messages;
 pub mod plain;

@@ -18,6 +18,9 @@ const SECONDS_END: u64 = 100_000_000_000;
 /// What the user's side of the stream says when a turn was broken off.
 const INTERRUPTED: &str = "[Request interrupted by user";
 
+/// In which words Claude Code refuses to go on with a conversation.
+const REFUSAL: &str = "no conversation found with session id";
+
 /// One conversation in these messages.
 #[derive(Debug, Default)]
 pub struct Messages {
@@ -51,6 +54,14 @@ impl Messages {
         Some(heard)
     }
 
+    /// Hears a line of standard error.
+    pub fn complained(&mut self, line: &str) {
+        self.turn.complained(line);
+        if !self.named {
+            self.turn.refuses(line, &[REFUSAL]);
+        }
+    }
+
     /// Returns what follows from the end of the process, whose turn may still be open.
     pub fn exited(&mut self, code: i32) -> Vec<Heard> {
         if self.turn.over() {
@@ -60,6 +71,18 @@ impl Messages {
         let mut heard = trouble(class, &text);
         heard.extend(self.turn.end_with(TurnResult::Failed, &text));
         heard
+    }
+
+    /// Hears the last line of an agent that leaves before its pipe has taken all of a long answer: what it says of the
+    /// turn stands in front of the text, and the text was heard before. None where that is not there, whole.
+    pub fn glimpse(&mut self, line: &str) -> Option<Vec<Heard>> {
+        let verdict = line.strip_prefix(r#"{"type":"result","subtype":"success","#)?;
+        let (verdict, _torn) = verdict.split_once(r#","result":""#)?;
+        if !verdict.split(',').any(|field| field == r#""is_error":false"#) {
+            return None;
+        }
+        self.failing = None;
+        Some(self.turn.end(TurnResult::Success))
     }
 
     /// The next message that is sent begins a turn.
@@ -72,12 +95,18 @@ impl Messages {
         match text_at(event, &["subtype"]) {
             "api_retry" => self.retry(
                 count_at(event, &["attempt"]),
+                event["max_retries"].as_u64(),
                 event["error_status"].as_u64(),
                 text_at(event, &["error"]),
             ),
             "retry" => {
                 let data = &event["data"];
-                self.retry(count_at(data, &["attempt"]), None, text_at(data, &["reason"]))
+                self.retry(
+                    count_at(data, &["attempt"]),
+                    data["maxRetries"].as_u64(),
+                    None,
+                    text_at(data, &["reason"]),
+                )
             }
             "init" => {
                 let id = text_at(event, &["session_id"]);
@@ -91,14 +120,21 @@ impl Messages {
         }
     }
 
-    fn retry(&mut self, attempt: u64, status: Option<u64>, why: &str) -> Vec<Heard> {
+    fn retry(
+        &mut self,
+        attempt: u64,
+        of: Option<u64>,
+        status: Option<u64>,
+        why: &str,
+    ) -> Vec<Heard> {
         let told = status.and_then(class_of_status).unwrap_or_else(|| class_of_text(why));
         // Whatever it is that a retry may mend, it is the model's service.
         let class = if told == ErrorClass::Agent { ErrorClass::Model } else { told };
         let text = status.map_or_else(|| why.to_owned(), |status| format!("{status} {why}"));
         self.failing = Some((class, clip(&text)));
         let attempt = u32::try_from(attempt.max(1)).unwrap_or(u32::MAX);
-        vec![Heard::Said(Said::Retry { attempt, text: clip(&text) })]
+        let of = of.and_then(|of| u32::try_from(of).ok());
+        vec![Heard::Said(Said::Retry { attempt, of, text: clip(&text) })]
     }
 
     fn assistant(&mut self, event: &Value) -> Vec<Heard> {
@@ -177,6 +213,12 @@ impl Messages {
             .into_iter()
             .chain(errors.iter().filter_map(Value::as_str))
             .find(|text| !text.is_empty());
+        if let Some(told) = told.filter(|told| told.to_ascii_lowercase().contains(REFUSAL))
+            && !self.named
+        {
+            heard.extend(self.turn.refused(told));
+            return heard;
+        }
         let (class, why) = match (told, self.failing.take()) {
             (Some(told), _) => (class_of(event, told), told.to_owned()),
             (None, Some(failing)) => failing,

@@ -7,12 +7,22 @@ use serde_json::Value;
 use skep_core::said::{ErrorClass, Said, TurnResult};
 use thiserror::Error;
 
+use crate::history::History;
+
+mod reset;
+
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+pub(crate) mod outcomes;
+#[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traps;
 
 /// The protocols that there are.
 pub const PROTOCOLS: [&str; 7] =
@@ -49,6 +59,10 @@ pub enum Heard {
     Output(String),
     /// What the protocol answers by itself: a line for standard input, with its newline.
     Reply(String),
+    /// The agent has taken up a message: the one of this id, or else the first that it has said nothing of.
+    Took(Option<String>),
+    /// Whether the conversation that was taken up has this message of before; where it lacks it, the prompt holds it.
+    Recalled { id: String, history: History },
 }
 
 /// The answer to an agent that wants leave to do something.
@@ -68,6 +82,10 @@ pub trait Session: Send {
     fn opening(&mut self, prompt: &str) -> Vec<u8>;
     /// Tells whether standard input is closed after the opening.
     fn closes_stdin(&self) -> bool;
+    /// Tells whether the process owes the answer that the conversation begins with; where none is owed, never.
+    fn awaits_answer(&self) -> bool {
+        false
+    }
     /// Hears one line of standard output, without its newline.
     fn line(&mut self, line: &str) -> Vec<Heard>;
     /// Hears one line of standard error. The line itself is the keeper's to keep; this returns only what follows from it.
@@ -76,6 +94,38 @@ pub trait Session: Send {
     fn exited(&mut self, code: i32) -> Vec<Heard>;
     /// Returns what goes to standard input for one more message; none where the protocol takes none.
     fn message(&mut self, text: &str) -> Option<String>;
+    /// Hears what a hook of the agent handed over: what its process says of itself beside its terminal.
+    fn hook(&mut self, _said: &Value) -> Vec<Heard> {
+        Vec::new()
+    }
+    /// Hears the title that the agent gave its terminal.
+    fn title(&mut self, _title: &str) -> Vec<Heard> {
+        Vec::new()
+    }
+    /// Tells whether the agent has told by itself whether it is at work, so that its screen need not be watched for it.
+    fn tells_its_state(&self) -> bool {
+        false
+    }
+    /// Tells whether the agent has told that it can be typed to.
+    fn is_ready(&self) -> bool {
+        false
+    }
+    /// Returns the same for a message of this id, where the protocol names messages.
+    fn message_of(&mut self, _id: &str, text: &str) -> Option<String> {
+        self.message(text)
+    }
+    /// Tells whether a message would have to wait: one turn at a time.
+    fn is_busy(&self) -> bool {
+        false
+    }
+    /// Tells whether the turn under way can be broken off for a message.
+    fn steers(&self) -> bool {
+        false
+    }
+    /// Tells whether the agent itself says that it takes up a message; where it does not, its first words after it do.
+    fn tells_what_it_takes(&self) -> bool {
+        false
+    }
     /// Tells whether a process that waits for messages is to be let go when its turn is over and none waits.
     fn ends_after_turn(&self) -> bool {
         false
@@ -83,6 +133,10 @@ pub trait Session: Send {
     /// Returns what goes to standard input to answer a wish for leave; none where none of this id is open.
     fn settle(&mut self, _id: &str, _grant: Grant) -> Option<String> {
         None
+    }
+    /// The same for a refusal with a person's reason, which reaches the agent where its protocol carries one.
+    fn refuse(&mut self, id: &str, _why: &str) -> Option<String> {
+        self.settle(id, Grant::Refused)
     }
     /// Returns what goes to standard input to break the turn off, every open question answered; empty where only a
     /// signal does.
@@ -97,6 +151,8 @@ pub struct Turn {
     over: bool,
     last: String,
     complaint: String,
+    /// In which words it would not go on with its conversation.
+    refusal: Option<String>,
 }
 
 impl Turn {
@@ -121,6 +177,24 @@ impl Turn {
         }
     }
 
+    /// Keeps `line` as the refusal to go on with a conversation, where it holds one of `words`, which are in lower case.
+    pub fn refuses(&mut self, line: &str, words: &[&str]) {
+        let lower = line.to_ascii_lowercase();
+        if self.refusal.is_none() && words.iter().any(|word| lower.contains(word)) {
+            self.refusal = Some(clip(line.trim()));
+        }
+    }
+
+    /// Returns the refusal to go on and the end of the turn that it is; nothing if the turn is over already.
+    pub fn refused(&mut self, text: &str) -> Vec<Heard> {
+        if self.over {
+            return Vec::new();
+        }
+        let mut heard = vec![Heard::Said(Said::ResumeRefused { text: clip(text) })];
+        heard.extend(self.end_with(TurnResult::Failed, text));
+        heard
+    }
+
     /// Returns the end of the turn with the agent's last words; nothing if it is over already.
     pub fn end(&mut self, result: TurnResult) -> Vec<Heard> {
         let text = std::mem::take(&mut self.last);
@@ -138,6 +212,9 @@ impl Turn {
 
     /// Returns the end of a turn whose process is gone before it said so.
     pub fn broken_off(&mut self, code: i32) -> Vec<Heard> {
+        if let Some(refusal) = self.refusal.take() {
+            return self.refused(&refusal);
+        }
         let why = match self.complaint.as_str() {
             "" => String::new(),
             complaint => format!(": {complaint}"),
@@ -270,7 +347,9 @@ fn status_in(lower: &str) -> Option<u64> {
 pub fn trouble(class: ErrorClass, text: &str) -> Vec<Heard> {
     let mut heard = Vec::new();
     if class == ErrorClass::Limit && text.to_ascii_lowercase().contains("usage limit") {
-        heard.push(Heard::Said(Said::Limit { text: clip(text), reset_ms: None, reset_at: None }));
+        let reset_ms = reset::within(text).and_then(|left| u64::try_from(left.as_millis()).ok());
+        let reset_at = reset::at(text);
+        heard.push(Heard::Said(Said::Limit { text: clip(text), reset_ms, reset_at }));
     }
     heard.push(Heard::Said(Said::Error { class, text: clip(text) }));
     heard

@@ -4,6 +4,7 @@
 //! Never: starts anything, or puts a text of others where it could be read as an option.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     fs, io,
     os::unix::fs::PermissionsExt,
@@ -12,15 +13,22 @@ use std::{
 };
 
 use serde::Deserialize;
+use skep_core::run::Hears;
 use thiserror::Error;
 
 use crate::{acp, port::PROTOCOLS};
 
 mod login;
+mod screen;
+mod shown;
+mod telling;
 #[cfg(test)]
 mod tests;
 
 pub use login::Login;
+pub use screen::{Screen, TrustIn};
+pub use shown::Key;
+pub use telling::Telling;
 
 /// The most of a prompt that an argument may carry. Bytes.
 pub const ARG_CAP: u64 = 100 * 1024;
@@ -28,34 +36,45 @@ pub const ARG_CAP: u64 = 100 * 1024;
 /// The protocol that tells in its own words what others are told by arguments.
 const ACP: &str = "acp";
 
+/// The profile that is for a program of one's own.
+const PLAIN: &str = "plain";
+
 /// The profiles that are built in.
-const SHIPPED: [(&str, &str); 11] = [
+const SHIPPED: [(&str, &str); 13] = [
     ("claude", include_str!("../profiles/claude.toml")),
     ("claude-acp", include_str!("../profiles/claude-acp.toml")),
     ("codex", include_str!("../profiles/codex.toml")),
     ("codex-acp", include_str!("../profiles/codex-acp.toml")),
     ("gemini", include_str!("../profiles/gemini.toml")),
     ("gemini-acp", include_str!("../profiles/gemini-acp.toml")),
+    ("mini-swe-agent", include_str!("../profiles/mini-swe-agent.toml")),
     ("opencode", include_str!("../profiles/opencode.toml")),
     ("opencode-acp", include_str!("../profiles/opencode-acp.toml")),
     ("pi", include_str!("../profiles/pi.toml")),
+    ("plain", include_str!("../profiles/plain.toml")),
     ("qwen", include_str!("../profiles/qwen.toml")),
     ("scripted", include_str!("../profiles/scripted.toml")),
 ];
 
 /// Every key that a profile may have.
-const KEYS: [&str; 20] = [
+const KEYS: &[&str] = &[
+    "history",
+    "fallback",
+    "tools_shown",
     "acp",
+    "brief",
     "identity",
     "protocol",
     "program",
     "headless",
     "tui",
+    "tui_resume",
     "resume",
     "prompt",
     "model",
     "env",
     "ask",
+    "ask_env",
     "auto",
     "bypass",
     "tool_timeout",
@@ -65,6 +84,8 @@ const KEYS: [&str; 20] = [
     "login_env",
     "login_files",
     "login_maybe",
+    "screen",
+    "skills",
 ];
 
 /// Why there is no profile, or no way to start its agent so.
@@ -89,6 +110,9 @@ pub enum ProfileError {
     /// The profile has no way to do what is asked of it.
     #[error("agent `{name}` cannot {what}")]
     Unable { name: String, what: &'static str },
+    /// Its file is to name the program, and does not.
+    #[error("agent `{name}` has no program yet: it is for one of yours, which its file names")]
+    NoProgram { name: String },
     /// A value that would be read as an option, or is no text for an argument.
     #[error("`{value}` cannot be used as {what}")]
     Unsafe { what: &'static str, value: String },
@@ -107,7 +131,7 @@ impl ProfileError {
             ProfileError::Read { .. }
             | ProfileError::Invalid { .. }
             | ProfileError::UnknownKey { .. } => "agent-profile-invalid",
-            ProfileError::Unable { .. } => "agent-unable",
+            ProfileError::Unable { .. } | ProfileError::NoProgram { .. } => "agent-unable",
             ProfileError::Unsafe { .. } => "agent-argument-unsafe",
             ProfileError::PromptTooLong { .. } => "prompt-too-long",
         }
@@ -156,6 +180,9 @@ pub struct Profile {
     pub headless: Vec<String>,
     /// Its arguments for its own screen; absent where it has none. Of protocol `pty` it is the screen that `headless` is for.
     pub tui: Option<Vec<String>>,
+    /// Its arguments to go on with a conversation on its own screen, without a word of ours; none where it cannot.
+    #[serde(default)]
+    pub tui_resume: Vec<String>,
     /// Its arguments to go on with a conversation; none where it cannot.
     #[serde(default)]
     pub resume: Vec<String>,
@@ -168,6 +195,9 @@ pub struct Profile {
     pub env: Vec<String>,
     /// Arguments that make it ask; absent where it cannot.
     pub ask: Option<Vec<String>>,
+    /// Variables that make it ask.
+    #[serde(default)]
+    pub ask_env: BTreeMap<String, String>,
     /// Arguments for its own confinement, where `headless` does not hold them.
     #[serde(default)]
     pub auto: Vec<String>,
@@ -183,6 +213,12 @@ pub struct Profile {
     /// Whether it hides the user's own git settings from its tools, and must be told by variables who commits.
     #[serde(default)]
     pub identity: bool,
+    /// The agent that takes over, once, when this one's usage limit has no near reset.
+    #[serde(default)]
+    pub fallback: Option<String>,
+    /// When its protocol tells of a tool.
+    #[serde(default)]
+    pub tools_shown: ToolsShown,
     /// How it differs from other agents of protocol `acp`.
     #[serde(default)]
     pub acp: acp::Quirks,
@@ -192,6 +228,9 @@ pub struct Profile {
     /// Whether it confines its tools by itself unless everything is allowed, by means that fail behind a fence.
     #[serde(default)]
     pub sandbox: bool,
+    /// Folders below which its conversations are kept, as JSON or a line each: `~/…`, or `{VARIABLE|~/fallback}/…`.
+    #[serde(default)]
+    pub history: Vec<String>,
     /// Names of `env` of which one is enough to be logged in.
     #[serde(default)]
     pub login_env: Vec<String>,
@@ -201,6 +240,25 @@ pub struct Profile {
     /// Files that may say how to do without.
     #[serde(default)]
     pub login_maybe: Vec<String>,
+    /// How its own screen is begun and read.
+    #[serde(default)]
+    pub screen: Screen,
+    /// How it is told the brief.
+    #[serde(default)]
+    pub brief: Telling,
+    /// The folder of a worktree in which it looks for skills; absent where it knows none.
+    pub skills: Option<String>,
+}
+
+/// When a protocol tells of a tool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolsShown {
+    /// When it begins, and when it is over.
+    #[default]
+    AsTheyRun,
+    /// Only when it is over: each silence may be a tool.
+    AtEnd,
 }
 
 /// What an attempt needs of its agent's start.
@@ -214,10 +272,14 @@ pub struct Brief {
     pub cwd: PathBuf,
     pub model: Option<String>,
     pub permissions: Permissions,
+    /// More arguments, as they are.
+    pub args: Vec<String>,
     /// The git folders that the agent's commits write to: the repository's, and the linked worktree's own.
     pub git_roots: Vec<PathBuf>,
     /// The program that `{skep}` stands for.
     pub skep: PathBuf,
+    /// The brief as a file, where it is told by one.
+    pub brief_file: Option<PathBuf>,
 }
 
 /// How to start it.
@@ -228,6 +290,8 @@ pub struct Launch {
     pub prompt: PromptBy,
     /// The environment variables to pass on, beside the base.
     pub env_names: Vec<String>,
+    /// Variables of its own, in front of those.
+    pub vars: BTreeMap<String, String>,
     /// What the conversation is to know, where the protocol tells it and not the arguments.
     pub setting: acp::Setting,
 }
@@ -236,19 +300,8 @@ impl Profile {
     /// Reads the profile `name`: the shipped one, each key of the user's file of that name in its place.
     pub fn load(name: &str, user_dir: Option<&Path>) -> Result<Profile, ProfileError> {
         let invalid = |why: String| ProfileError::Invalid { name: name.to_owned(), why };
-        let shipped = SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text);
-        let own = if is_name(name) { read_own(name, user_dir)? } else { None };
-        if shipped.is_none() && own.is_none() {
-            return Err(ProfileError::Unknown { name: name.to_owned(), known: names(user_dir)? });
-        }
         let mut table = toml::Table::new();
-        for text in [shipped.map(str::to_owned), own].into_iter().flatten() {
-            let layer: toml::Table =
-                text.parse().map_err(|error: toml::de::Error| invalid(error.to_string()))?;
-            if let Some(key) = layer.keys().find(|key| !KEYS.contains(&key.as_str())) {
-                let (name, key) = (name.to_owned(), key.clone());
-                return Err(ProfileError::UnknownKey { name, nearest: nearest(&key), key });
-            }
+        for (_, layer) in layers(name, user_dir)? {
             table.extend(layer);
         }
         let mut profile: Profile =
@@ -274,14 +327,22 @@ impl Profile {
             Some(_) if self.protocol != ACP => &self.resume,
             Some(_) | None => &self.headless,
         };
-        let options = self.options(brief.model.as_deref(), brief.permissions)?;
+        let mut options = self.options(brief.model.as_deref(), brief.permissions)?;
+        options.extend(self.telling_arguments(brief));
         let filling = Filling::new(self, brief)?;
-        let mut argv = vec![filling.fill(&self.program)?];
-        for word in behind_subcommand(list, &options) {
-            argv.push(filling.fill(word)?);
-        }
+        let argv = filling.argv(&self.program, list, &options, &brief.args)?;
         let setting = self.setting(brief);
-        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), setting })
+        let mut vars = self.vars(brief.permissions);
+        vars.extend(self.telling_env(brief, &filling)?);
+        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), vars, setting })
+    }
+
+    /// Errors: nobody has named its program yet.
+    pub fn require_program(&self) -> Result<(), ProfileError> {
+        if self.program.is_empty() {
+            return Err(ProfileError::NoProgram { name: self.name.clone() });
+        }
+        Ok(())
     }
 
     /// Tells whether it takes up a conversation again, without a screen.
@@ -289,6 +350,21 @@ impl Profile {
         match self.protocol.as_str() {
             ACP => self.acp.resume != acp::Resume::Never,
             _ => !self.resume.is_empty(),
+        }
+    }
+
+    /// Tells whether it takes up a conversation again on its own screen.
+    pub fn can_go_on_screen(&self) -> bool {
+        !self.tui_resume.is_empty() || (self.protocol == "pty" && !self.resume.is_empty())
+    }
+
+    /// Tells what it can be told while it is at work, with a screen of its own or without.
+    pub fn hears(&self, on_terminal: bool) -> Hears {
+        let both_ways = ["scripted", "stream_json", ACP].contains(&self.protocol.as_str());
+        Hears {
+            messages: on_terminal || both_ways || self.protocol == "pty",
+            steers: !on_terminal && both_ways && self.protocol != "scripted",
+            resumes: !on_terminal && self.can_go_on(),
         }
     }
 
@@ -303,6 +379,7 @@ impl Profile {
             session: brief.session.clone(),
             mode: mode.clone(),
             resume: self.acp.resume,
+            doubts: Vec::new(),
         }
     }
 
@@ -320,6 +397,7 @@ impl Profile {
         };
         let list = match &brief.session {
             None => list,
+            Some(_) if !self.tui_resume.is_empty() => &self.tui_resume,
             Some(_) if self.protocol == "pty" && !self.resume.is_empty() => &self.resume,
             Some(_) => return Err(unable("go on with a conversation on a terminal")),
         };
@@ -328,7 +406,12 @@ impl Profile {
             Permissions::Ask if self.ask.is_none() => Permissions::Auto,
             Permissions::Ask | Permissions::Auto | Permissions::Bypass => brief.permissions,
         };
-        let options = self.options(brief.model.as_deref(), permissions)?;
+        let mut options = self.options(brief.model.as_deref(), permissions)?;
+        if let Some(own) = self.screen_options(permissions) {
+            let model = brief.model.as_ref().map_or(&[][..], |_| &self.model);
+            options = own.iter().chain(model).cloned().collect();
+        }
+        options.extend(self.telling_arguments(brief));
         let holds = |mark: &str| list.iter().any(|word| word.contains(mark));
         let prompt = match self.prompt {
             PromptBy::None => PromptBy::None,
@@ -336,13 +419,13 @@ impl Profile {
             PromptBy::Arg if holds("{prompt}") => PromptBy::Arg,
             PromptBy::Stdin | PromptBy::File | PromptBy::Arg => PromptBy::Stdin,
         };
-        let filling = Filling::new(self, brief)?;
-        let mut argv = vec![filling.fill(&self.program)?];
-        for word in behind_subcommand(list, &options) {
-            argv.push(filling.fill(word)?);
-        }
+        let mut filling = Filling::new(self, brief)?;
+        filling.values.extend(self.screen_fillings(brief)?);
+        let argv = filling.argv(&self.program, list, &options, &brief.args)?;
         let setting = acp::Setting::default();
-        Ok(Launch { argv, prompt, env_names: self.env.clone(), setting })
+        let mut vars = self.vars(permissions);
+        vars.extend(self.telling_env(brief, &filling)?);
+        Ok(Launch { argv, prompt, env_names: self.env.clone(), vars, setting })
     }
 
     /// Refuses what [`Profile::launch`] would refuse whoever asks, before anything is made for a run.
@@ -360,6 +443,10 @@ impl Profile {
         Ok(())
     }
 
+    fn vars(&self, permissions: Permissions) -> BTreeMap<String, String> {
+        if permissions == Permissions::Ask { self.ask_env.clone() } else { BTreeMap::new() }
+    }
+
     /// The arguments that permissions and model add.
     fn options(
         &self,
@@ -368,8 +455,10 @@ impl Profile {
     ) -> Result<Vec<String>, ProfileError> {
         let unable = |what| ProfileError::Unable { name: self.name.clone(), what };
         let mut options = match permissions {
-            // The protocol itself carries the question.
-            Permissions::Ask if self.protocol == ACP => self.ask.clone().unwrap_or_default(),
+            // The protocol carries the question, where a mode or a variable makes the agent ask it.
+            Permissions::Ask if self.acp.ask.is_some() || !self.ask_env.is_empty() => {
+                self.ask.clone().unwrap_or_default()
+            }
             Permissions::Ask => self
                 .ask
                 .clone()
@@ -397,7 +486,7 @@ impl Profile {
                 PROTOCOLS.join(", ")
             ));
         }
-        if self.program.is_empty() {
+        if self.program.is_empty() && self.name != PLAIN {
             return invalid("`program` is empty".to_owned());
         }
         let holds = |list: &[String], mark: &str| list.iter().any(|word| word.contains(mark));
@@ -422,7 +511,13 @@ impl Profile {
         if !self.resume.is_empty() && !holds(&self.resume, "{session}") {
             return invalid("`resume` needs {session}".to_owned());
         }
-        Ok(())
+        if !self.tui_resume.is_empty() && !holds(&self.tui_resume, "{session}") {
+            return invalid("`tui_resume` needs {session}".to_owned());
+        }
+        if !self.tui_resume.is_empty() && self.tui.is_none() {
+            return invalid("`tui_resume` needs `tui`".to_owned());
+        }
+        telling::check(&self.brief, self.skills.as_deref()).or_else(invalid)
     }
 }
 
@@ -439,6 +534,11 @@ impl Filling {
             ("{prompt_file}", utf8(&brief.prompt_file, "a prompt file")?),
             ("{skep}", utf8(&brief.skep, "a program")?),
         ];
+        if let Some(file) = &brief.brief_file {
+            let file = utf8(file, "a file of the brief")?;
+            values.push(("{brief_json}", serde_json::Value::from(file.as_str()).to_string()));
+            values.push(("{brief_file}", file));
+        }
         if let Some(session) = &brief.session {
             values.push(("{session}", safe(session, "a session id")?));
         }
@@ -449,6 +549,21 @@ impl Filling {
             values.push(("{prompt}", prompt_argument(profile, &brief.prompt_file)?));
         }
         Ok(Filling { values, name: profile.name.clone() })
+    }
+
+    /// Puts `options` and `args` where every one of these programs reads them: behind the subcommand, else first.
+    fn argv(
+        &self,
+        program: &str,
+        list: &[String],
+        options: &[String],
+        args: &[String],
+    ) -> Result<Vec<String>, ProfileError> {
+        let (head, tail) = list.split_at(subcommand(list));
+        let before = head.iter().chain(options).map(|word| self.fill(word));
+        let after = tail.iter().map(|word| self.fill(word));
+        let args = args.iter().map(|arg| argument(arg));
+        std::iter::once(self.fill(program)).chain(before).chain(args).chain(after).collect()
     }
 
     /// Fills `word` in one pass: what a value holds is never looked at again.
@@ -488,14 +603,18 @@ fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Puts `options` where every one of these programs reads them: behind the subcommand, else first.
-fn behind_subcommand<'a>(
-    list: &'a [String],
-    options: &'a [String],
-) -> impl Iterator<Item = &'a String> {
-    let subcommand = list.first().is_some_and(|word| !word.starts_with(['-', '{']));
-    let (head, tail) = list.split_at(usize::from(subcommand));
-    head.iter().chain(options).chain(tail)
+/// How many of these words name a subcommand.
+fn subcommand(list: &[String]) -> usize {
+    usize::from(list.first().is_some_and(|word| !word.starts_with(['-', '{'])))
+}
+
+/// Passes an argument that its asker gave; the kernel takes none with a NUL byte, and no person means a control sign.
+pub fn argument(value: &str) -> Result<String, ProfileError> {
+    if value.chars().any(char::is_control) || value.len() as u64 > ARG_CAP {
+        let value = value.chars().take(80).flat_map(char::escape_debug).collect();
+        return Err(ProfileError::Unsafe { what: "an argument", value });
+    }
+    Ok(value.to_owned())
 }
 
 /// Spells paths as an array of strings, as JSON and TOML both read it.
@@ -549,6 +668,28 @@ fn is_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('.')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
+/// The shipped profile and the user's file, as far as they are there; the user's is marked.
+fn layers(name: &str, user_dir: Option<&Path>) -> Result<Vec<(bool, toml::Table)>, ProfileError> {
+    let invalid = |why: String| ProfileError::Invalid { name: name.to_owned(), why };
+    let shipped = SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text);
+    let own = if is_name(name) { read_own(name, user_dir)? } else { None };
+    if shipped.is_none() && own.is_none() {
+        return Err(ProfileError::Unknown { name: name.to_owned(), known: names(user_dir)? });
+    }
+    let mut found = Vec::new();
+    for (is_own, text) in [(false, shipped.map(str::to_owned)), (true, own)] {
+        let Some(text) = text else { continue };
+        let layer: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| invalid(error.to_string()))?;
+        if let Some(key) = layer.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            let (name, key) = (name.to_owned(), key.clone());
+            return Err(ProfileError::UnknownKey { name, nearest: nearest(&key), key });
+        }
+        found.push((is_own, layer));
+    }
+    Ok(found)
 }
 
 fn read_own(name: &str, user_dir: Option<&Path>) -> Result<Option<String>, ProfileError> {

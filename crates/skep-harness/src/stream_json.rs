@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use skep_core::said::Said;
 
 use crate::{
+    deed,
     messages::Messages,
     port::{Grant, Heard, Session, clip, output, text_at, tool_input},
 };
@@ -48,8 +49,9 @@ impl Session for StreamJson {
         match text_at(&event, &["type"]) {
             "control_request" => self.asked(&event),
             "control_cancel_request" => {
-                self.open.remove(text_at(&event, &["request_id"]));
-                Vec::new()
+                let id = text_at(&event, &["request_id"]).to_owned();
+                let was_open = self.open.remove(&id).is_some();
+                was_open.then_some(Heard::Said(Said::Withdrawn { id })).into_iter().collect()
             }
             "control_response" => Vec::new(),
             _ => self.messages.event(&event).unwrap_or_else(|| output(line)),
@@ -57,7 +59,7 @@ impl Session for StreamJson {
     }
 
     fn stderr(&mut self, line: &str) -> Vec<Heard> {
-        self.messages.turn.complained(line);
+        self.messages.complained(line);
         Vec::new()
     }
 
@@ -68,6 +70,20 @@ impl Session for StreamJson {
     fn message(&mut self, text: &str) -> Option<String> {
         self.messages.begin();
         Some(said_by_user(text))
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.messages.turn.over()
+    }
+
+    fn steers(&self) -> bool {
+        true
+    }
+
+    fn refuse(&mut self, id: &str, why: &str) -> Option<String> {
+        self.open.remove(id)?;
+        let why = format!("This was refused: {why}");
+        Some(control_response(id, &json!({"behavior": "deny", "message": why})))
     }
 
     fn settle(&mut self, id: &str, grant: Grant) -> Option<String> {
@@ -113,7 +129,8 @@ impl StreamJson {
         let tool = text_at(request, &["tool_name"]).to_owned();
         self.open.insert(id.to_owned(), input.clone());
         let text = clip(&tool_input(input));
-        vec![Heard::Said(Said::Permission { id: id.to_owned(), tool, text })]
+        let deed = deed::of_tool(&tool, input);
+        vec![Heard::Said(Said::Permission { id: id.to_owned(), tool, text, deed })]
     }
 }
 

@@ -29,6 +29,7 @@ mod identity;
 mod remotes;
 mod repository;
 mod revision;
+mod standing;
 mod status;
 mod talk;
 
@@ -40,6 +41,7 @@ pub use identity::{Identity, identity};
 pub use repository::{Repository, discover};
 pub use revision::{branch, count, file_at, is_oid, merge_base};
 pub(crate) use revision::{commit, ref_exists, require_oid};
+pub use standing::{Standing, standing};
 pub(crate) use status::{status, unwatched};
 pub(crate) use talk::Talk;
 
@@ -159,6 +161,8 @@ pub struct Git {
     program: OsString,
     env: BTreeMap<OsString, OsString>,
     timeout: Duration,
+    /// What stands in for the user's own list of what is ignored everywhere.
+    excludes: Option<OsString>,
 }
 
 /// Git variables that say who the user is and where the settings lie; every other one could lead git elsewhere and is dropped.
@@ -221,7 +225,7 @@ impl Git {
             .collect();
         kept.extend(SET.map(|(name, value)| (name.into(), value.into())));
         let program = find_git(kept.get(OsStr::new("PATH")).map(OsString::as_os_str));
-        Git { program, env: kept, timeout: Duration::from_secs(60) }
+        Git { program, env: kept, timeout: Duration::from_secs(60), excludes: None }
     }
 
     /// Sets how long one call may take.
@@ -229,6 +233,25 @@ impl Git {
     pub fn timeout(mut self, timeout: Duration) -> Git {
         self.timeout = timeout;
         self
+    }
+
+    /// Lets `list` stand in for the user's own list of what is ignored everywhere.
+    #[must_use]
+    pub(crate) fn excluding(mut self, list: &Path) -> Git {
+        let mut setting = OsString::from("core.excludesFile=");
+        setting.push(list);
+        self.excludes = Some(setting);
+        self
+    }
+
+    /// A variable as git sees it.
+    pub(crate) fn var(&self, name: &str) -> Option<&OsStr> {
+        self.env.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// The settings of this git beyond those of every call.
+    fn settings(&self) -> impl Iterator<Item = &OsStr> {
+        self.excludes.iter().flat_map(|setting| [OsStr::new("-c"), setting.as_os_str()])
     }
 
     /// Begins a call in `dir`; the caller adds arguments.
@@ -351,6 +374,7 @@ impl Call<'_> {
         let settings = quiet.flat_map(|setting| ["-c", setting]);
         Program::new(&self.git.program)
             .args(settings)
+            .args(self.git.settings())
             .args(&self.args)
             .envs(&self.git.env)
             .envs(self.vars.iter().map(|(name, value)| (name, value)))

@@ -46,23 +46,49 @@ impl PathError {
 ///
 /// Shape: mode 0600.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
+    draft(path, bytes, 0o600)?.put()
+}
+
+/// A file that is whole and synced, and not yet in its place; dropped, it is gone.
+#[derive(Debug)]
+pub struct Draft {
+    path: PathBuf,
+    draft: PathBuf,
+}
+
+/// Writes what is to become the whole of `path`, of this mode, beside it.
+pub fn draft(path: &Path, bytes: &[u8], mode: u32) -> Result<Draft, PathError> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let fail = |doing| move |source| PathError::Io { doing, path: path.to_owned(), source };
     let name = path.file_name().ok_or_else(|| fail("write")(io::ErrorKind::InvalidInput.into()))?;
     let mut draft = std::ffi::OsString::from(".");
     draft.push(name);
     draft.push(format!(".{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-    let draft = path.with_file_name(draft);
-    let written = draft_of(&draft, bytes).and_then(|()| fs::rename(&draft, path));
-    if written.is_err() {
-        // The first failure is the one to tell; a draft that stays harms nobody.
-        let _left = fs::remove_file(&draft);
-    }
-    written.map_err(fail("write"))?;
-    sync_parent(path)
+    let draft = Draft { draft: path.with_file_name(draft), path: path.to_owned() };
+    write_draft(&draft.draft, bytes, mode).map_err(fail("write"))?;
+    Ok(draft)
 }
 
-fn draft_of(draft: &Path, bytes: &[u8]) -> io::Result<()> {
+impl Draft {
+    /// Puts it in its place.
+    pub fn put(self) -> Result<(), PathError> {
+        fs::rename(&self.draft, &self.path).map_err(|source| PathError::Io {
+            doing: "write",
+            path: self.path.clone(),
+            source,
+        })?;
+        sync_parent(&self.path)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // It is in its place; or the first failure is the one to tell, and a draft that stays harms nobody.
+        let _left = fs::remove_file(&self.draft);
+    }
+}
+
+fn write_draft(draft: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft) {
         // Left by a process of the same pid that was killed half-way.
         Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {
@@ -71,6 +97,9 @@ fn draft_of(draft: &Path, bytes: &[u8]) -> io::Result<()> {
         }
         other => other?,
     };
+    if mode != 0o600 {
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    }
     file.write_all(bytes)?;
     file.sync_all()
 }

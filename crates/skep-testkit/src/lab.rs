@@ -20,6 +20,8 @@ use tempfile::TempDir;
 
 /// How long the model server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Where the server keeps what it was asked.
+const REQUESTS: &str = "requests";
 
 /// A scripted model and a home for agents that know no other.
 #[derive(Debug)]
@@ -76,6 +78,23 @@ impl Lab {
         assert!(answer.contains(" 200 "), "{answer}");
     }
 
+    /// Returns what the model was asked so far for the conversation itself, a JSON object each: titles and the like are
+    /// left out.
+    pub fn asked(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.home().join("model.jsonl")).unwrap_or_default();
+        log.lines().filter(|line| line.contains("\"turn\":")).map(str::to_owned).collect()
+    }
+
+    /// Returns what the model was asked in the course of its work, oldest first: whole requests, as JSON.
+    pub fn requests(&self) -> Vec<String> {
+        let entries =
+            fs::read_dir(self.home.path().join(REQUESTS)).expect("it was asked something");
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        let read = |path: PathBuf| fs::read_to_string(path).expect("a request can be read");
+        paths.into_iter().map(read).collect()
+    }
+
     /// Returns the whole environment of an agent: its program on the PATH, its home, the scripted model.
     pub fn env(&self) -> Vec<(OsString, OsString)> {
         let home = self.home.path();
@@ -105,6 +124,11 @@ impl Lab {
             ("DISABLE_AUTOUPDATER", "1".into()),
             // Claude Code refuses to allow everything to root outside of one.
             ("IS_SANDBOX", "1".into()),
+            ("MSWEA_CONFIGURED", "true".into()),
+            ("MSWEA_COST_TRACKING", "ignore_errors".into()),
+            ("MSWEA_MODEL_NAME", "openai/scripted".into()),
+            ("LITELLM_LOCAL_MODEL_COST_MAP", "True".into()),
+            ("OPENAI_API_BASE", format!("{}/v1", self.url).into()),
         ]
         .into_iter()
         .map(|(name, value)| (name.into(), value))
@@ -136,7 +160,7 @@ fn setting(name: &str) -> Option<OsString> {
 }
 
 /// Profile, package of `lab/install`, program.
-const PACKAGES: [(&str, &str, &str); 10] = [
+const PACKAGES: [(&str, &str, &str); 11] = [
     ("codex", "codex", "codex"),
     ("pi", "pi", "pi"),
     ("opencode", "opencode", "opencode"),
@@ -147,6 +171,7 @@ const PACKAGES: [(&str, &str, &str); 10] = [
     ("claude", "claude", "claude"),
     ("claude-acp", "claude-acp", "claude-agent-acp"),
     ("codex-acp", "codex-acp", "codex-acp"),
+    ("mini-swe-agent", "mini-swe-agent", "mini"),
 ];
 
 fn installed_as(agent: &str) -> (&'static str, &'static str) {
@@ -156,6 +181,9 @@ fn installed_as(agent: &str) -> (&'static str, &'static str) {
 }
 
 fn bin(cache: &Path, agent: &str) -> PathBuf {
+    if agent == "mini-swe-agent" {
+        return cache.join("venv").join(agent).join("bin");
+    }
     cache.join("npm").join(agent).join("node_modules/.bin")
 }
 
@@ -166,6 +194,8 @@ fn serve(home: &Path) -> (Child, ChildStdin, String) {
         .arg(lab.join("model_server.py"))
         .args(["--tied", "--port", "0", "--log"])
         .arg(home.join("model.jsonl"))
+        .arg("--dump")
+        .arg(home.join(REQUESTS))
         .env_clear()
         .envs(setting("PATH").map(|path| ("PATH", path)))
         .stdin(Stdio::piped())
@@ -210,7 +240,7 @@ fn settle(home: &Path, package: &str, url: &str) {
                 "model = \"scripted\"\nmodel_provider = \"lab\"\ncheck_for_update_on_startup = false\n\
                  [analytics]\nenabled = false\n\
                  [model_providers.lab]\nname = \"lab\"\nbase_url = \"{url}\"\nwire_api = \"responses\"\n\
-                 env_key = \"OPENAI_API_KEY\"\nrequest_max_retries = 1\nstream_max_retries = 1\nstream_idle_timeout_ms = 60000\n"
+                 env_key = \"OPENAI_API_KEY\"\nrequest_max_retries = 1\nstream_max_retries = 2\nstream_idle_timeout_ms = 60000\n"
             ),
         ),
         "pi" => {
@@ -247,7 +277,7 @@ fn settle(home: &Path, package: &str, url: &str) {
             "privacy":{"usageStatisticsEnabled":false}}"#,
         ),
         // All that they need to know is in their environment.
-        "claude" | "claude-acp" => {}
+        "claude" | "claude-acp" | "mini-swe-agent" => {}
         _ => panic!("the lab has no settings for {package}"),
     }
 }

@@ -255,6 +255,9 @@ Examples:
     Attach {
         /// A run's id, the beginning of one, or a worker's name
         id: String,
+        /// Have the agent go on with its conversation on its own screen: at the end of its turn, or at once where it rests
+        #[arg(long)]
+        tui: bool,
     },
     /// End runs; their work stays
     #[command(
@@ -290,6 +293,9 @@ Examples:
         id: String,
         /// What to tell the agent [default: go on]
         text: Option<String>,
+        /// From its own screen back to pipes, in the same conversation
+        #[arg(long)]
+        headless: bool,
     },
     /// Try a run again from its task, in the same env
     Retry {
@@ -303,6 +309,38 @@ Examples:
         id: String,
         /// The message, or - for standard input
         text: String,
+        /// Break the turn under way off for it
+        #[arg(long)]
+        steer: bool,
+        /// Wait until it has come so far
+        #[arg(long, value_name = "RECEIPT", value_parser = ["queued", "delivered", "accepted", "turn-started"])]
+        wait: Option<String>,
+        /// Your own name of the message: with the same it is sent once
+        #[arg(long)]
+        key: Option<String>,
+        /// How long, like 90s or 10m
+        #[arg(long, value_parser = duration, value_name = "TIME", requires = "wait")]
+        timeout: Option<Duration>,
+    },
+    /// Give an agent leave for what it asks
+    #[command(after_help = "\
+skep show ID shows what is asked, word for word. An ID of a run will do where it asks for one thing. Nothing else is given
+leave by it: the next time the agent asks again.")]
+    Approve {
+        /// A request's id (ask_…), a run's id, the beginning of one, or a worker's name
+        id: String,
+        /// Words for the agent; an agent that gets its leave takes none
+        text: Option<String>,
+    },
+    /// Refuse an agent what it asks leave for
+    #[command(after_help = "\
+The agent decides what becomes of its turn: some go on otherwise, some end it. A reason reaches it where its protocol carries
+one (claude); to others say more by skep send or skep resume.")]
+    Reject {
+        /// A request's id (ask_…), a run's id, the beginning of one, or a worker's name
+        id: String,
+        /// Why, or - for standard input
+        text: Option<String>,
     },
     /// Give a run up: it is stopped, all of it is kept in a snapshot, its env goes
     #[command(after_help = "skep undo brings it back.")]
@@ -407,9 +445,15 @@ Nothing in the worktree changes, now or when it is closed; no process that runs 
     /// Requested work
     #[command(subcommand)]
     Task(Task),
+    /// The agents you have, what each can, and whether it works
+    #[command(subcommand)]
+    Agent(Agent),
     /// The process that keeps everything together
     #[command(subcommand)]
     Daemon(Daemon),
+    /// What agents may do: the rules, and what they say of a command or of what was asked before
+    #[command(subcommand)]
+    Policy(Policy),
     /// Settings: what they are and where they come from
     #[command(subcommand)]
     Config(Config),
@@ -479,6 +523,15 @@ pub(crate) struct Run {
     /// The model, as the agent calls it
     #[arg(long, value_name = "M")]
     pub(crate) model: Option<String>,
+    /// An account of the agent's, as your settings call it [default: settings, else its usual login]
+    #[arg(long, value_name = "N")]
+    pub(crate) account: Option<String>,
+    /// One more argument for the agent's program; may stand more than once
+    #[arg(long = "arg", value_name = "ARG", allow_hyphen_values = true)]
+    pub(crate) args: Vec<String>,
+    /// One more variable of yours that the agent gets, by its name; may stand more than once
+    #[arg(long = "env", value_name = "NAME")]
+    pub(crate) pass: Vec<String>,
     /// headless, terminal or auto [default: settings]
     #[arg(long, value_name = "S", value_parser = ["headless", "terminal", "auto"], hide_possible_values = true)]
     pub(crate) surface: Option<String>,
@@ -640,6 +693,15 @@ pub(crate) enum Task {
         /// Tasks that come before it
         #[arg(long, value_name = "T")]
         needs: Vec<String>,
+        /// The agent that it is for
+        #[arg(long, value_name = "A")]
+        agent: Option<String>,
+        /// The model, as that agent calls it
+        #[arg(long, value_name = "M", requires = "agent")]
+        model: Option<String>,
+        /// An account of that agent's
+        #[arg(long, value_name = "N", requires = "agent")]
+        account: Option<String>,
     },
     /// List them
     Ls,
@@ -648,6 +710,63 @@ pub(crate) enum Task {
         /// Its id, or the beginning of it
         id: String,
     },
+}
+
+/// What can be done with agents.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agent {
+    /// List them: found, of which version, logged in, and what skep can do with each
+    #[command(after_help = "\
+A * marks the one that a run gets which names none. CAN: resume, it goes on with a conversation; ask, a person can be asked
+for leave; hear, it takes messages while it works; model, one can be chosen; screen, it has one of its own.
+Each program is asked for its --version and nothing else: no network, no model.")]
+    Ls,
+    /// All that holds for one: how it is started, what it gets, and who says so
+    Show {
+        /// Its name
+        name: String,
+        /// With the settings of this project
+        #[arg(long, value_name = "P")]
+        project: Option<String>,
+    },
+    /// Give one tiny tasks in a repository of their own, by your login, and say what works
+    #[command(after_help = "\
+It costs tokens, and says how many turns before it begins; --yes agrees. Nothing of yours is touched: it has a home, a
+repository and a daemon of its own, which are gone afterwards.
+
+Scenes: commit (it makes a file and commits it), usage (it says what that cost), cancel (a long command is stopped within
+10 seconds, and nothing of it lives), resume (killed in the middle of a command, it goes on and remembers), permission
+(it asks before it writes outside, and a refusal is kept), question (it can ask a person: not there yet).
+Leaves with 1 when a scene fails.")]
+    Test(Test),
+}
+
+/// Which agent is tried, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Its name
+    pub(crate) name: String,
+    /// Only this scene; may stand more than once
+    #[arg(long = "scene", value_name = "S", value_parser = ["commit", "usage", "cancel", "resume", "permission", "question"], hide_possible_values = true)]
+    pub(crate) scenes: Vec<String>,
+    /// By this account of yours
+    #[arg(long, value_name = "N")]
+    pub(crate) account: Option<String>,
+    /// With this model
+    #[arg(long, value_name = "M")]
+    pub(crate) model: Option<String>,
+    /// ask, auto or bypass, wherever a scene does not need its own
+    #[arg(long, value_name = "P", value_parser = ["ask", "auto", "bypass"], hide_possible_values = true)]
+    pub(crate) permissions: Option<String>,
+    /// How long one scene may take
+    #[arg(long, default_value = "5m", value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Leave its home and repository where they are
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Agree to what it costs
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// What can be done with the daemon.
@@ -681,6 +800,46 @@ pub(crate) enum Daemon {
         #[arg(long, hide = true)]
         detached: bool,
     },
+}
+
+/// What can be done with rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// The rules in force, each with its origin
+    Show {
+        /// With those of this project
+        #[arg(long, value_name = "P")]
+        project: Option<String>,
+    },
+    /// What would be said of a command, or of all that agents asked leave for so far
+    #[command(
+        after_help = "Leaves with 1 when a command that is named would not simply be let pass. Nothing is run.\n\
+                      Without a command it judges again what was recorded, by the rules as they are now."
+    )]
+    Test(PolicyTest),
+}
+
+/// What is to be judged, and by what.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyTest {
+    /// A command line, as one word or as the words that it has
+    #[arg(value_name = "COMMAND")]
+    pub(crate) commands: Vec<String>,
+    /// Each word is a command line of its own
+    #[arg(long, requires = "commands")]
+    pub(crate) each: bool,
+    /// Only what this run's agent asked for [default: all of them]
+    #[arg(long, value_name = "ID", conflicts_with = "commands")]
+    pub(crate) run: Option<String>,
+    /// By the rules in this file instead: what would it change?
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// With the rules for this project
+    #[arg(long, value_name = "P", conflicts_with = "policy")]
+    pub(crate) project: Option<String>,
+    /// ask, auto or bypass [default: auto; of what was recorded, as it was]
+    #[arg(long, value_name = "P", value_parser = ["ask", "auto", "bypass"], hide_possible_values = true)]
+    pub(crate) permissions: Option<String>,
 }
 
 /// What can be done with settings.

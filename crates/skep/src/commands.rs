@@ -3,6 +3,7 @@
 //! Owns: what each verb asks of the daemon and how its answer looks. Never: SQL or git.
 
 mod adopt;
+mod agent;
 mod attach;
 mod cleanup;
 mod close;
@@ -23,6 +24,7 @@ mod logs;
 mod ls;
 mod open;
 mod path;
+mod policy;
 mod project;
 mod run;
 mod show;
@@ -40,6 +42,7 @@ use std::{fs, io::Read, path::Path, process::ExitCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use skep_api::{request::Ask, view::RunView};
+use skep_core::run::Surface;
 
 use crate::{
     args::{Cli, Verb},
@@ -87,12 +90,20 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Wait { ids, until, any, timeout } => wait::wait(skep, ids, &until, any, timeout),
         Verb::Path { id } => path::path(skep, &id),
         Verb::Sh { id, command } => path::sh(skep, &id, &command),
-        Verb::Attach { id } => attach::attach(skep, &id),
+        Verb::Attach { id, tui: false } => attach::attach(skep, &id),
+        Verb::Attach { id, tui: true } => attach::on_screen(skep, &id),
         Verb::Stop { ids, all, now } => stop::stop(skep, ids, all, now || killed),
         Verb::Pause { id, now } => control::pause(skep, &id, now),
-        Verb::Resume { id, text } => control::again(skep, &id, true, text),
-        Verb::Retry { id } => control::again(skep, &id, false, None),
-        Verb::Send { id, text } => control::send(skep, &id, &text),
+        Verb::Resume { id, text, headless } => {
+            control::again(skep, &id, true, text, headless.then_some(Surface::Headless))
+        }
+        Verb::Retry { id } => control::again(skep, &id, false, None, None),
+        Verb::Send { id, text, steer, wait, key, timeout } => {
+            let words = control::Words { id, text, steer, wait, key };
+            control::send(skep, words, timeout)
+        }
+        Verb::Approve { id, text } => control::rule(skep, &id, true, text),
+        Verb::Reject { id, text } => control::rule(skep, &id, false, text),
         Verb::Abandon { ids } => close::abandon(skep, ids),
         Verb::Close { ids, merged, keep_branch, force, later, dry_run } => {
             if later {
@@ -109,7 +120,9 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Adopt { paths, all, dry_run } => adopt::adopt(skep, &paths, all, dry_run),
         Verb::Project(verb) => project::project(skep, verb),
         Verb::Task(verb) => task::task(skep, verb),
+        Verb::Agent(verb) => agent::agent(skep, verb),
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
+        Verb::Policy(verb) => policy::policy(skep, verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),
         Verb::Completions { shell, at, words } => {
@@ -201,6 +214,10 @@ fn state_of(run: &RunView) -> (Tone, String) {
         ("waiting", _) if run.waiting_for.as_deref() == Some("paused") => {
             (Tone::Faint, "paused".to_owned())
         }
+        ("waiting", _) if run.waiting_for.as_deref() == Some("limit") => {
+            (Tone::Faint, "waits: limit".to_owned())
+        }
+        ("running", _) if run.retrying.is_some() => (Tone::Strong, "retrying".to_owned()),
         ("waiting", _) => {
             (Tone::Wants, format!("waits: {}", run.waiting_for.as_deref().unwrap_or("?")))
         }

@@ -17,7 +17,12 @@ fn controls_and_answers_are_spelled_as_the_format_page_says() {
         r#"{"ctl":"stop","epoch":5,"force":true}"#
     );
     assert_eq!(
-        spelled(&Control::Send { epoch: 5, id: "m1".to_owned(), text: "go".to_owned() }),
+        spelled(&Control::Send {
+            epoch: 5,
+            id: "m1".to_owned(),
+            text: "go".to_owned(),
+            steer: false
+        }),
         r#"{"ctl":"send","epoch":5,"id":"m1","text":"go"}"#
     );
     assert_eq!(serde_json::to_string(&Answer::Queued {}).unwrap(), r#"{"answer":"queued"}"#);

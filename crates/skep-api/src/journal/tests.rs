@@ -27,6 +27,10 @@ fn lines() -> Vec<(Entry, serde_json::Value)> {
             json!({"kind": "silence", "quiet_ms": 9, "tool": true}),
         ),
         (Entry::Heard {}, json!({"kind": "heard"})),
+        (
+            Entry::Overdue { what: Overdue::Ready, text: "it said so".to_owned() },
+            json!({"kind": "overdue", "what": "ready", "text": "it said so"}),
+        ),
         (Entry::Stderr { text: "x".to_owned() }, json!({"kind": "stderr", "text": "x"})),
         (
             Entry::Dropped { lines: 1, bytes: 2, why: "full".to_owned() },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Fleet, holds_name, reject};
 use crate::{
-    id::{OpId, RunId, SnapshotId},
+    id::{AskId, OpId, RunId, SnapshotId},
     names::{self, Target},
     run::{Rejected, Run},
     task::Task,
@@ -106,6 +106,34 @@ impl Fleet {
                     format!("`{text}` fits {}", list.join(", ")),
                     &["give more characters"],
                 ))
+            }
+        }
+    }
+
+    /// Finds the run that `text` names, or the run and its request for leave where `text` is the id of one, or the beginning.
+    ///
+    /// Errors: unknown or ambiguous.
+    pub fn find_asking(&self, text: &str) -> Result<(&Arc<Run>, Option<AskId>), Rejected> {
+        if !text.starts_with("ask_") {
+            return self.find_run(text).map(|run| (run, None));
+        }
+        let asks =
+            self.runs.values().flat_map(|run| run.asks.iter().map(move |ask| (run, &ask.id)));
+        let fitting: Vec<(&Arc<Run>, &AskId)> =
+            asks.filter(|(_, id)| id.as_str().starts_with(text)).collect();
+        match fitting.as_slice() {
+            [(run, id)] => Ok((run, Some((*id).clone()))),
+            [] => Err(reject(
+                "ask-settled",
+                format!(
+                    "no request `{text}` is open: it was answered, its agent asks no longer, or there was none"
+                ),
+                &["skep ls", "skep approve NAME   answers the only request of a worker"],
+            )),
+            many => {
+                let list: Vec<&str> = many.iter().map(|(_, id)| id.as_str()).collect();
+                let said = format!("`{text}` fits {}", list.join(", "));
+                Err(reject("ask-ambiguous", said, &["give more characters"]))
             }
         }
     }

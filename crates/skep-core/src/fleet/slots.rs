@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Fleet, Limits};
 use crate::{
     id::{RunId, TaskId},
-    run::{EnvType, Run, State},
+    run::{EnvType, Met, Run, State},
     time::Timestamp,
 };
 
@@ -24,6 +24,8 @@ pub(super) struct Slots<'a> {
     /// Who of them works on which task.
     tasks: BTreeMap<&'a TaskId, &'a RunId>,
     short: Option<u64>,
+    /// Whose usage limit is reached: the one that is over last.
+    cooling: BTreeMap<&'a str, &'a Met>,
 }
 
 impl<'a> Slots<'a> {
@@ -38,6 +40,7 @@ impl<'a> Slots<'a> {
             living: BTreeSet::new(),
             tasks: BTreeMap::new(),
             short: fleet.short,
+            cooling: BTreeMap::new(),
         };
         for run in fleet.runs.values() {
             slots.count(run);
@@ -46,6 +49,12 @@ impl<'a> Slots<'a> {
     }
 
     fn count(&mut self, run: &'a Run) {
+        if let Some(met) = &run.met {
+            let last = self.cooling.entry(met.agent.as_str()).or_insert(met);
+            if last.until < met.until {
+                *last = met;
+            }
+        }
         if let Some(checkout) = checkout(run).filter(|_| run.is_living()) {
             self.checkouts.insert(checkout, run.id());
         }
@@ -70,6 +79,16 @@ impl<'a> Slots<'a> {
             && at > now
         {
             return Some(format!("it is tried again at {at}"));
+        }
+        if let Some(met) = self.cooling(run).filter(|met| met.until > now) {
+            return Some(if met.known {
+                format!("{} is at its usage limit, which is reset at {}", met.agent, met.until)
+            } else {
+                format!(
+                    "{} is at its usage limit, reset unknown; it is asked again at {}",
+                    met.agent, met.until
+                )
+            });
         }
         if run.undoing {
             return Some("its env is being taken back, to be made anew".to_owned());
@@ -104,6 +123,12 @@ impl<'a> Slots<'a> {
             return Some(format!("limits.prepare: {} checkouts are under way", self.preparing));
         }
         self.at_work_there(run)
+    }
+
+    /// The usage limit that holds `run` back while it lasts; none where a person insists.
+    pub(super) fn cooling(&self, run: &Run) -> Option<&'a Met> {
+        let queued = matches!(run.state, State::Queued { .. });
+        self.cooling.get(run.quota()).filter(|_| queued && !run.insisted).copied()
     }
 
     fn at_work_there(&self, run: &Run) -> Option<String> {

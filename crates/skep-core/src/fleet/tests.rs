@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::run::{
-    Effect, Outcome, Place,
+    Effect, Fallback, Outcome, Place,
     adopted::tests::adopted,
     tests::script::{brief, input, op, seconds, told},
 };
@@ -10,6 +10,7 @@ use crate::run::{
 mod adoption;
 mod golden;
 mod history;
+mod limits;
 
 const ONE: Limits = Limits { runs: 1, per_project: 8, prepare: 4, workers: 25, disk_free: 1_000 };
 const TWO: Limits = Limits { runs: 2, per_project: 8, prepare: 4, ..ONE };
@@ -56,6 +57,7 @@ fn task(name: &str) -> Task {
         added: Timestamp(0),
         state: TaskState::Ingested,
         run: None,
+        choice: crate::task::Choice::default(),
     }
 }
 
@@ -114,6 +116,13 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
             "over" => brief.supersedes = Some(id(how.next().unwrap())),
             "called" => brief.name = (*how.next().unwrap()).to_owned(),
             "unnamed" => brief.name.clear(),
+            "backed" => {
+                brief.fallback = Some(Fallback {
+                    agent: "codex".to_owned(),
+                    speaks: true,
+                    hears: crate::run::Hears { messages: false, steers: false, resumes: true },
+                });
+            }
             other => panic!("no such way: {other}"),
         }
     }

@@ -4,10 +4,11 @@
 //! Never: decides, or forgets what is held.
 
 use super::{
-    Env, EnvState, Event, Given, How, Misfit, OpResult, REMEMBERED, Requeue, Run, State, Undo,
-    Undoable, Verdict, WaitingFor,
+    Env, EnvState, Event, Given, How, Misfit, OpResult, REMEMBERED, Requeue, Retrying, Run, Speech,
+    State, Undo, Undoable, Verdict, WaitingFor,
 };
 use crate::{
+    facts::Exit,
     id::{OpId, SnapshotId},
     said::{ErrorClass, TurnResult, Usage},
     time::Timestamp,
@@ -20,6 +21,9 @@ impl Run {
     pub fn apply(&mut self, event: &Event, at: Timestamp) -> Result<(), Misfit> {
         let before = self.state_name();
         let misfit = || Misfit { event: format!("{event:?}"), state: before };
+        if Run::ends_retry(event) {
+            self.retrying = None;
+        }
         match event {
             Event::Created { .. } => return Err(misfit()),
             Event::Admitted {} => {
@@ -34,9 +38,11 @@ impl Run {
                     _ => return Err(misfit()),
                 };
                 self.verdict = Verdict::default();
+                self.conversation.begin();
                 self.begun = None;
                 self.pausing = false;
                 self.given.clear();
+                self.insisted = false;
                 self.enter(next, at);
             }
             Event::Prepared { env } => {
@@ -57,6 +63,7 @@ impl Run {
                 | State::Running { .. }
                 | State::Waiting { .. }
                 | State::Stalled { .. }
+                | State::Limited { .. }
                 | State::Ended { .. } => return Err(misfit()),
             },
             Event::Started { pid, gatekeeper } => {
@@ -68,21 +75,48 @@ impl Run {
                 );
             }
             Event::SessionNamed { .. }
+            | Event::ResumeRefused { .. }
+            | Event::Worked {}
+            | Event::TurnsTo { .. }
             | Event::TurnEnded { .. }
             | Event::Used { .. }
             | Event::Erred { .. }
+            | Event::LimitMet { .. }
                 if !self.is_at_work() =>
             {
                 return Err(misfit());
             }
             Event::SessionNamed { session } => self.session = Some(session.clone()),
+            Event::ResumeRefused { text } => {
+                self.verdict.error = Some((ErrorClass::Agent, text.clone()));
+                self.last = Some((text.clone(), at));
+                self.conversation.refused = Some(text.clone());
+            }
+            Event::Worked {} => self.conversation.worked = true,
+            Event::TurnsTo { speech, message } => {
+                self.conversation.turns_to = Some((*speech, message.clone()));
+            }
+            Event::AsBefore { text } => {
+                if !self.is_ended() || !self.falls_back(text, at) {
+                    return Err(misfit());
+                }
+            }
             Event::TurnEnded { result, text } => {
                 self.verdict.turn = Some(*result);
+                self.verdict.stalled &= *result == TurnResult::Cancelled;
                 self.verdict.empty = text.trim().is_empty();
                 if *result == TurnResult::Success {
                     self.verdict.error = None;
+                    self.verdict.limit = None;
+                }
+                if super::limits::is_answer(*result) {
+                    self.limits = 0;
+                    // What the fallback answers says nothing of the first one's limit.
+                    let theirs = self.brief.agent.clone();
+                    self.met = self.met.take().filter(|met| met.agent != theirs);
                 }
                 if matches!(result, TurnResult::Success | TurnResult::Ended) {
+                    self.conversation.refusals = 0;
                     self.deaths.clear();
                 }
                 if !text.trim().is_empty() {
@@ -95,6 +129,57 @@ impl Run {
                     self.verdict.error = Some((*class, text.clone()));
                     self.last = Some((text.clone(), at));
                 }
+            }
+            Event::Retrying { attempt, of, text } => {
+                let State::Running { .. } = self.state else { return Err(misfit()) };
+                self.retrying = Some(Retrying { attempt: *attempt, of: *of, text: text.clone() });
+            }
+            Event::RetryOver {} => {}
+            Event::LimitMet { text, reset } => {
+                self.verdict.error = Some((ErrorClass::Limit, text.clone()));
+                self.verdict.limit = Some(*reset);
+                self.last = Some((text.clone(), at));
+            }
+            Event::Limited { until, known, exit, .. } => {
+                if !self.is_at_work() {
+                    return Err(misfit());
+                }
+                self.met = Some(self.met_at(*until, *known, at));
+                self.limits += 1;
+                self.messages_over(at);
+                self.leave(exit.as_ref());
+                let (until, known, exit) = (*until, *known, exit.clone());
+                self.enter(State::Limited { until, known, exit }, at);
+            }
+            Event::FellBack { agent, speaks, until, known, exit, text } => {
+                if !self.is_at_work() || self.brief.fallback.is_none() {
+                    return Err(misfit());
+                }
+                self.met = Some(self.met_at(*until, *known, at));
+                self.limits = 0;
+                self.messages_over(at);
+                self.leave(exit.as_ref());
+                if let Some(fallback) = &self.brief.fallback {
+                    self.brief.hears = fallback.hears;
+                }
+                self.brief.agent.clone_from(agent);
+                self.brief.speaks = *speaks;
+                self.speech = Speech {
+                    surface: self.brief.surface,
+                    speaks: *speaks,
+                    hears: self.brief.hears,
+                };
+                self.conversation.turns_to = None;
+                // A name of the first one's model says nothing to the second, and it is the last that is asked.
+                (self.brief.model, self.brief.fallback, self.session) = (None, None, None);
+                // They were the other's, and mean nothing to this one.
+                self.brief.account = None;
+                self.brief.policy.args.clear();
+                self.last = Some((text.clone(), at));
+                self.usage_before = self.usage;
+                self.attempt += 1;
+                self.goes_on = true;
+                self.enter(State::Queued { not_before: None }, at);
             }
             Event::Waits { on, text } => {
                 let Some(pid) = self.pid() else { return Err(misfit()) };
@@ -113,9 +198,36 @@ impl Run {
                 let State::Waiting { .. } = self.state else { return Err(misfit()) };
                 self.given.push(Given { id: id.clone(), text: text.clone() });
             }
+            Event::Sent { id, text, steer } => {
+                if self.is_ended() {
+                    return Err(misfit());
+                }
+                self.sent_at(id, text, *steer, at);
+            }
+            Event::Receipt { id, receipt, text } => self.receipt_at(id, *receipt, text, at)?,
+            Event::LeaveAsked { ask } => {
+                let Some(pid) = self.pid() else { return Err(misfit()) };
+                self.last = Some((ask.text.clone(), at));
+                self.asks.push(ask.as_ref().clone());
+                self.asked += 1;
+                let on = WaitingFor::Permission;
+                if !matches!(self.state, State::Waiting { on: WaitingFor::Permission, .. }) {
+                    self.enter(State::Waiting { gatekeeper: self.gatekeeper(), pid, on }, at);
+                }
+            }
+            Event::LeaveRuled { id, ruling } => {
+                let ask = self.asks.iter_mut().find(|ask| ask.id == *id && ask.ruling.is_none());
+                ask.ok_or_else(misfit)?.ruling = Some(ruling.clone());
+            }
+            Event::LeaveWithdrawn { id } => self.asks.retain(|ask| ask.id != *id),
             Event::Goes {} => {
                 let pid = match self.state {
                     State::Stalled { pid, .. } => pid,
+                    // The turn goes on that asked for leave.
+                    State::Waiting { pid, on: WaitingFor::Permission, .. } => {
+                        self.given.clear();
+                        pid
+                    }
                     State::Waiting { pid, .. } => {
                         // What is delivered begins a turn of its own, and what was said before is no word about it.
                         self.verdict = Verdict::default();
@@ -126,6 +238,7 @@ impl Run {
                     | State::Preparing { .. }
                     | State::Starting { .. }
                     | State::Running { .. }
+                    | State::Limited { .. }
                     | State::Stopping { .. }
                     | State::Ended { .. } => return Err(misfit()),
                 };
@@ -140,6 +253,7 @@ impl Run {
             }
             Event::Stalled { .. } => {
                 let State::Running { pid, .. } = self.state else { return Err(misfit()) };
+                self.verdict.stalled = true;
                 self.enter(State::Stalled { gatekeeper: self.gatekeeper(), pid }, at);
             }
             Event::StopAsked { force, because } => match self.state {
@@ -167,7 +281,9 @@ impl Run {
                         at,
                     );
                 }
-                State::Queued { .. } | State::Ended { .. } => return Err(misfit()),
+                State::Queued { .. } | State::Limited { .. } | State::Ended { .. } => {
+                    return Err(misfit());
+                }
             },
             Event::Lost { because } => {
                 let because = match self.state {
@@ -176,7 +292,10 @@ impl Run {
                     | State::Running { .. }
                     | State::Waiting { .. }
                     | State::Stalled { .. } => *because,
-                    State::Queued { .. } | State::Preparing { .. } | State::Ended { .. } => {
+                    State::Queued { .. }
+                    | State::Preparing { .. }
+                    | State::Limited { .. }
+                    | State::Ended { .. } => {
                         return Err(misfit());
                     }
                 };
@@ -204,15 +323,23 @@ impl Run {
                 }
                 self.unknown = None;
                 self.window = None;
+                self.messages_over(at);
                 let (outcome, reason, exit) = (*outcome, *reason, exit.clone());
                 self.enter(State::Ended { outcome, reason, exit, text: text.clone() }, at);
             }
-            Event::Requeued { attempt, not_before, why, text, goes_on, message } => {
+            Event::Requeued { attempt, not_before, why, text, goes_on, message, speech } => {
                 match why {
                     Requeue::Fault if matches!(self.state, State::Preparing { .. }) => {
                         self.faults += 1;
                     }
                     Requeue::Death if self.is_at_work() => self.deaths.push(at),
+                    Requeue::Refused if self.is_at_work() => {
+                        self.conversation.refusals += 1;
+                        self.session = None;
+                    }
+                    Requeue::Message if self.is_at_work() => {}
+                    Requeue::Limit if super::limits::is_limited(&self.state) => {}
+                    Requeue::Wish if super::limits::is_limited(&self.state) => self.insisted = true,
                     Requeue::Wish
                         if self.is_ended()
                             && !self.closed
@@ -221,10 +348,17 @@ impl Run {
                     {
                         self.faults = 0;
                         self.deaths.clear();
+                        self.follows_up();
                         self.then_close = None;
                         self.logs_dropped = false;
+                        self.insisted = true;
                     }
-                    Requeue::Fault | Requeue::Death | Requeue::Wish => return Err(misfit()),
+                    Requeue::Fault
+                    | Requeue::Death
+                    | Requeue::Wish
+                    | Requeue::Refused
+                    | Requeue::Limit
+                    | Requeue::Message => return Err(misfit()),
                 }
                 if !text.is_empty() {
                     self.last = Some((text.clone(), at));
@@ -233,12 +367,15 @@ impl Run {
                     self.env = EnvState::None;
                 }
                 if *attempt > self.attempt {
+                    self.messages_over(at);
                     self.usage_before = self.usage;
                 }
                 self.attempt = *attempt;
                 self.window = None;
                 self.goes_on = *goes_on;
                 self.message.clone_from(message);
+                self.speech = speech.unwrap_or(self.speech);
+                self.conversation.turns_to = None;
                 self.unknown = None;
                 self.enter(State::Queued { not_before: *not_before }, at);
             }
@@ -472,7 +609,18 @@ impl Run {
         }
     }
 
+    /// The attempt is over, and what is known of its end is kept.
+    fn leave(&mut self, exit: Option<&Exit>) {
+        if let Some(git) = exit.and_then(|exit| exit.git.clone()) {
+            self.git = Some(git);
+        }
+        (self.unknown, self.window) = (None, None);
+    }
+
     fn enter(&mut self, state: State, at: Timestamp) {
+        if !matches!(state, State::Waiting { .. }) {
+            self.asks.clear();
+        }
         self.state = state;
         self.since = at;
     }

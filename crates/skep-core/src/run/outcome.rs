@@ -38,6 +38,7 @@ pub enum Reason {
     UsageLimit,
     ModelError,
     Stalled,
+    Timeout,
     Prepare,
     SetUp,
     Start,
@@ -76,6 +77,7 @@ impl Reason {
             Reason::UsageLimit => "usage-limit",
             Reason::ModelError => "model-error",
             Reason::Stalled => "stalled",
+            Reason::Timeout => "timeout",
             Reason::Prepare => "prepare",
             Reason::SetUp => "set-up",
             Reason::Start => "start",
@@ -129,9 +131,13 @@ fn of_force(stopping: Option<Because>) -> (Outcome, Option<Reason>) {
     match stopping {
         Some(Because::Person) => (Outcome::Stopped, Some(Reason::StoppedByPerson)),
         Some(Because::Superseded) => (Outcome::Stopped, Some(Reason::Superseded)),
-        Some(Because::Paused) => (Outcome::Interrupted, Some(Reason::StoppedByPerson)),
+        Some(Because::Paused | Because::Surface) => {
+            (Outcome::Interrupted, Some(Reason::StoppedByPerson))
+        }
         Some(Because::Stalled) => (Outcome::Failed, Some(Reason::Stalled)),
-        Some(Because::NeverStarted) => (Outcome::Failed, Some(Reason::Start)),
+        Some(Because::Limit) => (Outcome::Failed, Some(Reason::UsageLimit)),
+        Some(Because::Timeout) => (Outcome::Failed, Some(Reason::Timeout)),
+        Some(Because::NeverStarted | Because::NeverReady) => (Outcome::Failed, Some(Reason::Start)),
         Some(Because::HostRestart) => (Outcome::Interrupted, Some(Reason::HostRestart)),
         Some(Because::SupervisorLost) | None => (Outcome::Lost, Some(Reason::SupervisorLost)),
     }
@@ -164,6 +170,7 @@ fn of_exit(end: &Ending<'_>) -> Option<Reason> {
 /// Exit 0, and yet no answer: a turn that broke off, or the missing word of a protocol that has one.
 fn of_turn(end: &Ending<'_>) -> Option<Reason> {
     match end.verdict.turn {
+        Some(TurnResult::Cancelled) if end.verdict.stalled => Some(Reason::Stalled),
         Some(TurnResult::Cancelled) => Some(Reason::AgentError),
         Some(TurnResult::Failed) => Some(Reason::NoResult),
         Some(TurnResult::Success | TurnResult::Ended) => {

@@ -2,9 +2,11 @@
 //!
 //! Owns: the decisions. Never: changes anything; `apply` makes of a run what was decided here.
 
+use std::time::Duration;
+
 use super::{
-    Because, Effect, Env, EnvState, Event, Fault, Given, Input, Outcome, Reason, Rejected, Requeue,
-    Run, State, Step, Surface, WaitingFor,
+    Because, Effect, Env, EnvState, Event, Fault, Given, Input, Outcome, Overdue, Reason, Rejected,
+    Requeue, Run, State, Step, Surface, WORDS, WaitingFor,
     outcome::{Ending, judge},
 };
 use crate::{
@@ -15,10 +17,8 @@ use crate::{
     time::Timestamp,
 };
 
+mod resume;
 mod wishes;
-
-/// The longest text that an event keeps of an agent's words. Characters.
-const WORDS: usize = 2_000;
 
 impl Run {
     /// Decides what `input` at `now` leads to; [`Run::apply`] then makes it so.
@@ -26,15 +26,16 @@ impl Run {
     /// Errors: [`Rejected`] when the input does not fit the state. A stop always fits, and so does the report of an
     /// effect that came too late to matter: its effect is done all the same.
     pub fn step(&self, input: Input, now: Timestamp) -> Result<Step, Rejected> {
-        self.decide(input, now).map(|step| self.follow(step))
+        self.decide(input, now).map(|step| self.with_messages(self.follow(step)))
     }
 
     /// Adds what always follows: at a turn's or an attempt's end a snapshot, after the end the close that waited for it.
     fn follow(&self, mut step: Step) -> Step {
         let has = |what: fn(&Event) -> bool| step.events.iter().any(what);
         let ended = has(|event| matches!(event, Event::Ended { .. }));
-        let over =
-            ended || has(|event| matches!(event, Event::Requeued { why: Requeue::Death, .. }));
+        let over = ended
+            || has(|event| matches!(event, Event::Requeued { why: Requeue::Death, .. }))
+            || has(|event| matches!(event, Event::Limited { .. } | Event::FellBack { .. }));
         let turned = has(|event| matches!(event, Event::TurnEnded { .. }));
         let undoing = has(|event| matches!(event, Event::Undoing {}));
         let asked = step.events.iter().find_map(|event| {
@@ -42,6 +43,9 @@ impl Run {
             Some((op.clone(), *how))
         });
         let (run, held) = (self.id().clone(), matches!(self.env, EnvState::Held(_)) && !undoing);
+        if asked.is_none() && self.then_close.is_none() {
+            self.resumed(&mut step);
+        }
         if let Some((op, how)) = asked.or_else(|| self.then_close.clone())
             && ended
         {
@@ -80,9 +84,12 @@ impl Run {
             Input::Admit => self.admit(now),
             Input::Stop { force } => Ok(self.stop(force, Because::Person)),
             Input::Supersede => Ok(self.stop(false, Because::Superseded)),
-            Input::Again { goes_on, message } => self.again(goes_on, message),
+            Input::Again { goes_on, message, speech } => self.again(goes_on, message, speech),
             Input::Pause { now } => self.pause(now),
-            Input::Give { id, text } => self.give(id, &text),
+            Input::Give { id, text } => self.give(id, text),
+            Input::Send { id, text, steer } => self.send(id, text, steer),
+            Input::Told { id, word, text, .. } => Ok(self.told(id, word, &text)),
+            Input::Rule { ask, ruling } => self.rule(ask.as_ref(), ruling),
             Input::Close { op, how } => self.close(op, how),
             Input::Abandon { op } => self.abandon(op),
             Input::Land { op } => self.land(op),
@@ -100,9 +107,10 @@ impl Run {
             Input::Began { gatekeeper, .. } => Ok(self.began(gatekeeper)),
             Input::StartFailed { text, .. } => Ok(self.start_failed(&text)),
             Input::Started { pid, gatekeeper, .. } => self.started(pid, gatekeeper),
-            Input::Said { said, .. } => self.said(said),
+            Input::Said { said, .. } => self.said(said, now),
             Input::Silent { quiet_ms, tool, .. } => self.silent(quiet_ms, tool),
             Input::Heard { .. } => self.heard(),
+            Input::Overdue { what, text, .. } => self.overdue(what, &text),
             Input::Shown { session, pane, .. } => self.shown(session, pane),
             Input::Exited { exit, .. } => self.exited(exit, now),
             Input::Gone { host_restarted, .. } => self.gone(host_restarted),
@@ -141,16 +149,17 @@ impl Run {
                 };
                 Ok(Step::of([Event::Admitted {}], [next]))
             }
-            (State::Waiting { .. }, _) if !self.given.is_empty() => {
+            (State::Waiting { .. }, _) if self.has_answers() => {
                 let deliver = |given: &Given| Effect::Deliver {
                     run: run.clone(),
                     attempt,
                     id: given.id.clone(),
                     text: given.text.clone(),
+                    steer: false,
                 };
                 Ok(Step {
                     events: vec![Event::Goes {}],
-                    effects: self.given.iter().map(deliver).collect(),
+                    effects: self.rulings().chain(self.given.iter().map(deliver)).collect(),
                 })
             }
             _ => Err(self.misplaced("admit")),
@@ -161,7 +170,7 @@ impl Run {
         let (run, attempt) = (self.id().clone(), self.attempt);
         let ask = |force| Event::StopAsked { force, because: why };
         match &self.state {
-            State::Queued { .. } => Step::of([self.stopped(why)], []),
+            State::Queued { .. } | State::Limited { .. } => Step::of([self.stopped(why)], []),
             State::Preparing { unwanted: None } => {
                 Step::of([ask(force)], [Effect::CancelPrepare { run, attempt }])
             }
@@ -199,9 +208,12 @@ impl Run {
         ended(Outcome::Stopped, Some(reason), None, String::new())
     }
 
-    fn give(&self, id: String, words: &str) -> Result<Step, Rejected> {
+    fn give(&self, id: String, text: String) -> Result<Step, Rejected> {
         let State::Waiting { .. } = self.state else { return Err(self.misplaced("an answer")) };
-        Ok(Step::of([Event::Given { id, text: words.to_owned() }], []))
+        if self.message_of(&id).is_some() {
+            return Ok(Step::default());
+        }
+        Ok(Step::of([Event::Sent { id, text, steer: false }], []))
     }
 
     fn prepared(&self, env: Env) -> Result<Step, Rejected> {
@@ -240,6 +252,7 @@ impl Run {
                 text: text::words(words, WORDS),
                 goes_on: self.goes_on,
                 message: self.message.clone(),
+                speech: None,
             }
         } else {
             let reason = if slug.starts_with("set-up") { Reason::SetUp } else { Reason::Prepare };
@@ -259,6 +272,7 @@ impl Run {
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => Step::default(),
         }
@@ -282,6 +296,7 @@ impl Run {
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. }
+            | State::Limited { .. }
             | State::Stopping { .. }
             | State::Ended { .. } => return Step::default(),
         };
@@ -302,7 +317,7 @@ impl Run {
         match self.state {
             State::Starting { .. } => {
                 let mut step = Step::of([Event::Started { pid, gatekeeper }], []);
-                if self.brief.surface == Surface::Terminal {
+                if self.speech.surface == Surface::Terminal {
                     let (run, attempt) = (self.id().clone(), self.attempt);
                     step.effects.push(Effect::Show { run, attempt });
                 }
@@ -318,16 +333,19 @@ impl Run {
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. }
+            | State::Limited { .. }
             | State::Ended { .. } => Err(self.misplaced("started")),
         }
     }
 
-    fn said(&self, said: Said) -> Result<Step, Rejected> {
+    fn said(&self, said: Said, now: Timestamp) -> Result<Step, Rejected> {
         if !self.is_at_work() {
             return Err(self.misplaced("words"));
         }
         let event = match said {
             Said::Session { id } => Some(Event::SessionNamed { session: text::words(&id, 200) }),
+            Said::ResumeRefused { text } => Some(self.refuses(&text)),
+            Said::Tool { .. } | Said::ToolResult { .. } => self.works(),
             Said::TurnEnded { result, text } => {
                 Some(Event::TurnEnded { result, text: text::words(&text, WORDS) })
             }
@@ -335,23 +353,41 @@ impl Run {
             Said::Error { class, text } => {
                 Some(Event::Erred { class, text: text::words(&text, WORDS) })
             }
-            Said::Limit { text, .. } => {
-                Some(Event::Erred { class: ErrorClass::Limit, text: text::words(&text, WORDS) })
+            Said::Limit { text, reset_ms, reset_at } => {
+                let within = reset_ms.map(|ms| now.plus(Duration::from_millis(ms)));
+                Some(Self::limit_told(reset_at.or(within), &text::words(&text, WORDS), now))
             }
+            Said::Retry { attempt, of, text } => matches!(self.state, State::Running { .. })
+                .then(|| Event::Retrying { attempt, of, text: text::words(&text, 200) }),
             Said::Ask { text, .. } => self.asks(WaitingFor::Answer, &text),
-            Said::Permission { text, .. } => self.asks(WaitingFor::Permission, &text),
-            Said::Said { .. }
-            | Said::Thought { .. }
-            | Said::Tool { .. }
-            | Said::ToolResult { .. }
-            | Said::Retry { .. } => None,
+            Said::Permission { id, tool, text, .. } => self.leave_asked(id, &tool, &text, now),
+            Said::Withdrawn { id } => {
+                return Ok(Step { events: self.leave_withdrawn(Some(&id)), effects: Vec::new() });
+            }
+            Said::TurnStarted {} => self.goes_from(WaitingFor::Input),
+            Said::Idle {} => self.idles(),
+            Said::Said { .. } | Said::Thought { .. } => None,
         };
         // Whoever speaks is not silent.
         let goes = matches!(self.state, State::Stalled { .. }).then_some(Event::Goes {});
         let turned = matches!(event, Some(Event::TurnEnded { .. }));
         let paused = self.rests().filter(|_| turned && self.pid().is_some());
-        let events = goes.into_iter().chain(event).chain(paused).collect();
+        // A turn that is over asks for nothing any more.
+        let gone = if turned { self.leave_withdrawn(None) } else { Vec::new() };
+        let events = goes.into_iter().chain(gone).chain(event).chain(paused).collect();
         Ok(Step { events, effects: Vec::new() })
+    }
+
+    /// What waits on its own screen goes on by what happens there.
+    fn goes_from(&self, what: WaitingFor) -> Option<Event> {
+        let waits = matches!(self.state, State::Waiting { on, .. } if on == what);
+        (waits && self.brief.surface == Surface::Terminal).then_some(Event::Goes {})
+    }
+
+    fn idles(&self) -> Option<Event> {
+        let at_work = matches!(self.state, State::Running { .. } | State::Stalled { .. });
+        let idles = at_work && self.brief.surface == Surface::Terminal;
+        idles.then(|| Event::Waits { on: WaitingFor::Input, text: String::new() })
     }
 
     fn asks(&self, on: WaitingFor, words: &str) -> Option<Event> {
@@ -361,8 +397,12 @@ impl Run {
     fn silent(&self, quiet_ms: u64, tool: bool) -> Result<Step, Rejected> {
         match self.state {
             // On its own screen an agent is silent because it waits for a person.
-            State::Running { .. } if self.brief.surface == Surface::Terminal => {
+            State::Running { .. } if self.speech.surface == Surface::Terminal => {
                 Ok(Step::of([Event::Waits { on: WaitingFor::Input, text: String::new() }], []))
+            }
+            // It waits for its reset, as long as that takes; whatever was left of its turn is no use to anybody.
+            State::Running { .. } if self.verdict.limit.is_some() => {
+                Ok(self.give_up(Because::Limit))
             }
             State::Running { .. } => Ok(Step::of(
                 [Event::Stalled { quiet_ms, tool }],
@@ -374,15 +414,47 @@ impl Run {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Starting { .. }
+            | State::Limited { .. }
             | State::Ended { .. } => Err(self.misplaced("silence")),
+        }
+    }
+
+    /// Ends an agent that will not come to its end by itself: its turn first, then by TERM, then by KILL.
+    fn give_up(&self, because: Because) -> Step {
+        let (run, attempt) = (self.id().clone(), self.attempt);
+        let ask = Event::StopAsked { force: false, because };
+        Step::of([ask], [Effect::Stop { run, attempt, force: false }])
+    }
+
+    fn overdue(&self, what: Overdue, words: &str) -> Result<Step, Rejected> {
+        match self.state {
+            State::Running { .. } | State::Stalled { .. } => Ok(match what {
+                Overdue::Turn => self.give_up(Because::Timeout),
+                Overdue::Ready => {
+                    let text = text::words(words, WORDS);
+                    let mut step = self.give_up(Because::NeverReady);
+                    step.events.insert(0, Event::Erred { class: ErrorClass::Agent, text });
+                    step
+                }
+            }),
+            // Whoever waits for a person has all the time there is.
+            State::Waiting { .. } | State::Stopping { .. } => Ok(Step::default()),
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Starting { .. }
+            | State::Limited { .. }
+            | State::Ended { .. } => Err(self.misplaced("a deadline")),
         }
     }
 
     fn heard(&self) -> Result<Step, Rejected> {
         match self.state {
+            State::Running { .. } if self.retrying.is_some() => {
+                Ok(Step::of([Event::RetryOver {}], []))
+            }
             State::Stalled { .. } => Ok(Step::of([Event::Goes {}], [])),
             State::Waiting { on: WaitingFor::Input, .. }
-                if self.brief.surface == Surface::Terminal =>
+                if self.speech.surface == Surface::Terminal =>
             {
                 Ok(Step::of([Event::Goes {}], []))
             }
@@ -392,6 +464,7 @@ impl Run {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Starting { .. }
+            | State::Limited { .. }
             | State::Ended { .. } => Err(self.misplaced("heard")),
         }
     }
@@ -407,26 +480,39 @@ impl Run {
         let stopping = match self.state {
             State::Queued { .. } | State::Preparing { .. } => return Err(self.misplaced("an exit")),
             // An exit may be told twice: by its line, and by whoever found its record.
-            State::Ended { .. } => return Ok(Step::default()),
+            State::Limited { .. } | State::Ended { .. } => return Ok(Step::default()),
             State::Stopping { because, .. } => Some(because),
             State::Starting { .. }
             | State::Running { .. }
             | State::Waiting { .. }
             | State::Stalled { .. } => None,
         };
+        if let Some(step) = self.limited(Some(&exit), stopping, now) {
+            return Ok(step);
+        }
         let ours = matches!(stopping, None | Some(Because::SupervisorLost | Because::HostRestart));
         if ours && exit.forced && exit.error.is_none() {
             return Ok(self.died(Some(exit), stopping.unwrap_or(Because::SupervisorLost), now));
+        }
+        if stopping.is_none()
+            && let Some(step) = self.afresh(&exit).or_else(|| self.goes_on_with_messages(&exit))
+        {
+            return Ok(step);
         }
         let health = u128::from(self.brief.policy.health_ms);
         let (outcome, reason) = judge(&Ending {
             stopping,
             verdict: &self.verdict,
             exit: &exit,
-            speaks: self.brief.speaks,
+            speaks: self.speech.speaks,
             young: self.begun.is_none() || exit.ended.since(exit.started).as_millis() < health,
             work_asked: self.brief.asks_for_work(),
         });
+        if reason == Some(Reason::UsageLimit)
+            && let Some(step) = self.out_of_quota(&exit, now)
+        {
+            return Ok(step);
+        }
         let words = exit
             .error
             .as_ref()
@@ -462,8 +548,12 @@ impl Run {
             Because::Person
             | Because::Superseded
             | Because::Paused
+            | Because::Surface
             | Because::Stalled
+            | Because::Limit
+            | Because::Timeout
             | Because::NeverStarted
+            | Because::NeverReady
             | Because::SupervisorLost => {
                 (Outcome::Lost, Reason::SupervisorLost, "its gatekeeper was killed")
             }
@@ -478,7 +568,8 @@ impl Run {
             text: words.to_owned(),
             // With the conversation that was, where one is known.
             goes_on: self.goes_on || self.session.is_some(),
-            message: self.message.clone(),
+            message: self.next_message(),
+            speech: self.turns_to(),
         };
         let seen = seen.map(|facts| Event::GitSeen { facts });
         Step { events: seen.into_iter().chain([requeued]).collect(), effects: Vec::new() }
@@ -501,9 +592,10 @@ impl Run {
                 [Effect::Sweep { run: self.id().clone(), attempt: self.attempt }],
             )),
             State::Stopping { gone: true, .. } => Ok(Step::default()),
-            State::Queued { .. } | State::Preparing { .. } | State::Ended { .. } => {
-                Err(self.misplaced("a lost gatekeeper"))
-            }
+            State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Limited { .. }
+            | State::Ended { .. } => Err(self.misplaced("a lost gatekeeper")),
         }
     }
 
@@ -514,16 +606,25 @@ impl Run {
         if let Some(text) = unknown {
             return Step::of([Event::SweptUnknown { text: text::words(&text, WORDS) }], []);
         }
+        if let Some(step) = self.limited(None, Some(because), now) {
+            return step;
+        }
         let failed =
             |reason, words: &str| ended(Outcome::Failed, Some(reason), None, words.to_owned());
         match because {
             Because::Person | Because::Superseded => Step::of([self.stopped(because)], []),
-            Because::Paused => {
+            Because::Paused | Because::Surface => {
                 let words = String::new();
                 let reason = Some(Reason::StoppedByPerson);
                 Step::of([ended(Outcome::Interrupted, reason, None, words)], [])
             }
             Because::Stalled => Step::of([failed(Reason::Stalled, "")], []),
+            Because::Limit => Step::of([failed(Reason::UsageLimit, "")], []),
+            Because::Timeout => Step::of([failed(Reason::Timeout, "")], []),
+            Because::NeverReady => {
+                let words = self.verdict.error.as_ref().map_or("", |(_, text)| text.as_str());
+                Step::of([failed(Reason::Start, words)], [])
+            }
             Because::NeverStarted => {
                 Step::of([failed(Reason::Start, "its gatekeeper never reported a start")], [])
             }
@@ -541,10 +642,9 @@ impl Run {
                 [Event::StopAsked { force: true, because: Because::NeverStarted }],
                 [Effect::Stop { run, attempt, force: true }],
             ),
-            State::Stalled { .. } => Step::of(
-                [Event::StopAsked { force: true, because: Because::Stalled }],
-                [Effect::Stop { run, attempt, force: true }],
-            ),
+            State::Stalled { .. } => self.give_up(Because::Stalled),
+            State::Limited { .. } => self.after_limit(),
+            State::Waiting { .. } => self.stop(false, Because::Surface),
             State::Stopping { gone: false, because, .. } => Step::of(
                 [Event::StopAsked { force: true, because }],
                 [Effect::Stop { run, attempt, force: true }],
@@ -556,7 +656,6 @@ impl Run {
             State::Queued { .. }
             | State::Preparing { .. }
             | State::Running { .. }
-            | State::Waiting { .. }
             | State::Ended { .. } => Step::default(),
         }
     }
@@ -616,16 +715,20 @@ impl Input {
             | Input::Said { attempt, .. }
             | Input::Silent { attempt, .. }
             | Input::Heard { attempt }
+            | Input::Overdue { attempt, .. }
             | Input::Shown { attempt, .. }
             | Input::Exited { attempt, .. }
             | Input::Gone { attempt, .. }
-            | Input::Swept { attempt, .. } => Some(*attempt),
+            | Input::Swept { attempt, .. }
+            | Input::Told { attempt, .. } => Some(*attempt),
             Input::Admit
             | Input::Stop { .. }
             | Input::Supersede
             | Input::Again { .. }
             | Input::Pause { .. }
             | Input::Give { .. }
+            | Input::Send { .. }
+            | Input::Rule { .. }
             | Input::Close { .. }
             | Input::Abandon { .. }
             | Input::Land { .. }
@@ -660,6 +763,7 @@ impl Input {
                 | Input::StartFailed { .. }
                 | Input::Swept { .. }
                 | Input::Exited { .. }
+                | Input::Told { .. }
         )
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod limits;
 pub(crate) mod matrix;
 pub(crate) mod script;
 
@@ -335,27 +336,14 @@ fn a_start_that_was_asked_for_twice_after_a_crash_does_not_end_the_run() {
 #[test]
 fn an_agent_that_asks_waits_and_goes_on_with_the_answer() {
     running(
-        "9 ask, 10 permission, 11 silent, 12 give q, 13 give p, 14 admit, 15 admit",
+        "9 ask, 11 silent, 12 give q, 13 give p, 14 admit, 15 admit",
         "
-9 ask          waiting (answer)
-10 permission  waiting (permission)
-11 silent      waiting (permission)
-12 give q      waiting (permission)
-13 give p      waiting (permission)
-14 admit       running; Deliver q; Deliver p
-15 admit       rejected: admit makes no sense while it is running",
-    );
-}
-
-#[test]
-fn an_agent_that_wants_leave_waits_for_it() {
-    running(
-        "9 permission, 10 admit, 11 give p, 12 admit",
-        "
-9 permission  waiting (permission)
-10 admit      rejected: admit makes no sense while it is waiting
-11 give p     waiting (permission)
-12 admit      running; Deliver p",
+9 ask      waiting (answer)
+11 silent  waiting (answer)
+12 give q  waiting (answer)
+13 give p  waiting (answer)
+14 admit   running; Deliver q; Deliver p
+15 admit   rejected: admit makes no sense while it is running",
     );
 }
 
@@ -378,10 +366,10 @@ fn a_paused_run_waits_and_resumes() {
 #[test]
 fn a_closed_door_is_noted_and_judged_at_the_end() {
     running(
-        "9 limit, 10 exit 1",
+        "9 error limit, 10 exit 1",
         "
-9 limit    running
-10 exit 1  ended (failed: usage-limit); Snapshot end",
+9 error limit  running
+10 exit 1      ended (failed: usage-limit); Snapshot end",
     );
 }
 
@@ -411,13 +399,12 @@ fn a_success_from_before_an_answer_is_no_word_about_what_came_after() {
 #[test]
 fn what_an_agent_merely_says_changes_nothing() {
     running(
-        "3 words, 4 thought, 5 tool, 6 result, 7 retry, 8 usage 5, 9 session",
+        "3 words, 4 thought, 5 tool, 6 result, 8 usage 5, 9 session",
         "
 3 words    running
 4 thought  running
 5 tool     running
 6 result   running
-7 retry    running
 8 usage 5  running
 9 session  running",
     );
@@ -433,7 +420,7 @@ fn a_silent_agent_is_cancelled_and_then_stopped_by_force() {
 1802 silent           stalled; CancelTurn
 1803 silent           stalled
 1861 tick             stalled
-1862 tick             stopping (Stalled, force); Stop!
+1862 tick             stopping (Stalled); Stop
 1863 exit 137 forced  ended (failed: stalled); Snapshot end",
     );
 }
@@ -468,8 +455,8 @@ fn an_agent_that_leaves_by_itself_while_it_is_stopped_for_silence_is_judged_by_w
         "1802 silent, 1862 tick, 1863 turn success, 1864 exit 0",
         "
 1802 silent        stalled; CancelTurn
-1862 tick          stopping (Stalled, force); Stop!
-1863 turn success  stopping (Stalled, force); Snapshot turn
+1862 tick          stopping (Stalled); Stop
+1863 turn success  stopping (Stalled); Snapshot turn
 1864 exit 0        ended (completed); Snapshot end",
     );
 }
@@ -480,7 +467,7 @@ fn a_person_who_stops_a_run_that_is_stopped_for_silence_has_stopped_it() {
         "1802 silent, 1862 tick, 1863 stop, 1864 stop, 1865 exit 137 forced",
         "
 1802 silent           stalled; CancelTurn
-1862 tick             stopping (Stalled, force); Stop!
+1862 tick             stopping (Stalled); Stop
 1863 stop             stopping (Person, force); Stop!
 1864 stop             stopping (Person, force)
 1865 exit 137 forced  ended (stopped: stopped-by-person); Snapshot end",
@@ -796,7 +783,7 @@ fn a_gatekeeper_that_goes_while_the_agent_is_silent_or_never_came_has_that_end()
         "1802 silent, 1862 tick, 1863 gone, 1864 swept",
         "
 1802 silent  stalled; CancelTurn
-1862 tick    stopping (Stalled, force); Stop!
+1862 tick    stopping (Stalled); Stop
 1863 gone    stopping (Stalled, force, gone); Sweep
 1864 swept   ended (failed: stalled); Snapshot end",
     );
@@ -1430,13 +1417,14 @@ fn a_pause_takes_effect_at_the_end_of_the_turn() {
 #[test]
 fn a_question_in_the_middle_of_a_turn_does_not_forget_the_pause() {
     running(
-        "9 pause, 10 ask, 11 give q, 12 admit, 13 turn success",
+        "9 pause, 10 ask, 11 give q, 12 admit, 12 told q turn-started, 13 turn success",
         "
-9 pause          running, pausing
-10 ask           waiting (answer)
-11 give q        waiting (answer)
-12 admit         running, pausing; Deliver q
-13 turn success  waiting (paused); Snapshot turn",
+9 pause                 running, pausing
+10 ask                  waiting (answer)
+11 give q               waiting (answer)
+12 admit                running, pausing; Deliver q
+12 told q turn-started  running, pausing
+13 turn success         waiting (paused); Snapshot turn",
     );
 }
 
@@ -1785,6 +1773,29 @@ fn a_turn_that_ends_on_a_screen_waits_for_a_person() {
 9 turn success  waiting (input); Snapshot turn
 10 give m       waiting (input)
 11 admit        running; Deliver m",
+    );
+}
+
+#[test]
+fn what_an_agent_tells_on_its_own_screen_is_the_state_of_its_run() {
+    check_of(
+        on_a_screen(),
+        "0 admit, 1 prepared, 2 started",
+        "8 busy, 9 idle, 10 busy, 11 permission, 12 busy, 13 withdrawn p, 14 turn ended, 15 idle, 16 withdrawn p, \
+         17 busy, 18 silent, 19 busy",
+        "
+8 busy          running
+9 idle          waiting (input)
+10 busy         running
+11 permission   waiting (permission)
+12 busy         waiting (permission)
+13 withdrawn p  running
+14 turn ended   waiting (input); Snapshot turn
+15 idle         waiting (input)
+16 withdrawn p  waiting (input)
+17 busy         running
+18 silent       waiting (input)
+19 busy         running",
     );
 }
 

@@ -148,7 +148,7 @@ fn require_known_keys<T: JsonSchema>(
     for (key, value) in table {
         let path = below(prefix, key.get_ref());
         let at = At::offset(file, text, Some(key.span().start));
-        let Some(known) = schema["properties"].get(key.get_ref().as_ref()) else {
+        let Some(known) = child(schema, key.get_ref()) else {
             return Err(unknown::<T>(at, &path));
         };
         match value.get_ref() {
@@ -171,8 +171,10 @@ fn require_known_keys<T: JsonSchema>(
 }
 
 pub(super) fn unknown<T: JsonSchema>(at: At, key: &str) -> ConfigError {
+    let schema = schema_of::<T>();
     let mut known = Vec::new();
-    keys("", &schema_of::<T>(), &mut known);
+    keys("", &schema, &mut known);
+    known.extend(beside(&schema, key));
     let parts = |key: &str| {
         let (folder, name) = key.rsplit_once('.').unwrap_or(("", key));
         (folder.to_owned(), name.to_owned())
@@ -194,16 +196,45 @@ pub(super) fn unknown<T: JsonSchema>(at: At, key: &str) -> ConfigError {
 pub(super) fn keys(prefix: &str, schema: &Json, known: &mut Vec<String>) {
     let inner = if schema["type"] == "array" { &schema["items"] } else { schema };
     for (key, schema) in inner["properties"].as_object().into_iter().flatten() {
+        if schema["additionalProperties"].is_object() {
+            continue; // People name what stands there.
+        }
         let path = below(prefix, key);
         keys(&path, schema, known);
         known.push(path);
     }
 }
 
+/// What the schema says of one key of a table, of those that people name too.
+fn child<'s>(schema: &'s Json, key: &str) -> Option<&'s Json> {
+    let named = || schema.get("additionalProperties").filter(|it| it.is_object());
+    schema["properties"].get(key).or_else(named)
+}
+
+/// Whether something may stand at `key`, below a name that people give too.
+pub(super) fn is_key(schema: &Json, key: &str) -> bool {
+    key.split('.').try_fold(schema, child).is_some()
+}
+
+/// What else `key` may have been meant to be: a table that people put names into, or what such a name may have.
+fn beside(schema: &Json, key: &str) -> Vec<String> {
+    let parts: Vec<&str> = key.split('.').collect();
+    let mut found = Vec::new();
+    for (own, inner) in schema["properties"].as_object().into_iter().flatten() {
+        let Some(named) = inner["additionalProperties"]["properties"].as_object() else { continue };
+        let name = if parts[0] == own && parts.len() > 2 { parts[1] } else { "NAME" };
+        match parts.len() {
+            1 => found.push(own.clone()),
+            _ => found.extend(named.keys().map(|key| format!("{own}.{name}.{key}"))),
+        }
+    }
+    found
+}
+
 /// Says in words what may stand at `key`.
 fn allowed(schema: &Json, key: &str) -> String {
     let node = steps(key).fold(schema, |node, step| match step {
-        Step::Key(name) => &node["properties"][name],
+        Step::Key(name) => child(node, name).unwrap_or(&Json::Null),
         Step::Item(_) => &node["items"],
     });
     let kind = node["type"].as_str().unwrap_or_default();
@@ -235,7 +266,7 @@ fn found(values: &Value, key: &str) -> String {
 }
 
 /// Finds where in its text the value at `key` begins, or the nearest table around it.
-fn find(table: &DeTable<'_>, key: &str) -> Option<usize> {
+pub(super) fn find(table: &DeTable<'_>, key: &str) -> Option<usize> {
     let mut at = None;
     let mut here: Option<&Spanned<DeValue<'_>>> = None;
     for step in steps(key) {

@@ -1,7 +1,7 @@
 //! The settings as types. A key is a field; its default stands in the TOML files beside this one.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Component, Path, PathBuf},
     time::Duration,
 };
@@ -12,6 +12,9 @@ use serde::{
     de::{Error as _, IntoDeserializer, value::StrDeserializer},
 };
 use skep_core::{names, run::Permissions};
+
+use super::agents;
+pub use super::agents::{Account, AgentSettings};
 
 /// What a person has set for all their projects: `config.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -40,6 +43,12 @@ pub struct Settings {
     pub plan: Plan,
     pub review: Review,
     pub foreman: Foreman,
+    /// How single agents are to be used, by their profile's name.
+    #[serde(default, deserialize_with = "agents::by_name")]
+    pub agents: BTreeMap<String, AgentSettings>,
+    /// Logins beside the usual one, by the names that people give them.
+    #[serde(default, deserialize_with = "agents::by_name")]
+    pub accounts: BTreeMap<String, Account>,
 }
 
 /// How skep speaks to an agent.
@@ -133,6 +142,10 @@ pub struct Time {
     #[serde(deserialize_with = "span_or_none")]
     #[schemars(schema_with = "duration_schema")]
     pub turn: Option<Duration>,
+    /// An agent that has not answered the first word of its protocol within it did not start.
+    #[serde(deserialize_with = "span")]
+    #[schemars(schema_with = "duration_schema")]
+    pub ready: Duration,
     #[serde(deserialize_with = "span")]
     #[schemars(schema_with = "duration_schema")]
     pub daemon_idle: Duration,
@@ -276,6 +289,9 @@ pub struct ProjectSettings {
     #[serde(deserialize_with = "gates")]
     #[schemars(extend("title" = "a list of gates, each with a name of its own"))]
     pub gate: Vec<Gate>,
+    /// How single agents are to be used here; wins over the person's for all projects, key by key.
+    #[serde(default, deserialize_with = "agents::by_name")]
+    pub agents: BTreeMap<String, AgentSettings>,
 }
 
 /// Where the workers' names come from.
@@ -495,11 +511,11 @@ pub(super) fn is_name(text: &str) -> bool {
         && text.chars().all(plain)
 }
 
-fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+pub(super) fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     text(from, is_name)
 }
 
-fn name_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(super) fn name_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     text(from, |text| text.is_empty() || is_name(text)).map(none_if_empty)
 }
 
@@ -574,7 +590,7 @@ fn places<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     texts(from, is_place)
 }
 
-fn variables<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+pub(super) fn variables<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     texts(from, |text| {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(plain)
@@ -611,11 +627,11 @@ fn share_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "number", "title": "a number from 0.0 to 1.0", "minimum": 0, "maximum": 1 })
 }
 
-fn permissions_schema(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn permissions_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "title": "`ask`, `auto` or `bypass`", "enum": ["ask", "auto", "bypass"] })
 }
 
-fn name_schema(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn name_schema(_: &mut SchemaGenerator) -> Schema {
     let title = "a name of letters, digits, `-`, `_` and `.` that begins with a letter or a digit";
     json_schema!({ "type": "string", "title": title, "pattern": "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" })
 }
@@ -660,7 +676,7 @@ fn places_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "type": "string" }, "title": "a list of absolute paths, or paths that begin with ~/" })
 }
 
-fn variables_schema(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn variables_schema(_: &mut SchemaGenerator) -> Schema {
     let title = "a list of names of environment variables";
     json_schema!({ "type": "array", "items": { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }, "title": title })
 }

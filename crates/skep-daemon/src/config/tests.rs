@@ -32,6 +32,7 @@ fn without_files_the_documented_defaults_hold() {
         idle: seconds(HOUR / 2),
         tool_idle: seconds(2 * HOUR),
         turn: None,
+        ready: seconds(60),
         daemon_idle: seconds(900),
         git: seconds(60),
         fetch: seconds(20),
@@ -585,4 +586,81 @@ fn the_keys_that_can_be_set_are_no_tables() {
     let keys = keys();
     assert!(keys.contains(&"limits.runs".to_owned()) && !keys.contains(&"limits".to_owned()));
     assert!(project_keys().contains(&"setup.run".to_owned()));
+}
+
+#[test]
+fn an_agents_settings_and_accounts_are_read_from_both_files_and_the_persons_own_wins() {
+    let dir = with(&[
+        (
+            "config.toml",
+            "[agents.codex]\nmodel = \"o9\"\nargs = [\"-v\"]\n[accounts.work]\nagent = \"codex\"\nenv = { CODEX_HOME = \"~/.codex-work\" }\n",
+        ),
+        ("projects/web.toml", "[agents.codex]\naccount = \"work\"\n"),
+    ]);
+    let settings = user(dir.path()).unwrap();
+    assert_eq!(settings.agents["codex"].model.as_deref(), Some("o9"));
+    assert_eq!(settings.agents["codex"].args.as_deref(), Some(&["-v".to_owned()][..]));
+    assert_eq!(settings.accounts["work"].env["CODEX_HOME"], "~/.codex-work");
+    let shared = "[agents.codex]\nmodel = \"o10\"\nenv = [\"PROXY_KEY\"]\n";
+    let project = project(dir.path(), "web", Some(shared)).unwrap();
+    let codex = &project.agents["codex"];
+    assert_eq!((codex.model.as_deref(), codex.account.as_deref()), (Some("o10"), Some("work")));
+    let shown = show(dir.path(), Some(("web", Some(shared))), &[]).unwrap();
+    let from = |key: &str| {
+        shown.iter().find(|row| row.key == key).map(|row| row.origin.to_string()).unwrap()
+    };
+    assert_eq!(from("project.agents.codex.model"), SHARED);
+    assert!(from("project.agents.codex.account").ends_with("projects/web.toml"));
+    assert!(from("accounts.work.env.CODEX_HOME").ends_with("config.toml"));
+}
+
+#[test]
+fn a_repository_does_not_say_what_an_agent_may_do_to_whoever_runs_it() {
+    let dir = tempfile::tempdir().unwrap();
+    for (key, value) in
+        [("args", "[\"--yolo\"]"), ("permissions", "\"bypass\""), ("account", "\"work\"")]
+    {
+        let text = format!("base = \"main\"\n[agents.codex]\n{key} = {value}\n");
+        let refused = project(dir.path(), "web", Some(&text)).unwrap_err();
+        assert_eq!(refused.slug(), "config-not-shared", "{refused}");
+        assert!(
+            refused.to_string().starts_with(&format!("{SHARED}:3: `agents.codex.{key}`")),
+            "{refused}"
+        );
+        let own = with(&[("projects/web.toml", &text)]);
+        assert!(project(own.path(), "web", None).is_ok(), "{key}");
+    }
+}
+
+#[test]
+fn what_is_named_by_people_can_be_set_and_is_answered_where_it_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    set(dir.path(), "agents.codex.model", "o9").unwrap();
+    set(dir.path(), "accounts.work", "{ agent = \"codex\", env = { CODEX_HOME = \"/w\" } }")
+        .unwrap();
+    assert_eq!(user(dir.path()).unwrap().accounts["work"].agent, "codex");
+    let said = |text: &str| refused(text).to_string();
+    let of = |text: &str, words: &str| {
+        let said = said(text);
+        assert!(said.contains(words), "{said}");
+    };
+    of(
+        "[agents.codex]\nmodell = \"x\"",
+        ":2: unknown key `agents.codex.modell` (did you mean `agents.codex.model`?)",
+    );
+    of("[account.work]\nagent = \"x\"", "did you mean `accounts");
+    of(
+        "[accounts.work]\nagent = \"claude\"\nenv = { CLAUDE_CONFIG_DIR = \"here\" }",
+        "a table from names of variables",
+    );
+    of(
+        "[accounts.work]\nagent = \"claude\"\nenv = { SKEP_RUN = \"/x\" }",
+        "a table from names of variables",
+    );
+    of(
+        "[accounts.work]\nagent = \"claude\"",
+        "`accounts.work` must be a table with `agent` and `env`",
+    );
+    of("[agents.codex]\nargs = \"-v\"", "a list of arguments");
+    of("[agents.codex]\npermissions = \"all\"", "`ask`, `auto` or `bypass`");
 }

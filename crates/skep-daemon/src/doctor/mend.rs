@@ -12,6 +12,7 @@ use std::{
 };
 
 use skep_api::{place::Home, wire::chain};
+use skep_core::id::RunId;
 use skep_host::{
     git::{self, Git},
     salvage::{self, Verdict},
@@ -20,6 +21,7 @@ use skep_host::{
 };
 
 use super::{Mended, pasted};
+use crate::trust;
 
 /// What mends a finding and can be taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub(super) enum Remedy {
     Session { name: String },
     /// The registration of a worktree whose folder is gone.
     SetAside { repository: PathBuf, path: PathBuf },
+    /// An entry of ours in another program's settings, whose env is gone.
+    Foreign { run: RunId },
     /// The lock of a worktree that has lost it.
     Lock { repository: PathBuf, path: PathBuf, reason: String },
 }
@@ -46,6 +50,7 @@ impl Remedy {
             Remedy::SetAside { path, .. } => {
                 format!("move the registration of {} out of git's sight", path.display())
             }
+            Remedy::Foreign { run } => format!("take back what was written there for {run}"),
             Remedy::Lock { path, .. } => format!("git worktree lock {}", pasted(path)),
         }
     }
@@ -57,6 +62,8 @@ impl Remedy {
             Remedy::Socket { path } => socket(path),
             Remedy::Session { name } => session(home, vars, name),
             Remedy::SetAside { repository, path } => set_aside(home, vars, repository, path),
+            Remedy::Foreign { run } => trust::take_back(home, run)
+                .map(|()| (format!("nothing of {run} is left there"), String::new())),
             Remedy::Lock { repository, path, reason } => lock(home, vars, repository, path, reason),
         };
         match done {

@@ -12,7 +12,10 @@ use skep_api::{
     wire::{Refusal, chain},
 };
 use skep_core::run::Run;
-use skep_host::git::{self, Changed, Git, GitError, Side};
+use skep_host::{
+    git::{self, Changed, Git, GitError, Side},
+    handout,
+};
 
 use crate::{hands, launch};
 
@@ -44,6 +47,7 @@ pub(super) fn diff(run: &Run, home: &Home, path: Option<&str>) -> Result<DiffVie
     let path = path.as_deref().filter(|path| !path.as_os_str().is_empty());
     let vars = launch::asker_env(home, run).map_err(|err| nothing(&err))?;
     let git = Git::new(&vars).timeout(PATIENCE);
+    let git = handout::unseen(&git, Path::new(&env.root));
     let told = |err: GitError| Refusal::error(err.slug(), chain(&err));
     let target = env.target.as_deref();
     // A folder that is left of a worktree would be searched upwards for a repository, and another's found.

@@ -91,6 +91,7 @@ fn create() -> Input {
         agent: "scripted".to_owned(),
         speaks: true,
         model: None,
+        account: None,
         surface: Surface::Headless,
         permissions: Permissions::Auto,
         place: Place {
@@ -109,10 +110,13 @@ fn create() -> Input {
             set_up: None,
             fetch_ms: 0,
             sign: false,
+            guide: skep_core::guide::Guide::default(),
         },
         policy: Policy::default(),
         supersedes: None,
         adopted: None,
+        hears: skep_core::run::Hears::default(),
+        fallback: None,
     });
     Input::Create { brief, naming: Naming::Project }
 }
@@ -172,7 +176,7 @@ fn a_rejected_wish_is_answered_and_leaves_no_trace() {
     let dir = tempfile::tempdir().unwrap();
     let (bench, _) = Bench::open(dir.path());
     let refused = bench
-        .wish("wish/1", of_run(run::Input::Again { goes_on: false, message: None }))
+        .wish("wish/1", of_run(run::Input::Again { goes_on: false, message: None, speech: None }))
         .unwrap_err();
     assert!(matches!(refused, Refused::Rejected(rejected) if rejected.slug == "run-unknown"));
     bench.close();

@@ -28,6 +28,8 @@ pub struct Standing {
     pub locks: PathBuf,
     pub run: String,
     pub repository: PathBuf,
+    /// The env's root.
+    pub root: PathBuf,
     pub worktree: PathBuf,
     pub discard: Vec<String>,
     pub id: SnapshotId,
@@ -75,6 +77,7 @@ fn seen(
         locks: home.repository_locks(),
         run: run.id().to_string(),
         repository,
+        root: PathBuf::from(&env.root),
         worktree: PathBuf::from(&env.worktree),
         discard: run.brief.place.discard.clone(),
         id: id.clone(),

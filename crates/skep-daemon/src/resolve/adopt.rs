@@ -31,8 +31,8 @@ use skep_host::{
 };
 
 use super::{
-    Asked, FoundPlace, PREFERRED, Wanted, agent, at_main, at_top, brief, git_refusal, limits,
-    naming, new_project, project_settings, registered, repository,
+    Asked, FoundPlace, PREFERRED, Wanted, agent, at_main, at_top, brief, choice, git_refusal,
+    limits, naming, new_project, project_settings, registered, repository,
 };
 use crate::{
     config::{self, ProjectSettings, Settings},
@@ -354,14 +354,17 @@ impl Look<'_> {
             settings: &self.settings,
             project: &project,
             place: Some(&place),
-            profile: &profile,
+            config: self.config,
             env_type: EnvType::InPlace,
             set_up: None,
             home: self.home,
+            agents: &self.config.join("agents"),
         };
         // By its path, so that each of a request has an id of its own and a repeat finds the first one's.
         let key = format!("{}/adopt/{}", self.id, listed.path.display());
-        let asked = brief(&wanted, "a worktree that was taken over", &key, self.fleet)?;
+        let choice = choice::with(&wanted, None, profile, String::new())?;
+        let asked =
+            brief(&wanted, &choice, "a worktree that was taken over", None, &key, self.fleet)?;
         let title = title(listed);
         let prompt = prompt(&title);
         let mut brief = Brief { title, adopted: Some(adopted), ..asked.brief };
@@ -389,7 +392,8 @@ impl Look<'_> {
         if let Some(profile) = at_work {
             return Ok(profile.clone());
         }
-        let chosen = agent(ask, project, &self.settings, self.config).map(|(profile, _)| profile);
+        let chosen =
+            agent(ask, project, &self.settings, None, self.config).map(|(profile, _)| profile);
         chosen.or_else(|refusal| {
             let named = project.agent.as_ref().or(self.settings.agent.as_ref());
             let names = named.map(String::as_str).into_iter().chain(PREFERRED);

@@ -3,7 +3,7 @@ use super::*;
 fn lines(bytes: &[u8]) -> Vec<Words> {
     let mut heard = Vec::new();
     listen(bytes, |words| {
-        heard.push(words);
+        heard.extend(words);
         true
     });
     heard
@@ -36,7 +36,7 @@ fn a_line_without_end_takes_no_more_memory_than_its_cap() {
     let endless = std::io::repeat(b'y').take(READ as u64 * 3);
     let mut heard = Vec::new();
     listen(endless, |words| {
-        heard.push((words.text.len(), words.bytes, words.is_whole()));
+        heard.extend(words.iter().map(|w| (w.text.len(), w.bytes, w.is_whole())));
         true
     });
     assert_eq!(heard, [(READ, READ as u64 * 3, false)]);
@@ -45,9 +45,20 @@ fn a_line_without_end_takes_no_more_memory_than_its_cap() {
 #[test]
 fn a_hearer_that_has_heard_enough_ends_the_listening() {
     let mut count = 0;
-    listen(&b"1\n2\n3\n"[..], |_| {
+    let lines = format!("{}\n", "x".repeat(BUFFER)).repeat(5);
+    listen(lines.as_bytes(), |_| {
         count += 1;
         count < 2
     });
     assert_eq!(count, 2);
+}
+
+#[test]
+fn lines_that_came_at_once_are_heard_at_once() {
+    let mut heard = Vec::new();
+    listen(&b"1\n2\n3\ntorn"[..], |words| {
+        heard.push(words.len());
+        true
+    });
+    assert_eq!(heard, [3, 1]);
 }

@@ -35,8 +35,15 @@ impl Keeper {
                 self.stop(force);
                 Answer::Accepted {}
             }),
-            Control::Send { epoch, id, text } => {
-                self.admit(epoch).unwrap_or_else(|| self.send(id, text))
+            Control::Cancel { epoch } => self.admit(epoch).unwrap_or_else(|| {
+                self.cancel();
+                Answer::Accepted {}
+            }),
+            Control::Send { epoch, id, text, steer } => {
+                self.admit(epoch).unwrap_or_else(|| self.send(id, text, steer))
+            }
+            Control::Settle { epoch, key, id, allow, text } => {
+                self.admit(epoch).unwrap_or_else(|| self.settle(key, id, allow, text))
             }
             Control::Attach { .. } | Control::Look {} => match &self.tty {
                 None => refuse("not-a-terminal", "the agent has no terminal to look at"),
@@ -45,6 +52,10 @@ impl Keeper {
                 }
                 Some(_) => Answer::Accepted {},
             },
+            Control::Hook { said } => {
+                self.hear_hook(&said);
+                Answer::Accepted {}
+            }
             Control::Status {} => Answer::Status {
                 run: self.spec.run.to_string(),
                 attempt: self.spec.attempt,
@@ -66,6 +77,13 @@ impl Keeper {
         }
         self.epoch = epoch;
         None
+    }
+
+    /// Asks for the end of the turn in the protocol's own words; what has none for it waits for the stop that follows.
+    fn cancel(&mut self) {
+        if self.stdin.is_some() {
+            self.session.cancel().into_iter().for_each(|line| self.write(line));
+        }
     }
 
     pub(super) fn stop(&mut self, force: bool) {

@@ -1,7 +1,6 @@
 //! How an attempt begins: the agent through its warden, and whoever listens to it.
 
 use std::{
-    collections::BTreeSet,
     ffi::OsString,
     fs::{self, File},
     io::{self, Read, Write},
@@ -12,20 +11,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal};
+use rustix::{
+    pipe::fcntl_setpipe_size,
+    process::{Pid, Signal},
+};
 use skep_api::{
     journal::Entry,
     spec::{PromptBy, Spec},
 };
 use skep_core::time::Timestamp;
-use skep_harness::{Session, acp};
+use skep_harness::{
+    Session, acp,
+    history::{Doubt, History},
+};
 use skep_host::{cgroup, fence::Fence, lock::Lock, paths, proc::Signals};
 
-use super::{Event, Keeper, KeeperError, Message, host, small_thread};
+use super::{
+    Event, Keeper, KeeperError, Message, host, messages, ready::Ready, retries::Retries, signs,
+    small_thread,
+};
 use crate::{
     control::{self, refuse},
     ears::{self, Words},
-    keys,
+    hook, keys,
     link::Link,
     quiet::Quiet,
     record::{Journal, Reports},
@@ -34,9 +42,11 @@ use crate::{
 };
 
 /// How many events may wait. Beyond it their makers wait, and with them, through its pipe, the agent.
-const WAITING: usize = 16;
+const WAITING: usize = 4;
 /// How long a caller waits for the answer to its control.
 const ANSWER: Duration = Duration::from_secs(15);
+/// How much an agent may have written that nobody has read; the most that anybody may ask for. Bytes.
+const ROOM: usize = 1 << 20;
 /// The kind of terminal that it is told to be on.
 const TERM: &str = "xterm-256color";
 /// How much of a terminal is read at once; the kernel hands over no more. Bytes.
@@ -51,8 +61,12 @@ impl Keeper {
         lock: Lock,
         started: Timestamp,
     ) -> Result<Keeper, KeeperError> {
-        let mut session = skep_harness::open(&spec.protocol, &setting_of(&spec))?;
-        let opening = read_opening(&spec, session.as_mut())?;
+        let mut session = match spec.terminal {
+            Some(_) => signs::session_of(&spec),
+            None => skep_harness::open(&spec.protocol, &setting_of(&spec))?,
+        };
+        let looked = messages::looked_up(&spec);
+        let opening = read_opening(&spec, &looked, session.as_mut())?;
         let journal =
             Journal::open(dir, spec.limits.journal_bytes).map_err(host("open the journal"))?;
         let reports = Reports::open(dir).map_err(host("open the reports"))?;
@@ -71,18 +85,17 @@ impl Keeper {
         let limits = &spec.limits;
         let (idle, tool_idle) =
             (Duration::from_millis(limits.idle_ms), Duration::from_millis(limits.tool_idle_ms));
-        let quiet = Quiet::new(idle, tool_idle, !session.closes_stdin(), Instant::now());
+        let quiet = Quiet::new(idle, tool_idle, !session.closes_stdin(), Instant::now())
+            .with_turn(Duration::from_millis(limits.turn_ms));
+        let ready = Ready::within(Duration::from_millis(limits.ready_ms), Instant::now());
+        let closes = session.closes_stdin();
         let (tty, stdin, open_pipes) = match (tty.zip(theirs), agent.pipes.take()) {
             (Some((mut tty, theirs)), _) => {
+                tty.await_word(signs::say_ready(&spec));
                 attend_terminal(&mut tty, theirs, &opening, &tell)?;
                 (Some(tty), None, 1)
             }
-            (None, Some(pipes)) => {
-                let stdin = attend_pipes(pipes, &tell)?;
-                // A fresh channel has room, and its reader was just started.
-                let _first = stdin.send(Message { id: None, text: String::new(), bytes: opening });
-                (None, (!session.closes_stdin()).then_some(stdin), 2)
-            }
+            (None, Some(pipes)) => (None, Some(attend_pipes(pipes, &tell)?), 2),
             (None, None) => (None, None, 0),
         };
         attend(agent.warden, signals, &tell)?;
@@ -97,14 +110,16 @@ impl Keeper {
             journal,
             reports,
             quiet,
+            ready,
+            retries: Retries::default(),
             link: agent.link,
             agent: agent.pid,
             started,
             stdin,
-            unread: 0,
-            sent: BTreeSet::new(),
+            mail: messages::Mail::default(),
             epoch,
             usage: None,
+            worked: false,
             stopping: false,
             due: None,
             open_pipes,
@@ -113,6 +128,14 @@ impl Keeper {
         };
         let pid = u32::try_from(keeper.agent.as_raw_nonzero().get()).unwrap_or(0);
         keeper.report(Entry::Started { pid, gatekeeper: std::process::id() });
+        // What it begins with is written down before the first byte of it goes.
+        keeper.begin_with(looked);
+        if let Some(stdin) = &keeper.stdin {
+            let id = Some(messages::OPENING.to_owned());
+            // A fresh channel has room, and its reader was just started.
+            let _first = stdin.send(Message { id, text: String::new(), bytes: opening });
+        }
+        keeper.stdin = keeper.stdin.take().filter(|_| !closes);
         Ok(keeper)
     }
 }
@@ -127,10 +150,15 @@ fn setting_of(spec: &Spec) -> acp::Setting {
             Some(told) if told.resumes => acp::Resume::Resume,
             _ => acp::Resume::Load,
         },
+        doubts: messages::doubts(spec),
     }
 }
 
-fn read_opening(spec: &Spec, session: &mut dyn Session) -> Result<Vec<u8>, KeeperError> {
+fn read_opening(
+    spec: &Spec,
+    looked: &[(Doubt, History)],
+    session: &mut dyn Session,
+) -> Result<Vec<u8>, KeeperError> {
     let path = &spec.prompt_file;
     let prompt = match spec.prompt {
         PromptBy::Stdin => {
@@ -138,7 +166,11 @@ fn read_opening(spec: &Spec, session: &mut dyn Session) -> Result<Vec<u8>, Keepe
         }
         PromptBy::File | PromptBy::Arg | PromptBy::None => Vec::new(),
     };
-    Ok(session.opening(&String::from_utf8_lossy(&prompt)))
+    let mut prompt = String::from_utf8_lossy(&prompt).into_owned();
+    for (doubt, _) in looked.iter().filter(|(_, history)| *history == History::Lacks) {
+        prompt = format!("{prompt}\n\n{}", doubt.text);
+    }
+    Ok(session.opening(&prompt))
 }
 
 fn serve_controls(socket: &Path, tell: &SyncSender<Event>) -> Result<(), KeeperError> {
@@ -207,13 +239,20 @@ fn start_warden(
     program.env_clear().envs(&spec.env).current_dir(&spec.cwd).stdin(theirs);
     let (agents_stdin, pipes) = match terminal {
         Some(terminal) => {
-            program.env("TERM", TERM).stdout(Stdio::null()).stderr(Stdio::null());
+            program
+                .env("TERM", TERM)
+                .env(hook::KEEPER, &spec.socket)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             (terminal.try_clone().map_err(&fail)?, None)
         }
         None => {
             let (agents_stdin, stdin) = io::pipe().map_err(&fail)?;
             let (stdout, agents_stdout) = io::pipe().map_err(&fail)?;
             let (stderr, agents_stderr) = io::pipe().map_err(&fail)?;
+            // Some agents leave without waiting until their last words are taken. Where the user's share of such room is
+            // spent, the usual size stays.
+            let _usual = fcntl_setpipe_size(&stdout, ROOM);
             program.stdout(agents_stdout).stderr(agents_stderr);
             (agents_stdin.into(), Some(Pipes { stdin, stdout, stderr }))
         }
@@ -257,13 +296,21 @@ fn attend_terminal(
     tell: &SyncSender<Event>,
 ) -> Result<(), KeeperError> {
     let told = tell.clone();
+    let typing = move |message: &keys::Message| {
+        let Some(id) = &message.id else { return true };
+        let (done, is_done) = mpsc::channel();
+        // Without the word that it is being typed nothing is.
+        told.send(Event::Typing(id.clone(), done)).is_ok() && is_done.recv().is_ok()
+    };
+    let told = tell.clone();
     let written = move |message: keys::Message, ok| {
         if let Some(id) = message.id {
             // The keeper may have stopped listening.
             let _gone = told.send(Event::Written { id, text: message.text, ok });
         }
     };
-    let from = tty.begin(theirs, prompt, written).map_err(host("type into the terminal"))?;
+    let from =
+        tty.begin(theirs, prompt, typing, written).map_err(host("type into the terminal"))?;
     let tell = tell.clone();
     small_thread("screen", move || {
         read_terminal(from, |bytes| tell.send(Event::Tty(bytes)).is_ok());
@@ -305,12 +352,12 @@ fn attend(
 
 fn listen_to(
     pipe: impl Read + Send + 'static,
-    event: fn(Words) -> Event,
+    event: fn(Vec<Words>) -> Event,
     tell: &SyncSender<Event>,
 ) -> Result<(), KeeperError> {
     let tell = tell.clone();
     small_thread("ears", move || {
-        ears::listen(pipe, |words| tell.send(event(words)).is_ok());
+        ears::listen(pipe, |lines| tell.send(event(lines)).is_ok());
         // The keeper may have stopped listening.
         let _gone = tell.send(Event::Closed);
     })

@@ -1,7 +1,8 @@
 //! How an attempt ends: nothing of it lives, its last lines are kept, and its end is told.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     process::ExitStatus,
     sync::mpsc,
     thread,
@@ -19,13 +20,14 @@ use skep_core::{
     said::Said,
 };
 use skep_harness::Heard;
-use skep_host::{cgroup, git};
+use skep_host::{cgroup, git, handout};
 
 use super::{Event, Keeper, KeeperError, TRY_AGAIN};
 use crate::{
     ending::{Death, Ended, Tree},
     record::{self, now},
     tty::Tty,
+    warden::chain,
 };
 
 /// How long the agent's pipes are read on after its tree is gone.
@@ -55,6 +57,7 @@ impl Keeper {
             self.keep(heard);
         }
         self.report_usage();
+        give_back(&self.spec);
         exit.git = git_facts(&self.spec);
         let code = exit.code;
         let entry = Entry::Exit { exit };
@@ -116,7 +119,10 @@ impl Keeper {
         for heard in self.session.line(&line) {
             self.keep(match heard {
                 Heard::Output(text) => Heard::Said(Said::Said { text }),
-                other @ (Heard::Said(_) | Heard::Reply(_)) => other,
+                other @ (Heard::Said(_)
+                | Heard::Reply(_)
+                | Heard::Took(_)
+                | Heard::Recalled { .. }) => other,
             });
         }
     }
@@ -144,6 +150,22 @@ impl Keeper {
             thread::sleep(TRY_AGAIN);
         }
         exit
+    }
+}
+
+/// Takes back what the worktree was lent for the attempt; the keeper holds the env's lock.
+pub(super) fn give_back(spec: &Spec) {
+    let Some(root) = &spec.lent else { return };
+    let git = git::Git::new(&spec.env).timeout(GIT);
+    if let Err(err) = handout::take_back(&git, root) {
+        // It is asked for again before the next attempt and at the close.
+        let _unread = writeln!(
+            io::stderr(),
+            "skep: keeper: {} keeps what it was lent: error[{}]: {}",
+            root.display(),
+            err.slug(),
+            chain(&err)
+        );
     }
 }
 

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use skep_api::journal::Entry;
-use skep_core::{run::Permissions, said::Said};
-use skep_harness::{Grant, Heard};
+use skep_core::said::Said;
+use skep_harness::Heard;
 
-use super::{Keeper, Message};
+use super::{Keeper, Message, retries::Change};
 use crate::{
     ears::{self, Words},
-    record::now,
+    record::{self, now},
 };
 
 /// How long an agent whose turn is over may take to leave once its input is closed.
@@ -39,6 +39,7 @@ impl Keeper {
     pub(super) fn hear_err(&mut self, words: &Words) {
         self.sign_of_life();
         self.journal(&Entry::Stderr { text: words.kept() });
+        self.ready.complained(&words.text);
         for heard in self.session.stderr(&words.text) {
             self.keep(heard);
         }
@@ -49,9 +50,13 @@ impl Keeper {
         let said = match heard {
             Heard::Output(text) => return self.journal(&Entry::Output { text }),
             Heard::Reply(line) => return self.write(line),
+            Heard::Took(id) => return self.took(id),
+            Heard::Recalled { id, history } => return self.recalled(id, history),
             Heard::Said(said) => said,
         };
         self.quiet.learn(&said);
+        self.learn_of_messages(&said);
+        self.retries.hear(&said);
         match &said {
             Said::Usage { usage } => {
                 self.usage = Some(*usage);
@@ -62,16 +67,18 @@ impl Keeper {
                 self.report(Entry::Agent(said));
                 self.turn_ended();
             }
-            Said::Permission { id, .. } if self.spec.permissions != Permissions::Ask => {
-                let id = id.clone();
-                self.journal(&Entry::Agent(said));
-                if let Some(line) = self.session.settle(&id, Grant::Once) {
-                    self.write(line);
-                }
+            // On its own screen it asks there.
+            Said::Permission { .. } if self.tty.is_none() => self.judge(said),
+            Said::Tool { .. } | Said::ToolResult { .. } if self.is_first_tool() => {
+                self.report(Entry::Agent(said));
             }
             Said::Session { .. }
+            | Said::ResumeRefused { .. }
             | Said::Ask { .. }
             | Said::Permission { .. }
+            | Said::Withdrawn { .. }
+            | Said::TurnStarted {}
+            | Said::Idle {}
             | Said::Limit { .. }
             | Said::Error { .. } => {
                 self.report(Entry::Agent(said));
@@ -83,6 +90,22 @@ impl Keeper {
             | Said::Retry { .. } => {
                 self.journal(&Entry::Agent(said));
             }
+        }
+    }
+
+    /// Whether this is the first tool of an attempt that goes on with a conversation: what a refusal after it means depends
+    /// on it. Of any other attempt nobody asks.
+    fn is_first_tool(&mut self) -> bool {
+        self.spec.goes_on && !std::mem::replace(&mut self.worked, true)
+    }
+
+    /// Reports a retry of the agent's own, or its end, when it is time to.
+    pub(super) fn tell_retries(&mut self, now: Instant) {
+        match self.retries.change(now) {
+            // The journal has each of them already.
+            Some(Change::Retrying(said)) => self.reports.add(record::now(), Entry::Agent(said)),
+            Some(Change::Over) => self.reports.add(record::now(), Entry::Heard {}),
+            None => {}
         }
     }
 
@@ -98,10 +121,16 @@ impl Keeper {
     fn turn_ended(&mut self) {
         if self.stopping {
             self.end_what_is_due();
-        } else if self.session.ends_after_turn() && self.unread == 0 {
+        } else if self.passed_on() && self.session.ends_after_turn() {
             self.stdin = None;
             self.due = Some((Instant::now() + LEAVES_WITHIN, b"d"));
         }
+    }
+
+    /// Gives the agent what waited for the turn's end; whether nothing did.
+    fn passed_on(&mut self) -> bool {
+        self.pass_on();
+        self.mail.is_idle()
     }
 
     pub(super) fn report_usage(&mut self) {

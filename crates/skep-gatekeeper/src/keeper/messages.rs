@@ -1,31 +1,94 @@
-//! Messages for the agent: each is written at most once.
+//! Messages and answers for the agent: each is written at most once, and what becomes of it is written down.
+//!
+//! Owns: who waits while the agent has a turn, the word before the first byte, the word when the agent has it.
+//! Never: writes a message of which the reports do not say yet that it is being written.
 
-use std::time::Instant;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::mpsc::Sender,
+    time::Instant,
+};
 
-use skep_api::{ctl::Answer, journal::Entry};
+use skep_api::{ctl::Answer, journal::Entry, spec::Spec};
+use skep_core::{
+    run::Word,
+    said::{Said, TurnResult},
+};
+use skep_harness::{
+    Grant,
+    history::{self, Doubt, History},
+};
 
 use super::{Keeper, Message};
 use crate::{control::refuse, keys::Taken};
 
-/// How many messages may wait for an agent that does not read.
+/// How many messages may wait for an agent.
+const WAITING: usize = 64;
+/// How many may be written to one that does not read.
 const UNREAD: usize = 64;
+/// The name of what the agent begins with.
+pub(super) const OPENING: &str = "";
+
+/// The messages of an attempt.
+#[derive(Default)]
+pub(super) struct Mail {
+    /// Whoever comes again has been here.
+    seen: BTreeSet<String>,
+    waiting: VecDeque<Letter>,
+    /// Written, or about to be, while the agent has not said that it has them; in order.
+    open: VecDeque<String>,
+    /// Held by the prompt.
+    opening: Vec<String>,
+    /// Being written.
+    unread: usize,
+}
+
+struct Letter {
+    id: String,
+    text: String,
+    /// Whether the reports say that it is being written.
+    told: bool,
+}
+
+impl Mail {
+    /// Whether no message is on its way to the agent.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.unread == 0
+    }
+}
 
 impl Keeper {
-    pub(super) fn written(&mut self, id: String, text: String, ok: bool) {
-        self.unread = self.unread.saturating_sub(1);
-        if ok {
-            self.quiet.given(Instant::now());
-            self.report(Entry::Delivered { id, text });
-        } else {
-            // The agent's input is closed; whoever sends again is told.
-            self.stdin = None;
-            self.sent.remove(&id);
+    /// Answers a request for leave. One that is open no more was answered by a cancel, or its agent asks no longer.
+    pub(super) fn settle(
+        &mut self,
+        key: String,
+        id: String,
+        allow: bool,
+        text: Option<String>,
+    ) -> Answer {
+        if self.mail.seen.contains(&key) {
+            return Answer::Accepted {};
         }
+        let line = match &text {
+            Some(why) if !allow => self.session.refuse(&id, why),
+            _ => self.session.settle(&id, if allow { Grant::Once } else { Grant::Refused }),
+        };
+        let Some(line) = line else {
+            return refuse("ask-settled", "the agent asks for this no longer");
+        };
+        self.write(line);
+        self.mail.seen.insert(key);
+        self.quiet.given(Instant::now());
+        self.journal(&Entry::Settled { id, allow, text });
+        Answer::Accepted {}
     }
 
-    pub(super) fn send(&mut self, id: String, text: String) -> Answer {
-        if self.sent.contains(&id) {
+    pub(super) fn send(&mut self, id: String, text: String, steer: bool) -> Answer {
+        if self.mail.seen.contains(&id) {
             return Answer::Accepted {};
+        }
+        if steer && (self.tty.is_some() || !self.session.steers()) {
+            return refuse("steer-unsupported", "its turn cannot be broken off for a message");
         }
         if let Some(tty) = &self.tty {
             let answer = match tty.send(id.clone(), text) {
@@ -35,7 +98,7 @@ impl Keeper {
                     return refuse("send-unread", "the messages before have not been typed yet");
                 }
             };
-            self.sent.insert(id);
+            self.mail.seen.insert(id);
             return answer;
         }
         if self.session.closes_stdin() {
@@ -44,23 +107,199 @@ impl Keeper {
                 format!("an agent of protocol {} takes no further message", self.spec.protocol),
             );
         }
-        let Some(stdin) = &self.stdin else {
-            return refuse("send-closed", "the agent has closed its input");
-        };
-        if self.unread >= UNREAD {
+        if self.stdin.is_none() || self.stopping {
+            return refuse("send-closed", "the agent is leaving");
+        }
+        if self.mail.waiting.len() >= WAITING {
             return refuse("send-unread", "the agent has not read the messages before");
         }
-        let Some(words) = self.session.message(&text) else {
-            return refuse(
-                "send-unsupported",
-                format!("an agent of protocol {} takes no further message", self.spec.protocol),
-            );
-        };
-        if stdin.send(Message { id: Some(id.clone()), text, bytes: words.into_bytes() }).is_err() {
-            return refuse("send-closed", "the agent has closed its input");
+        self.mail.seen.insert(id.clone());
+        let letter = Letter { id: id.clone(), text, told: false };
+        if steer {
+            if self.session.is_busy() {
+                let lines = self.session.cancel();
+                lines.into_iter().for_each(|line| self.write(line));
+            }
+            self.mail.waiting.push_front(letter);
+        } else {
+            self.mail.waiting.push_back(letter);
         }
-        self.unread += 1;
-        self.sent.insert(id);
-        Answer::Accepted {}
+        self.pass_on();
+        let waits = self.mail.waiting.iter().any(|letter| letter.id == id);
+        if waits { Answer::Queued {} } else { Answer::Accepted {} }
     }
+
+    /// Writes what waits, as far as the agent can take it.
+    pub(super) fn pass_on(&mut self) {
+        while self.mail.unread < UNREAD && !self.stopping && !self.session.is_busy() {
+            let Some(mut letter) = self.mail.waiting.pop_front() else { return };
+            if !std::mem::replace(&mut letter.told, true) {
+                self.tell(&letter.id, Word::Sending, "");
+            }
+            if self.reports.is_waiting() {
+                // It is tried again when the disk takes the word.
+                return self.mail.waiting.push_front(letter);
+            }
+            let Letter { id, text, .. } = letter;
+            let Some(words) = self.session.message_of(&id, &text) else {
+                self.tell(&id, Word::Refused, "the agent's protocol takes no further message");
+                continue;
+            };
+            let message = Message { id: Some(id.clone()), text, bytes: words.into_bytes() };
+            let sent = self.stdin.as_ref().is_some_and(|stdin| stdin.send(message).is_ok());
+            if sent {
+                self.mail.unread += 1;
+                self.mail.open.push_back(id);
+            } else {
+                self.tell(&id, Word::Returned, "the agent has closed its input");
+            }
+        }
+    }
+
+    /// What was written to the agent, or could not be.
+    pub(super) fn written(&mut self, id: String, text: String, ok: bool) {
+        if id == OPENING {
+            let opening = std::mem::take(&mut self.mail.opening);
+            // What could not be written is in doubt when the attempt is over.
+            for id in opening.into_iter().filter(|_| ok) {
+                self.tell(&id, Word::Delivered, "");
+            }
+            return;
+        }
+        self.mail.unread = self.mail.unread.saturating_sub(1);
+        if ok {
+            self.quiet.given(Instant::now());
+            self.report(Entry::Delivered { id, text });
+        } else {
+            // The agent's input is closed; whoever sends again is told.
+            self.stdin = None;
+            self.mail.open.retain(|open| *open != id);
+            self.tell(&id, Word::Unclear, "the agent closed its input while it was written");
+        }
+    }
+
+    /// A message is about to be typed; `done` hears when that is written down.
+    pub(super) fn typing(&mut self, id: String, done: &Sender<()>) {
+        self.tell(&id, Word::Sending, "");
+        self.mail.open.push_back(id);
+        // Whoever was to type it may be gone.
+        let _gone = done.send(());
+    }
+
+    /// The agent has taken up a message by its own word: this one, or the first of those it has said nothing of.
+    pub(super) fn took(&mut self, id: Option<String>) {
+        let first = || self.mail.open.front().cloned();
+        if let Some(id) = id.or_else(first) {
+            self.mail.open.retain(|open| *open != id);
+            self.tell(&id, Word::TurnStarted, "");
+        }
+    }
+
+    /// A turn has begun that follows from all that was written.
+    pub(super) fn turn_began(&mut self) {
+        while let Some(id) = self.mail.open.pop_front() {
+            self.tell(&id, Word::TurnStarted, "");
+        }
+    }
+
+    /// Learns from the agent's words whether it is at what was written.
+    pub(super) fn learn_of_messages(&mut self, said: &Said) {
+        let begins = match said {
+            Said::Said { .. }
+            | Said::Thought { .. }
+            | Said::Tool { .. }
+            | Said::ToolResult { .. }
+            | Said::Ask { .. }
+            | Said::Permission { .. } => true,
+            Said::TurnEnded { result, .. } => *result != TurnResult::Failed,
+            // An agent on a screen says so by a hook or its title.
+            Said::TurnStarted {} => return self.turn_began(),
+            Said::Session { .. }
+            | Said::ResumeRefused { .. }
+            | Said::Idle {}
+            | Said::Withdrawn { .. }
+            | Said::Usage { .. }
+            | Said::Limit { .. }
+            | Said::Retry { .. }
+            | Said::Error { .. } => false,
+        };
+        // What stands on a screen is no word about a message.
+        if begins && self.tty.is_none() {
+            self.turn_began_unless_told();
+        }
+    }
+
+    fn turn_began_unless_told(&mut self) {
+        if self.session.tells_what_it_takes() {
+            // It is told of each but those that it began with.
+            let carried = std::mem::take(&mut self.mail.open);
+            for id in carried {
+                if self.spec.carries.contains(&id) {
+                    self.tell(&id, Word::TurnStarted, "");
+                } else {
+                    self.mail.open.push_back(id);
+                }
+            }
+        } else {
+            self.turn_began();
+        }
+    }
+
+    /// What a look into the agent's own history said of a message; where it lacks it, the prompt holds it.
+    pub(super) fn recalled(&mut self, id: String, history: History) {
+        match history {
+            History::Has => self.tell(&id, Word::Accepted, "its history has it"),
+            History::Unclear => {
+                self.tell(&id, Word::Unclear, "its history cannot be read; it was not sent again");
+            }
+            History::Lacks => {
+                self.tell(&id, Word::Sending, "its history lacked it");
+                self.mail.open.push_back(id);
+            }
+        }
+    }
+
+    /// Writes down what the prompt holds, before the agent can read it; returns what is to be added to it.
+    pub(super) fn begin_with(&mut self, looked: Vec<(Doubt, History)>) {
+        for id in self.spec.carries.clone() {
+            self.tell(&id, Word::Sending, "");
+            self.mail.open.push_back(id);
+        }
+        for (doubt, history) in looked {
+            self.recalled(doubt.id, history);
+        }
+        self.mail.seen.extend(self.mail.open.iter().cloned());
+        // Where the protocol has a prompt of its own, the opening is none.
+        if self.spec.conversation.is_none() {
+            self.mail.opening = self.mail.open.iter().cloned().collect();
+        }
+    }
+
+    fn tell(&mut self, id: &str, word: Word, text: &str) {
+        self.report(Entry::Message { id: id.to_owned(), word, text: text.to_owned() });
+    }
+}
+
+/// The messages of which nobody knows whether the conversation has them.
+pub(super) fn doubts(spec: &Spec) -> Vec<Doubt> {
+    let Some(doubts) = &spec.doubts else { return Vec::new() };
+    let doubt = |doubt: &skep_api::spec::Doubt| Doubt {
+        id: doubt.id.clone(),
+        text: doubt.text.clone(),
+        earlier: usize::try_from(doubt.earlier).unwrap_or(usize::MAX),
+    };
+    doubts.messages.iter().map(doubt).collect()
+}
+
+/// Looks for them in the agent's own records, where its protocol does not repeat them.
+pub(super) fn looked_up(spec: &Spec) -> Vec<(Doubt, History)> {
+    let Some(of) = spec.doubts.as_ref().filter(|_| spec.conversation.is_none()) else {
+        return Vec::new();
+    };
+    let said = history::read_user(&of.records, &of.session);
+    let look = |doubt: Doubt| {
+        let history = said.as_ref().map_or(History::Unclear, |said| doubt.within(said));
+        (doubt, history)
+    };
+    doubts(spec).into_iter().map(look).collect()
 }

@@ -25,7 +25,8 @@ fn bare() -> Bare {
     modes.make_raw();
     tcsetattr(&theirs, OptionalActions::Now, &modes).unwrap();
     let keys = Keys::default();
-    keys.start(ours.try_clone().unwrap(), theirs.try_clone().unwrap(), |_, _| {}).unwrap();
+    keys.start(ours.try_clone().unwrap(), theirs.try_clone().unwrap(), |_| true, |_, _| {})
+        .unwrap();
     Bare { keys, theirs: File::from(theirs), _ours: ours }
 }
 
@@ -60,10 +61,65 @@ fn a_message_waits_until_nobody_types_and_a_moving_pointer_is_nobody() {
     assert_eq!(bare.keys.send(message("go")), Taken::AtOnce);
     assert_eq!(bare.read(13), "\x1b[<35;3;4Mgo\r");
     let typed = Instant::now();
-    assert!(bare.keys.type_in(b"half a word"));
+    assert!(bare.keys.type_in(b"half\r"));
     assert_eq!(bare.keys.send(message("go")), Taken::Queued);
-    assert_eq!(bare.read(13), "half a wordgo");
+    assert_eq!(bare.read(7), "half\rgo");
     assert!(typed.elapsed() >= REST);
+}
+
+#[test]
+fn a_message_waits_until_what_a_person_typed_is_sent_or_cleared() {
+    for (ends, all) in [("\r", "half a word\rgo\r"), ("\x15", "half a word\x15go\r")] {
+        let mut bare = bare();
+        bare.keys.open();
+        assert!(bare.keys.type_in(b"half a word"));
+        let typed = Instant::now();
+        assert_eq!(bare.keys.send(message("go")), Taken::Queued);
+        assert_eq!(bare.read(11), "half a word");
+        // Beyond the rest that follows keys.
+        while typed.elapsed() < REST + Duration::from_millis(300) {
+            thread::sleep(LOOK);
+            assert!(bare.keys.lock().messages.len() == 1, "it was typed over somebody's text");
+        }
+        assert!(bare.keys.type_in(ends.as_bytes()));
+        assert_eq!(bare.read(4), all[11..]);
+    }
+}
+
+#[test]
+fn keys_tell_what_stands_in_a_composer() {
+    let stands = |typed: &[&[u8]]| {
+        let mut draft = Draft::default();
+        typed.iter().for_each(|bytes| draft.typed(bytes));
+        draft.stands()
+    };
+    for nothing in [
+        &[b"".as_slice()][..],
+        &[b"text\r"],
+        &[b"text", b"\x03"],
+        &[b"ab", b"\x7f", b"\x7f"],
+        &[b"\x1b"],
+        &[b"\x1b[C", b"\x1b[D", b"\x1bOP", b"\x1b[15~"],
+        &[b"\x1b[200~pasted\rtext\x1b[201~", b"\r"],
+        &[b"\x01\x05\t"],
+        &[b"\x1b[1;5D"],
+    ] {
+        assert!(!stands(nothing), "{nothing:?}");
+    }
+    for something in [
+        &[b"t".as_slice()][..],
+        &["\u{fc}".as_bytes()],
+        &[b"text\r", b"more"],
+        &[b"\x1b[200~pasted\r", b"text\x1b[20", b"1~"],
+        &[b"\x1b[200~pasted\x1b[201~", b"\x7f\x7f\x7f"],
+        &[b"\x1b[A"],
+        &[b"\x1bOA"],
+        &[b"\x1b\r"],
+        &[b"\n"],
+        &[b"\x1b[13;2u"],
+    ] {
+        assert!(stands(something), "{something:?}");
+    }
 }
 
 #[test]

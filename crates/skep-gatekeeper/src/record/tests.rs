@@ -78,11 +78,14 @@ fn a_journal_that_could_not_be_written_for_a_while_says_so_and_goes_on() {
     fs::File::create(dir.path().join("reports.jsonl")).unwrap();
     let mut journal = Journal::open(dir.path(), 1 << 20).unwrap();
     journal.add(AT, &words("before"));
+    journal.flush();
     let good = std::mem::replace(&mut journal.lines.file, unwritable(dir.path()));
     journal.add(AT, &words("lost"));
     journal.add(AT, &words("lost too"));
+    journal.flush();
     journal.lines.file = good;
     journal.add(AT, &words("after"));
+    journal.flush();
     let entries: Vec<Entry> =
         read(dir.path(), "journal.jsonl").into_iter().map(|line| line.entry).collect();
     assert_eq!((&entries[0], &entries[2]), (&words("before"), &words("after")));

@@ -4,6 +4,8 @@ use skep_core::said::TurnResult;
 
 use super::*;
 
+mod outcomes;
+
 /// The recorded conversations of both sides, by agent and scene.
 fn recorded(agent: &str, scene: &str) -> Vec<(bool, Value)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -23,13 +25,15 @@ struct Replay {
     session: Acp,
     said: Vec<Said>,
     written: Vec<Value>,
+    recalled: Vec<(String, History)>,
 }
 
 impl Replay {
     fn begin(setting: Setting) -> Replay {
         let mut session = Acp::new(setting);
         let opening = String::from_utf8(session.opening("Write a file and commit it")).unwrap();
-        Replay { session, said: Vec::new(), written: vec![serde_json::from_str(&opening).unwrap()] }
+        let written = vec![serde_json::from_str(&opening).unwrap()];
+        Replay { session, said: Vec::new(), written, recalled: Vec::new() }
     }
 
     fn hear(&mut self, message: &Value) {
@@ -38,6 +42,8 @@ impl Replay {
                 Heard::Said(said) => self.said.push(said),
                 Heard::Reply(line) => self.written.push(serde_json::from_str(&line).unwrap()),
                 Heard::Output(line) => panic!("unknown: {line}"),
+                Heard::Recalled { id, history } => self.recalled.push((id, history)),
+                Heard::Took(id) => panic!("no word of this protocol: {id:?}"),
             }
         }
     }
@@ -323,6 +329,42 @@ fn another_version_and_an_answer_in_no_form_end_the_turn_with_the_reason() {
         assert_eq!(replay.ends(), [TurnResult::Failed]);
         assert_eq!(replay.written.len(), 1, "nothing more is asked");
     }
+}
+
+#[test]
+fn what_a_loaded_history_lacks_is_in_the_prompt_and_what_nobody_can_tell_is_not() {
+    let doubt = |text: &str| Doubt { id: text.to_owned(), text: text.to_owned(), earlier: 0 };
+    let chunk = |kind: &str, text: &str| {
+        json!({"jsonrpc": "2.0", "method": "session/update", "params": {"sessionId": "s",
+            "update": {"sessionUpdate": kind, "content": {"type": "text", "text": text}}}})
+    };
+    let replay = |resume, repeats: &[Value]| {
+        let doubts = vec![doubt("and docs"), doubt("and tests")];
+        let mut replay = Replay::begin(Setting {
+            doubts,
+            session: Some("s".to_owned()),
+            resume,
+            ..Setting::default()
+        });
+        replay.hear(&json!({"jsonrpc": "2.0", "id": 1, "result": able(true, true)}));
+        repeats.iter().for_each(|repeated| replay.hear(repeated));
+        replay.hear(&json!({"jsonrpc": "2.0", "id": 2, "result": {}}));
+        let prompt = replay.written.last().unwrap()["params"]["prompt"][0]["text"].clone();
+        let told = replay.recalled.iter().map(|(id, history)| format!("{id}: {history:?}"));
+        (prompt.as_str().unwrap().to_owned(), told.collect::<Vec<_>>().join(", "))
+    };
+    let repeats = [
+        chunk("user_message_chunk", "make it"),
+        chunk("agent_message_chunk", "and tests"),
+        chunk("user_message_chunk", "and "),
+        chunk("user_message_chunk", "docs"),
+    ];
+    let (prompt, told) = replay(Resume::Load, &repeats);
+    assert_eq!(told, "and docs: Has, and tests: Lacks");
+    assert!(prompt.ends_with("\n\nand tests") && !prompt.contains("and docs"), "{prompt}");
+    let (prompt, told) = replay(Resume::Resume, &[]);
+    assert_eq!(told, "and docs: Unclear, and tests: Unclear");
+    assert!(!prompt.contains("and tests"), "{prompt}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn a_reconnection_is_a_retry_with_its_count() {
     let heard =
         hear(&[r#"{"type":"error","message":"Reconnecting... 2/5 (stream disconnected)"}"#]);
     let text = "Reconnecting... 2/5 (stream disconnected)".to_owned();
-    assert_eq!(heard, [Heard::Said(Said::Retry { attempt: 2, text })]);
+    assert_eq!(heard, [Heard::Said(Said::Retry { attempt: 2, of: Some(5), text })]);
 }
 
 #[test]

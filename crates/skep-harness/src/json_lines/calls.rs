@@ -256,7 +256,8 @@ fn thought(text: &str) -> Vec<Heard> {
 /// The failure stays known: an agent that ends while it waits for its retry failed of it.
 fn retry(event: &Value) -> Vec<Heard> {
     let attempt = u32::try_from(count_at(event, &["attempt"])).unwrap_or(u32::MAX);
-    vec![Heard::Said(Said::Retry { attempt, text: clip(text_at(event, &["errorMessage"])) })]
+    let of = event["maxAttempts"].as_u64().and_then(|of| u32::try_from(of).ok());
+    vec![Heard::Said(Said::Retry { attempt, of, text: clip(text_at(event, &["errorMessage"])) })]
 }
 
 /// opencode tells a tool only when it is over: call and result are one event.

@@ -111,7 +111,7 @@ impl Gemini {
                     "" => "it ended without a word".to_owned(),
                     warning => warning.to_owned(),
                 };
-                heard.extend(trouble(ErrorClass::Agent, &text));
+                // No error: nothing failed, and there is no result.
                 heard.extend(self.turn.end_with(TurnResult::Failed, &text));
             }
             return heard;

@@ -10,7 +10,7 @@ use super::{Heard, PROTOCOLS, Session, TEXT_CAP};
 use crate::{acp::Setting, open};
 
 /// Every recorded transcript: agent, protocol, file.
-const ALL: [(&str, &str, &str); 51] = [
+pub(super) const ALL: [(&str, &str, &str); 51] = [
     ("codex", "codex_json", "basic"),
     ("codex", "codex_json", "ask"),
     ("codex", "codex_json", "dead429"),
@@ -64,7 +64,7 @@ const ALL: [(&str, &str, &str); 51] = [
     ("scripted", "scripted", "basic"),
 ];
 
-fn transcript(agent: &str, name: &str) -> String {
+pub(super) fn transcript(agent: &str, name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fixtures")
         .join(agent)
@@ -72,7 +72,7 @@ fn transcript(agent: &str, name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn hear(protocol: &str, lines: &str, code: i32) -> Vec<Said> {
+pub(super) fn hear(protocol: &str, lines: &str, code: i32) -> Vec<Said> {
     let mut session = open(protocol, &Setting::default()).unwrap();
     session.opening("Write a file and commit it");
     let mut heard: Vec<Heard> = lines.lines().flat_map(|line| session.line(line)).collect();
@@ -87,7 +87,7 @@ fn said(heard: Vec<Heard>) -> Vec<Said> {
         .collect()
 }
 
-fn ends(said: &[Said]) -> Vec<(TurnResult, &str)> {
+pub(super) fn ends(said: &[Said]) -> Vec<(TurnResult, &str)> {
     said.iter()
         .filter_map(|said| {
             if let Said::TurnEnded { result, text } = said {
@@ -99,13 +99,13 @@ fn ends(said: &[Said]) -> Vec<(TurnResult, &str)> {
         .collect()
 }
 
-fn sessions(said: &[Said]) -> Vec<&str> {
+pub(super) fn sessions(said: &[Said]) -> Vec<&str> {
     said.iter()
         .filter_map(|said| if let Said::Session { id } = said { Some(id.as_str()) } else { None })
         .collect()
 }
 
-fn classes(said: &[Said]) -> Vec<ErrorClass> {
+pub(super) fn classes(said: &[Said]) -> Vec<ErrorClass> {
     said.iter()
         .filter_map(|said| {
             if let Said::Error { class, .. } = said
@@ -207,7 +207,6 @@ fn a_model_that_always_fails_is_a_failed_turn_with_its_class_even_at_exit_code_z
         ("claude", "stream_json", "auth401", ErrorClass::Auth),
         ("gemini", "json_lines", "auth401", ErrorClass::Auth),
         ("gemini", "json_lines", "drop", ErrorClass::Model),
-        ("gemini", "json_lines", "long", ErrorClass::Agent),
         ("qwen", "json_lines", "auth401", ErrorClass::Auth),
         ("qwen", "json_lines", "dead429", ErrorClass::Model),
     ] {

@@ -47,8 +47,10 @@ impl Field {
             session: None,
             model: None,
             permissions: Permissions::Auto,
+            args: Vec::new(),
             git_roots: self.roots.clone(),
             skep: PathBuf::from("/nowhere"),
+            brief_file: None,
         }
     }
 
@@ -78,6 +80,7 @@ impl Field {
                 Heard::Said(said) => said,
                 Heard::Output(line) => panic!("{agent} wrote a line that nobody knows: {line}"),
                 Heard::Reply(line) => panic!("{agent} asked for {line}"),
+                Heard::Took(_) | Heard::Recalled { .. } => panic!("{agent} was sent nothing"),
             })
             .collect()
     }

@@ -48,3 +48,28 @@ fn a_turn_ends_once_until_another_begins() {
     turn.begin();
     assert_eq!(turn.broken_off(1).len(), 1);
 }
+
+#[test]
+fn a_reset_is_read_from_the_words_that_tell_it_and_from_no_others() {
+    let told = |text: &str| {
+        trouble(ErrorClass::Limit, text).into_iter().find_map(|heard| {
+            if let Heard::Said(Said::Limit { reset_ms, reset_at, .. }) = heard {
+                Some((reset_ms.map(|ms| ms / 60_000), reset_at.map(|at| at.0)))
+            } else {
+                None
+            }
+        })
+    };
+    let hit = "You've hit your usage limit. Upgrade to Pro or try again in";
+    assert_eq!(told(&format!("{hit} 2 days 3 hours 5 minutes.")), Some((Some(3065), None)));
+    assert_eq!(told(&format!("{hit} 1h30m")), Some((Some(90), None)));
+    assert_eq!(told("usage limit reached, resets in 45 min"), Some((Some(45), None)));
+    assert_eq!(
+        told("Claude AI usage limit reached|1763740800"),
+        Some((None, Some(1_763_740_800_000)))
+    );
+    for vague in ["soon", "a while", "9999999 days", "5 lightyears", "-3 hours", ""] {
+        assert_eq!(told(&format!("{hit} {vague}")), Some((None, None)), "{vague}");
+    }
+    assert_eq!(told("usage limit reached|17637408001234"), Some((None, None)));
+}

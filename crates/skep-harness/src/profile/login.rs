@@ -26,6 +26,25 @@ impl Profile {
         self.writes.iter().filter_map(read).collect()
     }
 
+    /// Tells whether both keep their login in the same places, so that an account of one is an account of the other.
+    pub fn shares_login(&self, other: &Profile) -> bool {
+        self.name == other.name
+            || !self.login_files.is_empty() && self.login_files == other.login_files
+    }
+
+    /// The variable that names the folder of its settings, where it has one.
+    pub fn config_variable(&self) -> Option<&str> {
+        self.login_files.iter().find_map(|file| {
+            let (name, _) = file.strip_prefix('{')?.split_once(['|', '}'])?;
+            Some(name).filter(|name| !name.starts_with("XDG_"))
+        })
+    }
+
+    /// The folders that hold what was said with it, for whoever has these variables.
+    pub fn records(&self, vars: &BTreeMap<String, String>) -> Vec<PathBuf> {
+        self.history.iter().filter_map(|text| place(text, vars)).collect()
+    }
+
     /// Says whether it looks logged in to whoever has these variables; `holds` says whether a file is there with something in it.
     pub fn login(
         &self,

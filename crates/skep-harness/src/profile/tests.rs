@@ -7,8 +7,10 @@ fn brief(dir: &Path) -> Brief {
         session: None,
         model: None,
         permissions: Permissions::Auto,
+        args: Vec::new(),
         git_roots: vec!["/r/a \"b\"/.git".into(), "/r/a \"b\"/.git/worktrees/w".into()],
         skep: "/opt/skep".into(),
+        brief_file: None,
     }
 }
 
@@ -36,14 +38,18 @@ fn every_shipped_profile_loads_and_starts_with_its_prompt_on_standard_input() {
             "codex-acp",
             "gemini",
             "gemini-acp",
+            "mini-swe-agent",
             "opencode",
             "opencode-acp",
             "pi",
+            "plain",
             "qwen",
             "scripted"
         ]
     );
-    for profile in profiles {
+    // One has no other way than an argument, and one is for a program that nobody has named yet.
+    let others = ["mini-swe-agent", "plain"];
+    for profile in profiles.into_iter().filter(|p| !others.contains(&p.name.as_str())) {
         let launch = profile.launch(&brief(Path::new("/p"))).unwrap();
         assert_eq!(launch.prompt, PromptBy::Stdin, "{}", profile.name);
         assert!(
@@ -77,6 +83,24 @@ fn a_resumed_codex_has_its_sandbox_options_before_the_subcommand() {
     let at = |word: &str| argv.iter().position(|other| other == word).unwrap();
     assert!(at("workspace-write") < at("resume"));
     assert_eq!(argv[at("resume") + 1], "01a1-77");
+}
+
+#[test]
+fn agents_with_a_screen_go_on_there_without_a_word_of_ours() {
+    let on = Brief { session: Some("01a1-77".to_owned()), ..brief(Path::new("/p")) };
+    for agent in ["claude", "codex", "gemini", "opencode", "pi", "qwen"] {
+        let profile = Profile::load(agent, None).unwrap();
+        assert!(profile.can_go_on_screen(), "{agent}");
+        let launch = profile.launch_on_terminal(&on).unwrap();
+        assert_eq!(launch.argv.last().unwrap(), "01a1-77", "{agent}: {:?}", launch.argv);
+        let one_shot = ["-p", "exec", "run", "--json", "json", "stream-json", "-"];
+        assert!(!launch.argv.iter().any(|word| one_shot.contains(&word.as_str())), "{agent}");
+    }
+    for agent in ["claude-acp", "gemini-acp", "scripted"] {
+        let profile = Profile::load(agent, None).unwrap();
+        assert!(!profile.can_go_on_screen(), "{agent}");
+        assert_eq!(profile.launch_on_terminal(&on).unwrap_err().slug(), "agent-unable");
+    }
 }
 
 #[test]
@@ -159,9 +183,11 @@ fn a_users_file_adds_an_agent_that_is_any_command() {
             "gemini",
             "gemini-acp",
             "make",
+            "mini-swe-agent",
             "opencode",
             "opencode-acp",
             "pi",
+            "plain",
             "qwen",
             "scripted"
         ]
@@ -190,6 +216,8 @@ fn a_profile_that_could_never_start_is_refused_when_it_is_read() {
         (&format!("{base}prompt = \"file\"\nheadless = [\"{{prompt}}\"]"), "{prompt_file}"),
         (&format!("{base}prompt = \"stdin\"\nheadless = [\"{{prompt}}\"]"), "prompt = \"arg\""),
         (&format!("{base}prompt = \"stdin\"\nresume = [\"--last\"]"), "{session}"),
+        (&format!("{base}prompt = \"stdin\"\ntui = []\ntui_resume = [\"--last\"]"), "{session}"),
+        (&format!("{base}prompt = \"stdin\"\ntui_resume = [\"{{session}}\"]"), "needs `tui`"),
         (&format!("{base}prompt = \"stdin\"\ntool_timeout = \"50\""), "`50`"),
         (&format!("{base}prompt = \"shout\""), "shout"),
         ("program = ", "agent `x`"),
@@ -282,4 +310,62 @@ fn a_login_is_told_by_variables_and_files_and_what_cannot_be_told_is_unknown() {
     let silent = Profile { login_files: Vec::new(), ..deaf };
     assert_eq!(silent.login(&vars(&key), holds("/")), Login::Unknown);
     assert_eq!(codex.login(&vars(&[]), holds("/")), no(&["$OPENAI_API_KEY"]));
+}
+
+#[test]
+fn a_brief_is_told_by_arguments_or_variables_that_point_to_its_file_and_never_by_its_words() {
+    let told = Brief { brief_file: Some("/h/a \"b\"/x.md".into()), ..brief(Path::new("/p")) };
+    let launch =
+        |name: &str, brief: &Brief| Profile::load(name, None).unwrap().launch(brief).unwrap();
+    let at = |argv: &[String], word: &str| argv.iter().position(|other| other == word);
+    for (name, option) in
+        [("claude", "--append-system-prompt-file"), ("pi", "--append-system-prompt")]
+    {
+        let argv = launch(name, &told).argv;
+        assert_eq!(argv[at(&argv, option).unwrap() + 1], "/h/a \"b\"/x.md", "{name}");
+        assert_eq!(at(&launch(name, &brief(Path::new("/p"))).argv, option), None, "{name}");
+        let resumed = launch(name, &Brief { session: Some("s1".to_owned()), ..told.clone() });
+        assert!(
+            at(&resumed.argv, option).is_some(),
+            "{name}: a system prompt is no part of the history"
+        );
+    }
+    let env = launch("opencode", &told).vars;
+    let settings: serde_json::Value =
+        serde_json::from_str(&env["OPENCODE_CONFIG_CONTENT"]).unwrap();
+    assert_eq!(settings["instructions"][0], "/h/a \"b\"/x.md");
+    assert!(launch("opencode", &brief(Path::new("/p"))).vars.is_empty());
+}
+
+#[test]
+fn every_shipped_agent_but_the_scripted_one_is_told_the_brief_and_knows_skills() {
+    // What of these reads a brief is not known.
+    let plain = |profile: &Profile| profile.protocol == "plain";
+    for profile in Profile::all(None).unwrap().into_iter().filter(|profile| !plain(profile)) {
+        let told = profile.brief.by_pointer() || profile.brief.file.is_some();
+        assert_eq!(told, profile.name != "scripted", "{}", profile.name);
+        assert_eq!(profile.skills.is_some(), profile.name != "scripted", "{}", profile.name);
+    }
+}
+
+#[test]
+fn a_way_of_telling_that_leads_elsewhere_or_says_nothing_is_refused() {
+    for (text, why) in [
+        ("brief = { file = \"../AGENTS.md\" }", "at the root of the worktree"),
+        ("brief = { file = \"docs/AGENTS.md\" }", "at the root of the worktree"),
+        ("brief = { file = \".git\" }", "at the root of the worktree"),
+        ("brief = { file = \"/etc/motd\" }", "at the root of the worktree"),
+        ("brief = { args = [\"--append\"] }", "needs {brief_file}"),
+        ("brief = { prompt = true, file = \"A.md\" }", "on one way"),
+        ("brief = { by = \"mail\" }", "unknown field"),
+        ("skills = \"../skills\"", "inside of the worktree"),
+        ("skills = \"/skills\"", "inside of the worktree"),
+        ("skills = \"\"", "inside of the worktree"),
+        ("skills = \".git/skills\"", "inside of the worktree"),
+    ] {
+        let dir = place("pi", text);
+        let refused = Profile::load("pi", Some(dir.path())).unwrap_err();
+        assert_eq!(refused.slug(), "agent-profile-invalid", "{text}");
+        assert!(refused.to_string().contains(why), "{text}: {refused}");
+    }
 }

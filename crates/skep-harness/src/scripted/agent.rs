@@ -21,7 +21,7 @@ use skep_host::proc;
 use thiserror::Error;
 
 use super::{
-    Message,
+    Message, Taken,
     script::{self, Step},
 };
 
@@ -121,17 +121,23 @@ pub fn agent(
 }
 
 /// Reads standard input beside the script, so that a message never waits for a step.
-fn listen(stdin: impl BufRead + Send + 'static) -> mpsc::Receiver<String> {
+fn listen(stdin: impl BufRead + Send + 'static) -> mpsc::Receiver<Heard> {
     let (to, inbox) = mpsc::channel();
     thread::spawn(move || {
         for line in stdin.lines() {
             let Ok(line) = line else { break };
-            let text = match serde_json::from_str(&line) {
-                Ok(Message::Prompt { text } | Message::Message { text }) => text,
+            let heard = match serde_json::from_str(&line) {
+                Ok(Message::Prompt { text }) => Heard { text, id: None },
+                Ok(Message::Message { text, id }) => Heard { text, id },
+                Ok(Message::Leave { id, allow, text }) => {
+                    let word = if allow { "allowed" } else { "refused" };
+                    let why = text.map(|why| format!(" ({why})")).unwrap_or_default();
+                    Heard { text: format!("{id} {word}{why}"), id: None }
+                }
                 // A person at a terminal types plain lines.
-                Err(_) => line,
+                Err(_) => Heard { text: line, id: None },
             };
-            if to.send(text).is_err() {
+            if to.send(heard).is_err() {
                 break;
             }
         }
@@ -139,9 +145,16 @@ fn listen(stdin: impl BufRead + Send + 'static) -> mpsc::Receiver<String> {
     inbox
 }
 
+/// What came on standard input.
+#[derive(Default)]
+struct Heard {
+    text: String,
+    id: Option<String>,
+}
+
 struct Agent<'a> {
     setting: &'a Setting,
-    inbox: mpsc::Receiver<String>,
+    inbox: mpsc::Receiver<Heard>,
     out: &'a mut dyn Write,
     usage: Usage,
     answer: String,
@@ -157,7 +170,7 @@ impl Agent<'_> {
             .session
             .clone()
             .unwrap_or_else(|| format!("scripted-{}", std::process::id()));
-        let prompt = self.inbox.recv().unwrap_or_default();
+        let prompt = self.inbox.recv().unwrap_or_default().text;
         if self.say(&Said::Session { id }).is_err() {
             return 1;
         }
@@ -174,6 +187,10 @@ impl Agent<'_> {
             let Some(message) = message else {
                 return i32::from(!ok);
             };
+            if self.takes(&message).is_err() {
+                return 1;
+            }
+            let message = message.text;
             steps = match script::find_in(&message) {
                 Some(text) => script::parse(&text).map_err(|error| error.to_string()),
                 None => Ok(script::reply_to(&message)),
@@ -218,11 +235,12 @@ impl Agent<'_> {
             Step::Append { path, text } => self.write(path, &text, true)?,
             Step::Commit(message) => self.commit(&message)?,
             Step::Ask { text, options } => self.ask(text, options)?,
+            Step::Permit(wishes) => self.permit(&wishes)?,
             Step::Usage { input, output, cost_usd } => self.used(input, output, cost_usd)?,
             Step::Limit { text, reset_ms } => {
                 self.say(&Said::Limit { text, reset_ms, reset_at: None })?;
             }
-            Step::Retry(text) => self.say(&Said::Retry { attempt: 1, text })?,
+            Step::Retry(text) => self.say(&Said::Retry { attempt: 1, of: None, text })?,
             Step::WaitFor(path) => wait_for(&self.setting.dir.join(path)),
             Step::Hang => loop {
                 thread::park();
@@ -242,7 +260,19 @@ impl Agent<'_> {
         Ok(Next::Go)
     }
 
+    /// Says which message it takes up.
+    fn takes(&mut self, message: &Heard) -> Result<(), StepError> {
+        match &message.id {
+            Some(id) => self.write_line(&Taken::Taken { id: id.clone() }),
+            None => Ok(()),
+        }
+    }
+
     fn say(&mut self, said: &Said) -> Result<(), StepError> {
+        self.write_line(said)
+    }
+
+    fn write_line(&mut self, said: &impl serde::Serialize) -> Result<(), StepError> {
         let mut line = serde_json::to_string(said).expect("what is said is always JSON");
         line.push('\n');
         self.out
@@ -320,7 +350,35 @@ impl Agent<'_> {
     fn ask(&mut self, text: String, options: Vec<String>) -> Result<(), StepError> {
         self.calls += 1;
         self.say(&Said::Ask { id: format!("ask-{}", self.calls), text, options })?;
-        self.answer = self.inbox.recv().map_err(|_| StepError::Unanswered)?;
+        let answer = self.inbox.recv().map_err(|_| StepError::Unanswered)?;
+        self.takes(&answer)?;
+        self.answer = answer.text;
+        Ok(())
+    }
+
+    /// Asks for leave for all of them at once; the answer names each, in the order of asking, however they came.
+    fn permit(&mut self, wishes: &[(String, String)]) -> Result<(), StepError> {
+        let mut open = Vec::new();
+        for (tool, text) in wishes {
+            self.calls += 1;
+            let id = format!("leave-{}", self.calls);
+            let (tool, text) = (tool.clone(), text.clone());
+            // A shell is given a command, and every other tool a path.
+            let key = if matches!(tool.as_str(), "sh" | "Bash") { "command" } else { "path" };
+            let deed = crate::deed::of_tool(&tool, &serde_json::json!({key: text}));
+            self.say(&Said::Permission { id: id.clone(), tool: tool.clone(), text, deed })?;
+            open.push((id, tool, None));
+        }
+        while open.iter().any(|(.., answer)| answer.is_none()) {
+            let said = self.inbox.recv().map_err(|_| StepError::Unanswered)?.text;
+            let (id, word) = said.split_once(' ').unwrap_or((&said, ""));
+            if let Some((.., answer)) = open.iter_mut().find(|(known, ..)| known == id) {
+                *answer = Some(word.to_owned());
+            }
+        }
+        let answers =
+            open.iter().filter_map(|(_, tool, word)| Some(format!("{tool} {}", word.as_ref()?)));
+        self.answer = answers.collect::<Vec<_>>().join(", ");
         Ok(())
     }
 

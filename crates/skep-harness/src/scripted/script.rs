@@ -26,6 +26,8 @@ pub enum Step {
         text: String,
         options: Vec<String>,
     },
+    /// Asks for leave for each of these at once: a tool, and what it is given.
+    Permit(Vec<(String, String)>),
     Usage {
         input: u64,
         output: u64,
@@ -134,6 +136,7 @@ fn step(line: &str) -> Result<Step, String> {
         "append" => file(rest).map(|(path, text)| Step::Append { path, text })?,
         "commit" => Step::Commit(text()?),
         "ask" => question(&text()?),
+        "permit" => permit(&text()?),
         "usage" => usage(rest)?,
         "limit" => limit(&text()?)?,
         "retry" => Step::Retry(text()?),
@@ -155,7 +158,7 @@ fn step(line: &str) -> Result<Step, String> {
 
 fn unknown(word: &str) -> String {
     format!(
-        "no step is called `{word}` (there are say think stderr write append commit ask usage limit retry wait-for hang \
+        "no step is called `{word}` (there are say think stderr write append commit ask permit usage limit retry wait-for hang \
          flood ignore-term fork close-stdout crash signal exit result listen)"
     )
 }
@@ -194,6 +197,14 @@ fn inside(path: &str) -> Result<PathBuf, String> {
 fn question(text: &str) -> Step {
     let mut parts = text.split('|').map(|part| part.trim().to_owned());
     Step::Ask { text: parts.next().unwrap_or_default(), options: parts.collect() }
+}
+
+fn permit(text: &str) -> Step {
+    let wish = |part: &str| {
+        let (tool, input) = part.split_once(':').unwrap_or((part, ""));
+        (tool.trim().to_owned(), input.trim().to_owned())
+    };
+    Step::Permit(text.split('|').map(wish).collect())
 }
 
 fn usage(rest: &str) -> Result<Step, String> {

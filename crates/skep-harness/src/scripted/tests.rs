@@ -121,7 +121,7 @@ fn an_answer_on_standard_input_goes_into_the_following_steps() {
     let prompt =
         "```skep-script\nask Blue or green? | blue | green\nwrite answer.txt {answer}\n```";
     let stdin = Message::Prompt { text: prompt.to_owned() }.line()
-        + &Message::Message { text: "green".to_owned() }.line();
+        + &Message::Message { text: "green".to_owned(), id: None }.line();
     let (said, code) = place.hear(&stdin);
     assert_eq!(code, 0);
     assert!(said.iter().any(
@@ -141,8 +141,11 @@ fn a_question_that_nobody_answers_fails_the_turn() {
 fn a_later_message_is_a_turn_of_its_own_when_the_script_listens() {
     let place = Place::new();
     let prompt = Message::Prompt { text: "```skep-script\nsay one\nlisten\n```".to_owned() }.line();
-    let next =
-        Message::Message { text: "```skep-script\nwrite b two\ncommit two\n```".to_owned() }.line();
+    let next = Message::Message {
+        text: "```skep-script\nwrite b two\ncommit two\n```".to_owned(),
+        id: None,
+    }
+    .line();
     let (said, code) = place.hear(&(prompt + &next));
     assert_eq!((ends(&said), code), (vec![TurnResult::Success; 2], 0));
     assert_eq!(place.git(&["log", "-1", "--format=%s"]), "two");

@@ -41,7 +41,7 @@ fn a_recorded_conversation_of_two_prompts_is_two_turns_with_one_wish_for_leave()
         for heard in session.line(&message.to_string()) {
             match heard {
                 Heard::Said(Said::TurnEnded { result, .. }) => ends.push(result),
-                Heard::Said(Said::Permission { id, tool, text }) => {
+                Heard::Said(Said::Permission { id, tool, text, .. }) => {
                     assert_eq!(tool, "Bash");
                     assert!(text.contains("git commit"), "{text}");
                     granted.push(session.settle(&id, Grant::Once).unwrap());
@@ -49,6 +49,7 @@ fn a_recorded_conversation_of_two_prompts_is_two_turns_with_one_wish_for_leave()
                 }
                 Heard::Said(_) => {}
                 Heard::Output(line) | Heard::Reply(line) => panic!("{line}"),
+                Heard::Took(_) | Heard::Recalled { .. } => panic!("nothing was sent"),
             }
         }
     }

@@ -80,6 +80,7 @@ impl Call<'_> {
         let start = |source| GitError::Run(ProcError::Start { program: "git".to_owned(), source });
         let mut child = proc::command(&self.git.program)
             .args(QUIET.iter().flat_map(|setting| ["-c", setting]))
+            .args(self.git.settings())
             .args(&self.args)
             .env_clear()
             .envs(&self.git.env)

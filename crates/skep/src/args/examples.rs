@@ -74,7 +74,14 @@ const EXAMPLES: &[Of] = &[
     ("path", &[("path amber", "for cd \"$(skep path amber)\""), ("path amber --json", "")]),
     ("open", &[("open amber", "its worktree, in your editor"), ("open web/amber", "which one")]),
     ("sh", &[("sh amber", "your shell, there"), ("sh amber -- git status", "one command")]),
-    ("attach", &[("attach amber", "Ctrl-Q leaves"), ("attach web/amber", "which one")]),
+    (
+        "attach",
+        &[
+            ("attach amber", "Ctrl-Q leaves"),
+            ("attach web/amber", "which one"),
+            ("attach amber --tui", "the same conversation, on the agent's own screen"),
+        ],
+    ),
     (
         "stop",
         &[
@@ -89,6 +96,7 @@ const EXAMPLES: &[Of] = &[
         &[
             ("resume amber", "go on"),
             ("resume amber \"the test must pass too\"", "with a word of yours"),
+            ("resume amber --headless", "from its own screen back to pipes"),
         ],
     ),
     ("retry", &[("retry amber", "afresh"), ("retry 7k2", "by the beginning of its id")]),
@@ -97,7 +105,23 @@ const EXAMPLES: &[Of] = &[
         &[
             ("send amber \"use the old API\"", "its next message"),
             ("send amber -", "from standard input"),
-            ("send amber -- \"-v is the flag\"", "a text that begins with a dash"),
+            ("send amber \"stop, use v2\" --steer", "breaks its turn off"),
+            ("send amber \"and the docs\" --wait accepted --timeout 10m", "0 only when it has it"),
+        ],
+    ),
+    (
+        "approve",
+        &[
+            ("approve amber", "the one thing that it asks"),
+            ("approve ask_7k2m9qx4ab", "one of several: skep show amber lists them"),
+        ],
+    ),
+    (
+        "reject",
+        &[
+            ("reject amber", "not this"),
+            ("reject amber \"not outside of src\"", "and why"),
+            ("reject ask_7k2m9qx4ab", "one of several"),
         ],
     ),
     ("abandon", &[("abandon amber", "undo brings it back"), ("abandon amber basalt", "two")]),
@@ -171,6 +195,24 @@ const EXAMPLES: &[Of] = &[
         &[("task show task_7k2m9qx4ab", ""), ("task show 7k2", "by the beginning of its id")],
     ),
     (
+        "agent ls",
+        &[("agent ls", "which are there, and logged in"), ("agent ls --json", "for a program")],
+    ),
+    (
+        "agent show",
+        &[
+            ("agent show codex", "how it is started, and who says so"),
+            ("agent show codex --project web", "with the settings of one project"),
+        ],
+    ),
+    (
+        "agent test",
+        &[
+            ("agent test codex", "all scenes, after a question"),
+            ("agent test claude --account work --scene commit --yes", "one, by another login"),
+        ],
+    ),
+    (
         "daemon start",
         &[("daemon start", "others do it on demand"), ("daemon start --json", "its health")],
     ),
@@ -216,6 +258,18 @@ const EXAMPLES: &[Of] = &[
             ("config set limits.runs 4", "at most four at once"),
             ("config set agent codex", "who works by default"),
             ("config set setup.run \"npm ci\" --project web", "for one project"),
+        ],
+    ),
+    (
+        "policy show",
+        &[("policy show", "deny, ask, allow"), ("policy show --project web", "with a project's")],
+    ),
+    (
+        "policy test",
+        &[
+            ("policy test \"sudo git push -f\"", "one command; nothing is run"),
+            ("policy test", "all that was asked, by the rules of today"),
+            ("policy test --run amber --policy new.toml", "what a change would change"),
         ],
     ),
     ("doctor", &[("doctor", "look"), ("doctor --fix", "and mend what can be taken back")]),

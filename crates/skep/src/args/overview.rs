@@ -35,6 +35,7 @@ const GROUPS: &[Group] = &[
         "CONTROL",
         &[
             (&["send", "attach"], "Tell an agent something; have its screen here"),
+            (&["approve", "reject"], "Answer an agent that asks leave"),
             (&["pause", "resume", "retry"], "Let it rest, go on, or begin afresh"),
             (&["stop", "abandon"], "End it, its work stays; give it up"),
             (&["wait"], "Until runs have ended, or want something"),
@@ -51,6 +52,8 @@ const GROUPS: &[Group] = &[
     (
         "SET UP",
         &[
+            (&["agent"], "Which agents there are, and what works"),
+            (&["policy"], "What agents may do, and what a rule would say"),
             (&["config", "daemon"], "Settings; the process behind all this"),
             (&["doctor", "explain"], "What is not well; what an error means"),
             (&["completions", "help"], "Your shell's Tab key; this, or skep help VERB"),

@@ -25,7 +25,7 @@ use skep_api::{
     view::RunView,
     wire::{self, Refusal},
 };
-use skep_core::id::RunId;
+use skep_core::{id::RunId, run::Surface};
 use skep_host::proc::{self, Signals};
 
 use super::read;
@@ -63,16 +63,38 @@ enum Left {
 }
 
 pub(super) fn attach(skep: &Skep, id: &str) -> Outcome {
-    if !isatty(stdin()) || !isatty(stdout()) {
-        return Err(CliError::error("no-terminal", "this is no terminal to show another one in")
-            .hint(format!("skep logs {id} -f"))
-            .hint("from a terminal: skep attach ID"));
-    }
+    require_terminal(id)?;
     let run: RunView = read(skep.ask(Ask::Show { run: id.to_owned() })?)?;
-    if let Some(pane) = super::adopt::pane_of(&run) {
-        return super::adopt::go_to(skep, &run, pane);
+    look_at(skep, &run)
+}
+
+/// Has the agent go on with its conversation on its own screen, and shows that.
+pub(super) fn on_screen(skep: &Skep, id: &str) -> Outcome {
+    require_terminal(id)?;
+    let mut run: RunView = read(skep.ask(Ask::Show { run: id.to_owned() })?)?;
+    if run.surface != Surface::Terminal || run.pid.is_none() {
+        let run_id = run.id.clone();
+        let surface = Some(Surface::Terminal);
+        let ask = Ask::Again { run: run_id, goes_on: true, text: None, surface };
+        run = read(skep.ask(ask)?)?;
     }
-    let (stream, frames) = knock(skep, &run)?;
+    look_at(skep, &run)
+}
+
+fn require_terminal(id: &str) -> Result<(), CliError> {
+    if isatty(stdin()) && isatty(stdout()) {
+        return Ok(());
+    }
+    Err(CliError::error("no-terminal", "this is no terminal to show another one in")
+        .hint(format!("skep logs {id} -f"))
+        .hint("from a terminal: skep attach ID"))
+}
+
+fn look_at(skep: &Skep, run: &RunView) -> Outcome {
+    if let Some(pane) = super::adopt::pane_of(run) {
+        return super::adopt::go_to(skep, run, pane);
+    }
+    let (stream, frames) = knock(skep, run)?;
     let signals =
         Signals::take(&[Signal::WINCH, Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT])?;
     let left = {

@@ -89,18 +89,20 @@ fn set(skep: &Skep, key: &str, value: &str, project: Option<&str>) -> Result<(),
 }
 
 /// A project that a running daemon does not know is no project; without a daemon the name is believed.
-fn require_project(skep: &Skep, name: &str) -> Result<(), CliError> {
+pub(super) fn require_project(skep: &Skep, name: &str) -> Result<(), CliError> {
     let Ok(mut client) = skep.standing() else { return Ok(()) };
     let answer = client.ask(&random_id()?, Ask::ProjectShow { name: name.to_owned() }, |_| ())?;
     read::<ProjectView>(answer).map(drop)
 }
 
 /// An error of the settings, and what to type next.
-fn refuse(err: &ConfigError) -> CliError {
+pub(super) fn refuse(err: &ConfigError) -> CliError {
     let refusal = CliError::error(err.slug(), skep_api::wire::chain(err));
     match err {
         ConfigError::UnknownKey { .. } => refusal.hint("skep config schema   lists every key"),
         ConfigError::Name { .. } => refusal.hint("skep project ls"),
+        ConfigError::NotShared { key, .. } => refusal
+            .hint(format!("yours for one project: skep config set {key} VALUE --project NAME")),
         ConfigError::Read { .. }
         | ConfigError::Syntax { .. }
         | ConfigError::Wrong { .. }

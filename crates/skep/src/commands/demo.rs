@@ -25,7 +25,7 @@ use crate::{
 
 mod kept;
 mod kills;
-mod left;
+pub(super) mod left;
 mod stage;
 
 use stage::Stage;
@@ -181,7 +181,7 @@ impl Teller<'_> {
 }
 
 /// Ends what runs, and the daemon.
-fn end(skep: &Skep) -> Result<(), CliError> {
+pub(super) fn end(skep: &Skep) -> Result<(), CliError> {
     if !skep.home.ledger().exists() {
         return Ok(());
     }

@@ -9,8 +9,9 @@ use skep_api::{
 };
 use skep_core::text;
 use skep_daemon::{
+    agents::{self, Agent},
     config,
-    init::{self, Agent, Draft, Found, Health, Proposed, Wanted},
+    init::{self, Draft, Found, Health, Proposed, Wanted},
     resolve,
 };
 
@@ -92,7 +93,7 @@ fn look(
         sub_dir: &view.sub_dir,
         base: view.base.as_deref(),
     })?;
-    let agents = init::agents(&skep.config, &skep.env)?;
+    let agents = agents::agents(&skep.config, &skep.env)?;
     let checkout = match (shared, &seen.checkout) {
         (true, None) => {
             let text =

@@ -140,7 +140,11 @@ fn row(run: &RunView, name: String, now: Timestamp) -> Vec<(Tone, String)> {
 
 fn last_words(run: &RunView) -> String {
     // More than a line is never shown.
-    run.last.as_ref().map_or(String::new(), |last| text::one_line(&text::words(&last.text, 400)))
+    if let Some(retrying) = &run.retrying {
+        return format!("retrying ({})", text::one_line(&text::words(retrying, 390)));
+    }
+    let last = run.last.as_ref();
+    last.map_or(String::new(), |last| text::one_line(&text::words(&last.text, 400)))
 }
 
 /// The lines that changed, as of the last look; a dash where nobody looked.

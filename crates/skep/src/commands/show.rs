@@ -1,15 +1,17 @@
 //! `skep show`
 
-use std::process::ExitCode;
+use std::{fs, process::ExitCode};
 
 use skep_api::{
     request::Ask,
-    view::{RunView, SnapshotView},
+    spec::Spec,
+    view::{AskView, MessageView, RunView, SnapshotView},
 };
 use skep_core::{
     names,
     run::{Permissions, Surface},
     text,
+    time::Timestamp,
 };
 
 use super::{logs, logs::readable::span, read, state_of};
@@ -17,7 +19,7 @@ use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
     output::{
-        Tone, age,
+        Output, Tone, age,
         grid::{fit, wrapped},
     },
 };
@@ -46,12 +48,13 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         (
             "agent",
             format!(
-                "{}{}",
+                "{}{}{}",
                 run.agent,
-                run.model.as_ref().map(|model| format!(", {model}")).unwrap_or_default()
+                run.model.as_ref().map(|model| format!(", {model}")).unwrap_or_default(),
+                run.account.as_ref().map(|it| format!(", account {it}")).unwrap_or_default()
             ),
         ),
-        ("surface", surface(&run)),
+        ("surface", surface(&run) + told_by(skep, &run)),
         ("attempt", run.attempt.to_string()),
         ("task", run.task.clone().unwrap_or_else(none)),
         ("branch", run.branch.clone().unwrap_or_else(none)),
@@ -113,8 +116,27 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
             ),
         ));
     }
+    if let Some(retrying) = &run.retrying {
+        rows.push(("retrying", retrying.clone()));
+    }
+    if let Some(limit) = run.limit.as_ref().filter(|limit| limit.until > now) {
+        let (agent, until) = (&limit.agent, limit.until);
+        let left = span(until.since(now));
+        rows.push((
+            "limit",
+            if limit.known {
+                format!("{agent} is reset at {until}, {left} from now")
+            } else {
+                format!("{agent}, reset unknown, is asked again at {until}, {left} from now")
+            },
+        ));
+    }
     if let Some(adopted) = &run.adopted {
         rows.push(("adopted", super::adopt::in_words(adopted)));
+    }
+    for (nth, message) in run.messages.iter().enumerate() {
+        let head = if nth == 0 { "messages" } else { "" };
+        rows.push((head, told_of(message, now)));
     }
     for note in &run.notes {
         rows.push(("note", note.clone()));
@@ -131,6 +153,9 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
             out.line(format!("  {head} {line}").trim_end())?;
         }
     }
+    for ask in &run.asks {
+        asked(&skep.out, ask, now)?;
+    }
     let next = next(skep, &run, kept.len());
     if !next.is_empty() {
         out.line("")?;
@@ -143,6 +168,13 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
 
 /// Where values begin. Columns.
 const INDENT: usize = 12;
+
+/// A message with how far it came.
+fn told_of(message: &MessageView, now: Timestamp) -> String {
+    let words = text::words(&text::one_line(&message.text), 60);
+    let why = message.why.as_ref().map_or(String::new(), |why| format!("; {why}"));
+    format!("{}: {words} ({} ago{why})", message.receipt, age(message.told, now))
+}
 
 /// What the agent told; an agent that told nothing did not use nothing.
 fn tokens(run: &RunView) -> String {
@@ -179,6 +211,20 @@ fn surface(run: &RunView) -> String {
     }
 }
 
+/// What is to be known of the state of an agent that tells on its screen nothing of what it does.
+fn told_by(skep: &Skep, run: &RunView) -> &'static str {
+    let Ok(id) = run.id.parse() else { return "" };
+    let spec = skep.home.attempt(&id, run.attempt).join("spec.json");
+    let spec = fs::read(spec).ok().and_then(|bytes| serde_json::from_slice::<Spec>(&bytes).ok());
+    let tells = spec.is_none_or(|spec| match spec.signs {
+        Some(signs) => {
+            signs.hooks.is_some() || [signs.busy, signs.idle].iter().any(|list| !list.is_empty())
+        }
+        None => spec.terminal.is_none(),
+    });
+    if tells || run.pid.is_none() { "" } else { "; its state from silence only" }
+}
+
 fn snapshots(kept: &[SnapshotView]) -> String {
     match kept {
         [] => "none".to_owned(),
@@ -193,8 +239,12 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
     let mut next = Vec::new();
     match (run.state.as_str(), run.waiting_for.as_deref()) {
         ("waiting", Some("paused")) => next.push(("go on", format!("skep resume {id}"))),
+        ("waiting", Some("limit")) => {
+            next.push(("do not wait for the reset", format!("skep resume {id}")));
+        }
         ("waiting", Some("input")) => next.push(("tell it more", format!("skep send {id} TEXT"))),
-        ("waiting", Some("answer" | "permission")) => {
+        ("waiting", Some("permission")) => next.extend(rulings(run, &id)),
+        ("waiting", Some("answer")) => {
             next.push(("answer it", format!("skep send {id} TEXT")));
         }
         ("queued" | "stalled", _) => next.push(("see why", format!("skep why {id}"))),
@@ -241,6 +291,52 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
         }
     }
     next
+}
+
+/// Shows what an agent wants leave for, word for word and line by line: it is what a person says yes or no to.
+fn asked(out: &Output, ask: &AskView, now: Timestamp) -> std::io::Result<()> {
+    let answer = ask.answer.as_ref().map(|answer| format!(", {answer}")).unwrap_or_default();
+    let tool = text::one_line(&ask.tool);
+    let head = out.paint(Tone::Faint, &format!("{:<9}", "asks"));
+    let first = format!("{tool} ({}, {} ago{answer})", ask.id, age(ask.at, now));
+    out.line(&format!("  {head} {}", out.paint(Tone::Wants, &first)))?;
+    for line in text::visible(&ask.text).lines() {
+        let lines = match out.columns() {
+            Some(columns) => wrapped(line, columns.saturating_sub(INDENT + 2).max(20)),
+            None => vec![line.to_owned()],
+        };
+        for line in lines {
+            out.line(&format!("{:INDENT$}│ {line}", ""))?;
+        }
+    }
+    if ask.text.ends_with('…') {
+        out.line(&format!("{:INDENT$}it may be longer: skep logs --tools", ""))?;
+    }
+    Ok(())
+}
+
+/// The ways to answer what is asked.
+fn rulings(run: &RunView, id: &str) -> Vec<(&'static str, String)> {
+    let open: Vec<&AskView> = run.open_asks().collect();
+    match open.as_slice() {
+        [] if run.asks.is_empty() => vec![("answer it", format!("skep send {id} TEXT"))],
+        [] => vec![("see why it waits", format!("skep why {id}"))],
+        [_] => vec![
+            ("allow it", format!("skep approve {id}")),
+            ("refuse it", format!("skep reject {id} WHY")),
+        ],
+        many => many
+            .iter()
+            .take(3)
+            .flat_map(|ask| {
+                let (allow, refuse) = (&ask.id, &ask.id);
+                [
+                    ("allow", format!("skep approve {allow}")),
+                    ("refuse", format!("skep reject {refuse}")),
+                ]
+            })
+            .collect(),
+    }
 }
 
 /// What changed, in words, as of the last look.

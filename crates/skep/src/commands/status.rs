@@ -203,6 +203,13 @@ fn next(runs: &[RunView]) -> Vec<(String, String)> {
     let mut kinds: Vec<&str> = Vec::new();
     for (run, name) in runs.iter().zip(ls::names(runs)) {
         let (kind, command) = match (run.state.as_str(), run.waiting_for.as_deref()) {
+            ("waiting", Some("permission")) if !run.asks.is_empty() => {
+                match run.open_asks().count() {
+                    0 => ("why", format!("skep why {name}")),
+                    1 => ("leave", format!("skep approve {name}")),
+                    _ => ("asks", format!("skep show {name}")),
+                }
+            }
             ("waiting", Some("answer" | "permission")) => {
                 ("answer", format!("skep send {name} TEXT"))
             }
@@ -233,6 +240,8 @@ fn next(runs: &[RunView]) -> Vec<(String, String)> {
         };
         let what = match kind {
             "answer" => format!("{name} waits for you{}", last()),
+            "leave" => format!("or skep reject {name}{}", last()),
+            "asks" => format!("{name} asks leave for {} things", run.open_asks().count()),
             "resume" => format!("{name} rests"),
             "adopted" => format!("{name} goes on where others began"),
             "why" => format!("why {name} is {}", run.state),

@@ -13,7 +13,7 @@ use crate::{args::Task, connect::Skep, exit::Outcome, output::Tone};
 pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
     let list = matches!(verb, Task::Ls);
     let answer = match verb {
-        Task::Add { title, project, body, reference, priority, needs } => {
+        Task::Add { title, project, body, reference, priority, needs, agent, model, account } => {
             let body = body.as_deref().map(read_text).transpose()?.unwrap_or_default();
             skep.ask(Ask::TaskAdd(Box::new(TaskAsk {
                 title,
@@ -22,6 +22,9 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
                 reference,
                 priority,
                 needs,
+                agent,
+                model,
+                account,
             })))?
         }
         Task::Ls => skep.ask(Ask::TaskLs {})?,

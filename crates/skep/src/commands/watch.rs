@@ -10,6 +10,7 @@ mod fold;
 mod follow;
 mod glass;
 mod keys;
+mod leave;
 mod model;
 mod sight;
 mod words;

@@ -307,7 +307,18 @@ fn a_session_of_claude_squad_is_found_with_its_worktree() {
     // Its agent has gone elsewhere; the name of the session and where it began still say whose it is.
     let elsewhere = format!("cd / && exec {}", agent(&home));
     theirs.ask(&["new-session", "-d", "-s", "claudesquad_theroofv1_0", "-c", &at, &elsewhere]);
-    theirs.ask(&["new-session", "-d", "-s", "claudesquad_other", "-c", "/", "sleep", "1000"]);
+    theirs.ask(&[
+        "new-session",
+        "-d",
+        "-s",
+        "claudesquad_other",
+        "-n",
+        "other",
+        "-c",
+        "/",
+        "sleep",
+        "1000",
+    ]);
     eventually("the agent is elsewhere", || inside(tree.path()) == 0);
     let before = Untouched::now(&home, &theirs, tree.path());
     let adopted = home.json(&["adopt", &at]);
@@ -417,7 +428,7 @@ fn an_attempt_waits_until_the_agent_that_was_found_is_gone_and_then_works_there_
     tree.commit_file("begun.txt", "theirs\n");
     let path = at.to_str().unwrap();
     // A shell at its prompt, and the agent that a person started from it.
-    theirs.ask(&["new-session", "-d", "-s", "mine", "-c", path, "sh"]);
+    theirs.ask(&["new-session", "-d", "-s", "mine", "-n", "mine", "-c", path, "sh"]);
     theirs.ask(&["send-keys", "-t", "mine:", &agent(&home), "Enter"]);
     eventually("the agent is up", || inside(&at) == 2);
     let adopted = home.json(&["adopt", path]);
@@ -456,7 +467,7 @@ fn attach_goes_to_the_session_that_was_found_while_it_is_still_the_same() {
     home.repo();
     let tree = worktree(&home, "login", "login");
     let at = tree.path().to_str().unwrap();
-    theirs.ask(&["new-session", "-d", "-s", "mine", "-c", "/", "sleep", "1000"]);
+    theirs.ask(&["new-session", "-d", "-s", "mine", "-n", "mine", "-c", "/", "sleep", "1000"]);
     theirs.ask(&["new-window", "-d", "-t", "mine:", "-n", "agent", "-c", at, &agent(&home)]);
     eventually("the agent is up", || inside(tree.path()) == 1);
     let adopted = home.json(&["adopt", at]);
@@ -514,7 +525,18 @@ fn names_of_strangers_are_neither_run_nor_lost_and_never_reach_a_terminal_raw() 
     ]);
     let tree = home.place().at(&path);
     tree.git(&["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")]);
-    theirs.ask(&["new-session", "-d", "-s", "x", "-c", path.to_str().unwrap(), "sleep", "1000"]);
+    theirs.ask(&[
+        "new-session",
+        "-d",
+        "-s",
+        "x",
+        "-n",
+        "x",
+        "-c",
+        path.to_str().unwrap(),
+        "sleep",
+        "1000",
+    ]);
     theirs.ask(&["rename-session", "-t", "x", "--", &evil]);
     theirs.ask(&["rename-window", "-t", &format!("%{}", 0), "--", &evil]);
     home.write(
@@ -572,7 +594,7 @@ fn wherever_the_daemon_dies_while_a_worktree_is_taken_over_the_next_one_has_it_o
         home.repo();
         let tree = worktree(&home, "login", "login");
         let path = tree.path().to_str().unwrap();
-        theirs.ask(&["new-session", "-d", "-s", "mine", "-c", path, "sleep", "1000"]);
+        theirs.ask(&["new-session", "-d", "-s", "mine", "-n", "mine", "-c", path, "sleep", "1000"]);
         home.json(&["project", "add", "."]);
         home.skep(&["daemon", "stop"]).ok();
         home.skep_with(home.place().root(), &[("SKEP_CRASH", point)], &["daemon", "start"]).ok();

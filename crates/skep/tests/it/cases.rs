@@ -120,6 +120,34 @@ fn every_case_stands_once_and_every_test_it_names_exists() {
     nothing_wrong(&faults(&rows(&read(&root().join("docs/cases.md"))), &tests()));
 }
 
+/// The scenes that every live agent is put through: functions that take an agent.
+fn scenes() -> BTreeSet<String> {
+    let source = read(&root().join("crates/skep/tests/it/live/scenes.rs"));
+    let named = |line: &str| {
+        let name = line.strip_prefix("fn ")?.strip_suffix("(agent: &Agent) {")?;
+        Some(name.to_owned())
+    };
+    source.lines().filter_map(named).collect()
+}
+
+#[test]
+fn every_trap_of_an_agent_is_held_by_a_test_that_exists() {
+    let known: BTreeSet<String> = tests().union(&scenes()).cloned().collect();
+    let page = read(&root().join("docs/design/traps.md"));
+    let rows: Vec<Row> = rows(&page).into_iter().filter(|row| !row.mark.starts_with('-')).collect();
+    assert!(rows.len() > 30, "{}", rows.len());
+    let mut faults = Vec::new();
+    for row in rows.iter().filter(|row| row.mark != "agent") {
+        let named = named_tests(&row.held_by);
+        if named.is_empty() {
+            faults.push(format!("{}: held by nobody", row.held_by));
+        }
+        let strangers = named.iter().filter(|name| !known.contains(**name));
+        faults.extend(strangers.map(|name| format!("{}: there is no test `{name}`", row.mark)));
+    }
+    nothing_wrong(&faults);
+}
+
 #[test]
 fn a_missing_case_a_doubled_one_and_a_test_that_does_not_exist_are_found() {
     let sound: Vec<String> =

@@ -181,8 +181,8 @@ fn a_message_reaches_a_listening_agent_once_and_nobody_listens_after_the_end() {
     let run = home.run("talk", &["listen", "write a a", "commit a", "say ready"], &[]);
     let id = text_of(&run, "id");
     eventually("it listens", || heard(&home, &id, 1, "ready") == 1);
-    let sent = home.json(&["send", &id, "what about tests?"]);
-    assert_eq!((&sent["run"], &sent["delivery"]), (&id.as_str().into(), &"delivered".into()));
+    let sent = home.json(&["send", &id, "what about tests?", "--wait", "turn-started"]);
+    assert_eq!((&sent["run"], &sent["receipt"]), (&id.as_str().into(), &"turn-started".into()));
     eventually("it came", || heard(&home, &id, 1, "heard: what about tests?") == 1);
     home.json(&["send", &id, "and docs?"]);
     eventually("the next came", || heard(&home, &id, 1, "heard: and docs?") == 1);
@@ -296,11 +296,11 @@ fn what_does_not_run_can_neither_be_paused_nor_told_anything() {
     let held = home.run("held", &["hang"], &[]);
     let queued = home.run("queued", &["hang"], &[]);
     home.skep(&["--json", "pause", &text_of(&queued, "id")]).error(2);
-    home.skep(&["--json", "send", &text_of(&queued, "id"), "x"]).refused(2, "nobody-listens");
     home.skep(&["stop", "--all"]).ok();
     for run in [&held, &queued] {
         assert_eq!(home.listed(&text_of(run, "id"))["outcome"], "stopped");
         home.skep(&["--json", "pause", &text_of(run, "id")]).error(2);
+        home.skep(&["--json", "send", &text_of(run, "id"), "x"]).refused(2, "nobody-listens");
     }
     home.no_agents();
 }

@@ -17,7 +17,9 @@ use skep_host::{
 };
 
 mod bare;
+mod flood;
 pub(crate) mod run;
+mod signs;
 pub(crate) mod terminal;
 pub(crate) mod tty;
 mod warden;

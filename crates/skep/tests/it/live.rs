@@ -1,7 +1,13 @@
 //! Live agents under the real guards. They run only where the suite asks for them; see `skep_testkit::lab`.
 
+mod agents;
+mod brief;
 mod demo;
 mod fleet;
+mod resume;
+mod rules;
+mod scenes;
+mod terminal;
 
 use std::{
     fs,

@@ -7,6 +7,8 @@
 )]
 
 mod adopt;
+mod agents;
+mod brief;
 mod cases;
 mod clean;
 mod cleanup;
@@ -22,20 +24,26 @@ mod home;
 mod hostile;
 mod init;
 mod land;
+mod leave;
 mod live;
 mod look;
 mod manual;
 mod pages;
 mod picture;
+mod policy;
 mod project;
 mod recovery;
+mod resume;
 mod run;
 mod screens;
+mod send;
 mod snapshot;
+mod status;
 mod stop;
 mod terminal;
 mod tidy;
 mod tour;
+mod trust;
 mod undo;
 mod unit;
 mod unlucky;

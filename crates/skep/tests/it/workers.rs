@@ -369,6 +369,47 @@ fn a_name_whose_holder_left_work_that_no_commit_has_is_given_again_only_by_force
 }
 
 #[test]
+fn a_worker_at_work_is_given_nothing_else_without_force_and_the_same_again_is_nothing() {
+    let home = Home::new();
+    let repo = home.repo();
+    let prompt = home.script("held", &["write draft x", "hang"]);
+    let task = |title: &str| text_of(&home.json(&["task", "add", title]), "id");
+    let (one, other) = (task("Add a greeting"), task("Add a farewell"));
+    let args = |what: &str| {
+        ["--json", "run", what, "--prompt-file", &prompt, "--name", "amber"].map(str::to_owned)
+    };
+    let ask = |what: &str, more: &[&str]| {
+        let args = args(what);
+        let args: Vec<&str> = args.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        home.skep(&args)
+    };
+    let first = ask(&one, &[]).json(0);
+    let (id, draft) =
+        (text_of(&first, "id"), PathBuf::from(text_of(&first, "worktree")).join("draft"));
+    eventually("it has begun", || draft.exists());
+    let before = (traces(&home, &repo), home.events().len());
+    for what in [other.as_str(), "something else"] {
+        let error = ask(what, &[]).refused(2, "name-taken");
+        assert!(text_of(&error, "message").contains(&id), "{error}");
+        assert!(error["hints"].to_string().contains("--force"), "{error}");
+    }
+    // The same task by the same worker: it is at it, and that is the answer.
+    let again = ask(&one, &[]);
+    assert!(again.stdout.contains(&id), "{again:?}");
+    assert_eq!(again.code, 0);
+    assert_eq!((traces(&home, &repo), home.events().len()), before, "nothing was begun");
+    let forced = ask(&other, &["--force"]).json(0);
+    assert_eq!((&forced["name"], &forced["task"]), (&"amber".into(), &other.as_str().into()));
+    assert_eq!(home.wait(&id, "ended")["outcome"], "stopped");
+    let snapshots = || home.json(&["snapshot", "ls", &id]);
+    eventually("its work is kept", || snapshots()[0]["id"].is_string());
+    let kept = snapshots();
+    let to = home.at("back");
+    home.skep(&["restore", &text_of(&kept[0], "id"), "--to", to.to_str().unwrap()]).ok();
+    assert_eq!(fs::read_to_string(to.join("draft")).unwrap(), "x\n", "its work is kept");
+}
+
+#[test]
 fn a_worker_is_addressed_by_project_and_name_by_its_session_and_by_name_where_that_means_one() {
     let home = Home::new();
     let web = home.repo();

@@ -8,10 +8,11 @@ use crate::{
     facts::Exit,
     id::OpId,
     run::{
-        Because, Event as Of, Merged, OpResult, Outcome, Reason, Requeue, SetUp, WaitingFor,
+        Ask, Because, Event as Of, Fallback, Hears, Merged, OpResult, Outcome, Reason, Receipt,
+        Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
         adopted::tests::brief_of_adopted,
         tests::{
-            matrix::{KINDS_OF_EVENTS, kind_of_event},
+            matrix::{KINDS_OF_EVENTS, kind_of_event, wanted},
             script::{after, brief, env, git, op, snap, taken},
         },
     },
@@ -78,6 +79,11 @@ fn whole_brief() -> Brief {
     brief.policy.spare = vec!["sccache".to_owned()];
     brief.policy.env = vec!["DATABASE_URL".to_owned()];
     brief.supersedes = Some(super::id("beryl"));
+    brief.fallback = Some(Fallback {
+        agent: "codex".to_owned(),
+        speaks: true,
+        hears: crate::run::Hears { messages: false, steers: false, resumes: true },
+    });
     brief
 }
 
@@ -121,14 +127,46 @@ fn of_runs() -> Vec<Of> {
         Of::Began { gatekeeper: 7 },
         Of::Started { pid: 8, gatekeeper: 7 },
         Of::SessionNamed { session: "conversation-1".to_owned() },
+        Of::ResumeRefused { text: text() },
+        Of::Worked {},
+        Of::TurnsTo {
+            speech: Speech { surface: Surface::Headless, speaks: true, hears: Hears::default() },
+            message: Some(text()),
+        },
+        Of::AsBefore { text: text() },
         Of::TurnEnded { result: TurnResult::Success, text: text() },
         Of::Used { usage: Usage { input_tokens: 10, output_tokens: 2, cost_usd: Some(0.25) } },
         Of::Erred { class: ErrorClass::Limit, text: text() },
         Of::Waits { on: WaitingFor::Answer, text: text() },
         Of::Given { id: "q".to_owned(), text: text() },
+        Of::Sent { id: "m".to_owned(), text: text(), steer: true },
+        Of::Receipt { id: "m".to_owned(), receipt: Receipt::TurnStarted, text: text() },
+        Of::LeaveAsked { ask: Box::new(Ask { text: text(), ..wanted(&brief("amber").id) }) },
+        Of::LeaveRuled {
+            id: wanted(&brief("amber").id).id,
+            ruling: Ruling { allow: false, text: Some(text()) },
+        },
+        Of::LeaveWithdrawn { id: wanted(&brief("amber").id).id },
         Of::Goes {},
         Of::Shown { session: "skep-amber".to_owned(), pane: "%3".to_owned() },
         Of::Stalled { quiet_ms: 1_800_000, tool: true },
+        Of::Retrying { attempt: 3, of: Some(10), text: text() },
+        Of::RetryOver {},
+        Of::LimitMet { text: text(), reset: Some(Timestamp(1_795_174_995_000)) },
+        Of::Limited {
+            until: Timestamp(1_795_174_995_000),
+            known: true,
+            exit: Some(exit()),
+            text: text(),
+        },
+        Of::FellBack {
+            agent: "codex".to_owned(),
+            speaks: true,
+            until: Timestamp(1_795_174_995_000),
+            known: false,
+            exit: None,
+            text: text(),
+        },
         Of::StopAsked { force: true, because: Because::Person },
         Of::Lost { because: Because::HostRestart },
         Of::SweptUnknown { text: text() },
@@ -151,6 +189,7 @@ fn of_runs() -> Vec<Of> {
             text: text(),
             goes_on: false,
             message: None,
+            speech: None,
         },
         Of::Requeued {
             attempt: 3,
@@ -159,6 +198,38 @@ fn of_runs() -> Vec<Of> {
             text: String::new(),
             goes_on: true,
             message: Some(text()),
+            speech: None,
+        },
+        Of::Requeued {
+            attempt: 4,
+            not_before: None,
+            why: Requeue::Refused,
+            text: text(),
+            goes_on: true,
+            message: None,
+            speech: Some(Speech {
+                surface: Surface::Terminal,
+                speaks: false,
+                hears: Hears::default(),
+            }),
+        },
+        Of::Requeued {
+            attempt: 4,
+            not_before: None,
+            why: Requeue::Message,
+            text: String::new(),
+            goes_on: true,
+            message: None,
+            speech: None,
+        },
+        Of::Requeued {
+            attempt: 4,
+            not_before: None,
+            why: Requeue::Limit,
+            text: String::new(),
+            goes_on: true,
+            message: None,
+            speech: None,
         },
         Of::Undoing {},
         Of::Undone { text: Some(text()) },
@@ -277,7 +348,9 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
     };
     let limits = Limits { runs: 8, per_project: 4, prepare: 2, ..Limits::default() };
     assert_eq!(read[0], Event::House(House::LimitsSet { limits }));
-    of(Of::Created { brief: Box::new(Brief { supersedes: None, ..whole_brief() }) });
+    let brief =
+        Brief { supersedes: None, fallback: None, hears: Hears::default(), ..whole_brief() };
+    of(Of::Created { brief: Box::new(brief) });
     of(Of::Closing { op: op(1), how: How::KeepBranch, snapshot: None });
     of(Of::Closing { op: op(2), how: How::Smart, snapshot: None });
     of(Of::Requeued {
@@ -287,6 +360,7 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
         text: words(),
         goes_on: false,
         message: None,
+        speech: None,
     });
     of(done(results().remove(0)));
     of(done(OpResult::Refused {

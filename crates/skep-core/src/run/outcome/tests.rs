@@ -98,6 +98,12 @@ fn an_end_by_its_own_will_is_judged_by_itself_whatever_was_about_to_be_done() {
     speaking("60 gone, 61 exit 3", "failed: agent-exit");
 }
 
+#[test]
+fn an_agent_whose_silent_turn_was_cancelled_failed_as_stalled() {
+    speaking("60 silent, 61 heard, 61 turn cancelled, 62 exit 0", "failed: stalled");
+    speaking("60 silent, 61 heard, 90 turn success, 91 exit 0", "completed");
+}
+
 // an error at the end
 
 #[test]
@@ -116,7 +122,6 @@ fn an_error_that_nothing_made_good_is_the_reason() {
         speaking(&format!("60 error {class}, 61 turn cancelled, 62 signal 9"), &want);
         plain(&format!("60 error {class}, 61 exit 0"), &want);
     }
-    speaking("60 limit, 61 exit 0", "failed: usage-limit");
 }
 
 #[test]

@@ -1,43 +1,19 @@
-//! What a person may wish of a run that has ended or is to end: again, close, land, snapshots and their coming back.
+//! What a person may wish of a run that has ended or is to end: a pause, close, land, snapshots and their coming back.
 //!
 //! Owns: the decisions on the env. Never: touches what an attempt does.
 
-use super::{
-    super::{
-        Because, Effect, EnvState, Event, How, OpResult, Rejected, Requeue, Run, State, Step,
-        Surface, Undo,
-    },
+use super::super::{
+    Because, Effect, EnvState, Event, How, OpResult, Rejected, Run, State, Step, Surface, Undo,
     WORDS,
 };
 use crate::{
     id::{OpId, SnapshotId},
-    run::WaitingFor,
+    run::{Receipt, WaitingFor},
     snapshot::{Snapshot, Why},
     text,
 };
 
 impl Run {
-    pub(super) fn again(&self, goes_on: bool, message: Option<String>) -> Result<Step, Rejected> {
-        let id = self.id();
-        if !self.is_ended() {
-            return Err(self.still_living("start it again"));
-        }
-        self.require_rest()?;
-        if self.closed {
-            return Err(Rejected {
-                slug: "run-closed",
-                text: format!("{id} is closed; its env is gone"),
-                hints: vec![format!("skep undo (brings the env of the last close back)")],
-            });
-        }
-        let (attempt, text) = (self.attempt + 1, String::new());
-        let why = Requeue::Wish;
-        Ok(Step::of(
-            [Event::Requeued { attempt, not_before: None, why, text, goes_on, message }],
-            [],
-        ))
-    }
-
     pub(super) fn pause(&self, now: bool) -> Result<Step, Rejected> {
         let State::Running { .. } = self.state else { return Err(self.misplaced("pause")) };
         if now {
@@ -48,7 +24,14 @@ impl Run {
 
     /// What a turn's end leads to: the pause that waited for it, or an agent on its own screen that waits for a person.
     pub(super) fn rests(&self) -> Option<Event> {
-        let on = match (self.pausing, self.brief.surface) {
+        // What its keeper has for it comes first: the pause is at the end of that turn.
+        let is_under_way = |message: &crate::run::Message| {
+            matches!(message.receipt, Receipt::Handed | Receipt::Held | Receipt::Sending)
+        };
+        if (self.pausing || self.turns_to().is_some()) && self.messages.iter().any(is_under_way) {
+            return None;
+        }
+        let on = match (self.pausing || self.turns_to().is_some(), self.speech.surface) {
             (true, _) => WaitingFor::Paused,
             (false, Surface::Terminal) => WaitingFor::Input,
             (false, Surface::Headless) => return None,
@@ -293,7 +276,7 @@ impl Run {
     }
 
     /// Refuses while the env is on its way out or back in.
-    fn require_rest(&self) -> Result<(), Rejected> {
+    pub(super) fn require_rest(&self) -> Result<(), Rejected> {
         if self.is_closing() {
             return Err(self.closing());
         }

@@ -23,6 +23,7 @@ const STATES: &[(&str, &str)] = &[
     ("waiting, paused", "0 admit, 1 prepared, 2 started, 3 pause, 4 turn success"),
     ("waiting, given", "0 admit, 1 prepared, 2 started, 3 ask, 4 give q"),
     ("stalled", "0 admit, 1 prepared, 2 started, 3 silent"),
+    ("waiting, limited", "0 admit, 1 prepared, 2 started, 3 limit, 9 exit 1"),
     ("stopping", "0 admit, 1 prepared, 2 started, 3 stop"),
     ("stopping by force", "0 admit, 1 prepared, 2 started, 3 kill"),
     ("stopping, paused", "0 admit, 1 prepared, 2 started, 3 pause now"),
@@ -69,10 +70,14 @@ const INPUTS: &[&str] = &[
     "kill",
     "supersede",
     "again",
+    "again on screen",
     "afresh",
     "pause",
     "pause now",
     "give q",
+    "send m",
+    "steer m",
+    "told q accepted",
     "close 1",
     "close 1 smart",
     "close 1 force",
@@ -95,9 +100,18 @@ const INPUTS: &[&str] = &[
     "started",
     "words",
     "turn success",
+    "refused",
+    "tool",
     "ask",
+    "permission",
+    "withdrawn p",
+    "approve",
     "silent",
     "heard",
+    "retry",
+    "limit",
+    "overdue turn",
+    "overdue ready",
     "shown",
     "exit 0",
     "exit 137 forced",
@@ -136,10 +150,11 @@ fn kind_of_state(state: &State) -> usize {
         State::Stalled { .. } => 5,
         State::Stopping { .. } => 6,
         State::Ended { .. } => 7,
+        State::Limited { .. } => 8,
     }
 }
 
-const KINDS_OF_STATES: usize = 8;
+const KINDS_OF_STATES: usize = 9;
 
 fn kind_of_input(input: &Input) -> usize {
     match input {
@@ -180,10 +195,14 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Done => 34,
         Input::Tick => 35,
         Input::Shown { .. } => 36,
+        Input::Rule { .. } => 37,
+        Input::Overdue { .. } => 38,
+        Input::Send { .. } => 39,
+        Input::Told { .. } => 40,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 37;
+const KINDS_OF_INPUTS: usize = 41;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -225,10 +244,24 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::GitSeen { .. } => 35,
         Event::Done {} => 36,
         Event::Shown { .. } => 37,
+        Event::LeaveAsked { .. } => 38,
+        Event::LeaveRuled { .. } => 39,
+        Event::LeaveWithdrawn { .. } => 40,
+        Event::Retrying { .. } => 41,
+        Event::RetryOver {} => 42,
+        Event::LimitMet { .. } => 43,
+        Event::Limited { .. } => 44,
+        Event::FellBack { .. } => 45,
+        Event::ResumeRefused { .. } => 46,
+        Event::Worked {} => 47,
+        Event::TurnsTo { .. } => 48,
+        Event::AsBefore { .. } => 49,
+        Event::Sent { .. } => 50,
+        Event::Receipt { .. } => 51,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 38;
+pub(crate) const KINDS_OF_EVENTS: usize = 52;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -239,6 +272,7 @@ fn events() -> Vec<Event> {
         text: String::new(),
         goes_on: false,
         message: None,
+        speech: None,
     };
     let (how, run) = (How::Force, brief("amber").id);
     let kept = |n| Box::new(taken(snap(&run, n), Why::Turn, Timestamp(0), true));
@@ -249,15 +283,39 @@ fn events() -> Vec<Event> {
         Event::Began { gatekeeper: 7 },
         Event::Started { pid: 8, gatekeeper: 7 },
         Event::SessionNamed { session: text.clone() },
+        Event::ResumeRefused { text: text.clone() },
+        Event::Worked {},
+        Event::TurnsTo {
+            speech: Speech { surface: Surface::Terminal, speaks: false, hears: Hears::default() },
+            message: None,
+        },
+        Event::AsBefore { text: text.clone() },
         Event::TurnEnded { result: TurnResult::Success, text: text.clone() },
         Event::Used { usage: Usage::default() },
         Event::Erred { class: ErrorClass::Model, text: text.clone() },
         Event::Waits { on: WaitingFor::Answer, text: text.clone() },
         Event::Given { id: text.clone(), text: text.clone() },
+        Event::Sent { id: text.clone(), text: text.clone(), steer: false },
+        Event::Receipt { id: "q".to_owned(), receipt: Receipt::Accepted, text: String::new() },
+        Event::LeaveAsked { ask: Box::new(wanted(&run)) },
+        Event::LeaveRuled { id: wanted(&run).id, ruling: Ruling { allow: true, text: None } },
+        Event::LeaveWithdrawn { id: wanted(&run).id },
         Event::Goes {},
         Event::Stalled { quiet_ms: 1, tool: false },
         Event::Shown { session: text.clone(), pane: "%3".to_owned() },
         Event::PauseAsked {},
+        Event::Retrying { attempt: 3, of: Some(10), text: text.clone() },
+        Event::RetryOver {},
+        Event::LimitMet { text: text.clone(), reset: None },
+        Event::Limited { until: Timestamp(9), known: true, exit: None, text: text.clone() },
+        Event::FellBack {
+            agent: text.clone(),
+            speaks: true,
+            until: Timestamp(9),
+            known: false,
+            exit: None,
+            text: text.clone(),
+        },
         Event::StopAsked { force: true, because: Because::Person },
         Event::Lost { because: Because::SupervisorLost },
         Event::SweptUnknown { text: text.clone() },
@@ -265,6 +323,9 @@ fn events() -> Vec<Event> {
         requeued(Requeue::Fault),
         requeued(Requeue::Death),
         requeued(Requeue::Wish),
+        requeued(Requeue::Refused),
+        requeued(Requeue::Message),
+        requeued(Requeue::Limit),
         Event::Undoing {},
         Event::Undone { text: None },
         Event::CloseAsked { op: op(1), how },
@@ -289,6 +350,18 @@ fn events() -> Vec<Event> {
         Event::GitSeen { facts: git("c9", 2, false) },
         Event::Done {},
     ]
+}
+
+/// What an agent of `run` wants leave for.
+pub(crate) fn wanted(run: &RunId) -> Ask {
+    Ask {
+        id: leave::nth(run, 0),
+        asked_as: "p".to_owned(),
+        tool: "rm".to_owned(),
+        text: "all day".to_owned(),
+        at: Timestamp(0),
+        ruling: None,
+    }
 }
 
 fn states() -> Vec<Run> {
@@ -319,7 +392,7 @@ fn the_tables_have_every_kind_of_state_input_and_event() {
 /// `x` rejected · `.` accepted, and nothing follows · `+` events · `!` events and effects.
 ///
 /// Columns: queued (and backing off, held, undoing), preparing, unwanted · starting, began, running, pausing, waiting,
-/// paused, given, stalled · stopping, by force, paused, superseded, stalled, to be closed, gone, gone and unwanted ·
+/// paused, given, stalled, limited · stopping, by force, paused, superseded, stalled, to be closed, gone, gone and unwanted ·
 /// ended without env (and closed), undoing (and closed), held · closing, by force, restoring, coming back, closed,
 /// unsettled.
 #[test]
@@ -338,63 +411,76 @@ fn every_state_takes_every_input_as_the_table_says() {
     compare(
         &INPUTS.iter().map(grid).collect::<Vec<_>>(),
         "
-admit                            !!!xxx xxxxxx!x xxxxxxxx xxxxx xxxxxx
-stop                             ++!+!. !!!!!!!! !.!!!!+. ..... ......
-kill                             ++!+!. !!!!!!!! !.!!!!+. ..... ......
-supersede                        ++!+!. !!!!!!!! ..!.!.+. ..... ......
-again                            xxxxxx xxxxxxxx xxxxxxxx +x+x+ xxxxxx
-afresh                           xxxxxx xxxxxxxx xxxxxxxx +x+x+ xxxxxx
-pause                            xxxxxx xx+.xxxx xxxxxxxx xxxxx xxxxxx
-pause now                        xxxxxx xx!!xxxx xxxxxxxx xxxxx xxxxxx
-give q                           xxxxxx xxxx+++x xxxxxxxx xxxxx xxxxxx
-close 1                          xxxxxx xxxxxxxx xxxxxxxx ++!!! xxxx++
-close 1 smart                    xxxxxx xxxxxxxx xxxxxxxx ++!!! xxxx++
-close 1 force                    ++!!!+ !!!!!!!! !+!!!x++ ++!!! xxxx++
-close 1 aged                     xxxxxx xxxxxxxx xxxxxxxx ++!!! xxxx++
-abandon 1                        ++!!!+ !!!!!!!! !+!!!x++ ++!!! xxxx++
-land 1                           xxxxxx xxxxxxxx xxxxxxxx xxxx! xxxx!!
-snap 1                           xx!xxx !!!!!!!! !!!!!!!! xxxx! xxxxxx
-forget 1 0                       xxxxxx xxxxxxxx xxxxxxxx xxxx! xxxx!!
-restore 1 0                      xxxxxx xxxxxxxx xxxxxxxx xxxx! xxxx!x
-restore 1 1                      xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxx!!
-undo 1 8                         xxxxxx xxxxxxxx xxxxxxxx xxxx! xxxx!!
-purge 1                          xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxx!x
-drop-logs                        xxxxxx xxxxxxxx xxxxxxxx !!xxx xxxx!!
-settle                           xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxxx!
-prepared                         xxxx!! xxxxxxxx xxxxxxxx xxxxx xxxxxx
-prepare-failed environment disk  xxxx!! xxxxxxxx xxxxxxxx xxxxx xxxxxx
-prepare-failed user refused      xxxx!! xxxxxxxx xxxxxxxx xxxxx xxxxxx
-began                            ...... ++...... ......++ ..... ......
-start-failed                     ...... !....... ........ ..... ......
-started                          xxxxxx ++xxxxxx !!!!!!!! xxxxx xxxxxx
-words                            xxxxxx .......+ ........ xxxxx xxxxxx
-turn success                     xxxxxx ++!!!!!! !!!!!!!! xxxxx xxxxxx
-ask                              xxxxxx ..++++++ ........ xxxxx xxxxxx
-silent                           xxxxxx xx!!.... ........ xxxxx xxxxxx
-heard                            xxxxxx xx.....+ ........ xxxxx xxxxxx
-shown                            xxxxxx xx++++++ xxxxxxxx xxxxx xxxxxx
-exit 0                           xxxxxx ++!!!!!! !!!!!!!! ..... ......
-exit 137 forced                  xxxxxx ++!!!!!! !!!!!!!! ..... ......
-exit 1 unstarted                 xxxxxx !!!!!!!! !!!!!!!! ..... ......
-gone                             xxxxxx !!!!!!!! !!!!!!.. xxxxx xxxxxx
-swept                            ...... ........ ......!! ..... ......
-swept unknown                    ...... ........ ......++ ..... ......
-undone                           ++++++ ++++++++ ++++++++ +++++ ++++++
-undone not                       ++++++ ++++++++ ++++++++ +++++ ++++++
-op 9 closed                      ++++++ ++++++++ ++++++++ +++++ ++++++
-op 9 closed unsettled            ++++++ ++++++++ ++++++++ +++++ !!++++
-op 9 restored 0                  ++++++ ++++++++ ++++++++ +++++ ++++++
-op 9 refused                     ++++++ ++++++++ ++++++++ +++++ ++++++
-snapped 0                        ++++++ ++++++++ ++++++++ +++++ ++++++
-snapped 0 same                   ...... ........ ........ ..... ......
-snapped 0 failed                 ++++++ ++++++++ ++++++++ +++++ ++++++
-settled 1                        ++++++ ++++++++ ++++++++ +++++ +++..+
-settled 1 failed                 ++++++ ++++++++ ++++++++ +++++ ++++++
-purged 1                         ++++++ ++++++++ ++++++++ +++++ ++++++
-logs-dropped                     ++++++ ++++++++ ++++++++ +++++ ++++++
-git c9 2                         ++++++ ++++++++ ++++++++ +++++ ++++++
-done                             ++++++ ++++++++ ++++++++ +++++ ++++++
-tick                             ...... .!.....! !!!!.!!! ..... ......",
+admit                            !!!xxx xxxxxx!xx xxxxxxxx xxxxx xxxxxx
+stop                             ++!+!. !!!!!!!!! !.!!!!+. ..... ......
+kill                             ++!+!. !!!!!!!!! !.!!!!+. ..... ......
+supersede                        ++!+!. !!!!!!!!! ..!.!.+. ..... ......
+again                            xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
+again on screen                  xxxxxx ++++!!!++ xxxxxxxx +x+x+ xxxxxx
+afresh                           xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
+pause                            xxxxxx xx+.xxxxx xxxxxxxx xxxxx xxxxxx
+pause now                        xxxxxx xx!!xxxxx xxxxxxxx xxxxx xxxxxx
+give q                           xxxxxx xxxx++.xx xxxxxxxx xxxxx xxxxxx
+send m                           +++++x ++!!+++!+ xxxxxxxx xxxxx xxxxxx
+steer m                          +++++x ++!!+++!+ xxxxxxxx xxxxx xxxxxx
+told q accepted                  ...... ......+.. ........ ..... ......
+close 1                          xxxxxx xxxxxxxxx xxxxxxxx ++!!! xxxx++
+close 1 smart                    xxxxxx xxxxxxxxx xxxxxxxx ++!!! xxxx++
+close 1 force                    ++!!!+ !!!!!!!!! !+!!!x++ ++!!! xxxx++
+close 1 aged                     xxxxxx xxxxxxxxx xxxxxxxx ++!!! xxxx++
+abandon 1                        ++!!!+ !!!!!!!!! !+!!!x++ ++!!! xxxx++
+land 1                           xxxxxx xxxxxxxxx xxxxxxxx xxxx! xxxx!!
+snap 1                           xx!xxx !!!!!!!!! !!!!!!!! xxxx! xxxxxx
+forget 1 0                       xxxxxx xxxxxxxxx xxxxxxxx xxxx! xxxx!!
+restore 1 0                      xxxxxx xxxxxxxxx xxxxxxxx xxxx! xxxx!x
+restore 1 1                      xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxx!!
+undo 1 8                         xxxxxx xxxxxxxxx xxxxxxxx xxxx! xxxx!!
+purge 1                          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxx!x
+drop-logs                        xxxxxx xxxxxxxxx xxxxxxxx !!xxx xxxx!!
+settle                           xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxx!
+prepared                         xxxx!! xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+prepare-failed environment disk  xxxx!! xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+prepare-failed user refused      xxxx!! xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+began                            ...... ++....... ......++ ..... ......
+start-failed                     ...... !........ ........ ..... ......
+started                          xxxxxx ++xxxxxxx !!!!!!!! xxxxx xxxxxx
+words                            xxxxxx .......+x ........ xxxxx xxxxxx
+turn success                     xxxxxx ++!!!!!!x !!!!!!!! xxxxx xxxxxx
+refused                          xxxxxx ++++++++x ++++++++ xxxxx xxxxxx
+tool                             xxxxxx .......+x ........ xxxxx xxxxxx
+ask                              xxxxxx ..++++++x ........ xxxxx xxxxxx
+permission                       xxxxxx ..++++++x ........ xxxxx xxxxxx
+withdrawn p                      xxxxxx ........x ........ xxxxx xxxxxx
+approve                          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+silent                           xxxxxx xx!!....x ........ xxxxx xxxxxx
+heard                            xxxxxx xx.....+x ........ xxxxx xxxxxx
+retry                            xxxxxx ..++...+x ........ xxxxx xxxxxx
+limit                            xxxxxx ++++++++x ++++++++ xxxxx xxxxxx
+overdue turn                     xxxxxx xx!!...!x ........ xxxxx xxxxxx
+overdue ready                    xxxxxx xx!!...!x ........ xxxxx xxxxxx
+shown                            xxxxxx xx++++++x xxxxxxxx xxxxx xxxxxx
+exit 0                           xxxxxx ++!!!!!!. !!!!!!!! ..... ......
+exit 137 forced                  xxxxxx ++!!!!!!. !!!!!!!! ..... ......
+exit 1 unstarted                 xxxxxx !!!!!!!!. !!!!!!!! ..... ......
+gone                             xxxxxx !!!!!!!!x !!!!!!.. xxxxx xxxxxx
+swept                            ...... ......... ......!! ..... ......
+swept unknown                    ...... ......... ......++ ..... ......
+undone                           ++++++ +++++++++ ++++++++ +++++ ++++++
+undone not                       ++++++ +++++++++ ++++++++ +++++ ++++++
+op 9 closed                      ++++++ +++++++++ ++++++++ +++++ ++++++
+op 9 closed unsettled            ++++++ +++++++++ ++++++++ +++++ !!++++
+op 9 restored 0                  ++++++ +++++++++ ++++++++ +++++ ++++++
+op 9 refused                     ++++++ +++++++++ ++++++++ +++++ ++++++
+snapped 0                        ++++++ +++++++++ ++++++++ +++++ ++++++
+snapped 0 same                   ...... ......... ........ ..... ......
+snapped 0 failed                 ++++++ +++++++++ ++++++++ +++++ ++++++
+settled 1                        ++++++ +++++++++ ++++++++ +++++ +++..+
+settled 1 failed                 ++++++ +++++++++ ++++++++ +++++ ++++++
+purged 1                         ++++++ +++++++++ ++++++++ +++++ ++++++
+logs-dropped                     ++++++ +++++++++ ++++++++ +++++ ++++++
+git c9 2                         ++++++ +++++++++ ++++++++ +++++ ++++++
+done                             ++++++ +++++++++ ++++++++ +++++ ++++++
+tick                             ...... .!.....!+ !!!!.!!! ..... ......",
     );
 }
 
@@ -418,46 +504,63 @@ fn every_state_takes_only_the_events_that_could_have_been_decided_in_it() {
     compare(
         &events().iter().map(grid).collect::<Vec<_>>(),
         "
-Created           xxxxxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
-Admitted          ...xxx xxxxxxxx xxxxxxxx xxxxx xxxxxx
-Prepared          xxxx.. xxxxxxxx xxxxxxxx xxxxx xxxxxx
-Began             xxxxxx ..xxxxxx ........ xxxxx xxxxxx
-Started           xxxxxx ..xxxxxx xxxxxxxx xxxxx xxxxxx
-SessionNamed      xxxxxx ........ ........ xxxxx xxxxxx
-TurnEnded         xxxxxx ........ ........ xxxxx xxxxxx
-Used              xxxxxx ........ ........ xxxxx xxxxxx
-Erred             xxxxxx ........ ........ xxxxx xxxxxx
-Waits             xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
-Given             xxxxxx xxxx...x xxxxxxxx xxxxx xxxxxx
-Goes              xxxxxx xxxx.... xxxxxxxx xxxxx xxxxxx
-Stalled           xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
-Shown             xxxxxx xx...... xxxxxxxx xxxxx xxxxxx
-PauseAsked        xxxxxx xx..xxxx xxxxxxxx xxxxx xxxxxx
-StopAsked         xxxx.. ........ ........ xxxxx xxxxxx
-Lost              xxxxxx ........ ........ xxxxx xxxxxx
-SweptUnknown      xxxxxx xxxxxxxx xxxxxx.. xxxxx xxxxxx
-Ended             ...... ........ ........ xxxxx xxxxxx
-Requeued (Fault)  xxxx.. xxxxxxxx xxxxxxxx xxxxx xxxxxx
-Requeued (Death)  xxxxxx ........ ........ xxxxx xxxxxx
-Requeued (Wish)   xxxxxx xxxxxxxx xxxxxxxx .x.x. xxxxxx
-Undoing           xxxxxx xxxxxxxx xxxxxxxx xx... xxxxxx
-Undone            ...... ........ ........ ..... ......
-CloseAsked        ...... ........ ........ xxxxx xxxxxx
-Closing           xxxxxx xxxxxxxx xxxxxxxx xx... xxxxxx
-Landing           xxxxxx xxxxxxxx xxxxxxxx ..... ......
-Snapping          xx.xxx ........ ........ xxxx. xxxxxx
-Snapped           ...... ........ ........ ..... ......
-SnapFailed        ...... ........ ........ ..... ......
-Settled           ...... ........ ........ ..... ......
-Forgetting        ...... ........ ........ ..... ......
-Restoring         xxxxxx xxxxxxxx xxxxxxxx xxxx. xxxx..
-Renamed           xxxxxx xxxxxxxx xxxxxxxx xxxxx xx..xx
-Reverting         ...... ........ ........ ..... ......
-Purged            ...... ........ ........ ..... ......
-LogsDropped       ...... ........ ........ ..... ......
-OpDone            ...... ........ ........ ..... ......
-GitSeen           ...... ........ ........ ..... ......
-Done              ...... ........ ........ ..... ......",
+Created             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Admitted            ...xxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Prepared            xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Began               xxxxxx ..xxxxxxx ........ xxxxx xxxxxx
+Started             xxxxxx ..xxxxxxx xxxxxxxx xxxxx xxxxxx
+SessionNamed        xxxxxx ........x ........ xxxxx xxxxxx
+ResumeRefused       xxxxxx ........x ........ xxxxx xxxxxx
+Worked              xxxxxx ........x ........ xxxxx xxxxxx
+TurnsTo             xxxxxx ........x ........ xxxxx xxxxxx
+AsBefore            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+TurnEnded           xxxxxx ........x ........ xxxxx xxxxxx
+Used                xxxxxx ........x ........ xxxxx xxxxxx
+Erred               xxxxxx ........x ........ xxxxx xxxxxx
+Waits               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+Given               xxxxxx xxxx...xx xxxxxxxx xxxxx xxxxxx
+Sent                ...... ......... ........ xxxxx xxxxxx
+Receipt             xxxxxx xxxxxx.xx xxxxxxxx xxxxx xxxxxx
+LeaveAsked          xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+LeaveRuled          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+LeaveWithdrawn      ...... ......... ........ ..... ......
+Goes                xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
+Stalled             xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
+Shown               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+PauseAsked          xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
+Retrying            xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
+RetryOver           ...... ......... ........ ..... ......
+LimitMet            xxxxxx ........x ........ xxxxx xxxxxx
+Limited             xxxxxx ........x ........ xxxxx xxxxxx
+FellBack            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+StopAsked           xxxx.. ........x ........ xxxxx xxxxxx
+Lost                xxxxxx ........x ........ xxxxx xxxxxx
+SweptUnknown        xxxxxx xxxxxxxxx xxxxxx.. xxxxx xxxxxx
+Ended               ...... ......... ........ xxxxx xxxxxx
+Requeued (Fault)    xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Requeued (Death)    xxxxxx ........x ........ xxxxx xxxxxx
+Requeued (Wish)     xxxxxx xxxxxxxx. xxxxxxxx .x.x. xxxxxx
+Requeued (Refused)  xxxxxx ........x ........ xxxxx xxxxxx
+Requeued (Message)  xxxxxx ........x ........ xxxxx xxxxxx
+Requeued (Limit)    xxxxxx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
+Undoing             xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
+Undone              ...... ......... ........ ..... ......
+CloseAsked          ...... ......... ........ xxxxx xxxxxx
+Closing             xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
+Landing             xxxxxx xxxxxxxxx xxxxxxxx ..... ......
+Snapping            xx.xxx ......... ........ xxxx. xxxxxx
+Snapped             ...... ......... ........ ..... ......
+SnapFailed          ...... ......... ........ ..... ......
+Settled             ...... ......... ........ ..... ......
+Forgetting          ...... ......... ........ ..... ......
+Restoring           xxxxxx xxxxxxxxx xxxxxxxx xxxx. xxxx..
+Renamed             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xx..xx
+Reverting           ...... ......... ........ ..... ......
+Purged              ...... ......... ........ ..... ......
+LogsDropped         ...... ......... ........ ..... ......
+OpDone              ...... ......... ........ ..... ......
+GitSeen             ...... ......... ........ ..... ......
+Done                ...... ......... ........ ..... ......",
     );
 }
 
@@ -486,7 +589,7 @@ fn every_step_fits_the_state_it_was_decided_in() {
 fn parted(marks: &str) -> String {
     let mut text = String::new();
     for (place, mark) in marks.chars().enumerate() {
-        if [6, 14, 22, 27].contains(&place) {
+        if [6, 15, 23, 28].contains(&place) {
             text.push(' ');
         }
         text.push(mark);

@@ -20,6 +20,7 @@ pub(crate) fn brief(name: &str) -> Brief {
         agent: "scripted".to_owned(),
         speaks: true,
         model: None,
+        account: None,
         surface: Surface::Headless,
         permissions: Permissions::Auto,
         place: Place {
@@ -36,12 +37,15 @@ pub(crate) fn brief(name: &str) -> Brief {
             link: Vec::new(),
             discard: Vec::new(),
             sign: false,
+            guide: crate::guide::Guide::default(),
             fetch_ms: 0,
             set_up: None,
         },
         policy: Policy { jitter: 0.0, ..Policy::default() },
         supersedes: None,
         adopted: None,
+        hears: Hears { messages: true, steers: true, resumes: true },
+        fallback: None,
     }
 }
 
@@ -120,15 +124,38 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["admit"] => Input::Admit,
         ["stop"] => Input::Stop { force: false },
         ["kill"] => Input::Stop { force: true },
-        ["again"] => Input::Again { goes_on: true, message: None },
+        ["again"] => Input::Again { goes_on: true, message: None, speech: None },
         ["again", "saying", words] => {
-            Input::Again { goes_on: true, message: Some((*words).to_owned()) }
+            Input::Again { goes_on: true, message: Some((*words).to_owned()), speech: None }
         }
-        ["afresh"] => Input::Again { goes_on: false, message: None },
+        ["again", "on", surface] => {
+            Input::Again { goes_on: true, message: None, speech: Some(speech(surface)) }
+        }
+        ["afresh"] => Input::Again { goes_on: false, message: None, speech: None },
         ["supersede"] => Input::Supersede,
         ["pause"] => Input::Pause { now: false },
         ["pause", "now"] => Input::Pause { now: true },
+        ["send", id] => {
+            Input::Send { id: (*id).to_owned(), text: "and docs".to_owned(), steer: false }
+        }
+        ["send", id, "other"] => {
+            Input::Send { id: (*id).to_owned(), text: "and tests".to_owned(), steer: false }
+        }
+        ["steer", id] => {
+            Input::Send { id: (*id).to_owned(), text: "stop that".to_owned(), steer: true }
+        }
+        ["told", id, word] => {
+            let word = message::tests::word_of(word);
+            Input::Told { attempt, id: (*id).to_owned(), word, text: String::new() }
+        }
         ["give", id] => Input::Give { id: (*id).to_owned(), text: "yes".to_owned() },
+        [verb @ ("approve" | "reject"), which @ ..] => Input::Rule {
+            ask: which.first().map(|n| leave::nth(run.id(), n.parse().unwrap())),
+            ruling: Ruling {
+                allow: *verb == "approve",
+                text: which.get(1).map(|words| (*words).to_owned()),
+            },
+        },
         ["close", n, how @ ..] => Input::Close { op: nth_op(n), how: how_of(how) },
         ["abandon", n] => Input::Abandon { op: nth_op(n) },
         ["land", n] => Input::Land { op: nth_op(n) },
@@ -151,6 +178,8 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["started"] => Input::Started { attempt, pid: 8, gatekeeper: 7 },
         ["silent"] => Input::Silent { attempt, quiet_ms: 1_800_000, tool: false },
         ["heard"] => Input::Heard { attempt },
+        ["overdue", "turn"] => Input::Overdue { attempt, what: Overdue::Turn, text },
+        ["overdue", "ready"] => Input::Overdue { attempt, what: Overdue::Ready, text },
         ["shown"] => {
             Input::Shown { attempt, session: "skep-amber".to_owned(), pane: "%3".to_owned() }
         }
@@ -313,13 +342,30 @@ fn said_of(words: &[&str]) -> Said {
         }
         ["error", class] => Said::Error { class: class_of(class), text },
         ["limit"] => Said::Limit { text, reset_ms: Some(60_000), reset_at: None },
+        ["limit", "unknown"] => Said::Limit { text, reset_ms: None, reset_at: None },
+        ["limit", "until", at] => Said::Limit { text, reset_ms: None, reset_at: Some(seconds(at)) },
         ["ask"] => Said::Ask { id: "q".to_owned(), text, options: Vec::new() },
-        ["permission"] => Said::Permission { id: "p".to_owned(), tool: "rm".to_owned(), text },
+        ["permission"] => Said::Permission {
+            id: "p".to_owned(),
+            tool: "rm".to_owned(),
+            text,
+            deed: Default::default(),
+        },
+        ["permission", id] => Said::Permission {
+            id: (*id).to_owned(),
+            tool: "rm".to_owned(),
+            text,
+            deed: Default::default(),
+        },
+        ["withdrawn", id] => Said::Withdrawn { id: (*id).to_owned() },
+        ["busy"] => Said::TurnStarted {},
+        ["idle"] => Said::Idle {},
         ["words"] => Said::Said { text },
         ["thought"] => Said::Thought { text },
         ["tool"] => Said::Tool { id: "t".to_owned(), name: "sh".to_owned(), input: text },
         ["result"] => Said::ToolResult { id: "t".to_owned(), ok: true, text },
-        ["retry"] => Said::Retry { attempt: 1, text },
+        ["retry"] => Said::Retry { attempt: 3, of: Some(10), text },
+        ["refused"] => Said::ResumeRefused { text },
         ["session"] => Said::Session { id: "conversation-1".to_owned() },
         ["usage", tokens] => Said::Usage {
             usage: Usage {
@@ -329,6 +375,14 @@ fn said_of(words: &[&str]) -> Said {
             },
         },
         other => panic!("no such input: {other:?}"),
+    }
+}
+
+fn speech(surface: &str) -> Speech {
+    match surface {
+        "screen" => Speech { surface: Surface::Terminal, speaks: false, hears: Hears::default() },
+        "pipes" => Speech { surface: Surface::Headless, speaks: true, hears: Hears::default() },
+        other => panic!("no such surface: {other}"),
     }
 }
 
@@ -360,6 +414,11 @@ pub(crate) fn shown(run: &Run) -> String {
         State::Queued { not_before: Some(at) } => format!(" until {}", at.0 / 1000),
         State::Preparing { unwanted: Some(_) } => ", unwanted".to_owned(),
         State::Running { .. } if run.pausing => ", pausing".to_owned(),
+        State::Running { .. } if run.retrying.is_some() => ", retrying".to_owned(),
+        State::Limited { until, known, .. } => {
+            let guess = if *known { "" } else { ", a guess" };
+            format!(" (limit until {}{guess})", until.0 / 1000)
+        }
         State::Waiting { on, .. } => format!(" ({})", format!("{on:?}").to_lowercase()),
         State::Stopping { force, because, gone, .. } => {
             let (force, gone) =
@@ -400,6 +459,11 @@ pub(crate) fn verb(effect: &Effect) -> String {
     let name = text.split([' ', '{']).next().unwrap();
     match effect {
         Effect::Deliver { id, .. } => format!("{name} {id}"),
+        Effect::Leave { asked_as, ruling, .. } => {
+            let word = if ruling.allow { "allowed" } else { "refused" };
+            let why = ruling.text.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+            format!("{name} {asked_as} {word}{why}")
+        }
         Effect::Stop { force: true, .. } | Effect::Close { how: How::Force, .. } => {
             format!("{name}!")
         }
@@ -430,6 +494,9 @@ pub(crate) fn told(before: &Run, after: &Run, effects: &[Effect]) -> String {
     let mut line = shown(after);
     if after.attempt != before.attempt {
         line += &format!(", attempt {}", after.attempt);
+    }
+    if after.brief.agent != before.brief.agent {
+        line += &format!(", by {}", after.brief.agent);
     }
     if after.brief.name != before.brief.name {
         line += &format!(", called {}", after.brief.name);

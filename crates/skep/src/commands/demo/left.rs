@@ -19,7 +19,7 @@ const ON_ITS_WAY: Duration = Duration::from_secs(3);
 const KILLING: Duration = Duration::from_secs(10);
 
 /// Ends every process that names `root`, and returns how many would not go; the sockets go with them.
-pub(super) fn end_all(root: &Path, home: &Home) -> std::io::Result<usize> {
+pub(in crate::commands) fn end_all(root: &Path, home: &Home) -> std::io::Result<usize> {
     let begun = Instant::now();
     let left = loop {
         let left = naming(root)?;

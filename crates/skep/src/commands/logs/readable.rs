@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use skep_api::journal::{Entry, Line};
 use skep_core::{
+    policy::Decision,
+    run::Overdue,
+    run::Word,
     said::{ErrorClass, Said, TurnResult},
     text,
     time::Timestamp,
@@ -84,9 +87,13 @@ impl Reader {
             entry @ (Entry::Started { .. }
             | Entry::Silence { .. }
             | Entry::Heard {}
+            | Entry::Overdue { .. }
             | Entry::Stderr { .. }
             | Entry::Output { .. }
             | Entry::Delivered { .. }
+            | Entry::Message { .. }
+            | Entry::Settled { .. }
+            | Entry::Decided { .. }
             | Entry::Dropped { .. }
             | Entry::Exit { .. }
             | Entry::Agent(_)) => {
@@ -217,11 +224,17 @@ impl Reader {
                 let tool = if tool.is_empty() { tool } else { format!("{tool}: ") };
                 self.set(at, "? ", Tone::Wants, &format!("{tool}{}", long(&text)))
             }
+            Entry::Agent(Said::Idle {}) => Vec::new(),
+            Entry::Agent(Said::TurnStarted {}) => {
+                self.begin_turn(at);
+                Vec::new()
+            }
             Entry::Agent(Said::Limit { text, .. }) => {
                 self.set(at, "limit: ", Tone::Wants, &long(&text))
             }
-            Entry::Agent(Said::Retry { attempt, text }) => {
-                self.set(at, &format!("retry {attempt}: "), Tone::Faint, &line(&text))
+            Entry::Agent(Said::Retry { attempt, of, text }) => {
+                let of = of.map_or_else(String::new, |of| format!(" of {of}"));
+                self.set(at, &format!("retry {attempt}{of}: "), Tone::Faint, &line(&text))
             }
             Entry::Agent(Said::TurnEnded { result, .. }) => {
                 let took = self.turn_began.take().map(|began| at.since(began));
@@ -237,9 +250,13 @@ impl Reader {
             }
             Entry::Agent(Said::Error { class: ErrorClass::Notice, text })
             | Entry::Stderr { text } => self.set(at, "! ", Tone::Faint, &line(&text)),
+            Entry::Agent(Said::ResumeRefused { text }) => {
+                self.set(at, "it would not go on: ", Tone::Bad, &line(&text))
+            }
             Entry::Agent(Said::Error { text, .. }) => self.set(at, "✗ ", Tone::Bad, &long(&text)),
             Entry::Agent(
                 Said::Session { .. }
+                | Said::Withdrawn { .. }
                 | Said::Usage { .. }
                 | Said::Tool { .. }
                 | Said::ToolResult { .. },
@@ -248,11 +265,38 @@ impl Reader {
                 let quiet = span(Duration::from_millis(quiet_ms));
                 vec![self.rule(at, &format!("silent for {quiet}"), Tone::Wants)]
             }
+            Entry::Overdue { what: Overdue::Turn, .. } => {
+                vec![self.rule(at, "the turn has taken longer than time.turn", Tone::Wants)]
+            }
+            Entry::Overdue { what: Overdue::Ready, text } => {
+                self.set(at, "never ready: ", Tone::Bad, &long(&text))
+            }
             Entry::Heard {} => vec![self.rule(at, "heard again", Tone::Faint)],
             Entry::Output { text } => self.set(at, "", Tone::Plain, &long(&text)),
             Entry::Delivered { text, .. } => {
                 self.begin_turn(at);
                 self.set(at, "» ", Tone::Strong, &long(&text))
+            }
+            Entry::Message { word, text, .. } if !text.is_empty() => {
+                let what = format!("a message: {}", line(&text));
+                let wants = matches!(word, Word::Unclear | Word::Refused);
+                vec![self.rule(at, &what, if wants { Tone::Wants } else { Tone::Faint })]
+            }
+            Entry::Message { .. } => Vec::new(),
+            Entry::Decided { verdict, .. } => {
+                let rule = verdict.rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
+                let (tone, word) = match verdict.decision {
+                    // Leave that was not asked of anybody is not worth a line.
+                    Decision::Allow => return Vec::new(),
+                    Decision::Ask => (Tone::Faint, "asked"),
+                    Decision::Deny => (Tone::Bad, "refused"),
+                };
+                self.set(at, "» ", tone, &line(&format!("{word}: {}{rule}", verdict.why)))
+            }
+            Entry::Settled { allow: true, .. } => self.set(at, "» ", Tone::Good, "allowed"),
+            Entry::Settled { text, .. } => {
+                let why = text.map(|why| format!(": {}", long(&why))).unwrap_or_default();
+                self.set(at, "» ", Tone::Bad, &format!("refused{why}"))
             }
             Entry::Dropped { lines, bytes, why } => {
                 let what = format!("{lines} lines ({bytes} bytes) were not kept: {}", line(&why));

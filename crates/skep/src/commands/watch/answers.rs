@@ -22,14 +22,20 @@ impl State {
         match asked.what {
             What::Send => {
                 let sent: SendView = read(answer)?;
-                let (tone, text) = match sent.delivery.as_str() {
-                    "delivered" => (Tone::Good, format!("{name} has it")),
+                let (tone, text) = match sent.receipt.as_str() {
+                    "delivered" | "accepted" | "turn-started" => {
+                        (Tone::Good, format!("{name} has it"))
+                    }
                     "queued" => {
                         (Tone::Good, format!("kept for {name}; it goes when {name} listens"))
                     }
                     other => (Tone::Wants, format!("{other}: whether {name} got it is not known")),
                 };
                 self.say(tone, text);
+            }
+            What::Rule => {
+                let Ask::Rule { allow, .. } = asked.ask else { return Ok(()) };
+                self.ruled(&read(answer)?, allow);
             }
             What::Stop => {
                 let stopped: Vec<RunView> = read(answer)?;

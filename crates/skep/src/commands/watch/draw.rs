@@ -48,7 +48,7 @@ const KEYS: [(&str, &str); 21] = [
     ("PgUp PgDn", "scroll what is beside the list; K J by a line"),
     ("Esc", "back: out of the full view, the diff, the words, the filter"),
     ("", ""),
-    ("s", "send the agent a message"),
+    ("s a", "send the agent a message; answer what it asks leave for"),
     ("p", "pause at the end of its turn"),
     ("r", "resume what is paused or has ended, with a message if you like"),
     ("x", "stop; asks first, and the work stays"),

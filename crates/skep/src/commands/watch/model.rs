@@ -66,6 +66,7 @@ pub(super) struct Asked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     Send,
+    Rule,
     Stop,
     Close,
     LandLook,
@@ -368,7 +369,7 @@ impl State {
     /// A wish about the run that is selected.
     fn wish_about(&mut self, key: &Key) -> Vec<Wish> {
         let Some(run) = self.run().cloned() else {
-            if matches!(key, Key::Enter | Key::Char('s' | 'x' | 'c' | 'L' | 'p' | 'r')) {
+            if matches!(key, Key::Enter | Key::Char('s' | 'a' | 'x' | 'c' | 'L' | 'p' | 'r')) {
                 self.say(Tone::Wants, "there is no run to do this with: skep run \"…\" begins one");
             }
             return Vec::new();
@@ -386,9 +387,11 @@ impl State {
             }
             Key::Enter => self.zoomed = !self.zoomed,
             Key::Char('s') => self.mode = write(What::Send),
+            Key::Char('a') => self.leave(&run),
             Key::Char('r') if run.state == "ended" => self.mode = write(What::Resume),
             Key::Char('r') => {
-                let again = Ask::Again { run: run.id.clone(), goes_on: true, text: None };
+                let again =
+                    Ask::Again { run: run.id.clone(), goes_on: true, text: None, surface: None };
                 return self.asks(ask(What::Resume, again));
             }
             Key::Char('p') => {
@@ -427,6 +430,7 @@ impl State {
             Tone::Faint,
             match what {
                 What::Send => format!("sending to {name} …"),
+                What::Rule => format!("telling {name} …"),
                 What::Stop => format!("stopping {name} …"),
                 What::Close => format!("closing {name} …"),
                 What::LandLook => format!("looking what {name} would land …"),
@@ -516,10 +520,16 @@ impl State {
             Key::Enter => {
                 let text = editor.text();
                 let ask = match (what, text.trim().is_empty()) {
-                    (What::Resume, empty) => {
-                        Ask::Again { run, goes_on: true, text: (!empty).then_some(text) }
+                    (What::Resume, empty) => Ask::Again {
+                        run,
+                        goes_on: true,
+                        text: (!empty).then_some(text),
+                        surface: None,
+                    },
+                    (_, false) => {
+                        let (steer, key, wait) = (false, None, None);
+                        Ask::Send { run, text, steer, key, wait, timeout_ms: None }
                     }
-                    (_, false) => Ask::Send { run, text },
                     (_, true) => {
                         self.say(Tone::Faint, "nothing was sent");
                         return Vec::new();

@@ -6,7 +6,7 @@ use std::{
 use serde_json::Value;
 use skep_api::{
     ctl::{Answer, Control},
-    spec::{Limits, PromptBy, Spec, VERSION},
+    spec::{Doubt, Doubts, Limits, PromptBy, Spec, VERSION},
     wire,
 };
 use skep_core::{facts::Exit, id::RunId};
@@ -27,7 +27,13 @@ impl Attempt {
         let env = BTreeMap::from([("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())]);
         let spec = Spec {
             permissions: skep_core::run::Permissions::Auto,
+            policy: None,
             conversation: None,
+            signs: None,
+            goes_on: false,
+            carries: Vec::new(),
+            doubts: None,
+            lent: None,
             version: VERSION,
             run: RunId::new([7; 10]),
             attempt: 1,
@@ -46,6 +52,8 @@ impl Attempt {
             limits: Limits {
                 grace_ms: 200,
                 idle_ms: 600_000,
+                turn_ms: 0,
+                ready_ms: 0,
                 tool_idle_ms: 600_000,
                 journal_bytes: 1 << 30,
             },
@@ -456,7 +464,12 @@ fn a_daemon_of_an_older_epoch_is_refused_and_a_newer_one_is_obeyed() {
     let stop = |epoch| Control::Stop { epoch, force: false };
     assert_eq!(slug_of(attempt.ask(&stop(4))), "epoch-old");
     assert_eq!(
-        slug_of(attempt.ask(&Control::Send { epoch: 9, id: "1".to_owned(), text: String::new() })),
+        slug_of(attempt.ask(&Control::Send {
+            epoch: 9,
+            id: "1".to_owned(),
+            text: String::new(),
+            steer: false
+        })),
         "send-unsupported"
     );
     assert_eq!(slug_of(attempt.ask(&stop(5))), "epoch-old", "one of epoch 9 has spoken since");
@@ -532,8 +545,12 @@ fn messages_reach_an_agent_that_takes_them_and_each_counts_once() {
     let attempt = Attempt::new("scripted", script);
     let mut child = attempt.start();
     attempt.wait_for_report("turn_ended");
-    let send =
-        |id: &str, text: &str| Control::Send { epoch: 5, id: id.to_owned(), text: text.to_owned() };
+    let send = |id: &str, text: &str| Control::Send {
+        epoch: 5,
+        id: id.to_owned(),
+        text: text.to_owned(),
+        steer: false,
+    };
     assert_eq!(attempt.ask(&send("m1", "go 'on'")), Answer::Accepted {});
     eventually("the second turn ends", || {
         attempt.kinds("reports.jsonl").iter().filter(|kind| *kind == "turn_ended").count() == 2
@@ -554,6 +571,114 @@ fn messages_reach_an_agent_that_takes_them_and_each_counts_once() {
         delivered.iter().map(|line| line["id"].as_str().unwrap()).collect::<Vec<_>>(),
         ["m1", "m2"]
     );
+}
+
+/// What the reports say of one message, in order.
+fn words_about(attempt: &Attempt, id: &str) -> Vec<String> {
+    let of = |line: &Value| line["id"] == id && line["kind"] != "ask" && line["kind"] != "session";
+    let word = |line: &Value| match line["kind"].as_str() {
+        Some("delivered") => "delivered".to_owned(),
+        _ => line["word"].as_str().unwrap().to_owned(),
+    };
+    attempt.reports().iter().filter(|line| of(line)).map(word).collect()
+}
+
+/// An agent of Claude's protocol: it reads a line, waits for a file, says so and ends its turn.
+const BY_TURNS: &str = r#"n=0
+    while read -r line; do
+        case "$line" in *interrupt*) echo interrupted >>log; echo '{"type":"result","subtype":"success","is_error":false,"result":"broken off"}'; continue;; esac
+        n=$((n+1)); printf "%s\n" "$line" >>log
+        while [ ! -e "go$n" ] && [ ! -e "all" ]; do sleep 0.01; if [ -e "steered" ]; then break; fi; done
+        echo '{"type":"assistant","message":{"content":[{"type":"text","text":"at it"}]}}'
+        echo '{"type":"result","subtype":"success","is_error":false,"result":"done"}'
+    done"#;
+
+#[test]
+fn a_message_waits_for_the_turns_end_is_written_once_and_its_words_are_in_order() {
+    let attempt = Attempt::new("stream_json", BY_TURNS);
+    let mut child = attempt.start();
+    eventually("the prompt is read", || attempt.path("log").exists());
+    let send = |id: &str, text: &str| {
+        let (id, text) = (id.to_owned(), text.to_owned());
+        attempt.ask(&Control::Send { epoch: 5, id, text, steer: false })
+    };
+    assert_eq!(send("m1", "first"), Answer::Queued {});
+    assert_eq!(send("m2", "second"), Answer::Queued {});
+    assert_eq!(send("m1", "first"), Answer::Accepted {}, "it is here already");
+    let log = || fs::read_to_string(attempt.path("log")).unwrap();
+    assert_eq!(log().lines().count(), 1, "one turn at a time");
+    put(attempt.path("go1"), "");
+    eventually("the first goes", || log().contains("first"));
+    assert!(!log().contains("second"));
+    eventually("it is told", || words_about(&attempt, "m1").contains(&"delivered".to_owned()));
+    put(attempt.path("all"), "");
+    end_of(&mut child);
+    assert_eq!(log().matches("first").count() + log().matches("second").count(), 2);
+    for id in ["m1", "m2"] {
+        assert_eq!(words_about(&attempt, id), ["sending", "delivered", "turn_started"], "{id}");
+    }
+}
+
+#[test]
+fn a_steering_message_breaks_the_turn_off_and_goes_first() {
+    let script = BY_TURNS.replace("while [ ! -e", "if [ $n = 1 ]; then continue; fi; while [ ! -e");
+    let attempt = Attempt::new("stream_json", &script);
+    let mut child = attempt.start();
+    eventually("the prompt is read", || attempt.path("log").exists());
+    let send = |id: &str, text: &str, steer| {
+        let (id, text) = (id.to_owned(), text.to_owned());
+        attempt.ask(&Control::Send { epoch: 5, id, text, steer })
+    };
+    assert_eq!(send("m1", "later", false), Answer::Queued {});
+    assert_eq!(send("m2", "at once", true), Answer::Queued {});
+    put(attempt.path("all"), "");
+    end_of(&mut child);
+    let log = fs::read_to_string(attempt.path("log")).unwrap();
+    let order: Vec<&str> = log
+        .lines()
+        .map(|line| {
+            ["do it", "interrupted", "at once", "later"]
+                .into_iter()
+                .find(|word| line.contains(word))
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(order, ["do it", "interrupted", "at once", "later"]);
+}
+
+#[test]
+fn what_the_prompt_carries_is_told_and_what_the_history_has_is_not_sent_again() {
+    let mut attempt = Attempt::new(
+        "json_lines",
+        "cat >seen; echo '{\"type\":\"session\",\"id\":\"s\"}'; echo '{\"type\":\"text\",\"part\":{\"text\":\"ok\"}}'",
+    );
+    let session = "0199f3a0-1111-7222-8333-944455556666";
+    fs::create_dir(attempt.path("records")).unwrap();
+    let said =
+        format!("{{\"id\":\"{session}\"}}\n{{\"role\":\"user\",\"content\":\"had this\"}}\n");
+    put(attempt.path(&format!("records/{session}.jsonl")), said);
+    let doubt =
+        |id: &str, text: &str| Doubt { id: id.to_owned(), text: text.to_owned(), earlier: 0 };
+    attempt.spec.carries = vec!["c".to_owned()];
+    attempt.spec.doubts = Some(Doubts {
+        session: session.to_owned(),
+        records: vec![attempt.path("records")],
+        messages: vec![doubt("had", "had this"), doubt("not", "never had this")],
+    });
+    attempt.run();
+    let seen = fs::read_to_string(attempt.path("seen")).unwrap();
+    assert!(seen.contains("do it") && seen.contains("never had this"), "{seen}");
+    assert!(!seen.contains("\n\nhad this"), "{seen}");
+    assert_eq!(words_about(&attempt, "c"), ["sending", "delivered", "turn_started"]);
+    assert_eq!(words_about(&attempt, "not"), ["sending", "delivered", "turn_started"]);
+    assert_eq!(words_about(&attempt, "had"), ["accepted"]);
+    // Nobody can tell: it is not sent, and that is said.
+    let mut attempt = Attempt::new("json_lines", "cat >seen");
+    let (session, messages) = (session.to_owned(), vec![doubt("not", "never had this")]);
+    attempt.spec.doubts = Some(Doubts { session, records: Vec::new(), messages });
+    attempt.run();
+    assert!(!fs::read_to_string(attempt.path("seen")).unwrap().contains("never had this"));
+    assert_eq!(words_about(&attempt, "not"), ["unclear"]);
 }
 
 #[test]

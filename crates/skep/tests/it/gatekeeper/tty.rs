@@ -75,7 +75,7 @@ impl Live {
 
     fn send(&self, id: &str, text: &str) -> Answer {
         let (id, text) = (id.to_owned(), text.to_owned());
-        self.attempt.ask(&Control::Send { epoch: 5, id, text })
+        self.attempt.ask(&Control::Send { epoch: 5, id, text, steer: false })
     }
 
     /// The keeper's memory that nobody shares. KiB.
@@ -373,7 +373,10 @@ fn a_prompt_is_typed_once_the_terminal_is_quiet() {
         (delivered["id"].as_str(), delivered["text"].as_str()),
         (Some("m1"), Some("the next"))
     );
-    assert_eq!(live.attempt.kinds("reports.jsonl"), ["started", "delivered", "turn_ended", "exit"]);
+    assert_eq!(
+        live.attempt.kinds("reports.jsonl"),
+        ["started", "message", "delivered", "turn_ended", "exit"]
+    );
 }
 
 #[test]

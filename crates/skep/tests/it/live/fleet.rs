@@ -1,5 +1,7 @@
 //! Live agents through the whole of skep: a person's verbs, the daemon, real repositories, a scripted model.
 
+mod send;
+
 use std::{
     fs,
     path::Path,
@@ -10,15 +12,16 @@ use rustix::process::Signal;
 use serde_json::Value;
 use skep_testkit::{Repo, lab::Lab};
 
+use super::scenes::until;
 use crate::home::{Home, Said, eventually, kill, lives, pid_of, text_of};
 
 /// A home with the repository `web` and its bare `origin`, for agents that know no model but a scripted one.
-struct Yard {
-    home: Home,
+pub(super) struct Yard {
+    pub(super) home: Home,
 }
 
 impl Yard {
-    fn new() -> Yard {
+    pub(super) fn new() -> Yard {
         let home = Home::new();
         let repo = home.repo();
         home.place().bare("origin.git");
@@ -27,13 +30,13 @@ impl Yard {
         Yard { home }
     }
 
-    fn repo(&self) -> Repo<'_> {
+    pub(super) fn repo(&self) -> Repo<'_> {
         self.home.place().at("web")
     }
 
     /// Calls skep as a person whose agents know only the model of `lab`.
     #[track_caller]
-    fn skep(&self, lab: &Lab, args: &[&str]) -> Said {
+    pub(super) fn skep(&self, lab: &Lab, args: &[&str]) -> Said {
         let text =
             |text: std::ffi::OsString| text.into_string().expect("the lab's words are UTF-8");
         let vars: Vec<(String, String)> =
@@ -45,8 +48,15 @@ impl Yard {
 
     /// Begins a run and returns its id at once.
     #[track_caller]
-    fn begin(&self, lab: &Lab, agent: &str, title: &str) -> String {
+    pub(super) fn begin(&self, lab: &Lab, agent: &str, title: &str) -> String {
+        self.begin_with(lab, agent, title, &[])
+    }
+
+    /// The same, with more flags.
+    #[track_caller]
+    pub(super) fn begin_with(&self, lab: &Lab, agent: &str, title: &str, more: &[&str]) -> String {
         let mut args = vec!["--json", "run", title, "--agent", agent, "-d"];
+        args.extend(more);
         if agent == "codex-acp" {
             // Its own sandbox keeps a commit out of a linked worktree, and takes no word about it.
             args.extend(["--permissions", "bypass"]);
@@ -57,20 +67,20 @@ impl Yard {
 
     /// Runs an agent to its end and returns the view of the run.
     #[track_caller]
-    fn ended(&self, lab: &Lab, agent: &str, title: &str) -> Value {
+    pub(super) fn ended(&self, lab: &Lab, agent: &str, title: &str) -> Value {
         let id = self.begin(lab, agent, title);
-        self.home.wait(&id, "ended")
+        until(self, &id, "ended")
     }
 
     /// Waits until a process of that name stands somewhere in this yard: a tool of an agent.
     #[track_caller]
-    fn until_runs(&self, line: &str) {
+    pub(super) fn until_runs(&self, line: &str) {
         eventually(line, || self.home.alive().iter().any(|(_, other)| other.trim() == line));
     }
 
     /// Stops a run and holds that it ends in time, as stopped, with nothing left of it.
     #[track_caller]
-    fn is_stopped(&self, lab: &Lab, id: &str) {
+    pub(super) fn is_stopped(&self, lab: &Lab, id: &str) {
         let begun = Instant::now();
         let run = self.skep(lab, &["--json", "stop", id]).json(0)[0].clone();
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
@@ -81,7 +91,7 @@ impl Yard {
 
     /// The whole story of one agent: asked, done, looked at, landed, closed.
     #[track_caller]
-    fn tells_the_story_of(&self, agent: &str, lab: &Lab) {
+    pub(super) fn tells_the_story_of(&self, agent: &str, lab: &Lab) {
         let title = "Write $(touch evil) 'a file' \u{1f41d}\nand commit it";
         let run = self.ended(lab, agent, title);
         let name = text_of(&run, "name");
@@ -144,66 +154,6 @@ fn ends_as(agent: &str, expected: &[(&str, &str)]) {
         assert_eq!(run["reason"], *reason, "{script}: {run}\n{}", logs());
     }
     yard.home.no_agents();
-}
-
-#[test]
-fn codex_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("codex", "commit") else { return };
-    Yard::new().tells_the_story_of("codex", &lab);
-}
-
-#[test]
-fn claude_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("claude", "commit") else { return };
-    Yard::new().tells_the_story_of("claude", &lab);
-}
-
-#[test]
-fn claude_by_acp_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("claude-acp", "commit") else { return };
-    Yard::new().tells_the_story_of("claude-acp", &lab);
-}
-
-#[test]
-fn codex_by_acp_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("codex-acp", "commit") else { return };
-    Yard::new().tells_the_story_of("codex-acp", &lab);
-}
-
-#[test]
-fn gemini_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("gemini", "commit") else { return };
-    Yard::new().tells_the_story_of("gemini", &lab);
-}
-
-#[test]
-fn gemini_by_acp_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("gemini-acp", "commit") else { return };
-    Yard::new().tells_the_story_of("gemini-acp", &lab);
-}
-
-#[test]
-fn opencode_by_acp_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("opencode-acp", "commit") else { return };
-    Yard::new().tells_the_story_of("opencode-acp", &lab);
-}
-
-#[test]
-fn qwen_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("qwen", "commit") else { return };
-    Yard::new().tells_the_story_of("qwen", &lab);
-}
-
-#[test]
-fn pi_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("pi", "commit") else { return };
-    Yard::new().tells_the_story_of("pi", &lab);
-}
-
-#[test]
-fn opencode_is_asked_by_name_and_its_commit_lands() {
-    let Some(lab) = Lab::open("opencode", "commit") else { return };
-    Yard::new().tells_the_story_of("opencode", &lab);
 }
 
 #[test]

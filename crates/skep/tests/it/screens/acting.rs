@@ -39,7 +39,10 @@ fn what_steers_a_run_says_where_it_stands_then() {
             run("amber", &json!({"title": LONG, "state": "waiting", "waiting_for": "paused"})),
         )
         .answers("again", at_work.clone())
-        .answers("send", json!({"run": "run_7k2m9qx4ab", "delivery": "delivered"}))
+        .answers(
+            "send",
+            json!({"run": "run_7k2m9qx4ab", "message": "m", "receipt": "delivered", "text": null}),
+        )
         .answers("stop", json!([at_work]))
         .answers("wait", json!([ended("amber", "stopped", &json!("stopped-by-person"))]));
     holds(&stage, "pause", &["pause", "amber"]);

@@ -156,6 +156,30 @@ fn a_stop_is_asked_for_once_more_and_the_second_is_by_force() {
 }
 
 #[test]
+fn what_an_agent_asks_leave_for_is_shown_whole_before_it_can_be_allowed() {
+    let asking = |text: &str| {
+        let asks = json!([{"id": "ask_7k2m9qx4ab", "tool": "Bash", "text": text, "at": "2026-01-01T00:00:00.000Z", "answer": null}]);
+        let mut state = state();
+        let run = run("amber", "waiting", &json!({"waiting_for": "permission", "asks": asks}));
+        state.step(Event::Listed(vec![run]), later(201));
+        state
+    };
+    let rule = |allow| Ask::Rule { of: "ask_7k2m9qx4ab".to_owned(), allow, text: None };
+    let mut state = asking("make\nrm -rf \u{1b}build");
+    assert!(press(&mut state, "a").is_empty());
+    let Mode::Choose(choice) = &state.mode else { panic!("{:?}", state.mode) };
+    let said: Vec<&str> = choice.lines.iter().map(|(_, line)| line.as_str()).collect();
+    assert_eq!(said, ["make", "rm -rf ␛build"]);
+    assert!(press(&mut state.clone(), "n").is_empty());
+    assert_eq!(asked(&press(&mut state.clone(), "r")), rule(false));
+    assert_eq!(asked(&press(&mut state, "y")), rule(true));
+    let mut long = asking(&format!("echo {}; rm -rf /", "x".repeat(300)));
+    assert!(press(&mut long, "a").is_empty());
+    assert!(long.note[0].1.contains("skep show amber"), "{:?}", long.note);
+    assert!(press(&mut long, "y").is_empty(), "what is not shown whole is not allowed here");
+}
+
+#[test]
 fn a_close_that_needs_a_decision_offers_the_branch_or_force_and_force_only_after_a_second_yes() {
     let kept = json!([{"id": "run_amber00000", "cleaned": false, "forced": false, "merged": "false", "clean": true,
         "status": "2 commits are only here", "snapshot": null, "reasons": ["skep land amber"], "branch": null, "trash": null}]);
@@ -225,8 +249,22 @@ fn a_message_is_sent_as_it_was_typed_and_an_empty_one_is_not() {
     state.step(Event::Key(Key::Left), later(200));
     let text = "q xone\ntw!o".to_owned();
     let wishes = press(&mut state, "!\r");
-    assert_eq!(asked(&wishes), Ask::Send { run: "run_amber00000".to_owned(), text });
-    answer(&mut state, &wishes, Ok(json!({"run": "run_amber00000", "delivery": "delivered"})));
+    assert_eq!(
+        asked(&wishes),
+        Ask::Send {
+            run: "run_amber00000".to_owned(),
+            text,
+            steer: false,
+            key: None,
+            wait: None,
+            timeout_ms: None
+        }
+    );
+    answer(
+        &mut state,
+        &wishes,
+        Ok(json!({"run": "run_amber00000", "message": "m", "receipt": "delivered", "text": null})),
+    );
     assert_eq!(state.note[0].1, "amber has it");
 }
 
@@ -236,6 +274,7 @@ fn what_ended_is_resumed_with_or_without_words_and_what_waits_at_once() {
         run: format!("run_{run:0<10}"),
         goes_on: true,
         text: text.map(str::to_owned),
+        surface: None,
     };
     let mut state = state();
     assert_eq!(asked(&press(&mut state, "r")), again("amber", None));

@@ -1,0 +1,63 @@
+//! Who takes over when an agent's usage limit is reached.
+//!
+//! Owns: that the one whom a profile names is there, and can do what is asked, before anything is made.
+//! Never: asks that one for a fallback of its own: one change of hands is all there is.
+
+use std::{ffi::OsStr, path::Path};
+
+use skep_api::{
+    request::RunAsk,
+    wire::{Refusal, chain},
+};
+use skep_core::run::{Fallback, Permissions, Surface};
+use skep_harness::profile::{self, Profile};
+
+use crate::launch;
+
+/// The profile of the fallback that `profile` names; none where it names none, or the agent has its own screen.
+///
+/// Errors: it is not known, not installed, itself, or unable to do what is asked.
+pub(super) fn profile_of(
+    profile: &Profile,
+    ask: &RunAsk,
+    surface: Surface,
+    permissions: Permissions,
+    prompt: &str,
+    agents: &Path,
+) -> Result<Option<Profile>, Refusal> {
+    let Some(name) = profile.fallback.as_ref().filter(|_| surface == Surface::Headless) else {
+        return Ok(None);
+    };
+    let first = &profile.name;
+    let change = format!("change `fallback` in {}", agents.join(format!("{first}.toml")).display());
+    let refused = |slug: &'static str, text: String| {
+        Refusal::error(slug, format!("the fallback of agent `{first}`: {text}"))
+            .hint(change.clone())
+    };
+    if name == first {
+        return Err(refused("agent-profile-invalid", "it is itself".to_owned()));
+    }
+    let other =
+        Profile::load(name, Some(agents)).map_err(|err| refused(err.slug(), chain(&err)))?;
+    let path = ask.env.get("PATH").cloned().unwrap_or_default();
+    let there = other.program == "{skep}"
+        || profile::find_program(&other.program, OsStr::new(&path)).is_some();
+    if !there {
+        let text = format!("agent `{name}`: `{}` is not on your PATH", other.program);
+        return Err(refused("agent-missing", text));
+    }
+    if other.protocol == "pty" {
+        let text = format!("agent `{name}` cannot work without a terminal");
+        return Err(refused("agent-unable", text));
+    }
+    other
+        .require(None, launch::permissions(permissions), prompt)
+        .map_err(|err| refused(err.slug(), chain(&err)))?;
+    Ok(Some(other))
+}
+
+/// What the core needs to know of it.
+pub(super) fn of(profile: &Profile) -> Fallback {
+    let speaks = profile.protocol != "plain";
+    Fallback { agent: profile.name.clone(), speaks, hears: profile.hears(false) }
+}
