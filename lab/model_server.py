@@ -451,7 +451,7 @@ class H(BaseHTTPRequestHandler):
         entry = {"api": api, "script": name, "path": path, "model": model, "stream": stream, "ntools": len(tools),
                  "tools": [((t.get("ns") + "/") if t.get("ns") else "") + str(t["name"]) for t in tools],
                  "ua": self.headers.get("user-agent"), "hist": "".join(e[0][0] for e in hist),
-                 "last_user": (users[-1] if users else "")[-300:], "users": [u[:4000] for u in users], "bytes": len(raw),
+                 "last_user": (users[-1] if users else "")[-300:], "users": [u[:60000] for u in users], "bytes": len(raw),
                  "last_tool": ([e[1] for e in hist if e[0] == "tool"] or [""])[-1][-300:],
                  "ids": {k: v for k, v in self.headers.items() if re.search(r"session|thread|conversation|request-id|turn", k, re.I)}}
         if ARGS.dump:

@@ -64,6 +64,8 @@ const KILLED: i32 = 128 + 9;
 const REFUSED: [&str; 2] = ["send-unsupported", "steer-unsupported"];
 /// How long a stop waits for a keeper that is only just starting.
 const KEEPER_STARTS: Duration = Duration::from_secs(5);
+/// How often a keeper that lives is told a person's word before it is taken for one that never answers.
+const LEAVE_TRIES: u32 = 12;
 
 /// What the performing threads share.
 pub struct Performer {
@@ -241,9 +243,7 @@ impl Performer {
                     allow: ruling.allow,
                     text: ruling.text.clone(),
                 };
-                // An agent that is gone, or asks no longer, needs no answer.
-                let _told = self.control(run, *attempt, &settle);
-                Input::Done
+                self.leave(run, *attempt, &settle)
             }
             Effect::Sweep { attempt, .. } => self.sweep(run, *attempt),
             Effect::Close { op, how, snapshot, .. } => {
@@ -464,6 +464,25 @@ impl Performer {
         Input::Told { attempt, id: id.to_owned(), word, text }
     }
 
+    /// Tells an agent what a person said to its request. A keeper that lives and does not answer is told again, and counts
+    /// the word once; one that is gone, and an agent that asks no longer, need none.
+    fn leave(&self, run: &Run, attempt: u32, settle: &ctl::Control) -> Input {
+        for _ in 0..LEAVE_TRIES {
+            if self.control(run, attempt, settle).is_ok() || self.keeper_is_dead(run, attempt) {
+                break;
+            }
+        }
+        Input::Done
+    }
+
+    /// Whether the keeper that began this attempt is known to be gone.
+    fn keeper_is_dead(&self, run: &Run, attempt: u32) -> bool {
+        skep_api::start::read(&self.home.attempt(run.id(), attempt)).is_some_and(|start| {
+            let (pid, started) = (start.gatekeeper.pid, start.gatekeeper.started);
+            tree::probe(Process { pid, started }) == Probe::Dead
+        })
+    }
+
     fn start(&self, run: &Run, attempt: u32) -> Input {
         match self.begin(run, attempt) {
             Ok(keeper) => Input::Began { attempt, gatekeeper: keeper.pid },
@@ -532,15 +551,7 @@ impl Performer {
             match UnixStream::connect(&socket) {
                 Ok(stream) => break stream,
                 Err(err) => {
-                    let dead = skep_api::start::read(&self.home.attempt(run.id(), attempt))
-                        .is_some_and(|start| {
-                            let keeper = Process {
-                                pid: start.gatekeeper.pid,
-                                started: start.gatekeeper.started,
-                            };
-                            tree::probe(keeper) == Probe::Dead
-                        });
-                    if dead || Instant::now() > until {
+                    if self.keeper_is_dead(run, attempt) || Instant::now() > until {
                         return Err(err);
                     }
                     // The socket of a keeper that is starting: there is no event for a name that is not there yet.

@@ -103,7 +103,7 @@ impl Run {
             }
             Event::TurnEnded { result, text } => {
                 self.verdict.turn = Some(*result);
-                self.verdict.stalled &= *result == TurnResult::Cancelled;
+                self.verdict.stalled &= *result == TurnResult::Cancelled || text.trim().is_empty();
                 self.verdict.empty = text.trim().is_empty();
                 if *result == TurnResult::Success {
                     self.verdict.error = None;

@@ -170,11 +170,12 @@ fn of_exit(end: &Ending<'_>) -> Option<Reason> {
 /// Exit 0, and yet no answer: a turn that broke off, or the missing word of a protocol that has one.
 fn of_turn(end: &Ending<'_>) -> Option<Reason> {
     match end.verdict.turn {
-        Some(TurnResult::Cancelled) if end.verdict.stalled => Some(Reason::Stalled),
+        Some(TurnResult::Success | TurnResult::Ended) if !end.speaks || !end.verdict.empty => None,
+        // Whatever its agent calls a turn that was cancelled because nothing was heard.
+        Some(_) if end.verdict.stalled => Some(Reason::Stalled),
         Some(TurnResult::Cancelled) => Some(Reason::AgentError),
-        Some(TurnResult::Failed) => Some(Reason::NoResult),
-        Some(TurnResult::Success | TurnResult::Ended) => {
-            (end.speaks && end.verdict.empty).then_some(Reason::NoResult)
+        Some(TurnResult::Failed | TurnResult::Success | TurnResult::Ended) => {
+            Some(Reason::NoResult)
         }
         None => end.speaks.then_some(Reason::NoResult),
     }

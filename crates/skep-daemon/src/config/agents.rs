@@ -94,9 +94,13 @@ fn folders_schema(_: &mut SchemaGenerator) -> Schema {
 /// What a person's settings say of agents and accounts and of nothing else, as a text that reads like them.
 pub fn of_agents(dir: &Path) -> Result<String, ConfigError> {
     super::user(dir)?;
-    let text = super::read_file(&super::user_file(dir))?.unwrap_or_default();
-    // It was read just before, with its errors.
-    let all: toml::Table = toml::from_str(&text).unwrap_or_default();
+    let file = super::user_file(dir);
+    let text = super::read_file(&file)?.unwrap_or_default();
+    let label = file.display().to_string();
+    let all: toml::Table = toml::from_str(&text).map_err(|error| ConfigError::Syntax {
+        at: At::offset(&label, &text, error.span().map(|span| span.start)),
+        why: error.message().to_owned(),
+    })?;
     let kept = all.into_iter().filter(|(key, _)| matches!(key.as_str(), "agents" | "accounts"));
     Ok(kept.collect::<toml::Table>().to_string())
 }

@@ -1,7 +1,10 @@
 use std::{
     fs::File,
     os::unix::fs::symlink,
-    sync::{Arc, Barrier},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::*;
@@ -252,15 +255,19 @@ fn the_programs_own_lock_is_waited_for_and_one_whose_holder_is_gone_is_taken() {
     let home = Home::new(FILE);
     let lock = home.dir.path().join("claude.json.lock");
     fs::create_dir(&lock).unwrap();
-    let held = lock.clone();
+    let (held, ours) = (lock.clone(), home.dir.path().join("claude.json.skep-lock"));
+    let let_go = Arc::new(AtomicBool::new(false));
+    let lets_go = Arc::clone(&let_go);
     let holder = thread::spawn(move || {
-        // Long enough to be seen waiting for.
-        thread::sleep(Duration::from_millis(200));
+        // Ours is taken first: whoever has it waits for theirs.
+        while !ours.exists() {
+            thread::yield_now();
+        }
+        lets_go.store(true, Ordering::SeqCst);
         fs::remove_dir(held).unwrap();
     });
-    let began = Instant::now();
     home.given("/w");
-    assert!(began.elapsed() >= Duration::from_millis(150), "it did not wait");
+    assert!(let_go.load(Ordering::SeqCst), "it did not wait");
     holder.join().unwrap();
     fs::create_dir(&lock).unwrap();
     let old = SystemTime::now() - STALE * 2;

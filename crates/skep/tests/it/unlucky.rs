@@ -416,10 +416,10 @@ fn of_a_flood_of_words_every_line_is_kept_in_order_and_the_daemon_answers_meanwh
     assert!(home.events().len() < before + 100, "what is only said is no event");
 }
 
-/// What a process holds for itself alone.
+/// What a process has written for itself alone: a page of its program is that only while nobody else runs the same.
 fn private_kib(pid: u32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
     let of =
         |line: &str| line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok());
-    rollup.lines().filter(|line| line.starts_with("Private")).filter_map(of).sum::<u64>()
+    rollup.lines().filter(|line| line.starts_with("Private_Dirty:")).filter_map(of).sum::<u64>()
 }

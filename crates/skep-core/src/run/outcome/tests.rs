@@ -101,6 +101,8 @@ fn an_end_by_its_own_will_is_judged_by_itself_whatever_was_about_to_be_done() {
 #[test]
 fn an_agent_whose_silent_turn_was_cancelled_failed_as_stalled() {
     speaking("60 silent, 61 heard, 61 turn cancelled, 62 exit 0", "failed: stalled");
+    speaking("60 silent, 61 heard, 61 turn ended empty, 62 exit 0", "failed: stalled");
+    speaking("60 silent, 61 heard, 61 turn failed, 62 exit 0", "failed: no-result");
     speaking("60 silent, 61 heard, 90 turn success, 91 exit 0", "completed");
 }
 

@@ -235,15 +235,14 @@ fn what_comes_in_one_piece_is_heard_in_its_order() {
 
 #[test]
 fn nothing_is_typed_before_the_agent_has_told_that_it_waits() {
-    let script = "stty -echo; sleep 1.2; echo up; while ! test -e go; do sleep 0.02; done; \
+    // It listens for longer than a prompt would wait that went by silence alone, and only then tells.
+    let script = "stty -echo; sleep 1.2; echo up; \
+        timeout --foreground 2 sh -c 'read line && echo \"early <$line>\"'; \
         printf '\\033]0;idle\\007'; read line; echo \"got <$line>\"; sleep 600";
     let live = titled(script, |attempt| attempt.spec.prompt = PromptBy::Stdin);
-    // Long enough for a prompt that went by silence alone.
-    std::thread::sleep(Duration::from_millis(2500));
-    let early = || std::fs::read_to_string(live.attempt.path("tty.log")).unwrap_or_default();
-    assert!(early().contains("up") && !early().contains("got"), "{}", early());
-    put(live.attempt.path("go"), "");
-    eventually("the prompt", || early().contains("got <do it>"));
+    let log = || std::fs::read_to_string(live.attempt.path("tty.log")).unwrap_or_default();
+    eventually("the prompt", || log().contains("got <do it>"));
+    assert!(log().contains("up") && !log().contains("early"), "{}", log());
 }
 
 #[test]

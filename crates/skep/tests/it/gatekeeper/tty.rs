@@ -78,11 +78,12 @@ impl Live {
         self.attempt.ask(&Control::Send { epoch: 5, id, text, steer: false })
     }
 
-    /// The keeper's memory that nobody shares. KiB.
+    /// The memory that the keeper has written. KiB. A page of its program is its alone only while nobody else runs the
+    /// same program.
     fn private_kib(&self) -> u64 {
         let path = format!("/proc/{}/smaps_rollup", self.child.id());
         let text = fs::read_to_string(path).unwrap();
-        let lines = text.lines().filter(|line| line.starts_with("Private_"));
+        let lines = text.lines().filter(|line| line.starts_with("Private_Dirty:"));
         lines.map(|line| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()).sum()
     }
 }

@@ -216,7 +216,7 @@ fn went_on(yard: &Yard, lab: &Lab, agent: &Agent, first: &Value, done: &Value) {
     } else {
         assert_eq!(commits(yard, done), "two\none");
         let told = lab.asked();
-        let told = told.iter().rfind(|asked| asked.contains("Somebody began this already"));
+        let told = told.iter().rfind(|asked| asked.contains("# What was done before you"));
         assert!(told.is_some(), "it is told where it stands: {}", story(yard, lab, &id));
     }
     yard.home.no_agents();

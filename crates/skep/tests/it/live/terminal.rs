@@ -60,13 +60,14 @@ impl Scene {
     fn reports(&self) -> String {
         let dir = self.yard.home.attempt(&self.id, 1);
         let read = |name: &str| fs::read(dir.join(name)).unwrap_or_default();
-        let log = read("tty.log");
-        let tail = &log[log.len().saturating_sub(4000)..];
-        format!(
-            "{}\n{}",
-            String::from_utf8_lossy(&read("reports.jsonl")),
-            String::from_utf8_lossy(tail).escape_debug()
-        )
+        format!("{}\n{}", String::from_utf8_lossy(&read("reports.jsonl")), self.screen())
+    }
+
+    fn screen(&self) -> String {
+        let log = self.yard.home.attempt(&self.id, 1).join("tty.log");
+        let mut terminal = vt100::Parser::new(36, 120, 0);
+        terminal.process(&fs::read(log).unwrap_or_default());
+        terminal.screen().contents()
     }
 
     #[track_caller]
@@ -145,7 +146,21 @@ fn asks_and_commits(agent: &str, script: &str) {
         let shown = scene.yard.skep(&scene.lab, &["show", &scene.id]).ok();
         assert!(shown.contains("permission"), "{shown}\n{run}");
     }
-    scene.press("\r");
+    // A hook tells of the question before the dialog stands, and a dialog that has just come up takes no keys yet.
+    let drawn = match agent {
+        "claude" => "Do you want to proceed?",
+        "codex" => "to confirm or esc to cancel",
+        other => panic!("what does the dialog of {other} say?"),
+    };
+    eventually(drawn, || scene.screen().contains(drawn));
+    eventually("the dialog is answered", || {
+        let answered = !scene.screen().contains(drawn);
+        if !answered {
+            scene.press("\r");
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        }
+        answered
+    });
     scene.has_committed_and_goes_without_a_trace();
 }
 
