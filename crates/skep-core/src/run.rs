@@ -26,6 +26,7 @@ pub mod limits;
 pub mod message;
 pub mod orientation;
 pub mod outcome;
+pub mod question;
 mod step;
 #[cfg(test)]
 pub(crate) mod tests;
