@@ -24,6 +24,7 @@ mod logs;
 mod ls;
 mod open;
 mod path;
+mod plan;
 mod policy;
 mod project;
 mod run;
@@ -122,6 +123,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Task(verb) => task::task(skep, verb),
         Verb::Agent(verb) => agent::agent(skep, verb),
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
+        Verb::Plan(verb) => plan::plan(skep, verb),
         Verb::Policy(verb) => policy::policy(skep, verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),
