@@ -451,7 +451,7 @@ Nothing in the worktree changes, now or when it is closed; no process that runs 
     /// The process that keeps everything together
     #[command(subcommand)]
     Daemon(Daemon),
-    /// Plans: what a document says, and what stands in its way
+    /// Plans: what one says and what is wrong with it
     #[command(
         subcommand,
         after_help = "\

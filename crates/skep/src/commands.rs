@@ -171,11 +171,12 @@ fn needs_a_person(run: &RunView) -> bool {
 }
 
 /// Reads a text that a person gave as a file, or `-` for standard input.
-fn read_text(path: &Path) -> Result<String, CliError> {
+///
+/// `piped` is how standard input would be given.
+fn read_text(path: &Path, piped: &str) -> Result<String, CliError> {
     let unreadable = |why: &dyn std::fmt::Display| {
-        CliError::error("file-unreadable", format!("{}: {why}", path.display())).hint(
-            "name a file that is there, or - for standard input: … | skep run --prompt-file -",
-        )
+        CliError::error("file-unreadable", format!("{}: {why}", path.display()))
+            .hint(format!("name a file that is there, or - for standard input: … | skep {piped}"))
     };
     let from: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin())

@@ -54,7 +54,7 @@ impl View {
 }
 
 fn check(skep: &Skep, file: &Path, projects: &[String]) -> Outcome {
-    let document = super::read_text(file)?;
+    let document = super::read_text(file, "plan check -")?;
     // Without names there is nothing to hold the document's against.
     let known = (!projects.is_empty()).then_some(projects);
     let view = View::of(plan::check(&document, known));

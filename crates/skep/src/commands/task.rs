@@ -14,7 +14,11 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
     let list = matches!(verb, Task::Ls);
     let answer = match verb {
         Task::Add { title, project, body, reference, priority, needs, agent, model, account } => {
-            let body = body.as_deref().map(read_text).transpose()?.unwrap_or_default();
+            let body = body
+                .as_deref()
+                .map(|path| read_text(path, "task add TITLE --body -"))
+                .transpose()?
+                .unwrap_or_default();
             skep.ask(Ask::TaskAdd(Box::new(TaskAsk {
                 title,
                 body,
