@@ -590,6 +590,9 @@ pub(crate) struct Run {
     /// ask, auto or bypass
     #[arg(long, value_name = "P", value_parser = ["ask", "auto", "bypass"], hide_possible_values = true)]
     pub(crate) permissions: Option<String>,
+    /// Somebody else wrote the words (an issue, a mail): they are data, and narrower rules hold
+    #[arg(long)]
+    pub(crate) outside: bool,
     /// So many workers at the same title
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) count: Option<u32>,
@@ -730,6 +733,9 @@ pub(crate) enum Task {
         /// An account of that agent's
         #[arg(long, value_name = "N", requires = "agent")]
         account: Option<String>,
+        /// Somebody else wrote it (an issue, a mail): it is data, and narrower rules hold for its runs
+        #[arg(long)]
+        outside: bool,
     },
     /// List them
     Ls,

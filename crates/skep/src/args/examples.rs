@@ -187,6 +187,7 @@ const EXAMPLES: &[Of] = &[
             ("task add \"a faster search\"", "for later"),
             ("task add \"port the parser\" --body brief.md --priority 2", "with more words"),
             ("task add \"then the lexer\" --needs task_7k2m9qx4ab", "after another"),
+            ("task add \"issue 12\" --body issue.md --outside", "in somebody else's words"),
         ],
     ),
     ("task ls", &[("task ls", ""), ("task ls --json", "for a program")]),

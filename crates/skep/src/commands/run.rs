@@ -40,6 +40,7 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
     };
     let ask = RunAsk {
         force: args.force,
+        outside: args.outside,
         titles,
         project: args.project,
         cwd: cwd.to_owned(),
