@@ -8,8 +8,8 @@ use crate::{
     facts::Exit,
     id::OpId,
     run::{
-        Ask, Because, Event as Of, Fallback, Hears, Merged, OpResult, Outcome, Reason, Receipt,
-        Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
+        Ask, Because, Event as Of, Fallback, Hears, Login, Logins, Merged, OpResult, Outcome,
+        Reason, Receipt, Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
         adopted::tests::brief_of_adopted,
         tests::{
             matrix::{KINDS_OF_EVENTS, kind_of_event, wanted},
@@ -83,8 +83,21 @@ fn whole_brief() -> Brief {
         agent: "codex".to_owned(),
         speaks: true,
         hears: crate::run::Hears { messages: false, steers: false, resumes: true },
+        model: Some("m2".to_owned()),
+        account: Some("home".to_owned()),
+        args: vec!["--search".to_owned()],
+        logins: Logins { shared: String::new(), accounts: vec![login("home", "CODEX_HOME")] },
     });
+    brief.logins = Logins {
+        shared: "claude".to_owned(),
+        accounts: vec![login("work", "CLAUDE_CONFIG_DIR"), login("own", "CLAUDE_CONFIG_DIR")],
+    };
     brief
+}
+
+fn login(name: &str, variable: &str) -> Login {
+    let folders = [(variable.to_owned(), format!("/home/ada/.{name}"))].into();
+    Login { name: name.to_owned(), folders }
 }
 
 /// A snapshot in which nothing is left out.
@@ -159,6 +172,7 @@ fn of_runs() -> Vec<Of> {
             exit: Some(exit()),
             text: text(),
         },
+        Of::Rotated { account: "own".to_owned() },
         Of::FellBack {
             agent: "codex".to_owned(),
             speaks: true,
@@ -348,8 +362,13 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
     };
     let limits = Limits { runs: 8, per_project: 4, prepare: 2, ..Limits::default() };
     assert_eq!(read[0], Event::House(House::LimitsSet { limits }));
-    let brief =
-        Brief { supersedes: None, fallback: None, hears: Hears::default(), ..whole_brief() };
+    let brief = Brief {
+        supersedes: None,
+        fallback: None,
+        hears: Hears::default(),
+        logins: Logins::default(),
+        ..whole_brief()
+    };
     of(Of::Created { brief: Box::new(brief) });
     of(Of::Closing { op: op(1), how: How::KeepBranch, snapshot: None });
     of(Of::Closing { op: op(2), how: How::Smart, snapshot: None });
