@@ -106,6 +106,10 @@ const INPUTS: &[&str] = &[
     "permission",
     "withdrawn p",
     "approve",
+    "asked k",
+    "left k",
+    "claims blocked",
+    "answer 0 yes",
     "silent",
     "heard",
     "retry",
@@ -199,10 +203,12 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Overdue { .. } => 38,
         Input::Send { .. } => 39,
         Input::Told { .. } => 40,
+        Input::Tool { .. } => 41,
+        Input::Answer { .. } => 42,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 41;
+const KINDS_OF_INPUTS: usize = 43;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -258,10 +264,16 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::AsBefore { .. } => 49,
         Event::Sent { .. } => 50,
         Event::Receipt { .. } => 51,
+        Event::QuestionAsked { .. } => 52,
+        Event::QuestionEscalated { .. } => 53,
+        Event::QuestionLeft { .. } => 54,
+        Event::QuestionAnswered { .. } => 55,
+        Event::QuestionWithdrawn { .. } => 56,
+        Event::Claimed { .. } => 57,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 52;
+pub(crate) const KINDS_OF_EVENTS: usize = 58;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -300,6 +312,15 @@ fn events() -> Vec<Event> {
         Event::LeaveAsked { ask: Box::new(wanted(&run)) },
         Event::LeaveRuled { id: wanted(&run).id, ruling: Ruling { allow: true, text: None } },
         Event::LeaveWithdrawn { id: wanted(&run).id },
+        Event::QuestionAsked { question: Box::new(question::tests::question(&run)) },
+        Event::QuestionEscalated { id: question::nth(&run, 0) },
+        Event::QuestionLeft { id: question::nth(&run, 0) },
+        Event::QuestionAnswered {
+            id: question::nth(&run, 0),
+            answer: question::Answer { text: None, by: text.clone(), at: Timestamp(0) },
+        },
+        Event::QuestionWithdrawn { id: question::nth(&run, 0) },
+        Event::Claimed { claim: Box::new(question::Claim::Note { text: text.clone() }) },
         Event::Goes {},
         Event::Stalled { quiet_ms: 1, tool: false },
         Event::Shown { session: text.clone(), pane: "%3".to_owned() },
@@ -452,6 +473,10 @@ ask                              xxxxxx ..++++++x ........ xxxxx xxxxxx
 permission                       xxxxxx ..++++++x ........ xxxxx xxxxxx
 withdrawn p                      xxxxxx ........x ........ xxxxx xxxxxx
 approve                          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+asked k                          ...... ..++++++. ........ ..... ......
+left k                           ...... ......... ........ ..... ......
+claims blocked                   ...... ++++++++. ++++++++ ..... ......
+answer 0 yes                     xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 silent                           xxxxxx xx!!....x ........ xxxxx xxxxxx
 heard                            xxxxxx xx.....+x ........ xxxxx xxxxxx
 retry                            xxxxxx ..++...+x ........ xxxxx xxxxxx
@@ -524,6 +549,12 @@ Receipt             xxxxxx xxxxxx.xx xxxxxxxx xxxxx xxxxxx
 LeaveAsked          xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
 LeaveRuled          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 LeaveWithdrawn      ...... ......... ........ ..... ......
+QuestionAsked       xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+QuestionEscalated   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionLeft        xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionAnswered    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionWithdrawn   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Claimed             ...... ......... ........ ..... ......
 Goes                xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
 Stalled             xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
 Shown               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
