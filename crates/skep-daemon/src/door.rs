@@ -48,6 +48,7 @@ mod adopt;
 mod control;
 mod diff;
 mod finish;
+mod questions;
 mod send;
 mod surface;
 
@@ -245,6 +246,9 @@ impl Door {
             Ask::Rule { of, allow, text } => {
                 let ruling = run::Ruling { allow: *allow, text: text.clone() };
                 self.rule(&request.id, of, ruling)
+            }
+            Ask::Questions { .. } | Ask::Answer { .. } | Ask::Inbox {} => {
+                self.questions(&request.id, &request.ask)
             }
             Ask::SnapshotTake { run } => self.take_snapshot(&request.id, run, out),
             Ask::SnapshotLs { run } => self.snapshots(run.as_deref()),
@@ -712,6 +716,7 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::Hidden { .. }
         | Ask::Named { .. }
         | Ask::Why { .. }
+        | Ask::Questions { .. }
         | Ask::Diff { .. }
         | Ask::Wait { .. }
         | Ask::Events { .. }
@@ -733,6 +738,8 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::Again { .. }
         | Ask::Send { .. }
         | Ask::Rule { .. }
+        | Ask::Answer { .. }
+        | Ask::Inbox {}
         | Ask::SnapshotTake { .. }
         | Ask::SnapshotRm { .. }
         | Ask::Restore { .. }

@@ -342,6 +342,29 @@ one (claude); to others say more by skep send or skep resume.")]
         /// Why, or - for standard input
         text: Option<String>,
     },
+    /// Questions of agents that nobody has answered
+    Questions {
+        /// A question's id (q_…), a run's id, the beginning of one, or a worker's name
+        id: Option<String>,
+        /// Also those that were answered, skipped or withdrawn
+        #[arg(long)]
+        all: bool,
+    },
+    /// Answer a question of an agent
+    #[command(after_help = "\
+The first answer counts. It reaches the agent once: in the call that asks, as its next message, or in the prompt of its next
+attempt.")]
+    Answer {
+        /// A question's id (q_…), the beginning of one, or a worker's name where it asks one thing
+        id: String,
+        /// The answer, the number of an option, or - for standard input
+        text: Option<String>,
+        /// Let the agent decide
+        #[arg(long)]
+        skip: bool,
+    },
+    /// All that needs you, what holds up most first
+    Inbox {},
     /// Give a run up: it is stopped, all of it is kept in a snapshot, its env goes
     #[command(after_help = "skep undo brings it back.")]
     Abandon {

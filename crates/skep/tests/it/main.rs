@@ -33,6 +33,7 @@ mod pages;
 mod picture;
 mod policy;
 mod project;
+mod questions;
 mod recovery;
 mod resume;
 mod run;
