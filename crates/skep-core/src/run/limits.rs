@@ -217,6 +217,7 @@ impl Run {
             | Event::PauseAsked {}
             | Event::OpDone { .. }
             | Event::GitSeen { .. }
+            | Event::Overstepped { .. }
             | Event::Done {} => false,
         }
     }

@@ -133,6 +133,7 @@ const INPUTS: &[&str] = &[
     "purged 1",
     "logs-dropped",
     "git c9 2",
+    "overstepped stop",
     "done",
     "tick",
 ];
@@ -199,10 +200,11 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Overdue { .. } => 38,
         Input::Send { .. } => 39,
         Input::Told { .. } => 40,
+        Input::Overstepped { .. } => 41,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 41;
+const KINDS_OF_INPUTS: usize = 42;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -258,10 +260,11 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::AsBefore { .. } => 49,
         Event::Sent { .. } => 50,
         Event::Receipt { .. } => 51,
+        Event::Overstepped { .. } => 52,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 52;
+pub(crate) const KINDS_OF_EVENTS: usize = 53;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -348,6 +351,7 @@ fn events() -> Vec<Event> {
         Event::LogsDropped {},
         Event::OpDone { op: op(1), result: OpResult::Failed { slug: text.clone(), text } },
         Event::GitSeen { facts: git("c9", 2, false) },
+        Event::Overstepped { what: "stop".to_owned() },
         Event::Done {},
     ]
 }
@@ -479,6 +483,7 @@ settled 1 failed                 ++++++ +++++++++ ++++++++ +++++ ++++++
 purged 1                         ++++++ +++++++++ ++++++++ +++++ ++++++
 logs-dropped                     ++++++ +++++++++ ++++++++ +++++ ++++++
 git c9 2                         ++++++ +++++++++ ++++++++ +++++ ++++++
+overstepped stop                 ++++++ +++++++++ ++++++++ +++++ ++++++
 done                             ++++++ +++++++++ ++++++++ +++++ ++++++
 tick                             ...... .!.....!+ !!!!.!!! ..... ......",
     );
@@ -560,6 +565,7 @@ Purged              ...... ......... ........ ..... ......
 LogsDropped         ...... ......... ........ ..... ......
 OpDone              ...... ......... ........ ..... ......
 GitSeen             ...... ......... ........ ..... ......
+Overstepped         ...... ......... ........ ..... ......
 Done                ...... ......... ........ ..... ......",
     );
 }
