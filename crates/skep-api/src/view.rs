@@ -11,7 +11,7 @@ use skep_core::{
     project::Project,
     run::{
         Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Retrying, Run, State,
-        Surface, Undoable, WaitingFor, overstep::Overstep,
+        Surface, Trust, Undoable, WaitingFor, overstep::Overstep,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -89,6 +89,9 @@ pub struct RunView {
     /// What its own processes asked for that no run may have; it was refused.
     #[serde(default)]
     pub oversteps: Vec<Overstep>,
+    /// Whose words it works by.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 /// A usage limit that a run met.
@@ -236,6 +239,7 @@ impl RunView {
                 until: met.until,
                 known: met.known,
             }),
+            trust: brief.trust,
         }
     }
 }
@@ -555,6 +559,9 @@ pub struct TaskView {
     pub model: Option<String>,
     #[serde(default)]
     pub account: Option<String>,
+    /// Whose words it is made of.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 impl TaskView {
@@ -574,6 +581,7 @@ impl TaskView {
             agent: task.choice.agent.clone(),
             model: task.choice.model.clone(),
             account: task.choice.account.clone(),
+            trust: task.trust,
         }
     }
 }
