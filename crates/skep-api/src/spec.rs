@@ -128,6 +128,9 @@ pub struct Conversation {
     pub mode: Option<String>,
     /// Whether it goes on without having its history repeated.
     pub resumes: bool,
+    /// What starts the server of the tools that it is given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
 }
 
 /// By what an agent on a terminal tells what it does.

@@ -18,6 +18,10 @@ pub const PATH: usize = 4096;
 /// The longest time that a call may wait. Milliseconds.
 pub const WAIT_MS: u64 = 60 * 60 * 1000;
 
+/// The tools, by name, of the server `skep`.
+pub const NAMES: [&str; 6] =
+    ["ask_foreman", "ask_human", "report", "claim_paths", "note", "list_runs"];
+
 /// What an agent's tools tell its keeper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "tool", rename_all = "snake_case")]

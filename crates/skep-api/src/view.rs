@@ -12,7 +12,7 @@ use skep_core::{
     project::Project,
     run::{
         Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Quota, Retrying, Run,
-        State, Surface, Trust, Undoable, WaitingFor,
+        State, Surface, Trust, Undoable, WaitingFor, overstep::Overstep,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -97,6 +97,9 @@ pub struct RunView {
     /// The usage limit that it waits for, or met last.
     #[serde(default)]
     pub limit: Option<LimitView>,
+    /// What its own processes asked for that no run may have; it was refused.
+    #[serde(default)]
+    pub oversteps: Vec<Overstep>,
     /// Whose words it works by.
     #[serde(default)]
     pub trust: Trust,
@@ -203,6 +206,10 @@ impl RunView {
         let (waiting_for, outcome, reason, exit) = state_fields(run);
         let mut notes: Vec<String> = env.map(|env| env.notes.clone()).unwrap_or_default();
         notes.extend(run.unknown.clone());
+        let refused = |what| {
+            format!("one of its processes asked skep to {what}: refused, it is no run's to ask")
+        };
+        notes.extend(run.oversteps_in_words().map(refused));
         RunView {
             id: brief.id.to_string(),
             name: brief.name.clone(),
@@ -262,6 +269,7 @@ impl RunView {
             messages: messages(run),
             asks: AskView::of(run),
             adopted: brief.adopted.clone(),
+            oversteps: run.oversteps.clone(),
             retrying: run.retrying.as_ref().map(Retrying::words),
             limit: run.met.as_ref().map(|met| LimitView {
                 agent: met.quota.login.clone(),

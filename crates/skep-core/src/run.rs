@@ -26,6 +26,7 @@ pub mod limits;
 pub mod message;
 pub mod orientation;
 pub mod outcome;
+pub mod overstep;
 pub mod question;
 mod quota;
 mod step;
@@ -464,6 +465,8 @@ pub struct Run {
     pub limits: u32,
     /// Whether a person asked for the attempt that is in line, whatever a usage limit says.
     pub insisted: bool,
+    /// What its own processes asked for that no run may have.
+    pub oversteps: Vec<overstep::Overstep>,
 }
 
 /// What can happen to a run: wishes, reports and the clock.
@@ -640,6 +643,10 @@ pub enum Input {
     },
     LogsDropped,
     GitSeen(GitFacts),
+    /// One of its own processes asked the daemon for what no run may have, and was refused.
+    Overstepped {
+        what: String,
+    },
     /// An effect is done that has no report of its own.
     Done,
     Tick,
@@ -914,6 +921,9 @@ pub enum Event {
         op: OpId,
         result: OpResult,
     },
+    Overstepped {
+        what: String,
+    },
     GitSeen {
         facts: GitFacts,
     },
@@ -1149,6 +1159,7 @@ impl Run {
             faults: 0,
             deaths: Vec::new(),
             begun: None,
+            oversteps: Vec::new(),
             given: Vec::new(),
             messages: Vec::new(),
             asks: Vec::new(),

@@ -37,6 +37,7 @@ mod fence;
 mod messages;
 mod standing;
 mod told;
+mod tools;
 
 pub use told::look;
 
@@ -126,6 +127,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         git_roots: git_roots(Path::new(&env.worktree)),
         skep: own_program()?,
         brief_file: told.file.clone(),
+        tools: tools::of(run, attempt, home, &profile),
     };
     let launch =
         if on_terminal { profile.launch_on_terminal(&brief) } else { profile.launch(&brief) };
@@ -133,6 +135,8 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     if goes_on && is_silent(run) {
         launch.prompt = profile::PromptBy::None;
     }
+    tools::write(&launch)?;
+    let server = tools::words(launch.setting.server.take())?;
     let policy = &run.brief.policy;
     let doubts = doubts.map(|doubts| Doubts { records: profile.records(&asker), ..doubts });
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
@@ -162,6 +166,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
             session: launch.setting.session,
             mode: launch.setting.mode,
             resumes: launch.setting.resume == acp::Resume::Resume,
+            tools: server,
         }),
         carries: run.carried().map(|message| message.id.clone()).collect(),
         doubts,
@@ -220,7 +225,8 @@ fn rules(
     let shared = shared.map(String::from_utf8).transpose().map_err(|err| {
         format!("{} at the base commit is not UTF-8: {err}", config::SHARED_POLICY)
     })?;
-    config::policy(dir, run.brief.project.as_deref(), shared.as_deref()).map_err(|err| chain(&err))
+    let policy = config::policy(dir, run.brief.project.as_deref(), shared.as_deref());
+    policy.map(tools::allowed).map_err(|err| chain(&err))
 }
 
 /// What the attempt is told: the task; words for this attempt; or, in a conversation that knows the task, only the words.

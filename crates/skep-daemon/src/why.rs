@@ -46,6 +46,14 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
         );
         facts.push(aged(fact("last words", text, "the agent's protocol", &rule), *at, now));
     }
+    if let Some(what) = run.oversteps_in_words() {
+        facts.push(fact(
+            "overstepped",
+            &what,
+            "the daemon's door, by descent",
+            "a run's own process asked for it; a run may list the runs and look at itself, and was refused",
+        ));
+    }
     if let Some(pid) = run.gatekeeper() {
         facts.push(fact(
             "gatekeeper",

@@ -551,6 +551,22 @@ The form of a plan, a text in Markdown:
         #[arg(last = true, hide = true, allow_hyphen_values = true)]
         words: Vec<OsString>,
     },
+    /// The tools of a run's agent, as a server of the Model Context Protocol on standard input and output
+    #[command(
+        hide = true,
+        after_help = "Agents get it from skep when they start; you need it only to look at it. It is heard only from a run's own processes."
+    )]
+    Mcp {
+        /// The run whose agent it serves [default: the one that it was started in]
+        #[arg(long, value_name = "ID")]
+        run: Option<String>,
+        /// The control socket of the run's keeper [default: found by the run]
+        #[arg(long, hide = true, value_name = "SOCKET")]
+        keeper: Option<PathBuf>,
+        /// How long a question waits for its answer
+        #[arg(long, hide = true, value_name = "D", value_parser = duration, default_value = "45s")]
+        wait: Duration,
+    },
     /// Requests to close a run, as files
     #[command(subcommand, hide = true)]
     Cleanup(Cleanup),

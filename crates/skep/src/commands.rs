@@ -23,6 +23,7 @@ mod land;
 mod limits;
 mod logs;
 mod ls;
+mod mcp;
 mod open;
 mod path;
 mod plan;
@@ -132,6 +133,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Policy(verb) => policy::policy(skep, verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),
+        Verb::Mcp { run, keeper, wait } => mcp::mcp(skep, run, keeper, wait),
         Verb::Completions { shell, at, words } => {
             completions::complete(skep, &shell, at.unwrap_or(0), words)
         }
@@ -205,6 +207,12 @@ fn code_of(runs: &[RunView]) -> ExitCode {
 
 /// A run's state in one word or two, and what it means to a person.
 fn state_of(run: &RunView) -> (Tone, String) {
+    let (tone, state) = plain_state_of(run);
+    // Its processes asked for what no run may have: somebody should look at what it is doing.
+    if run.oversteps.is_empty() { (tone, state) } else { (tone, format!("{state} (overstepped)")) }
+}
+
+fn plain_state_of(run: &RunView) -> (Tone, String) {
     match (run.state.as_str(), run.outcome.as_deref()) {
         ("ended", Some("completed")) if run.landed.is_some() => (Tone::Good, "landed".to_owned()),
         ("ended", Some("completed")) => (Tone::Good, "completed".to_owned()),

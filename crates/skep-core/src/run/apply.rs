@@ -490,6 +490,7 @@ impl Run {
             | Event::Reverting { .. }
             | Event::Done {} => {}
             Event::OpDone { op, result } => self.op_done_at(op, result, at),
+            Event::Overstepped { what } => self.overstepped(what, at),
             Event::GitSeen { facts } => {
                 if self.has_new_commit(facts) {
                     self.deaths.clear();

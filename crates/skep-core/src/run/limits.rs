@@ -231,6 +231,7 @@ impl Run {
             | Event::PauseAsked {}
             | Event::OpDone { .. }
             | Event::GitSeen { .. }
+            | Event::Overstepped { .. }
             | Event::Done {} => false,
         }
     }

@@ -134,6 +134,7 @@ impl Run {
                 let new = self.git.as_ref() != Some(&facts);
                 Ok(if new { Step::of([Event::GitSeen { facts }], []) } else { Step::default() })
             }
+            Input::Overstepped { what } => Ok(self.overstep(&what)),
             Input::Done => Ok(Step::of([Event::Done {}], [])),
             Input::Tick => Ok(self.tick(now)),
         }
@@ -760,6 +761,7 @@ impl Input {
             | Input::Purged { .. }
             | Input::LogsDropped
             | Input::GitSeen(_)
+            | Input::Overstepped { .. }
             | Input::Done
             | Input::Tick => None,
         }

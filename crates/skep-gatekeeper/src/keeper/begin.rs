@@ -152,6 +152,10 @@ fn setting_of(spec: &Spec) -> acp::Setting {
             _ => acp::Resume::Load,
         },
         doubts: messages::doubts(spec),
+        server: told.and_then(|told| {
+            let (program, args) = told.tools.split_first()?;
+            Some(acp::Server { program: program.into(), args: args.to_vec() })
+        }),
     }
 }
 

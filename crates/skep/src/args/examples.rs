@@ -295,6 +295,13 @@ const EXAMPLES: &[Of] = &[
         ],
     ),
     ("doctor", &[("doctor", "look"), ("doctor --fix", "and mend what can be taken back")]),
+    (
+        "mcp",
+        &[
+            ("mcp --run run_7k2m9qx4ab", "the tools of this run's agent"),
+            ("mcp", "those of the run that this is started in"),
+        ],
+    ),
     ("explain", &[("explain worktree-dirty", "one error"), ("explain", "all of them, by subject")]),
     (
         "help",

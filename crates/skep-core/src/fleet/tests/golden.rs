@@ -319,7 +319,11 @@ fn of_runs() -> Vec<Of> {
     ]
     .into_iter()
     .chain(results().into_iter().map(done))
-    .chain([Of::GitSeen { facts: git("c1", 1, false) }, Of::Done {}])
+    .chain([
+        Of::GitSeen { facts: git("c1", 1, false) },
+        Of::Overstepped { what: "stop".to_owned() },
+        Of::Done {},
+    ])
     .collect()
 }
 

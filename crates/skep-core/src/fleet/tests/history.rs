@@ -399,6 +399,10 @@ impl Witness {
 
     /// A wish about what `run` has, or about what it never had.
     fn wish(&mut self, id: &RunId, wish: usize, of: usize) -> Result<(), TestCaseError> {
+        if of == 0 {
+            let input = run::Input::Overstepped { what: "stop".to_owned() };
+            self.give(&Input::Run { run: id.clone(), input })?;
+        }
         let op = self.next_op();
         let Some(run) = self.fleet.runs.get(id) else { return Ok(()) };
         let op = || op.clone();
@@ -708,6 +712,7 @@ impl Witness {
                     | run::Input::Undone { .. }
                     | run::Input::OpDone { .. }
                     | run::Input::GitSeen(_)
+                    | run::Input::Overstepped { .. }
                     | run::Input::Done
             );
             prop_assert!(

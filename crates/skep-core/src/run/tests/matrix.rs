@@ -139,6 +139,7 @@ const INPUTS: &[&str] = &[
     "purged 1",
     "logs-dropped",
     "git c9 2",
+    "overstepped stop",
     "done",
     "tick",
 ];
@@ -208,10 +209,11 @@ fn kind_of_input(input: &Input) -> usize {
         Input::PassOn(_) => 41,
         Input::Tool { .. } => 42,
         Input::Answer { .. } => 43,
+        Input::Overstepped { .. } => 44,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 44;
+const KINDS_OF_INPUTS: usize = 45;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -274,10 +276,11 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::QuestionAnswered { .. } => 56,
         Event::QuestionWithdrawn { .. } => 57,
         Event::Claimed { .. } => 58,
+        Event::Overstepped { .. } => 59,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 59;
+pub(crate) const KINDS_OF_EVENTS: usize = 60;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -374,6 +377,7 @@ fn events() -> Vec<Event> {
         Event::LogsDropped {},
         Event::OpDone { op: op(1), result: OpResult::Failed { slug: text.clone(), text } },
         Event::GitSeen { facts: git("c9", 2, false) },
+        Event::Overstepped { what: "stop".to_owned() },
         Event::Done {},
     ]
 }
@@ -511,6 +515,7 @@ settled 1 failed                 ++++++ +++++++++ ++++++++ +++++ ++++++
 purged 1                         ++++++ +++++++++ ++++++++ +++++ ++++++
 logs-dropped                     ++++++ +++++++++ ++++++++ +++++ ++++++
 git c9 2                         ++++++ +++++++++ ++++++++ +++++ ++++++
+overstepped stop                 ++++++ +++++++++ ++++++++ +++++ ++++++
 done                             ++++++ +++++++++ ++++++++ +++++ ++++++
 tick                             ...... .!.....!+ !!!!.!!! ..... ......",
     );
@@ -599,6 +604,7 @@ Purged              ...... ......... ........ ..... ......
 LogsDropped         ...... ......... ........ ..... ......
 OpDone              ...... ......... ........ ..... ......
 GitSeen             ...... ......... ........ ..... ......
+Overstepped         ...... ......... ........ ..... ......
 Done                ...... ......... ........ ..... ......",
     );
 }

@@ -244,6 +244,7 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["purged", n] => Input::Purged { snapshot: snap(run.id(), n) },
         ["logs-dropped"] => Input::LogsDropped,
         ["git", head, ahead] => Input::GitSeen(git(head, ahead.parse().unwrap(), false)),
+        ["overstepped", what] => Input::Overstepped { what: (*what).to_owned() },
         ["done"] => Input::Done,
         ["tick"] => Input::Tick,
         ["exit" | "signal", ..] => Input::Exited { attempt, exit: exit(&words, run, now) },
