@@ -13,6 +13,7 @@ use crate::{
     guide::Guide,
     id::{AskId, OpId, RunId, SnapshotId, TaskId},
     said::{ErrorClass, Said, TurnResult, Usage},
+    secret::Secret,
     snapshot::{self, Snapshot, Why},
     time::Timestamp,
 };
@@ -184,6 +185,9 @@ pub struct Policy {
     /// More arguments for the agent's program.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
+    /// Secrets that its agent gets: names and references, no value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Secret>,
 }
 
 fn ready_ms() -> u64 {
@@ -209,6 +213,7 @@ impl Default for Policy {
             spare: Vec::new(),
             env: Vec::new(),
             args: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 }

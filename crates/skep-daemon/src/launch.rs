@@ -34,9 +34,11 @@ use skep_host::{
 use crate::trust;
 
 mod messages;
+mod secrets;
 mod standing;
 mod told;
 
+pub use secrets::{let_old_secrets_go, let_secrets_go, secrets_of};
 pub use told::look;
 
 /// Names that every process of a run gets where the asker had them.
@@ -124,6 +126,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let doubts = doubts.map(|doubts| Doubts { records: profile.records(&asker), ..doubts });
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
     let mut vars = run_vars(run, &env.cwd, &asker, &listed, home);
+    let (secrets, held) = secrets_of(run, home, |secret| listed.contains(&secret.name));
     vars.extend(launch.vars);
     if profile.identity {
         vars.extend(identity(&asker, Path::new(&env.cwd)));
@@ -181,6 +184,8 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         },
         spare: policy.spare.clone(),
         lent: told.lent,
+        secrets,
+        held,
     })
 }
 

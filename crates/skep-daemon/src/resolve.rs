@@ -44,8 +44,11 @@ use crate::{
 pub mod adopt;
 mod choice;
 mod fallback;
+mod secrets;
 
 use choice::Choice;
+pub use secrets::hand_over;
+
 pub use choice::{folders as account_folders, require as require_choice};
 
 /// Agents by preference, where settings name none.
@@ -58,6 +61,8 @@ pub struct Asked {
     pub prompt: String,
     /// The asker's environment, as far as it is listed.
     pub env: BTreeMap<String, String>,
+    /// Values of secrets that are handed over with the request.
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// A project's set-up that a person approves.
@@ -223,13 +228,14 @@ pub fn keep_ages(config: &Path) -> Result<Keep, Refusal> {
     })
 }
 
-/// Keeps what does not go to the ledger: the prompt, and the asker's environment, 0600.
+/// Keeps what does not go to the ledger: the prompt, and the asker's environment, 0600; secrets in memory.
 pub fn keep(asked: &Asked, home: &Home) -> Result<(), Refusal> {
     let failed = |err: &dyn std::error::Error| Refusal::error("home-unusable", chain(err));
     let id = &asked.brief.id;
     paths::create_private_dir(&home.run(id)).map_err(|err| failed(&err))?;
     paths::write_atomically(&home.prompt(id), asked.prompt.as_bytes())
         .map_err(|err| failed(&err))?;
+    secrets::hold(home, id.as_str(), &asked.secrets)?;
     let env = serde_json::to_vec(&asked.env).map_err(|err| failed(&err))?;
     paths::write_atomically(&home.asker_env(id), &env).map_err(|err| failed(&err))
 }
@@ -781,6 +787,11 @@ fn brief(
     let mut listed: Vec<String> = profile.env.clone();
     listed.extend(second.iter().flat_map(|second| second.env.clone()));
     listed.extend(project.env.iter().chain(&choice.env).cloned());
+    secrets::require_free(
+        listed.iter().chain(choice.folders.keys()).chain(profile.ask_env.keys()),
+    )?;
+    let references = settings.secrets.iter().chain(&project.secrets).collect();
+    let taken = secrets::taken(&listed, &project.env, &references, &ask.env)?;
     // Where the asker's own tmux is; it opens a window there and reaches no agent.
     let theirs = surface == Surface::Terminal && settings.tmux == config::Tmux::Yours;
     let env = ask
@@ -789,6 +800,7 @@ fn brief(
         .filter(|(name, _)| {
             launch::is_base(name) || listed.contains(name) || theirs && *name == "TMUX"
         })
+        .filter(|(name, _)| taken.secrets.iter().all(|secret| secret.name != **name))
         .map(|(name, value)| (name.clone(), value.clone()))
         // What an account says of its folders wins over whatever the asker's shell says.
         .chain(choice.folders.clone())
@@ -818,14 +830,14 @@ fn brief(
         surface,
         permissions,
         place: the_place(wanted, title, task, &id, key)?,
-        policy: choice.policy(policy(settings, project)),
+        policy: Policy { secrets: taken.secrets, ..choice.policy(policy(settings, project)) },
         supersedes: superseded(ask, task, fleet),
         adopted: None,
         hears: profile.hears(surface == Surface::Terminal),
         fallback: second.as_ref().map(fallback::of),
         id,
     };
-    Ok(Asked { brief, prompt, env })
+    Ok(Asked { brief, prompt, env, secrets: taken.values })
 }
 
 /// The run that has this task and this name already and is not over: to ask for it again asks for nothing.
@@ -1020,6 +1032,7 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
         spare: project.processes.spare.clone(),
         env: project.env.clone(),
         args: Vec::new(),
+        secrets: Vec::new(),
     }
 }
 

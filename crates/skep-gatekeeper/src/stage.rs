@@ -3,6 +3,7 @@
 //! Owns: what only the process itself can do before it becomes the agent: its parent-death signal, its signals back
 //! to their defaults, its standard input, and where it is to have a terminal of its own, the session that the terminal
 //! is the controlling one of.
+//! The secrets of an agent are put into its environment here, so that no guard has them in its own.
 //! Never: goes on when its warden is gone, or starts the agent before the warden has said so.
 
 use std::{
@@ -17,7 +18,7 @@ use std::{
 use rustix::process::{Signal, getppid, ioctl_tiocsctty, set_parent_process_death_signal, setsid};
 use skep_host::{cgroup, proc};
 
-use crate::link::Link;
+use crate::{link::Link, secrets};
 
 /// The place of an agent that leads a session on the terminal which is its standard input.
 pub const ON_TERMINAL: &str = "terminal";
@@ -53,7 +54,9 @@ fn become_agent(
         let _outside = cgroup::join(Path::new(cgroup));
     }
     // The word to go: the warden has given us the terminal by now, where there is one.
-    let stdin = link.receive()?.pop().ok_or(io::ErrorKind::UnexpectedEof)?;
+    let mut handed = link.receive()?.into_iter();
+    let stdin = handed.next().ok_or(io::ErrorKind::UnexpectedEof)?;
+    let secrets = handed.next().map(secrets::read).transpose()?.unwrap_or_default();
     if on_terminal {
         setsid()?;
         ioctl_tiocsctty(&stdin)?;
@@ -62,7 +65,7 @@ fn become_agent(
     }
     rustix::stdio::dup2_stdin(&stdin)?;
     drop(stdin);
-    Err(proc::command(program).args(args).exec())
+    Err(proc::command(program).args(args).envs(secrets).exec())
 }
 
 /// Lets every signal do what it does by default in the agent: one that is caught now is reset by exec, while one that

@@ -264,6 +264,35 @@ pub fn held(folder: &Path, holder: &str) -> Result<BTreeMap<String, String>, Sec
     serde_json::from_slice(&bytes).map_err(|_| broken("it does not read".to_owned()))
 }
 
+/// The values of all of `wanted`, each a name and its reference: what a person's environment had is looked up among what is
+/// held for `holder`, the others are followed now, as in [`Reference::follow`].
+pub fn values<'a>(
+    wanted: impl IntoIterator<Item = (&'a str, &'a str)>,
+    place: (Option<&Path>, &str),
+    vars: &BTreeMap<String, String>,
+    guard: &[&str],
+) -> Result<BTreeMap<String, String>, SecretError> {
+    let (folder, holder) = place;
+    let handed = folder.map(|folder| held(folder, holder)).transpose()?.unwrap_or_default();
+    let mut values = BTreeMap::new();
+    for (name, from) in wanted {
+        let value = match Reference::parse(from)? {
+            Reference::Env(variable) => {
+                let absent = || SecretError::Absent {
+                    name: name.to_owned(),
+                    why: format!(
+                        "{variable} was handed over once and is not held any more; set it, and take the run up again"
+                    ),
+                };
+                handed.get(name).cloned().ok_or_else(absent)?
+            }
+            other => other.follow(name, vars, guard)?,
+        };
+        values.insert(name.to_owned(), value);
+    }
+    Ok(values)
+}
+
 /// Lets go what is held for `holder`; the folder goes with the last.
 pub fn let_go(folder: &Path, holder: &str) -> io::Result<()> {
     match fs::remove_file(folder.join(holder)) {
