@@ -10,6 +10,7 @@ use skep_core::{
     id::RunId,
     policy::{Place, Policy},
     run::Permissions,
+    secret::Secret,
 };
 
 /// The format's version; a keeper refuses another.
@@ -29,7 +30,7 @@ pub struct Spec {
     pub protocol: String,
     /// The agent's argv, whole; the first is the program.
     pub argv: Vec<String>,
-    /// The agent's environment, whole: nothing is inherited.
+    /// The agent's environment, whole but for its secrets: nothing is inherited.
     pub env: BTreeMap<String, String>,
     /// Where the agent starts: the worktree, or a folder in it.
     pub cwd: PathBuf,
@@ -76,6 +77,12 @@ pub struct Spec {
     /// What the conversation may have or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubts: Option<Doubts>,
+    /// Secrets that the agent gets beside its environment: names and references, no value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Secret>,
+    /// The folder in memory that holds the values which were handed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<PathBuf>,
     /// The env's root, where its worktree is lent something that goes with the attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lent: Option<PathBuf>,

@@ -44,6 +44,9 @@ pub struct RunView {
     pub agent: String,
     pub model: Option<String>,
     pub account: Option<String>,
+    /// The names of the secrets that its agent gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
     pub surface: Surface,
     pub permissions: Permissions,
     pub state: String,
@@ -202,6 +205,7 @@ impl RunView {
     /// Makes the view of `run`.
     pub fn of(run: &Run) -> RunView {
         let brief = &run.brief;
+        let secrets = brief.policy.secrets.iter().map(|secret| secret.name.clone()).collect();
         let env = run.env();
         let (waiting_for, outcome, reason, exit) = state_fields(run);
         let mut notes: Vec<String> = env.map(|env| env.notes.clone()).unwrap_or_default();
@@ -221,6 +225,7 @@ impl RunView {
             agent: brief.agent.clone(),
             model: brief.model.clone(),
             account: brief.account.clone(),
+            secrets,
             surface: run.speech.surface,
             permissions: brief.permissions,
             state: run.state_name().to_owned(),

@@ -18,6 +18,7 @@ mod foreign;
 mod home;
 mod mend;
 mod repository;
+mod secrets;
 
 use fleet::Ledger;
 use mend::Remedy;
@@ -118,6 +119,7 @@ pub fn examine(home: &Home, config: &Path, vars: &BTreeMap<String, String>) -> V
     let mut findings = vec![system(), git(vars)];
     findings.extend(home::folders(home));
     findings.extend([settings(config), disk(home, config)]);
+    findings.extend(secrets::references(config, vars));
     findings.extend(agents(config, vars));
     findings.extend(home::sockets(home));
     findings.extend(against_the_ledger(home, vars));

@@ -35,10 +35,12 @@ use crate::trust;
 
 mod fence;
 mod messages;
+mod secrets;
 mod standing;
 mod told;
 mod tools;
 
+pub use secrets::{let_old_secrets_go, let_secrets_go, secrets_of};
 pub use told::look;
 
 /// Names that every process of a run gets where the asker had them.
@@ -141,6 +143,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let doubts = doubts.map(|doubts| Doubts { records: profile.records(&asker), ..doubts });
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
     let mut vars = run_vars(run, &env.cwd, &asker, &listed, home);
+    let (secrets, held) = secrets_of(run, home, |secret| listed.contains(&secret.name));
     vars.extend(launch.vars);
     if profile.identity {
         vars.extend(identity(&asker, Path::new(&env.cwd)));
@@ -201,6 +204,8 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         spare: policy.spare.clone(),
         fence: write,
         lent: told.lent,
+        secrets,
+        held,
     })
 }
 

@@ -86,6 +86,9 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         ),
     ];
     rows.extend(trust(&run));
+    if !run.secrets.is_empty() {
+        rows.push(("secrets", run.secrets.join(", ")));
+    }
     if let Some(session) = &run.session.agent {
         rows.push(("session", session.clone()));
     }

@@ -34,6 +34,8 @@ impl Attempt {
             carries: Vec::new(),
             doubts: None,
             lent: None,
+            secrets: Vec::new(),
+            held: None,
             version: VERSION,
             run: RunId::new([7; 10]),
             attempt: 1,
