@@ -12,7 +12,7 @@ use skep_core::{
     project::Project,
     run::{
         Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Quota, Retrying, Run,
-        State, Surface, Undoable, WaitingFor,
+        State, Surface, Trust, Undoable, WaitingFor,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -90,6 +90,9 @@ pub struct RunView {
     /// Why it has no slot, where it is in line for one.
     #[serde(default)]
     pub held: Option<String>,
+    /// Whose words it works by.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 /// A usage limit that a run met.
@@ -259,6 +262,7 @@ impl RunView {
                 by: run.id().to_string(),
             }),
             held: None,
+            trust: brief.trust,
         }
     }
 }
@@ -578,6 +582,9 @@ pub struct TaskView {
     pub model: Option<String>,
     #[serde(default)]
     pub account: Option<String>,
+    /// Whose words it is made of.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 impl TaskView {
@@ -597,6 +604,7 @@ impl TaskView {
             agent: task.choice.agent.clone(),
             model: task.choice.model.clone(),
             account: task.choice.account.clone(),
+            trust: task.trust,
         }
     }
 }

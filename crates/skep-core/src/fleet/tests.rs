@@ -11,6 +11,7 @@ mod adoption;
 mod golden;
 mod history;
 mod limits;
+mod outside;
 mod redelivery;
 mod rotation;
 
@@ -60,6 +61,7 @@ fn task(name: &str) -> Task {
         state: TaskState::Ingested,
         run: None,
         choice: crate::task::Choice::default(),
+        trust: run::Trust::Person,
     }
 }
 

@@ -265,5 +265,5 @@ fn a_runs_life_asks_no_forge_and_changes_no_issue() {
     let writes: Vec<&str> = told.lines().filter(|call| call.contains("issue")).collect();
     assert_eq!(writes, [] as [&str; 0], "{told}");
     let view = home.json(&["task", "show", &task]);
-    assert_eq!(view["reference"], "https://github.com/ada/web/issues/12", "{view}");
+    assert_eq!(view["ref"], "https://github.com/ada/web/issues/12", "{view}");
 }

@@ -40,6 +40,7 @@ fn houses() -> Vec<House> {
         House::TaskAdded {
             task: Task { project: Some("web".to_owned()), needs: vec![task_id("u")], ..task("t") },
         },
+        House::TaskAdded { task: Task { trust: crate::run::Trust::Outside, ..task("t") } },
         House::TaskMoved { state: TaskState::Implementing, run: Some(brief("amber").id) },
     ]
 }
@@ -92,6 +93,8 @@ fn whole_brief() -> Brief {
         shared: "claude".to_owned(),
         accounts: vec![login("work", "CLAUDE_CONFIG_DIR"), login("own", "CLAUDE_CONFIG_DIR")],
     };
+    brief.trust = crate::run::Trust::Outside;
+    brief.seed = "7k2m9qx4ab".to_owned();
     brief
 }
 
@@ -367,6 +370,8 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
         fallback: None,
         hears: Hears::default(),
         logins: Logins::default(),
+        trust: crate::run::Trust::Person,
+        seed: String::new(),
         ..whole_brief()
     };
     of(Of::Created { brief: Box::new(brief) });
