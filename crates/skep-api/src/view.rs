@@ -22,6 +22,7 @@ use skep_core::{
 
 mod adopt;
 mod ask;
+mod fence;
 
 pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
@@ -86,6 +87,12 @@ pub struct RunView {
     /// The usage limit that it waits for, or met last.
     #[serde(default)]
     pub limit: Option<LimitView>,
+    /// What keeps its agent from writing outside of its own place: `on`, `off`, `absent` or `own`.
+    #[serde(default)]
+    pub fence: String,
+    /// What the fence leaves open to its agent beside what every run needs, as the settings say.
+    #[serde(default)]
+    pub fence_write: Vec<String>,
 }
 
 /// A usage limit that a run met.
@@ -228,6 +235,8 @@ impl RunView {
                 until: met.until,
                 known: met.known,
             }),
+            fence: fence::word(&brief.policy.fence),
+            fence_write: fence::open(&brief.policy.fence),
         }
     }
 }

@@ -85,6 +85,9 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
             ),
         ),
     ];
+    if let Some(fence) = fence(&run) {
+        rows.push(("fence", fence));
+    }
     if let Some(session) = &run.session.agent {
         rows.push(("session", session.clone()));
     }
@@ -191,6 +194,23 @@ fn permissions(run: &RunView) -> &'static str {
         Permissions::Auto => "auto",
         Permissions::Bypass => "bypass",
     }
+}
+
+/// What keeps it in its place; nothing where that was not told.
+fn fence(run: &RunView) -> Option<String> {
+    let open = |place: &String| format!(", {place}");
+    Some(match run.fence.as_str() {
+        "on" => {
+            let more: String = run.fence_write.iter().map(open).collect();
+            format!("writes: its env, what git needs, caches, {}'s own files{more}", run.agent)
+        }
+        "off" => "off: it can write wherever you can".to_owned(),
+        "absent" => {
+            "no fence: this kernel has no Landlock; it can write wherever you can".to_owned()
+        }
+        "own" => format!("{}'s own sandbox", run.agent),
+        _ => return None,
+    })
 }
 
 /// The name that means this worker and no other: with its project, where it has one.
