@@ -11,7 +11,7 @@ use skep_core::{
     project::Project,
     run::{
         Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Retrying, Run, State,
-        Surface, Undoable, WaitingFor,
+        Surface, Trust, Undoable, WaitingFor,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -93,6 +93,9 @@ pub struct RunView {
     /// What the fence leaves open to its agent beside what every run needs, as the settings say.
     #[serde(default)]
     pub fence_write: Vec<String>,
+    /// Whose words it works by.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 /// A usage limit that a run met.
@@ -235,8 +238,9 @@ impl RunView {
                 until: met.until,
                 known: met.known,
             }),
-            fence: fence::word(&brief.policy.fence),
+            fence: fence::word(brief),
             fence_write: fence::open(&brief.policy.fence),
+            trust: brief.trust,
         }
     }
 }
@@ -556,6 +560,9 @@ pub struct TaskView {
     pub model: Option<String>,
     #[serde(default)]
     pub account: Option<String>,
+    /// Whose words it is made of.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 impl TaskView {
@@ -575,6 +582,7 @@ impl TaskView {
             agent: task.choice.agent.clone(),
             model: task.choice.model.clone(),
             account: task.choice.account.clone(),
+            trust: task.trust,
         }
     }
 }

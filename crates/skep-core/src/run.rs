@@ -26,9 +26,11 @@ pub mod limits;
 pub mod message;
 pub mod orientation;
 pub mod outcome;
+pub mod question;
 mod step;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod trust;
 
 pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
@@ -37,6 +39,7 @@ pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
+pub use trust::Trust;
 
 /// What a run is for, frozen when it was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,6 +76,12 @@ pub struct Brief {
     /// Who takes over, once, when the agent's usage limit is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
+    /// Whose words its task is made of.
+    #[serde(default, skip_serializing_if = "Trust::is_person")]
+    pub trust: Trust,
+    /// What no text can know: the marks around words from outside follow from it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub seed: String,
 }
 
 /// A run's purpose.

@@ -19,7 +19,7 @@ use skep_api::{
 use skep_core::{
     names,
     policy::Policy,
-    run::{Kind, Run, Surface, orientation},
+    run::{Fence, Kind, Run, Surface, orientation},
 };
 
 use skep_harness::{
@@ -110,7 +110,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         session,
         cwd: PathBuf::from(&env.cwd),
         model: run.brief.model.clone(),
-        permissions: permissions(run.brief.permissions),
+        permissions: confinement(run, &profile),
         args: run.brief.policy.args.clone(),
         git_roots: folders.as_ref().map(fence::GitFolders::roots).unwrap_or_default(),
         skep: own_program()?,
@@ -324,6 +324,15 @@ pub fn role(kind: Kind) -> &'static str {
     match kind {
         Kind::Code => names::CODER,
     }
+}
+
+/// How much the agent is to keep itself from; one whose own sandbox fails behind a fence leaves it out where it gets ours.
+fn confinement(run: &Run, profile: &Profile) -> profile::Permissions {
+    let is_ours = profile.sandbox && !run.brief.trust.is_person();
+    if is_ours && run.brief.policy.fence == Fence::Own {
+        return profile::Permissions::Bypass;
+    }
+    permissions(run.brief.permissions)
 }
 
 /// The same word in the profile's language.

@@ -1,13 +1,15 @@
 //! What a view says of a run's fence.
 
-use skep_core::run::Fence;
+use skep_core::run::{Brief, Fence};
 
 /// The word for it.
-pub(super) fn word(fence: &Fence) -> String {
-    let word = match fence {
+pub(super) fn word(brief: &Brief) -> String {
+    let word = match &brief.policy.fence {
         Fence::Off => "off",
         Fence::Absent => "absent",
-        Fence::Own => "own",
+        Fence::Own if brief.trust.is_person() => "own",
+        // Its own sandbox would leave reading open.
+        Fence::Own => "on",
         Fence::On { .. } => "on",
     };
     word.to_owned()

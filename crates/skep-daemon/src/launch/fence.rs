@@ -26,7 +26,7 @@ mod tests;
 use super::set_for_git;
 
 /// What of a repository's common git folder a linked worktree writes to when it commits; its settings and hooks are not.
-const COMMON: [&str; 5] = ["objects", "refs", "logs", "lfs", "rr-cache"];
+const COMMON: [&str; 6] = ["objects", "refs", "reftable", "logs", "lfs", "rr-cache"];
 /// Devices that programs write to, and the folder through which they share memory. A disk is none of them.
 const DEVICES: [&str; 9] = [
     "/dev/null",
@@ -131,7 +131,13 @@ impl Attempt<'_> {
         &self,
         vars: &mut BTreeMap<String, String>,
     ) -> Result<Option<spec::Fence>, String> {
-        let Fence::On { write } = &self.run.brief.policy.fence else { return Ok(None) };
+        let brief = &self.run.brief;
+        let write = match &brief.policy.fence {
+            Fence::On { write } => write.as_slice(),
+            // Its own sandbox leaves reading open.
+            Fence::Own if !brief.trust.is_person() => &[],
+            Fence::Off | Fence::Absent | Fence::Own => return Ok(None),
+        };
         let tmp = Path::new(&self.env.root).join(TMP);
         make(&tmp)?;
         let tmp = tmp.to_str().ok_or("the env's path is not UTF-8")?;
@@ -186,8 +192,10 @@ impl Attempt<'_> {
     /// What a commit in the worktree writes.
     fn plain(&self) -> Vec<PathBuf> {
         let Some(git) = self.git else { return Vec::new() };
-        // Without it git complains at every commit, and works; another git that holds the lock right now is no harm.
-        let _as_it_was = worktree::move_packed_refs(&git.common);
+        if git.private.is_some() {
+            // Without it git complains at every commit, and works; another git that holds the lock right now is no harm.
+            let _as_it_was = worktree::move_packed_refs(&git.common);
+        }
         let common = COMMON.map(|name| git.common.join(name));
         common.into_iter().chain(git.private.clone()).collect()
     }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::fence::{self, Fence};
 
 /// What of the shared folder git writes to for a worktree.
-const SHARED: [&str; 4] = ["objects", "refs", "logs", "lfs"];
+const SHARED: [&str; 5] = ["objects", "refs", "reftable", "logs", "lfs"];
 
 /// What is read of the record in an env.
 #[derive(Deserialize)]

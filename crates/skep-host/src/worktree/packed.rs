@@ -19,7 +19,9 @@ const AWAY: &str = "objects/info/packed-refs";
 /// Errors: another git holds their lock ([`ErrorKind::AlreadyExists`]), or the disk; then they are where they were.
 pub fn move_packed_refs(common: &Path) -> io::Result<()> {
     let place = common.join("packed-refs");
-    if fs::symlink_metadata(&place).is_ok_and(|meta| meta.is_symlink()) {
+    let is_link = fs::symlink_metadata(&place).is_ok_and(|meta| meta.is_symlink());
+    // Another form of keeping refs has no such file.
+    if is_link || common.join("reftable").exists() {
         return Ok(());
     }
     let lock = common.join("packed-refs.lock");

@@ -9,7 +9,7 @@ use skep_api::{
 };
 use skep_core::{
     names,
-    run::{Permissions, Surface},
+    run::{Permissions, Surface, Trust},
     text,
     time::Timestamp,
 };
@@ -88,6 +88,7 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     if let Some(fence) = fence(&run) {
         rows.push(("fence", fence));
     }
+    rows.extend(trust(&run));
     if let Some(session) = &run.session.agent {
         rows.push(("session", session.clone()));
     }
@@ -202,7 +203,12 @@ fn fence(run: &RunView) -> Option<String> {
     Some(match run.fence.as_str() {
         "on" => {
             let more: String = run.fence_write.iter().map(open).collect();
-            format!("writes: its env, what git needs, caches, {}'s own files{more}", run.agent)
+            let reads = match run.trust {
+                Trust::Outside => "; reads: the same, the system and tools",
+                Trust::Person => "",
+            };
+            let agent = &run.agent;
+            format!("writes: its env, what git needs, caches, {agent}'s own files{more}{reads}")
         }
         "off" => "off: it can write wherever you can".to_owned(),
         "absent" => {
@@ -211,6 +217,12 @@ fn fence(run: &RunView) -> Option<String> {
         "own" => format!("{}'s own sandbox", run.agent),
         _ => return None,
     })
+}
+
+/// Whose words it works by, where that is not the person's.
+fn trust(run: &RunView) -> Option<(&'static str, String)> {
+    let words = "outside: somebody else wrote the task; it is data, and narrower rules hold";
+    (run.trust == Trust::Outside).then(|| ("trust", words.to_owned()))
 }
 
 /// The name that means this worker and no other: with its project, where it has one.

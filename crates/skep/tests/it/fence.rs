@@ -35,9 +35,8 @@ fn run(home: &Home, title: &str, script: &str, more: &[&str]) -> Value {
 fn trying(deeds: &[(&str, String)]) -> String {
     let mut script = "exec >/dev/null 2>&1\nlist=$(dirname $PWD)/output/tried\n".to_owned();
     for (name, deed) in deeds {
-        script += &format!(
-            "if ( {deed} ); then echo '{name} yes'; else echo '{name} no'; fi >> $list\n"
-        );
+        script +=
+            &format!("if ( {deed} ); then echo '{name} yes'; else echo '{name} no'; fi >> $list\n");
     }
     script + "git add -A && git commit -qm tried\n"
 }
@@ -75,20 +74,20 @@ fn whatever_a_run_tries_it_writes_in_its_own_place_only() {
             "the temporary folder of all",
             "echo x > /tmp/skep-fence-test-$$ && rm /tmp/skep-fence-test-$$".to_owned(),
         ),
-        ("the other run's worktree", format!("echo x > {other_tree}/x")),
-        ("the other run's env", format!("mkdir {other_env}/x")),
-        ("the other run's output", format!("echo x > {other_env}/output/x")),
+        ("the worktree of the other", format!("echo x > {other_tree}/x")),
+        ("the env of the other", format!("mkdir {other_env}/x")),
+        ("the output of the other", format!("echo x > {other_env}/output/x")),
         (
             "its own lock",
             "echo x >> $(dirname $PWD)/.lock || echo x > $(dirname $PWD)/owner.json".to_owned(),
         ),
-        ("skep's ledger", format!("echo x >> {}/ledger.db || echo x > {}/x", at("h"), at("h"))),
-        ("skep's settings", format!("echo x >> {}", at("c/config.toml"))),
-        ("an agent's profile", format!("echo x > {}", at("c/agents/x.toml"))),
+        ("the ledger", format!("echo x >> {}/ledger.db || echo x > {}/x", at("h"), at("h"))),
+        ("the settings", format!("echo x >> {}", at("c/config.toml"))),
+        ("a profile", format!("echo x > {}", at("c/agents/x.toml"))),
         ("a hook", format!("mkdir -p {top}/.git/hooks && echo x > {top}/.git/hooks/pre-commit")),
-        ("git's settings", "git config core.fsmonitor /bin/evil".to_owned()),
+        ("the settings of git", "git config core.fsmonitor /bin/evil".to_owned()),
         (
-            "git's attributes",
+            "the attributes of git",
             format!("mkdir -p {top}/.git/info && echo x > {top}/.git/info/attributes"),
         ),
         ("the checkout", format!("echo x > {top}/x")),
@@ -133,8 +132,8 @@ fn whatever_a_run_tries_it_writes_in_its_own_place_only() {
         ("a signal to its guard", "kill -0 $(cut -d' ' -f4 /proc/$$/stat) ".to_owned()),
         ("a signal to the daemon", format!("kill -0 {}", home.daemon())),
         (
-            "memory of its guard",
-            "dd if=/proc/$(cut -d' ' -f4 /proc/$$/stat)/environ of=/dev/null".to_owned(),
+            "a look into its guard",
+            "readlink /proc/$(cut -d' ' -f4 /proc/$$/stat)/exe".to_owned(),
         ),
     ];
     let allowed = [
@@ -183,6 +182,90 @@ fn whatever_a_run_tries_it_writes_in_its_own_place_only() {
 /// The HOME of whoever types in this home.
 fn skep_home_of(home: &Home) -> String {
     home.at("home").display().to_string()
+}
+
+#[test]
+fn a_run_of_text_from_outside_reads_what_its_work_needs_and_no_login() {
+    if !fence::is_possible() {
+        return skipped("Landlock");
+    }
+    let home = home();
+    let repo = home.repo();
+    let user = home.at("home").display().to_string();
+    let secrets = [
+        ".ssh/id_ed25519",
+        ".gnupg/private-keys-v1.d/x",
+        ".aws/credentials",
+        ".azure/x",
+        ".config/gcloud/x",
+        ".kube/config",
+        ".docker/config.json",
+        ".netrc",
+        ".git-credentials",
+        ".config/git/credentials",
+        ".config/gh/hosts.yml",
+        ".config/glab-cli/config.yml",
+        ".npmrc",
+        ".pypirc",
+        ".cargo/credentials.toml",
+        ".mozilla/x",
+        ".codex/auth.json",
+        ".claude/.credentials.json",
+        "notes.txt",
+    ];
+    for secret in secrets {
+        home.write(format!("home/{secret}"), "secret");
+    }
+    home.write("home/.cargo/config.toml", "");
+    home.write("home/.cargo/bin/tool", "");
+    home.write("home/.config/git/ignore", "");
+    let other = run(&home, "other", "exit 0", &[]);
+    let at = |path: &str| home.at(path).display().to_string();
+    let ledger = at("h/ledger.db");
+    let mut forbidden: Vec<(&str, String)> =
+        secrets.iter().map(|name| (*name, format!("cat {user}/{name}"))).collect();
+    forbidden.extend([
+        ("the home", format!("ls {user}")),
+        ("passwords", "cat /etc/shadow".to_owned()),
+        ("the ledger", format!("cat {ledger}")),
+        ("the settings", format!("cat {}", at("c/config.toml"))),
+        ("the other run", format!("ls {}", text_of(&other, "env"))),
+        (
+            "the environment of the other",
+            format!("cat {}/runs/{}/env.json", at("h"), text_of(&other, "id")),
+        ),
+        ("the checkout", format!("ls {}", repo.path().display())),
+        ("a secret by a link", format!("ln -s {user}/.netrc l && cat l")),
+        ("a secret by a hard link", format!("ln {user}/.netrc hl && cat hl")),
+        ("a secret that is moved here", format!("mv {user}/.netrc moved && cat moved")),
+        ("a copied program", format!("{user}/.ssh/id_ed25519")),
+    ]);
+    let allowed = [
+        ("its files", "cat $(git ls-files | head -1)".to_owned()),
+        ("history", "git log -1 && git show HEAD".to_owned()),
+        (
+            "settings of tools",
+            format!(
+                "cat {user}/.cargo/config.toml {user}/.cargo/bin/tool {user}/.config/git/ignore"
+            ),
+        ),
+        ("the system", "cat /etc/passwd && ls /usr/bin".to_owned()),
+        ("its temporary folder", "f=$(mktemp) && echo x > $f && cat $f".to_owned()),
+        ("a commit", "echo 1 > c && git add c && git commit -qm c".to_owned()),
+    ];
+    let all: Vec<(&str, String)> = forbidden.iter().chain(&allowed).cloned().collect();
+    let ended = run(&home, "try to read", &trying(&all), &["--outside"]);
+    assert_eq!(ended["outcome"], "completed", "{ended}");
+    let tried = tried(&ended);
+    let sorted = |list: &[(&'static str, String)]| {
+        let mut names: Vec<String> = list.iter().map(|(name, _)| (*name).to_owned()).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(with(&tried, "yes"), sorted(&allowed));
+    assert_eq!(with(&tried, "no"), sorted(&forbidden));
+    let shown = home.skep(&["show", &text_of(&ended, "id")]).ok();
+    assert!(shown.contains("reads: the same"), "{shown}");
 }
 
 #[test]

@@ -413,6 +413,21 @@ fn writes_in_its_own_place_only_whatever_it_is_allowed(agent: &Agent) {
     yard.home.no_agents();
 }
 
+fn works_on_text_from_outside_behind_a_fence_of_reading(agent: &Agent) {
+    if !skep_host::fence::is_possible() {
+        return crate::fence::skipped("Landlock");
+    }
+    let Some(lab) = open(agent, "commit") else { return };
+    let yard = Yard::new();
+    let args = ["--json", "run", "Write a file", "--agent", agent.name, "-d", "--outside"];
+    let id = text_of(&yard.skep(&lab, &args).json(0), "id");
+    let run = reaches(&yard, &lab, &id, "ended");
+    outcome(&yard, &lab, &run, "completed");
+    assert_eq!(run["fence"], "on", "{run}");
+    assert_eq!(commits(&yard, &run), "scripted commit", "{}", story(&yard, &lab, &id));
+    yard.home.no_agents();
+}
+
 /// A module of tests for an agent: every scene that it can be in.
 macro_rules! scenes {
     ($($module:ident: $agent:ident { $($scene:ident),* $(,)? })*) => {$(
@@ -429,6 +444,7 @@ scenes! {
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
         writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
     }
     pi: PI {
         commits_and_lands, is_stopped_while_its_model_hangs, goes_on_when_it_was_killed,
@@ -436,6 +452,7 @@ scenes! {
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
         writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
     }
     opencode_acp: OPENCODE_ACP {
         commits_and_lands, is_stopped_while_its_model_hangs, goes_on_when_it_was_killed,
@@ -443,6 +460,7 @@ scenes! {
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
         writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
         asks_and_is_allowed, asks_and_is_refused, is_stopped_while_it_waits_for_leave,
         asks_for_two_things_and_each_gets_its_own_answer,
     }
@@ -452,6 +470,7 @@ scenes! {
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
         writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
         asks_and_is_allowed, asks_and_is_refused, is_stopped_while_it_waits_for_leave,
         asks_for_two_things_and_each_gets_its_own_answer,
     }
@@ -461,6 +480,7 @@ scenes! {
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
         writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
         asks_and_is_allowed, asks_and_is_refused, is_stopped_while_it_waits_for_leave,
         asks_for_two_things_and_each_gets_its_own_answer,
     }
@@ -470,6 +490,7 @@ scenes! {
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
         writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
         asks_and_is_allowed, asks_and_is_refused, is_stopped_while_it_waits_for_leave,
         asks_for_two_things_and_each_gets_its_own_answer,
     }
@@ -479,6 +500,7 @@ scenes! {
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
         writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
     }
     opencode: OPENCODE {
         commits_and_lands, is_stopped_while_its_model_hangs, goes_on_when_it_was_killed,
@@ -486,6 +508,7 @@ scenes! {
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
         writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
     }
     gemini: GEMINI {
         commits_and_lands, is_stopped_while_its_model_hangs, goes_on_when_it_was_killed,
@@ -493,6 +516,7 @@ scenes! {
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
         writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
     }
     qwen: QWEN {
         commits_and_lands, is_stopped_while_its_model_hangs, goes_on_when_it_was_killed,
@@ -500,5 +524,6 @@ scenes! {
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
         writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
     }
 }
