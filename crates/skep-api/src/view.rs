@@ -23,6 +23,7 @@ use skep_core::{
 
 mod adopt;
 mod ask;
+mod fence;
 mod inbox;
 mod question;
 
@@ -103,6 +104,12 @@ pub struct RunView {
     /// What its own processes asked for that no run may have; it was refused.
     #[serde(default)]
     pub oversteps: Vec<Overstep>,
+    /// What keeps its agent from writing outside of its own place: `on`, `off`, `absent` or `own`.
+    #[serde(default)]
+    pub fence: String,
+    /// What the fence leaves open to its agent beside what every run needs, as the settings say.
+    #[serde(default)]
+    pub fence_write: Vec<String>,
     /// Whose words it works by.
     #[serde(default)]
     pub trust: Trust,
@@ -283,6 +290,8 @@ impl RunView {
                 known: met.known,
                 by: run.id().to_string(),
             }),
+            fence: fence::word(brief),
+            fence_write: fence::open(&brief.policy.fence),
             trust: brief.trust,
             held: None,
         }

@@ -1068,11 +1068,12 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
 fn fence(settings: &config::Fence, profile: &Profile, permissions: Permissions) -> Fence {
     match settings.mode {
         config::FenceMode::Off => Fence::Off,
-        config::FenceMode::On if profile.sandbox && permissions != Permissions::Bypass => {
-            Fence::Own
-        }
+        _ if profile.sandbox && permissions != Permissions::Bypass => Fence::Own,
+        // One that is required and not to be had is refused when the agent starts, on whatever kernel that will be.
         config::FenceMode::On if !fence::is_possible() => Fence::Absent,
-        config::FenceMode::On => Fence::On { write: settings.write.clone() },
+        config::FenceMode::On | config::FenceMode::Require => {
+            Fence::On { write: settings.write.clone() }
+        }
     }
 }
 

@@ -89,10 +89,12 @@ pub struct Fence {
 /// Whether there is a fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(extend("title" = "`on` or `off`"))]
+#[schemars(extend("title" = "`on`, `off` or `require`"))]
 pub enum FenceMode {
     On,
     Off,
+    /// Without one no agent starts.
+    Require,
 }
 
 /// Where envs lie.

@@ -21,7 +21,7 @@ use rustix::{
 };
 use skep_api::{
     journal::Entry,
-    spec::{PromptBy, Spec},
+    spec::{self, PromptBy, Spec},
 };
 use skep_core::time::Timestamp;
 use skep_harness::{
@@ -226,9 +226,9 @@ struct Pipes {
 
 /// Leaves word for the agent's stage of what may be written; none where there is to be no fence.
 fn write_fence(dir: &Path, spec: &Spec) -> Result<Option<PathBuf>, KeeperError> {
-    let Some(write) = spec.fence.clone() else { return Ok(None) };
-    let bytes =
-        serde_json::to_vec(&Fence { write }).map_err(|err| host("write fence.json")(err.into()))?;
+    let Some(spec::Fence { write, plain, read }) = spec.fence.clone() else { return Ok(None) };
+    let fence = Fence { write, plain, read };
+    let bytes = serde_json::to_vec(&fence).map_err(|err| host("write fence.json")(err.into()))?;
     let path = dir.join("fence.json");
     paths::write_atomically(&path, &bytes)?;
     Ok(Some(path))

@@ -20,6 +20,7 @@ mod crash;
 mod daemon;
 mod demo;
 mod doctor;
+mod fence;
 mod gatekeeper;
 mod home;
 mod hostile;
