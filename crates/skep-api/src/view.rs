@@ -11,7 +11,7 @@ use skep_core::{
     project::Project,
     run::{
         Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Retrying, Run, State,
-        Surface, Undoable, WaitingFor,
+        Surface, Trust, Undoable, WaitingFor,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -96,6 +96,9 @@ pub struct RunView {
     /// The usage limit that it waits for, or met last.
     #[serde(default)]
     pub limit: Option<LimitView>,
+    /// Whose words it works by.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 /// A usage limit that a run met.
@@ -237,6 +240,7 @@ impl RunView {
                 until: met.until,
                 known: met.known,
             }),
+            trust: brief.trust,
         }
     }
 }
@@ -566,6 +570,9 @@ pub struct TaskView {
     pub model: Option<String>,
     #[serde(default)]
     pub account: Option<String>,
+    /// Whose words it is made of.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 impl TaskView {
@@ -585,6 +592,7 @@ impl TaskView {
             agent: task.choice.agent.clone(),
             model: task.choice.model.clone(),
             account: task.choice.account.clone(),
+            trust: task.trust,
         }
     }
 }

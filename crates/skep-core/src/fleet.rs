@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod find;
+mod inherit;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -284,6 +285,8 @@ impl Fleet {
         if self.runs.contains_key(&brief.id) {
             return Err(taken(brief.id.as_str()));
         }
+        brief.trust = brief.trust.with(self.trust_of(brief.task.as_ref(), &brief.by));
+        brief.trust.require(brief.permissions)?;
         if let Some(project) = &brief.project {
             self.require_project(project)?;
         }

@@ -30,6 +30,7 @@ pub mod question;
 mod step;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod trust;
 
 pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
@@ -39,6 +40,7 @@ pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
 pub use question::{Question, Standing};
+pub use trust::Trust;
 
 /// What a run is for, frozen when it was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +77,12 @@ pub struct Brief {
     /// Who takes over, once, when the agent's usage limit is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
+    /// Whose words its task is made of.
+    #[serde(default, skip_serializing_if = "Trust::is_person")]
+    pub trust: Trust,
+    /// What no text can know: the marks around words from outside follow from it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub seed: String,
 }
 
 /// A run's purpose.
@@ -186,6 +194,24 @@ pub struct Policy {
     /// More arguments for the agent's program.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
+    /// Whether its agent can write wherever its user can.
+    #[serde(default)]
+    pub fence: Fence,
+}
+
+/// What keeps an agent from writing outside of its own place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Fence {
+    /// Nothing, by a person's settings.
+    #[default]
+    Off,
+    /// Nothing: the kernel has no means.
+    Absent,
+    /// Nothing of ours: the agent confines what it starts by itself, and could not behind a fence.
+    Own,
+    /// A fence, and where else it may write, as the person's settings say.
+    On { write: Vec<String> },
 }
 
 fn ready_ms() -> u64 {
@@ -210,6 +236,7 @@ impl Default for Policy {
             window_ms: 30 * 60_000,
             spare: Vec::new(),
             env: Vec::new(),
+            fence: Fence::Off,
             args: Vec::new(),
         }
     }

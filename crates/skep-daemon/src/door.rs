@@ -671,6 +671,7 @@ impl Door {
             state: TaskState::Ingested,
             run: None,
             choice,
+            trust: if ask.outside { run::Trust::Outside } else { run::Trust::Person },
         };
         self.wishes.wish(key, Input::AddTask(task))?;
         value(&self.wishes.board.read().fleet.tasks.get(&id).map(|task| TaskView::of(task)))

@@ -33,6 +33,7 @@ use skep_host::{
 
 use crate::trust;
 
+mod fence;
 mod messages;
 mod standing;
 mod told;
@@ -133,6 +134,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         let list = list.to_str().ok_or("the env's path is not UTF-8")?;
         set_for_git(&mut vars, "core.excludesFile", list);
     }
+    let write = fence::places(run, env, &profile, &vars)?;
     Ok(Spec {
         version: VERSION,
         run: run.id().clone(),
@@ -180,6 +182,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
             journal_bytes: policy.journal_bytes,
         },
         spare: policy.spare.clone(),
+        fence: write,
         lent: told.lent,
     })
 }

@@ -24,7 +24,7 @@ use skep_core::{
     names,
     project::Project,
     refs::{self, Parts},
-    run::{Brief, EnvType, Kind, Permissions, Place, Policy, Run, SetUp, Surface},
+    run::{Brief, EnvType, Fence, Kind, Permissions, Place, Policy, Run, SetUp, Surface, Trust},
     task::Task,
     text,
     time::Timestamp,
@@ -32,6 +32,7 @@ use skep_core::{
 use skep_harness::profile::{self, Profile};
 use skep_host::{
     cache::{self, CacheError, Cloned, Url},
+    fence,
     git::{self, Git, Repository},
     paths, worktree,
 };
@@ -768,6 +769,10 @@ fn brief(
     }
     let (permissions, prompt) = (choice.permissions, prompt(ask, title, task));
     let surface = surface(ask, settings, profile)?;
+    let trust = trust_of(ask, task);
+    trust
+        .require(permissions)
+        .map_err(|err| Refusal { hints: err.hints, ..Refusal::error(err.slug, err.text) })?;
     profile
         .require(choice.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
         .map_err(|err| choice::refusal(profile, &err))?;
@@ -818,14 +823,25 @@ fn brief(
         surface,
         permissions,
         place: the_place(wanted, title, task, &id, key)?,
-        policy: choice.policy(policy(settings, project)),
+        policy: Policy {
+            fence: fence(&settings.fence, profile, permissions),
+            ..choice.policy(policy(settings, project))
+        },
         supersedes: superseded(ask, task, fleet),
         adopted: None,
         hears: profile.hears(surface == Surface::Terminal),
         fallback: second.as_ref().map(fallback::of),
+        trust,
+        seed: OpId::new(spell(&format!("{key}/seed"))).tail().to_owned(),
         id,
     };
     Ok(Asked { brief, prompt, env })
+}
+
+/// Whose words the run works by; that it inherits more, the core sees to.
+fn trust_of(ask: &RunAsk, task: Option<&Task>) -> Trust {
+    let asked = if ask.outside { Trust::Outside } else { Trust::Person };
+    task.map_or(asked, |task| task.trust.with(asked))
 }
 
 /// The run that has this task and this name already and is not over: to ask for it again asks for nothing.
@@ -1020,6 +1036,18 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
         spare: project.processes.spare.clone(),
         env: project.env.clone(),
         args: Vec::new(),
+        fence: Fence::default(),
+    }
+}
+
+fn fence(settings: &config::Fence, profile: &Profile, permissions: Permissions) -> Fence {
+    match settings.mode {
+        config::FenceMode::Off => Fence::Off,
+        config::FenceMode::On if profile.sandbox && permissions != Permissions::Bypass => {
+            Fence::Own
+        }
+        config::FenceMode::On if !fence::is_possible() => Fence::Absent,
+        config::FenceMode::On => Fence::On { write: settings.write.clone() },
     }
 }
 

@@ -11,6 +11,7 @@ mod adoption;
 mod golden;
 mod history;
 mod limits;
+mod outside;
 
 const ONE: Limits = Limits { runs: 1, per_project: 8, prepare: 4, workers: 25, disk_free: 1_000 };
 const TWO: Limits = Limits { runs: 2, per_project: 8, prepare: 4, ..ONE };
@@ -58,6 +59,7 @@ fn task(name: &str) -> Task {
         state: TaskState::Ingested,
         run: None,
         choice: crate::task::Choice::default(),
+        trust: run::Trust::Person,
     }
 }
 

@@ -117,6 +117,8 @@ fn create() -> Input {
         adopted: None,
         hears: skep_core::run::Hears::default(),
         fallback: None,
+        trust: skep_core::run::Trust::Person,
+        seed: String::new(),
     });
     Input::Create { brief, naming: Naming::Project }
 }

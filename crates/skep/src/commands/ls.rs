@@ -6,7 +6,11 @@ use std::{
 };
 
 use skep_api::{request::Ask, view::RunView};
-use skep_core::{run::Surface, text, time::Timestamp};
+use skep_core::{
+    run::{Surface, Trust},
+    text,
+    time::Timestamp,
+};
 
 use super::{needs_a_person, read, state_of};
 use crate::{
@@ -131,11 +135,19 @@ fn row(run: &RunView, name: String, now: Timestamp) -> Vec<(Tone, String)> {
         (Tone::Plain, branch(run)),
         (Tone::Plain, agent),
         (Tone::Plain, run.project.clone().unwrap_or_else(|| "-".to_owned())),
-        (Tone::Plain, run.title.clone()),
+        (Tone::Plain, titled(&run.title, run.trust)),
         (Tone::Faint, words),
         (Tone::Faint, run.id.clone()),
     ];
     row.into_iter().map(|(tone, cell)| (tone, text::one_line(&cell))).collect()
+}
+
+/// A title, behind a mark where somebody else wrote it; no title can take the mark away.
+pub(super) fn titled(title: &str, trust: Trust) -> String {
+    match trust {
+        Trust::Person => title.to_owned(),
+        Trust::Outside => format!("[outside] {title}"),
+    }
 }
 
 fn last_words(run: &RunView) -> String {

@@ -16,7 +16,11 @@ use crate::{
 };
 
 pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
-    let prompt = args.prompt_file.as_deref().map(read_text).transpose()?;
+    let prompt = args
+        .prompt_file
+        .as_deref()
+        .map(|path| read_text(path, "run --prompt-file -"))
+        .transpose()?;
     let mut titles = args.titles;
     if prompt.is_none() && is_a_sentence(&titles) {
         return Err(one_title(&titles));
@@ -36,6 +40,7 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
     };
     let ask = RunAsk {
         force: args.force,
+        outside: args.outside,
         titles,
         project: args.project,
         cwd: cwd.to_owned(),

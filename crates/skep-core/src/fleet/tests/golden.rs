@@ -41,6 +41,7 @@ fn houses() -> Vec<House> {
         House::TaskAdded {
             task: Task { project: Some("web".to_owned()), needs: vec![task_id("u")], ..task("t") },
         },
+        House::TaskAdded { task: Task { trust: crate::run::Trust::Outside, ..task("t") } },
         House::TaskMoved { state: TaskState::Implementing, run: Some(brief("amber").id) },
     ]
 }
@@ -85,6 +86,8 @@ fn whole_brief() -> Brief {
         speaks: true,
         hears: crate::run::Hears { messages: false, steers: false, resumes: true },
     });
+    brief.trust = crate::run::Trust::Outside;
+    brief.seed = "7k2m9qx4ab".to_owned();
     brief
 }
 
@@ -398,8 +401,14 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
     };
     let limits = Limits { runs: 8, per_project: 4, prepare: 2, ..Limits::default() };
     assert_eq!(read[0], Event::House(House::LimitsSet { limits }));
-    let brief =
-        Brief { supersedes: None, fallback: None, hears: Hears::default(), ..whole_brief() };
+    let brief = Brief {
+        supersedes: None,
+        fallback: None,
+        hears: Hears::default(),
+        trust: crate::run::Trust::Person,
+        seed: String::new(),
+        ..whole_brief()
+    };
     of(Of::Created { brief: Box::new(brief) });
     of(Of::Closing { op: op(1), how: How::KeepBranch, snapshot: None });
     of(Of::Closing { op: op(2), how: How::Smart, snapshot: None });

@@ -46,6 +46,8 @@ pub(crate) fn brief(name: &str) -> Brief {
         adopted: None,
         hears: Hears { messages: true, steers: true, resumes: true },
         fallback: None,
+        trust: crate::run::Trust::Person,
+        seed: String::new(),
     }
 }
 
