@@ -356,7 +356,8 @@ The first answer counts. It reaches the agent once: in the call that asks, as it
 attempt.")]
     Answer {
         /// A question's id (q_…), the beginning of one, or a worker's name where it asks one thing
-        id: String,
+        #[arg(value_name = "Q")]
+        question: String,
         /// The answer, the number of an option, or - for standard input
         text: Option<String>,
         /// Let the agent decide

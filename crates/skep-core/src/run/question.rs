@@ -505,16 +505,17 @@ impl Run {
             }
             return Ok(());
         }
-        let (id, next) = match event {
-            Event::QuestionEscalated { id } => (id, Some(Standing::Escalated)),
-            Event::QuestionLeft { id } => (id, None),
-            Event::QuestionAnswered { id, answer } => {
-                let next =
-                    if answer.text.is_some() { Standing::Answered } else { Standing::Skipped };
-                (id, Some(next))
-            }
-            Event::QuestionWithdrawn { id } => (id, Some(Standing::Withdrawn)),
-            _ => return Err(misfit()),
+        let (id, next) = if let Event::QuestionEscalated { id } = event {
+            (id, Some(Standing::Escalated))
+        } else if let Event::QuestionLeft { id } = event {
+            (id, None)
+        } else if let Event::QuestionAnswered { id, answer } = event {
+            let left = answer.text.is_none();
+            (id, Some(if left { Standing::Skipped } else { Standing::Answered }))
+        } else if let Event::QuestionWithdrawn { id } = event {
+            (id, Some(Standing::Withdrawn))
+        } else {
+            return Err(misfit());
         };
         let fits = |it: &&mut Question| {
             it.id == *id && next.is_none_or(|next| it.standing.may_become(next))

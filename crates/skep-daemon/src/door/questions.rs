@@ -16,11 +16,12 @@ use super::{Door, Trouble, value};
 impl Door {
     /// Answers a wish or a look that is about questions.
     pub(super) fn questions(&self, key: &str, ask: &Ask) -> Result<Option<Value>, Trouble> {
-        match ask {
-            Ask::Questions { of, all } => self.list_questions(of.as_deref(), *all),
-            Ask::Answer { question, text } => self.answer_question(key, question, text.as_deref()),
-            Ask::Inbox {} => value(&InboxView::of(&self.wishes.board.read().fleet)),
-            _ => Ok(None),
+        if let Ask::Questions { of, all } = ask {
+            self.list_questions(of.as_deref(), *all)
+        } else if let Ask::Answer { question, text } = ask {
+            self.answer_question(key, question, text.as_deref())
+        } else {
+            value(&InboxView::of(&self.wishes.board.read().fleet))
         }
     }
 
@@ -76,14 +77,11 @@ impl Door {
 }
 
 /// Somebody else decided already: that is no error of whoever asks.
-fn decided(trouble: Trouble) -> Trouble {
-    match trouble {
-        Trouble::Refused(mut refusal)
-            if ["question-answered", "question-closed"].contains(&refusal.slug.as_str()) =>
-        {
-            refusal.exit = 1;
-            Trouble::Refused(refusal)
-        }
-        trouble => trouble,
+fn decided(mut trouble: Trouble) -> Trouble {
+    if let Trouble::Refused(refusal) = &mut trouble
+        && ["question-answered", "question-closed"].contains(&refusal.slug.as_str())
+    {
+        refusal.exit = 1;
     }
+    trouble
 }

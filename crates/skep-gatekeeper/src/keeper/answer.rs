@@ -47,7 +47,7 @@ impl Keeper {
             }
             Control::Answer { epoch, id, key, text, by, words } => self
                 .admit(epoch)
-                .unwrap_or_else(|| self.answered(key, Given { id, text, by, words })),
+                .unwrap_or_else(|| self.answered(&key, Given { id, text, by, words })),
             Control::Attach { .. } | Control::Look {} => match &self.tty {
                 None => refuse("not-a-terminal", "the agent has no terminal to look at"),
                 Some(tty) if !tty.has_room() => {

@@ -182,30 +182,31 @@ impl Keeper {
     }
 
     /// A person's answer to the question of the call `key`: to the call where it waits, else as the next message.
-    pub(super) fn answered(&mut self, key: String, given: Given) -> Answer {
+    pub(super) fn answered(&mut self, key: &str, given: Given) -> Answer {
         if self.mail.has_seen(&given.id) {
             return Answer::Accepted {};
         }
-        let waits = self.calls.open.get(&key).is_some_and(|open| !open.callers.is_empty());
+        let waits = self.calls.open.get(key).is_some_and(|open| !open.callers.is_empty());
         if !waits {
             let answer = self.send(given.id, given.words, false);
             if matches!(answer, Answer::Accepted {} | Answer::Queued {}) {
-                self.calls.open.remove(&key);
+                self.calls.open.remove(key);
             }
-            return match answer {
+            return if let Answer::Refused { slug, text } = &answer
+                && slug == "send-unsupported"
+            {
                 // It begins the next prompt.
-                Answer::Refused { slug, text } if slug == "send-unsupported" => {
-                    refuse("send-closed", text)
-                }
-                answer => answer,
+                refuse("send-closed", text.clone())
+            } else {
+                answer
             };
         }
         self.mail.saw(&given.id);
         self.tell(&given.id, Word::Sending, "");
-        if let Some(open) = self.calls.open.get_mut(&key) {
+        if let Some(open) = self.calls.open.get_mut(key) {
             open.answer = Some(given);
         }
-        self.hand_over(&key);
+        self.hand_over(key);
         Answer::Accepted {}
     }
 

@@ -4,6 +4,7 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     os::unix::net::UnixStream,
     path::Path,
+    thread,
 };
 
 use serde_json::{Value, json};
@@ -52,7 +53,12 @@ impl Call {
         let line = json!({"ctl": "tool", "key": key, "call": self.spell()}).to_string();
         stream.write_all(format!("{line}\n").as_bytes())?;
         let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer)?;
+        if BufReader::new(stream).read_line(&mut answer)? == 0 {
+            // A tool that never comes back is waited for, as real agents do; its guards end it.
+            loop {
+                thread::park();
+            }
+        }
         let answer: Value = serde_json::from_str(&answer)?;
         let reply = &answer["reply"];
         Ok(match (reply["reply"].as_str(), reply["answer"].as_str()) {

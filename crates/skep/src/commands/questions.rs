@@ -1,6 +1,6 @@
 //! `skep questions`, `skep answer` and `skep inbox`
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use skep_api::{
     request::Ask,
@@ -8,7 +8,7 @@ use skep_api::{
 };
 use skep_core::{text, time::Timestamp};
 
-use super::{control, read};
+use super::{read, read_text};
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
@@ -46,7 +46,7 @@ pub(super) fn questions(skep: &Skep, of: Option<String>, all: bool) -> Outcome {
 
 pub(super) fn answer(skep: &Skep, question: &str, text: Option<String>, skip: bool) -> Outcome {
     let text = match (text, skip) {
-        (Some(text), false) => Some(control::words(&text)?),
+        (Some(text), false) => Some(words(&text)?),
         (None, true) => None,
         (Some(_), true) => {
             return Err(CliError::error("usage", "an answer, or --skip, and not both")
@@ -81,6 +81,11 @@ pub(super) fn answer(skep: &Skep, question: &str, text: Option<String>, skip: bo
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// An answer as it was typed, or from standard input for `-`.
+fn words(text: &str) -> Result<String, CliError> {
+    if text == "-" { read_text(Path::new("-"), "answer Q -") } else { Ok(text.to_owned()) }
 }
 
 pub(super) fn inbox(skep: &Skep) -> Outcome {
