@@ -18,6 +18,9 @@ use skep_host::tree::{self, Process};
 use super::Door;
 use crate::wishes::Trouble;
 
+#[cfg(test)]
+mod tests;
+
 /// The process at the other end, as it was when it knocked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer {
