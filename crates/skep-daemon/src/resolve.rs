@@ -45,9 +45,11 @@ use crate::{
 pub mod adopt;
 mod choice;
 mod fallback;
+mod logins;
 
 use choice::Choice;
 pub use choice::{folders as account_folders, require as require_choice};
+pub use logins::login_of;
 
 /// Agents by preference, where settings name none.
 pub const PREFERRED: [&str; 5] = ["claude", "codex", "opencode", "gemini", "pi"];
@@ -781,11 +783,16 @@ fn brief(
         vars.extend(choice.folders.clone());
         trust::require(profile, &vars)?;
     }
-    let second = fallback::profile_of(profile, ask, surface, permissions, &prompt, wanted.agents)?;
+    let second = fallback::choice_of(profile, wanted, surface, permissions, &prompt)?;
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
-    listed.extend(second.iter().flat_map(|second| second.env.clone()));
+    listed.extend(second.iter().flat_map(|second| second.profile.env.clone()));
     listed.extend(project.env.iter().chain(&choice.env).cloned());
+    let mut logins = choice.logins.clone();
+    if surface == Surface::Terminal {
+        // Nobody tells for sure that one on a screen met its limit.
+        logins.accounts.clear();
+    }
     // Where the asker's own tmux is; it opens a window there and reaches no agent.
     let theirs = surface == Surface::Terminal && settings.tmux == config::Tmux::Yours;
     let env = ask
@@ -795,9 +802,12 @@ fn brief(
             launch::is_base(name) || listed.contains(name) || theirs && *name == "TMUX"
         })
         .map(|(name, value)| (name.clone(), value.clone()))
-        // What an account says of its folders wins over whatever the asker's shell says.
-        .chain(choice.folders.clone())
+        // What an account says of its folders wins over whatever the asker's shell says. Where there are several, each
+        // attempt adds its own.
+        .chain(choice.folders.clone().into_iter().filter(|_| logins.accounts.is_empty()))
         .collect();
+    let mut policy = choice.policy(policy(settings, project));
+    policy.env.extend(second.iter().flat_map(|it| logins::variables(&it.logins)));
     let brief = Brief {
         name: match &ask.name {
             Some(name) if names::is_reserved(name) => return Err(reserved(name)),
@@ -820,17 +830,15 @@ fn brief(
         speaks: surface == Surface::Headless && profile.protocol != "plain",
         model: choice.model.clone(),
         account: choice.account.clone(),
+        logins,
         surface,
         permissions,
         place: the_place(wanted, title, task, &id, key)?,
-        policy: Policy {
-            fence: fence(&settings.fence, profile, permissions),
-            ..choice.policy(policy(settings, project))
-        },
+        policy: Policy { fence: fence(&settings.fence, profile, permissions), ..policy },
         supersedes: superseded(ask, task, fleet),
         adopted: None,
         hears: profile.hears(surface == Surface::Terminal),
-        fallback: second.as_ref().map(fallback::of),
+        fallback: second.map(fallback::of),
         trust,
         seed: OpId::new(spell(&format!("{key}/seed"))).tail().to_owned(),
         id,

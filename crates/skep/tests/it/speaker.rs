@@ -46,7 +46,10 @@ fn a_run_that_speaks_as_another_is_refused_and_it_is_shown() {
         &format!("{scrubbed} {SKEP} --json show {id} > {out}.fake 2>&1\n:\n"),
     );
     let ways = [
-        format!("SKEP_RUN={id} SKEP_ROLE=person {SKEP} --json stop {id}"),
+        format!(
+            "SKEP_RUN={id} SKEP_ROLE=person {SKEP} --home {} --json stop {id}",
+            home.root().display()
+        ),
         format!("{scrubbed} SKEP_RUN={id} setsid -f -w {SKEP} --json approve {id}"),
         format!("{scrubbed} {SKEP} --json land {id}"),
         format!("{scrubbed} {SKEP} --json why {id}"),

@@ -72,6 +72,8 @@ const INPUTS: &[&str] = &[
     "again",
     "again on screen",
     "afresh",
+    "pass on",
+    "go by work",
     "pause",
     "pause now",
     "give q",
@@ -200,11 +202,12 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Overdue { .. } => 38,
         Input::Send { .. } => 39,
         Input::Told { .. } => 40,
-        Input::Overstepped { .. } => 41,
+        Input::Overstepped { .. } => 42,
+        Input::PassOn(_) => 41,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 42;
+const KINDS_OF_INPUTS: usize = 43;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -260,11 +263,12 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::AsBefore { .. } => 49,
         Event::Sent { .. } => 50,
         Event::Receipt { .. } => 51,
-        Event::Overstepped { .. } => 52,
+        Event::Overstepped { .. } => 53,
+        Event::Rotated { .. } => 52,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 53;
+pub(crate) const KINDS_OF_EVENTS: usize = 54;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -311,6 +315,7 @@ fn events() -> Vec<Event> {
         Event::RetryOver {},
         Event::LimitMet { text: text.clone(), reset: None },
         Event::Limited { until: Timestamp(9), known: true, exit: None, text: text.clone() },
+        Event::Rotated { account: text.clone() },
         Event::FellBack {
             agent: text.clone(),
             speaks: true,
@@ -422,6 +427,8 @@ supersede                        ++!+!. !!!!!!!!! ..!.!.+. ..... ......
 again                            xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
 again on screen                  xxxxxx ++++!!!++ xxxxxxxx +x+x+ xxxxxx
 afresh                           xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
+pass on                          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+go by work                       xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 pause                            xxxxxx xx+.xxxxx xxxxxxxx xxxxx xxxxxx
 pause now                        xxxxxx xx!!xxxxx xxxxxxxx xxxxx xxxxxx
 give q                           xxxxxx xxxx++.xx xxxxxxxx xxxxx xxxxxx
@@ -537,6 +544,7 @@ Retrying            xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
 RetryOver           ...... ......... ........ ..... ......
 LimitMet            xxxxxx ........x ........ xxxxx xxxxxx
 Limited             xxxxxx ........x ........ xxxxx xxxxxx
+Rotated             ....xx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
 FellBack            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 StopAsked           xxxx.. ........x ........ xxxxx xxxxxx
 Lost                xxxxxx ........x ........ xxxxx xxxxxx
