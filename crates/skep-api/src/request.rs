@@ -111,6 +111,18 @@ pub enum Ask {
         allow: bool,
         text: Option<String>,
     },
+    /// Questions of agents that are open, or all; of a run, or one by its id. Answer: a list of `QuestionView`.
+    Questions {
+        of: Option<String>,
+        all: bool,
+    },
+    /// A person's answer to a question; without a text the agent is to decide. Answer: a `QuestionView`.
+    Answer {
+        question: String,
+        text: Option<String>,
+    },
+    /// All that needs a person. Answer: a list of `InboxView`.
+    Inbox {},
     /// Answer: a `SnapshotView`.
     SnapshotTake {
         run: String,

@@ -1,6 +1,6 @@
 //! What an agent's tools say to its keeper, and what the keeper answers.
 //!
-//! Owns: the words between `skep mcp` and a keeper's control socket, and their bounds.
+//! Owns: the words between the server of those tools and a keeper's control socket, and their bounds.
 //! Never: decides who is heard; a keeper hears only its own agent's processes.
 
 use serde::{Deserialize, Serialize};

@@ -23,9 +23,13 @@ use skep_core::{
 
 mod adopt;
 mod ask;
+mod inbox;
+mod question;
 
 pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
+pub use inbox::InboxView;
+pub use question::{ClaimsView, QuestionView};
 
 /// A run, as `run` prints it and `ls` and `show` list it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +79,12 @@ pub struct RunView {
     /// What its agent wants leave for.
     #[serde(default)]
     pub asks: Vec<AskView>,
+    /// What its agent asks people, and the last that is settled.
+    #[serde(default)]
+    pub asked: Vec<QuestionView>,
+    /// What its agent says of its work.
+    #[serde(default)]
+    pub claims: ClaimsView,
     /// What was found of the work that it took over.
     #[serde(default)]
     pub adopted: Option<Adopted>,
@@ -242,10 +252,9 @@ impl RunView {
             exit,
             last: run.last.as_ref().map(|(text, at)| LastView { text: text.clone(), at: *at }),
             change: None,
-            questions: u32::from(matches!(
-                run.state,
-                State::Waiting { on: WaitingFor::Answer, .. }
-            )),
+            questions: questions(run),
+            asked: QuestionView::last(run),
+            claims: ClaimsView::of(run),
             usage: run.usage,
             host: "local".to_owned(),
             notes,
@@ -282,10 +291,20 @@ impl RunView {
     }
 }
 
+/// How many questions are open; one that was asked on a way of the agent's own is one.
+fn questions(run: &Run) -> u32 {
+    let open = u32::try_from(run.open_questions().count()).unwrap_or(u32::MAX);
+    let waits = matches!(run.state, State::Waiting { on: WaitingFor::Answer, .. });
+    open.max(u32::from(waits && run.questions.is_empty()))
+}
+
 type StateFields = (Option<String>, Option<String>, Option<String>, Option<ExitView>);
 
 fn state_fields(run: &Run) -> StateFields {
     match &run.state {
+        State::Queued { .. } if run.rests_for_answer() => {
+            (Some("answer".to_owned()), None, None, None)
+        }
         State::Queued { .. } => (Some("slot".to_owned()), None, None, None),
         State::Waiting { on, .. } => {
             let on = match on {

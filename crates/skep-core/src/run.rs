@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     facts::{Exit, GitFacts},
     guide::Guide,
-    id::{AskId, OpId, RunId, SnapshotId, TaskId},
+    id::{AskId, OpId, QuestionId, RunId, SnapshotId, TaskId},
     said::{ErrorClass, Said, TurnResult, Usage},
     snapshot::{self, Snapshot, Why},
     time::Timestamp,
@@ -41,6 +41,7 @@ pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
+pub use question::{Question, Standing};
 pub use quota::{Login, Logins, Onward, Quota};
 pub use trust::Trust;
 
@@ -371,6 +372,8 @@ pub struct Verdict {
     pub stalled: bool,
     /// A usage limit that nothing made good, with its reset where that was told.
     pub limit: Option<Option<Timestamp>>,
+    /// The agent's words, where it said last that it cannot go on.
+    pub blocked: Option<String>,
 }
 
 /// A run with all that is known of it.
@@ -404,6 +407,12 @@ pub struct Run {
     pub asks: Vec<Ask>,
     /// How many requests there were; the next one's id follows from it.
     pub asked: u32,
+    /// What its agent asks people, in the order of asking.
+    pub questions: Vec<Question>,
+    /// How many questions there were; the next one's id follows from it.
+    pub questioned: u32,
+    /// What its agent said of its work, the last one at the end.
+    pub claims: Vec<question::Made>,
     pub session: Option<String>,
     pub verdict: Verdict,
     /// Over all attempts.
@@ -506,6 +515,12 @@ pub enum Input {
         ask: Option<AskId>,
         ruling: Ruling,
     },
+    /// A person's answer to a question; without words the agent is to decide.
+    Answer {
+        question: QuestionId,
+        text: Option<String>,
+        by: String,
+    },
     Close {
         op: OpId,
         how: How,
@@ -565,6 +580,11 @@ pub enum Input {
     Said {
         attempt: u32,
         said: Said,
+    },
+    /// What a tool of the agent asks, or says of its work.
+    Tool {
+        attempt: u32,
+        tool: question::Tool,
     },
     Silent {
         attempt: u32,
@@ -734,6 +754,30 @@ pub enum Event {
     /// The agent asks no longer.
     LeaveWithdrawn {
         id: AskId,
+    },
+    /// The agent asks a person, and waits.
+    QuestionAsked {
+        question: Box<Question>,
+    },
+    /// A person is asked, in place of whom the agent asked.
+    QuestionEscalated {
+        id: QuestionId,
+    },
+    /// The call that asks went back without an answer; the agent goes on.
+    QuestionLeft {
+        id: QuestionId,
+    },
+    QuestionAnswered {
+        id: QuestionId,
+        answer: question::Answer,
+    },
+    /// The attempt is over, and nobody has answered.
+    QuestionWithdrawn {
+        id: QuestionId,
+    },
+    /// What the agent says of its work.
+    Claimed {
+        claim: Box<question::Claim>,
     },
     /// At work again.
     Goes {},
@@ -1120,6 +1164,9 @@ impl Run {
             messages: Vec::new(),
             asks: Vec::new(),
             asked: 0,
+            questions: Vec::new(),
+            questioned: 0,
+            claims: Vec::new(),
             session: None,
             verdict: Verdict::default(),
             usage: Usage::default(),
@@ -1252,6 +1299,7 @@ impl Run {
     /// The state's name, as views spell it.
     pub fn state_name(&self) -> &'static str {
         match self.state {
+            State::Queued { .. } if self.rests_for_answer() => "waiting",
             State::Queued { .. } => "queued",
             State::Preparing { .. } => "preparing",
             State::Starting { .. } => "starting",
@@ -1268,7 +1316,7 @@ impl Run {
     /// A preparation and a start that was only asked for are owned by their effects, which always report.
     pub fn next_wake(&self) -> Option<Timestamp> {
         match self.state {
-            State::Queued { not_before } => not_before,
+            State::Queued { not_before } => not_before.filter(|_| !self.rests_for_answer()),
             State::Limited { until, .. } => Some(until),
             State::Starting { gatekeeper: Some(_) } => Some(self.since.plus(START_DEADLINE)),
             State::Stalled { .. } => Some(self.since.plus(STALL_DEADLINE)),

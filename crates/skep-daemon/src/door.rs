@@ -46,6 +46,7 @@ mod adopt;
 mod control;
 mod diff;
 mod finish;
+mod questions;
 mod send;
 mod speaker;
 mod surface;
@@ -237,6 +238,9 @@ impl Door {
             Ask::Rule { of, allow, text } => {
                 let ruling = run::Ruling { allow: *allow, text: text.clone() };
                 self.rule(&request.id, of, ruling)
+            }
+            Ask::Questions { .. } | Ask::Answer { .. } | Ask::Inbox {} => {
+                self.questions(&request.id, &request.ask)
             }
             Ask::SnapshotTake { run } => self.take_snapshot(&request.id, run, out),
             Ask::SnapshotLs { run } => self.snapshots(run.as_deref()),

@@ -297,6 +297,9 @@ fn rule_of(reason: Option<Reason>) -> &'static str {
         Some(Reason::AgentExit) => "an exit code other than 0 is a failure, whatever was said",
         Some(Reason::AgentCrash) => "a death by a signal is a crash",
         Some(Reason::AgentError) => "an error that nothing made good, or a cancelled turn",
+        Some(Reason::AgentBlocked) => {
+            "the agent said that it cannot go on, and nothing stronger speaks"
+        }
         Some(Reason::NoResult) => "a good exit without a result is no success",
         Some(Reason::NoChange) => "work was asked for, and git saw neither a commit nor a change",
         Some(Reason::Auth) => "the login was refused, and nothing made it good",

@@ -38,7 +38,7 @@ use skep_host::{
 use thiserror::Error;
 
 use crate::{
-    control::Visitor,
+    control::{Called, Visitor},
     ears::Words,
     ending::Tree,
     link::Link,
@@ -51,6 +51,7 @@ use crate::{
 
 mod answer;
 mod begin;
+mod calls;
 mod finish;
 mod hear;
 mod judge;
@@ -233,6 +234,13 @@ enum Event {
         ok: bool,
     },
     Asked(Control, Sender<Answer>),
+    /// A tool of the agent was called.
+    Called(Called),
+    /// One whose call waited is gone, or was served.
+    HungUp {
+        key: String,
+        caller: u64,
+    },
     Signal,
     /// The warden is gone.
     Warden(io::Result<ExitStatus>),
@@ -264,6 +272,7 @@ struct Keeper {
     /// The agent's standard input, until it is closed.
     stdin: Option<Sender<Message>>,
     mail: messages::Mail,
+    calls: calls::Calls,
     /// The highest epoch that has asked.
     epoch: u64,
     /// The last usage, if it has not been reported yet.
@@ -306,7 +315,8 @@ impl Keeper {
         let due = self.due.map(|(at, _)| at.saturating_duration_since(now));
         let turn = self.quiet.until_turn(now);
         let (ready, retries) = (self.until_ready(now), self.retries.until_change(now));
-        [silence, tty, reports, due, turn, ready, retries].into_iter().flatten().min()
+        let calls = self.calls.until_back(now);
+        [silence, tty, reports, due, turn, ready, retries, calls].into_iter().flatten().min()
     }
 
     fn look(&mut self, now: Instant) {
@@ -326,6 +336,7 @@ impl Keeper {
         self.reports.flush();
         self.journal.flush();
         self.pass_on();
+        self.look_at_calls(now);
         if self.due.is_some_and(|(at, _)| at <= now) {
             self.end_what_is_due();
         }
@@ -349,6 +360,8 @@ impl Keeper {
                 // A caller that no longer waits needs no answer.
                 let _gone = answer.send(self.answer(control));
             }
+            Event::Called(called) => self.called(called),
+            Event::HungUp { key, caller } => self.hung_up(key, caller),
             Event::Signal => self.stop(self.stopping),
             // Only waited for where it is expected.
             Event::Warden(_) => {}

@@ -342,6 +342,29 @@ one (claude); to others say more by skep send or skep resume.")]
         /// Why, or - for standard input
         text: Option<String>,
     },
+    /// Questions of agents that nobody has answered
+    Questions {
+        /// A question's id (q_…), a run's id, the beginning of one, or a worker's name
+        id: Option<String>,
+        /// Also those that were answered, skipped or withdrawn
+        #[arg(long)]
+        all: bool,
+    },
+    /// Answer a question of an agent
+    #[command(after_help = "\
+The first answer counts. It reaches the agent once: in the call that asks, as its next message, or in the prompt of its next
+attempt.")]
+    Answer {
+        /// A question's id (q_…), the beginning of one, or a worker's name where it asks one thing
+        id: String,
+        /// The answer, the number of an option, or - for standard input
+        text: Option<String>,
+        /// Let the agent decide
+        #[arg(long)]
+        skip: bool,
+    },
+    /// All that needs you, what holds up most first
+    Inbox {},
     /// Give a run up: it is stopped, all of it is kept in a snapshot, its env goes
     #[command(after_help = "skep undo brings it back.")]
     Abandon {
@@ -786,7 +809,7 @@ repository and a daemon of its own, which are gone afterwards.
 
 Scenes: commit (it makes a file and commits it), usage (it says what that cost), cancel (a long command is stopped within
 10 seconds, and nothing of it lives), resume (killed in the middle of a command, it goes on and remembers), permission
-(it asks before it writes outside, and a refusal is kept), question (it can ask a person: not there yet).
+(it asks before it writes outside, and a refusal is kept), question (it asks a person, and has the answer).
 Leaves with 1 when a scene fails.")]
     Test(Test),
 }

@@ -29,6 +29,7 @@ mod path;
 mod plan;
 mod policy;
 mod project;
+mod questions;
 mod run;
 mod show;
 mod snapshot;
@@ -107,6 +108,9 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         }
         Verb::Approve { id, text } => control::rule(skep, &id, true, text),
         Verb::Reject { id, text } => control::rule(skep, &id, false, text),
+        Verb::Questions { id, all } => questions::questions(skep, id, all),
+        Verb::Answer { id, text, skip } => questions::answer(skep, &id, text, skip),
+        Verb::Inbox {} => questions::inbox(skep),
         Verb::Abandon { ids } => close::abandon(skep, ids),
         Verb::Close { ids, merged, keep_branch, force, later, dry_run } => {
             if later {

@@ -61,10 +61,10 @@ impl Peer {
             return Speaker::Gone;
         }
         match known {
-            _ if line.contains(&me) => Speaker::Script,
             Some(run) => Speaker::Run(run),
             // A command under `skep gatekeeper` is a person's.
             None if is_any(&[role::KEEPER]) => Speaker::SomeRun,
+            None if line.contains(&me) => Speaker::Script,
             None if is_any(&[role::WARDEN]) && !is_any(&["gatekeeper"]) => Speaker::SomeRun,
             None => Speaker::Person,
         }
@@ -138,6 +138,7 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         Ask::Health {} | Ask::Ls { .. } | Ask::Hidden { .. } | Ask::Named { .. } => true,
         Ask::Show { run } | Ask::Why { run } | Ask::Diff { run, .. } => itself(run),
         Ask::SnapshotLs { run } => run.as_ref().is_some_and(itself),
+        Ask::Questions { of, .. } => of.as_ref().is_some_and(itself),
         Ask::Run(_)
         | Ask::Wait { .. }
         | Ask::Events { .. }
@@ -157,6 +158,8 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Again { .. }
         | Ask::Send { .. }
         | Ask::Rule { .. }
+        | Ask::Answer { .. }
+        | Ask::Inbox {}
         | Ask::SnapshotTake { .. }
         | Ask::SnapshotRm { .. }
         | Ask::Restore { .. }

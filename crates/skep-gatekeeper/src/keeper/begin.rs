@@ -27,8 +27,8 @@ use skep_harness::{
 use skep_host::{cgroup, fence::Fence, lock::Lock, paths, proc::Signals};
 
 use super::{
-    Event, Keeper, KeeperError, Message, host, messages, ready::Ready, retries::Retries, signs,
-    small_thread,
+    Event, Keeper, KeeperError, Message, calls, host, messages, ready::Ready, retries::Retries,
+    signs, small_thread,
 };
 use crate::{
     control::{self, refuse},
@@ -117,6 +117,7 @@ impl Keeper {
             started,
             stdin,
             mail: messages::Mail::default(),
+            calls: calls::Calls::default(),
             epoch,
             usage: None,
             worked: false,
@@ -178,7 +179,7 @@ fn read_opening(
 }
 
 fn serve_controls(socket: &Path, tell: &SyncSender<Event>) -> Result<(), KeeperError> {
-    let (tell, visits) = (tell.clone(), tell.clone());
+    let (tell, visits, calls) = (tell.clone(), tell.clone(), tell.clone());
     let answer = move |control| {
         let (answer, answered) = mpsc::channel();
         let asked = tell.send(Event::Asked(control, answer)).is_ok();
@@ -191,7 +192,11 @@ fn serve_controls(socket: &Path, tell: &SyncSender<Event>) -> Result<(), KeeperE
         // One that comes when it is over sees its connection end.
         let _over = visits.send(Event::Visitor(visitor));
     };
-    control::serve(socket, answer, let_in).map_err(host("serve on the control socket"))
+    let call = move |called| {
+        // As above.
+        let _over = calls.send(Event::Called(called));
+    };
+    control::serve(socket, answer, let_in, call).map_err(host("serve on the control socket"))
 }
 
 /// A started agent, as seen from its keeper.
@@ -241,13 +246,10 @@ fn start_warden(
     let (link, theirs) = Link::pair().map_err(&fail)?;
     let mut program = orders.program();
     program.env_clear().envs(&spec.env).current_dir(&spec.cwd).stdin(theirs);
+    program.env(hook::KEEPER, &spec.socket);
     let (agents_stdin, pipes) = match terminal {
         Some(terminal) => {
-            program
-                .env("TERM", TERM)
-                .env(hook::KEEPER, &spec.socket)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
+            program.env("TERM", TERM).stdout(Stdio::null()).stderr(Stdio::null());
             (terminal.try_clone().map_err(&fail)?, None)
         }
         None => {

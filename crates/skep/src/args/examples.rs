@@ -124,6 +124,19 @@ const EXAMPLES: &[Of] = &[
             ("reject ask_7k2m9qx4ab", "one of several"),
         ],
     ),
+    (
+        "questions",
+        &[("questions", "that are open"), ("questions amber --all", "all that it ever asked")],
+    ),
+    (
+        "answer",
+        &[
+            ("answer q_7k2m9qx4ab \"port 8081\"", "in your words"),
+            ("answer q_7k2m9qx4ab 2", "the second of its options"),
+            ("answer amber --skip", "it is to decide by itself"),
+        ],
+    ),
+    ("inbox", &[("inbox", "what holds up most first"), ("inbox --json", "for a program")]),
     ("abandon", &[("abandon amber", "undo brings it back"), ("abandon amber basalt", "two")]),
     ("land", &[("land amber --dry-run", "what would come in"), ("land amber", "bring it in")]),
     (

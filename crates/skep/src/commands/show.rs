@@ -14,7 +14,7 @@ use skep_core::{
     time::Timestamp,
 };
 
-use super::{logs, logs::readable::span, read, state_of};
+use super::{logs, logs::readable::span, questions, read, state_of};
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
@@ -142,6 +142,18 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         let head = if nth == 0 { "messages" } else { "" };
         rows.push((head, told_of(message, now)));
     }
+    if let (Some(status), summary) = (&run.claims.status, &run.claims.summary) {
+        rows.push(("reports", format!("{status}: {}", summary.as_deref().unwrap_or_default())));
+    }
+    if let Some(evidence) = &run.claims.evidence {
+        rows.push(("evidence", evidence.clone()));
+    }
+    if !run.claims.paths.is_empty() {
+        rows.push(("claims", run.claims.paths.join(", ")));
+    }
+    for note in &run.claims.notes {
+        rows.push(("noted", note.clone()));
+    }
     for note in &run.notes {
         rows.push(("note", note.clone()));
     }
@@ -159,6 +171,9 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     }
     for ask in &run.asks {
         asked(&skep.out, ask, now)?;
+    }
+    for question in &run.asked {
+        questions::whole(&skep.out, question, now)?;
     }
     let next = next(skep, &run, kept.len());
     if !next.is_empty() {
@@ -254,6 +269,9 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
         }
         ("waiting", Some("input")) => next.push(("tell it more", format!("skep send {id} TEXT"))),
         ("waiting", Some("permission")) => next.extend(rulings(run, &id)),
+        _ if run.asked.iter().any(|question| question.is_open()) => {
+            next.extend(run.asked.iter().flat_map(questions::ways).take(4));
+        }
         ("waiting", Some("answer")) => {
             next.push(("answer it", format!("skep send {id} TEXT")));
         }

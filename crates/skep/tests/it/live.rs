@@ -4,6 +4,7 @@ mod agents;
 mod brief;
 mod demo;
 mod fleet;
+mod question;
 mod resume;
 mod rules;
 mod scenes;

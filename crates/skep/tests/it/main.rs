@@ -34,6 +34,7 @@ mod pages;
 mod picture;
 mod policy;
 mod project;
+mod questions;
 mod recovery;
 mod resume;
 mod run;

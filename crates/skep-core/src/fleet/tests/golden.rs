@@ -11,6 +11,7 @@ use crate::{
         Ask, Because, Event as Of, Fallback, Hears, Login, Logins, Merged, OpResult, Outcome,
         Reason, Receipt, Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
         adopted::tests::brief_of_adopted,
+        question::{self, Answer, Asking, Claim, Claimed, Question, Standing, Whom},
         tests::{
             matrix::{KINDS_OF_EVENTS, kind_of_event, wanted},
             script::{after, brief, env, git, op, snap, taken},
@@ -124,6 +125,26 @@ fn exit() -> Exit {
     }
 }
 
+/// A question in which nothing is left out.
+fn whole_question() -> Box<Question> {
+    Box::new(Question {
+        id: question::nth(&brief("amber").id, 0),
+        asking: Asking {
+            key: "call-1".to_owned(),
+            to: Whom::Foreman,
+            text: "Which port?".to_owned(),
+            context: Some("8080 is taken".to_owned()),
+            options: vec!["8081".to_owned(), "9090".to_owned()],
+        },
+        attempt: 1,
+        at: Timestamp(1_795_174_990_456),
+        standing: Standing::Pending,
+        calls: true,
+        blocks: true,
+        answer: None,
+    })
+}
+
 fn words() -> String {
     "it said \"no\"\n…".to_owned()
 }
@@ -163,6 +184,35 @@ fn of_runs() -> Vec<Of> {
             ruling: Ruling { allow: false, text: Some(text()) },
         },
         Of::LeaveWithdrawn { id: wanted(&brief("amber").id).id },
+        Of::QuestionAsked { question: whole_question() },
+        Of::QuestionEscalated { id: whole_question().id },
+        Of::QuestionLeft { id: whole_question().id },
+        Of::QuestionAnswered {
+            id: whole_question().id,
+            answer: Answer {
+                text: Some(text()),
+                by: "person".to_owned(),
+                at: Timestamp(1_795_174_990_456),
+            },
+        },
+        Of::QuestionAnswered {
+            id: whole_question().id,
+            answer: Answer {
+                text: None,
+                by: "person".to_owned(),
+                at: Timestamp(1_795_174_990_456),
+            },
+        },
+        Of::QuestionWithdrawn { id: whole_question().id },
+        Of::Claimed {
+            claim: Box::new(Claim::Work {
+                status: Claimed::Blocked,
+                summary: text(),
+                evidence: Some(text()),
+            }),
+        },
+        Of::Claimed { claim: Box::new(Claim::Paths { paths: vec!["src/app".to_owned()] }) },
+        Of::Claimed { claim: Box::new(Claim::Note { text: text() }) },
         Of::Goes {},
         Of::Shown { session: "skep-amber".to_owned(), pane: "%3".to_owned() },
         Of::Stalled { quiet_ms: 1_800_000, tool: true },

@@ -108,6 +108,10 @@ const INPUTS: &[&str] = &[
     "permission",
     "withdrawn p",
     "approve",
+    "asked k",
+    "left k",
+    "claims blocked",
+    "answer 0 yes",
     "silent",
     "heard",
     "retry",
@@ -202,12 +206,14 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Overdue { .. } => 38,
         Input::Send { .. } => 39,
         Input::Told { .. } => 40,
-        Input::Overstepped { .. } => 42,
         Input::PassOn(_) => 41,
+        Input::Overstepped { .. } => 42,
+        Input::Tool { .. } => 43,
+        Input::Answer { .. } => 44,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 43;
+const KINDS_OF_INPUTS: usize = 45;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -263,12 +269,18 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::AsBefore { .. } => 49,
         Event::Sent { .. } => 50,
         Event::Receipt { .. } => 51,
-        Event::Overstepped { .. } => 53,
         Event::Rotated { .. } => 52,
+        Event::Overstepped { .. } => 53,
+        Event::QuestionAsked { .. } => 54,
+        Event::QuestionEscalated { .. } => 55,
+        Event::QuestionLeft { .. } => 56,
+        Event::QuestionAnswered { .. } => 57,
+        Event::QuestionWithdrawn { .. } => 58,
+        Event::Claimed { .. } => 59,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 54;
+pub(crate) const KINDS_OF_EVENTS: usize = 60;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -307,6 +319,15 @@ fn events() -> Vec<Event> {
         Event::LeaveAsked { ask: Box::new(wanted(&run)) },
         Event::LeaveRuled { id: wanted(&run).id, ruling: Ruling { allow: true, text: None } },
         Event::LeaveWithdrawn { id: wanted(&run).id },
+        Event::QuestionAsked { question: Box::new(question::tests::question(&run)) },
+        Event::QuestionEscalated { id: question::nth(&run, 0) },
+        Event::QuestionLeft { id: question::nth(&run, 0) },
+        Event::QuestionAnswered {
+            id: question::nth(&run, 0),
+            answer: question::Answer { text: None, by: text.clone(), at: Timestamp(0) },
+        },
+        Event::QuestionWithdrawn { id: question::nth(&run, 0) },
+        Event::Claimed { claim: Box::new(question::Claim::Note { text: text.clone() }) },
         Event::Goes {},
         Event::Stalled { quiet_ms: 1, tool: false },
         Event::Shown { session: text.clone(), pane: "%3".to_owned() },
@@ -463,6 +484,10 @@ ask                              xxxxxx ..++++++x ........ xxxxx xxxxxx
 permission                       xxxxxx ..++++++x ........ xxxxx xxxxxx
 withdrawn p                      xxxxxx ........x ........ xxxxx xxxxxx
 approve                          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+asked k                          ...... ..++++++. ........ ..... ......
+left k                           ...... ......... ........ ..... ......
+claims blocked                   ...... ++++++++. ++++++++ ..... ......
+answer 0 yes                     xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 silent                           xxxxxx xx!!....x ........ xxxxx xxxxxx
 heard                            xxxxxx xx.....+x ........ xxxxx xxxxxx
 retry                            xxxxxx ..++...+x ........ xxxxx xxxxxx
@@ -536,6 +561,12 @@ Receipt             xxxxxx xxxxxx.xx xxxxxxxx xxxxx xxxxxx
 LeaveAsked          xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
 LeaveRuled          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 LeaveWithdrawn      ...... ......... ........ ..... ......
+QuestionAsked       xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+QuestionEscalated   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionLeft        xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionAnswered    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionWithdrawn   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Claimed             ...... ......... ........ ..... ......
 Goes                xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
 Stalled             xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
 Shown               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
