@@ -29,10 +29,10 @@ fn heard(lab: &Lab) -> bool {
 
 /// Asks, is answered while the call waits, commits and ends.
 #[track_caller]
-fn asks_and_is_answered(agent: &str, more: &[&str]) {
+fn asks_and_is_answered(agent: &str) {
     let Some(lab) = Lab::open(agent, "question") else { return };
     let yard = Yard::new();
-    let id = yard.begin_with(&lab, agent, "Write a file", more);
+    let id = yard.begin(&lab, agent, "Write a file");
     let asked = question(&yard, &id);
     assert!(!heard(&lab));
     yard.skep(&lab, &["answer", &text_of(&asked, "id"), ANSWER]).ok();
@@ -65,42 +65,42 @@ fn asks_and_is_answered_later(agent: &str) {
 
 #[test]
 fn codex_asks_and_is_answered() {
-    asks_and_is_answered("codex", &[]);
+    asks_and_is_answered("codex");
 }
 
 #[test]
 fn opencode_asks_and_is_answered() {
-    asks_and_is_answered("opencode", &[]);
+    asks_and_is_answered("opencode");
 }
 
 #[test]
 fn opencode_acp_asks_and_is_answered() {
-    asks_and_is_answered("opencode-acp", &["--permissions", "ask"]);
+    asks_and_is_answered("opencode-acp");
 }
 
 #[test]
 fn gemini_acp_asks_and_is_answered() {
-    asks_and_is_answered("gemini-acp", &[]);
+    asks_and_is_answered("gemini-acp");
 }
 
 #[test]
 fn claude_asks_and_is_answered() {
-    asks_and_is_answered("claude", &[]);
+    asks_and_is_answered("claude");
 }
 
 #[test]
 fn claude_acp_asks_and_is_answered() {
-    asks_and_is_answered("claude-acp", &[]);
+    asks_and_is_answered("claude-acp");
 }
 
 #[test]
 fn codex_acp_asks_and_is_answered() {
-    asks_and_is_answered("codex-acp", &[]);
+    asks_and_is_answered("codex-acp");
 }
 
 #[test]
 fn qwen_asks_and_is_answered() {
-    asks_and_is_answered("qwen", &[]);
+    asks_and_is_answered("qwen");
 }
 
 #[test]
