@@ -810,7 +810,7 @@ repository and a daemon of its own, which are gone afterwards.
 
 Scenes: commit (it makes a file and commits it), usage (it says what that cost), cancel (a long command is stopped within
 10 seconds, and nothing of it lives), resume (killed in the middle of a command, it goes on and remembers), permission
-(it asks before it writes outside, and a refusal is kept), question (it can ask a person: not there yet).
+(it asks before it writes outside, and a refusal is kept), question (it asks a person, and has the answer).
 Leaves with 1 when a scene fails.")]
     Test(Test),
 }

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{Event, Run, Step};
 use crate::{text, time::Timestamp};
 
+#[cfg(test)]
+mod tests;
+
 /// How often it is written down; beyond that it is refused all the same.
 pub const MOST: u32 = 20;
 /// The longest name of a wish. Characters.

@@ -18,6 +18,9 @@ use skep_host::tree::{self, Process};
 use super::Door;
 use crate::wishes::Trouble;
 
+#[cfg(test)]
+mod tests;
+
 /// The process at the other end, as it was when it knocked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer {
@@ -58,10 +61,10 @@ impl Peer {
             return Speaker::Gone;
         }
         match known {
-            _ if line.contains(&me) => Speaker::Script,
             Some(run) => Speaker::Run(run),
             // A command under `skep gatekeeper` is a person's.
             None if is_any(&[role::KEEPER]) => Speaker::SomeRun,
+            None if line.contains(&me) => Speaker::Script,
             None if is_any(&[role::WARDEN]) && !is_any(&["gatekeeper"]) => Speaker::SomeRun,
             None => Speaker::Person,
         }
@@ -134,9 +137,8 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
     match ask {
         Ask::Health {} | Ask::Ls { .. } | Ask::Hidden { .. } | Ask::Named { .. } => true,
         Ask::Show { run } | Ask::Why { run } | Ask::Diff { run, .. } => itself(run),
-        Ask::SnapshotLs { run } | Ask::Questions { of: run, .. } => {
-            run.as_ref().is_some_and(itself)
-        }
+        Ask::SnapshotLs { run } => run.as_ref().is_some_and(itself),
+        Ask::Questions { of, .. } => of.as_ref().is_some_and(itself),
         Ask::Run(_)
         | Ask::Wait { .. }
         | Ask::Events { .. }

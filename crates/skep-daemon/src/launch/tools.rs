@@ -14,6 +14,9 @@ use skep_harness::{
 };
 use skep_host::paths;
 
+#[cfg(test)]
+mod tests;
+
 /// The tools of this attempt; none where its agent takes none.
 ///
 /// An agent may hide its own environment from what it starts: all that they need to know stands in their arguments.

@@ -215,6 +215,7 @@ fn a_call_that_is_taken_back_hangs_up_on_the_keeper() {
         let handle = client.send_cancellable_request(request, options).await.unwrap();
         let heard = async {
             while keeper.heard.try_recv().is_err() {
+                // The keeper is a thread: nothing here wakes when it hears.
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };

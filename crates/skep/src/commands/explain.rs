@@ -27,7 +27,7 @@ const SUBJECTS: &[(&str, &str)] = &[
         "config project names theme scripts choose- no-repository no-commit no-sub \
          no-such-folder no-such-ref not-a-repository url- clone- nested- init adopt",
     ),
-    ("Agents", "agent protocol prompt send nobody- auth session"),
+    ("Agents", "agent protocol prompt send nobody- auth session mcp"),
     (
         "Runs, tasks, workers",
         "run task worker workers name- id- attempt not-for-runs not-yours prepare start \

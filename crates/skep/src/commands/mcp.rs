@@ -22,8 +22,11 @@ pub(super) fn mcp(
     let run = run.or_else(|| inside.as_ref().map(|(run, _)| run.to_string()));
     let keeper = keeper.or_else(|| inside.map(|(_, socket)| socket));
     let (Some(run), Some(keeper)) = (run, keeper) else {
-        return Err(CliError::error("mcp-outside", "the tools are a run's own, and this is started in none")
-            .hint("skep sh ID -- skep ls   looks from a run's worktree; agents start their tools themselves"));
+        return Err(CliError::error(
+            "mcp-outside",
+            "the tools are a run's own, and this is started in none",
+        )
+        .hint("skep agent show codex   whether an agent is given them"));
     };
     let setting =
         Setting { run, keeper, daemon: skep.home.daemon_socket(), wait, session: random_id()? };

@@ -340,7 +340,7 @@ fn an_agent_is_tried_in_a_home_of_its_own_and_nothing_of_it_stays() {
         ("cancel", "works"),
         ("resume", "works"),
         ("permission", "has none"),
-        ("question", "not there yet"),
+        ("question", "has none"),
     ];
     assert_eq!(results, expected.map(|(a, b)| (a.to_owned(), b.to_owned())).into(), "{seen}");
     assert_eq!(seen["left"], 0);

@@ -14,7 +14,9 @@ use crate::home::Home;
 /// Every verb, with those that only stand above others, as a manual page names it: `daemon-start`.
 fn pages(home: &Home) -> BTreeSet<String> {
     let verbs = home.skep(&["help", "--verbs"]).ok();
-    let shown = verbs.lines().filter(|verb| !verb.starts_with("cleanup") && *verb != "gatekeeper");
+    let shown = verbs
+        .lines()
+        .filter(|verb| !verb.starts_with("cleanup") && !["gatekeeper", "mcp"].contains(verb));
     let mut pages = BTreeSet::from(["skep.1".to_owned()]);
     for verb in shown {
         let words: Vec<&str> = verb.split(' ').collect();

@@ -14,6 +14,8 @@ use super::{
 };
 use crate::exit::CliError;
 
+mod question;
+
 /// Something that an agent is to be able to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -57,6 +59,7 @@ pub(super) fn turns(scene: Scene, profile: &Profile, wanted: &[Scene]) -> u32 {
         Scene::Usage => u32::from(!wanted.contains(&Scene::Commit)),
         Scene::Resume if profile.can_go_on() => 2,
         Scene::Permission if asks(profile) => 1,
+        Scene::Question if profile.takes_tools() => 1,
         Scene::Resume | Scene::Permission | Scene::Question => 0,
     }
 }
@@ -105,13 +108,11 @@ pub(super) fn play(stage: &mut Stage<'_>, wanted: &[Scene]) -> Result<Vec<Seen>,
             Scene::Cancel => cancel(stage)?,
             Scene::Resume => resume(stage)?,
             Scene::Permission => permission(stage)?,
-            Scene::Question => {
-                (Verdict::NotYet, "an agent asks by a tool of skep's, which is to come".to_owned())
-            }
+            Scene::Question => question::question(stage)?,
         };
         let took_ms = match result {
             Verdict::Works | Verdict::Fails => took(begun),
-            Verdict::HasNone | Verdict::Skipped | Verdict::NotYet => 0,
+            Verdict::HasNone | Verdict::Skipped => 0,
         };
         seen.push(Seen { scene: *scene, result, why, took_ms });
     }

@@ -35,9 +35,6 @@ pub(super) enum Verdict {
     HasNone,
     #[serde(rename = "skipped")]
     Skipped,
-    /// skep has no such thing yet.
-    #[serde(rename = "not there yet")]
-    NotYet,
 }
 
 impl Verdict {
@@ -47,7 +44,6 @@ impl Verdict {
             Verdict::Fails => (Tone::Bad, "fails"),
             Verdict::HasNone => (Tone::Faint, "has none"),
             Verdict::Skipped => (Tone::Faint, "skipped"),
-            Verdict::NotYet => (Tone::Faint, "not there yet"),
         }
     }
 }

@@ -34,7 +34,6 @@ fn tried_with(agent: &str, more: &[&str], none: &[&str]) {
         let why = word(&scene["why"]).replace(['|', '<', '\n'], " ");
         println!("tried: {agent} | {version} | {name} | {result} | {why}");
         let expected = match name.as_str() {
-            "question" => "not there yet",
             name if none.contains(&name) => "has none",
             _ => "works",
         };
@@ -69,7 +68,7 @@ fn codex_acp_is_tried() {
 
 #[test]
 fn gemini_is_tried() {
-    tried("gemini", &["permission"]);
+    tried("gemini", &["permission", "question"]);
 }
 
 #[test]
@@ -79,7 +78,7 @@ fn gemini_acp_is_tried() {
 
 #[test]
 fn mini_swe_agent_is_tried() {
-    tried("mini-swe-agent", &["usage", "resume", "permission"]);
+    tried("mini-swe-agent", &["usage", "resume", "permission", "question"]);
 }
 
 #[test]
@@ -94,7 +93,7 @@ fn opencode_acp_is_tried() {
 
 #[test]
 fn pi_is_tried() {
-    tried("pi", &["permission"]);
+    tried("pi", &["permission", "question"]);
 }
 
 #[test]
