@@ -29,6 +29,9 @@ pub enum Control {
     },
     /// Tell the agent what a person said to its request `id`, with the reason of a refusal. `key` counts once.
     Settle { epoch: u64, key: String, id: String, allow: bool, text: Option<String> },
+    /// Give the agent a person's answer to its question `id`, which the call `key` asked: to the call where it waits, else
+    /// `words` as its next message. Without a `text` the agent is to decide. `id` counts once.
+    Answer { epoch: u64, id: String, key: String, text: Option<String>, by: String, words: String },
     /// Show the agent's terminal here, and take what is typed here. Whoever may ask may look: it needs no epoch.
     Attach { cols: u16, rows: u16 },
     /// Show the agent's terminal here as it is: whoever looks has no say in its size, and types nothing.

@@ -13,6 +13,8 @@ use skep_core::{
     time::Timestamp,
 };
 
+use crate::tool::Call;
+
 #[cfg(test)]
 mod tests;
 
@@ -68,6 +70,10 @@ pub enum Entry {
         #[serde(flatten)]
         verdict: Verdict,
     },
+    /// A tool of the agent was called.
+    Called { key: String, call: Call },
+    /// The call went back to the agent without the answer that it asked for.
+    CallLeft { key: String },
     /// This many lines or bytes were not kept, and why.
     Dropped { lines: u64, bytes: u64, why: String },
     /// The attempt is over and nothing of its tree lives.

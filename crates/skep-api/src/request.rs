@@ -88,6 +88,9 @@ pub enum Ask {
         /// Another surface than that of the attempt before; of a run that lives, at the end of its turn.
         #[serde(default)]
         surface: Option<Surface>,
+        /// The asker's environment: what it has of the run's secrets is handed over anew.
+        #[serde(default)]
+        env: BTreeMap<String, String>,
     },
     /// Gives an agent a text as its next message. Answer: a `SendView`, when it has come as far as `wait` says.
     Send {
@@ -111,6 +114,18 @@ pub enum Ask {
         allow: bool,
         text: Option<String>,
     },
+    /// Questions of agents that are open, or all; of a run, or one by its id. Answer: a list of `QuestionView`.
+    Questions {
+        of: Option<String>,
+        all: bool,
+    },
+    /// A person's answer to a question; without a text the agent is to decide. Answer: a `QuestionView`.
+    Answer {
+        question: String,
+        text: Option<String>,
+    },
+    /// All that needs a person. Answer: a list of `InboxView`.
+    Inbox {},
     /// Answer: a `SnapshotView`.
     SnapshotTake {
         run: String,

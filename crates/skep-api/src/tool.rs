@@ -1,6 +1,6 @@
 //! What an agent's tools say to its keeper, and what the keeper answers.
 //!
-//! Owns: the words between `skep mcp` and a keeper's control socket, and their bounds.
+//! Owns: the words between the server of those tools and a keeper's control socket, and their bounds.
 //! Never: decides who is heard; a keeper hears only its own agent's processes.
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,10 @@ pub const PATHS: usize = 256;
 pub const PATH: usize = 4096;
 /// The longest time that a call may wait. Milliseconds.
 pub const WAIT_MS: u64 = 60 * 60 * 1000;
+
+/// The tools, by name, of the server `skep`.
+pub const NAMES: [&str; 6] =
+    ["ask_foreman", "ask_human", "report", "claim_paths", "note", "list_runs"];
 
 /// What an agent's tools tell its keeper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

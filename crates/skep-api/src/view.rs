@@ -12,7 +12,7 @@ use skep_core::{
     project::Project,
     run::{
         Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Quota, Retrying, Run,
-        State, Surface, Trust, Undoable, WaitingFor,
+        State, Surface, Trust, Undoable, WaitingFor, overstep::Overstep,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -23,9 +23,14 @@ use skep_core::{
 
 mod adopt;
 mod ask;
+mod fence;
+mod inbox;
+mod question;
 
 pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
+pub use inbox::InboxView;
+pub use question::{ClaimsView, QuestionView};
 
 /// A run, as `run` prints it and `ls` and `show` list it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +45,9 @@ pub struct RunView {
     pub agent: String,
     pub model: Option<String>,
     pub account: Option<String>,
+    /// The names of the secrets that its agent gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
     pub surface: Surface,
     pub permissions: Permissions,
     pub state: String,
@@ -75,6 +83,12 @@ pub struct RunView {
     /// What its agent wants leave for.
     #[serde(default)]
     pub asks: Vec<AskView>,
+    /// What its agent asks people, and the last that is settled.
+    #[serde(default)]
+    pub asked: Vec<QuestionView>,
+    /// What its agent says of its work.
+    #[serde(default)]
+    pub claims: ClaimsView,
     /// What was found of the work that it took over.
     #[serde(default)]
     pub adopted: Option<Adopted>,
@@ -87,12 +101,21 @@ pub struct RunView {
     /// The usage limit that it waits for, or met last.
     #[serde(default)]
     pub limit: Option<LimitView>,
-    /// Why it has no slot, where it is in line for one.
+    /// What its own processes asked for that no run may have; it was refused.
     #[serde(default)]
-    pub held: Option<String>,
+    pub oversteps: Vec<Overstep>,
+    /// What keeps its agent from writing outside of its own place: `on`, `off`, `absent` or `own`.
+    #[serde(default)]
+    pub fence: String,
+    /// What the fence leaves open to its agent beside what every run needs, as the settings say.
+    #[serde(default)]
+    pub fence_write: Vec<String>,
     /// Whose words it works by.
     #[serde(default)]
     pub trust: Trust,
+    /// Why it has no slot, where it is in line for one.
+    #[serde(default)]
+    pub held: Option<String>,
 }
 
 /// A usage limit that a run met.
@@ -189,10 +212,15 @@ impl RunView {
     /// Makes the view of `run`.
     pub fn of(run: &Run) -> RunView {
         let brief = &run.brief;
+        let secrets = brief.policy.secrets.iter().map(|secret| secret.name.clone()).collect();
         let env = run.env();
         let (waiting_for, outcome, reason, exit) = state_fields(run);
         let mut notes: Vec<String> = env.map(|env| env.notes.clone()).unwrap_or_default();
         notes.extend(run.unknown.clone());
+        let refused = |what| {
+            format!("one of its processes asked skep to {what}: refused, it is no run's to ask")
+        };
+        notes.extend(run.oversteps_in_words().map(refused));
         RunView {
             id: brief.id.to_string(),
             name: brief.name.clone(),
@@ -204,6 +232,7 @@ impl RunView {
             agent: brief.agent.clone(),
             model: brief.model.clone(),
             account: brief.account.clone(),
+            secrets,
             surface: run.speech.surface,
             permissions: brief.permissions,
             state: run.state_name().to_owned(),
@@ -235,10 +264,9 @@ impl RunView {
             exit,
             last: run.last.as_ref().map(|(text, at)| LastView { text: text.clone(), at: *at }),
             change: None,
-            questions: u32::from(matches!(
-                run.state,
-                State::Waiting { on: WaitingFor::Answer, .. }
-            )),
+            questions: questions(run),
+            asked: QuestionView::last(run),
+            claims: ClaimsView::of(run),
             usage: run.usage,
             host: "local".to_owned(),
             notes,
@@ -253,6 +281,7 @@ impl RunView {
             messages: messages(run),
             asks: AskView::of(run),
             adopted: brief.adopted.clone(),
+            oversteps: run.oversteps.clone(),
             retrying: run.retrying.as_ref().map(Retrying::words),
             limit: run.met.as_ref().map(|met| LimitView {
                 agent: met.quota.login.clone(),
@@ -261,8 +290,10 @@ impl RunView {
                 known: met.known,
                 by: run.id().to_string(),
             }),
-            held: None,
+            fence: fence::word(brief),
+            fence_write: fence::open(&brief.policy.fence),
             trust: brief.trust,
+            held: None,
         }
     }
 }
@@ -274,10 +305,20 @@ impl RunView {
     }
 }
 
+/// How many questions are open; one that was asked on a way of the agent's own is one.
+fn questions(run: &Run) -> u32 {
+    let open = u32::try_from(run.open_questions().count()).unwrap_or(u32::MAX);
+    let waits = matches!(run.state, State::Waiting { on: WaitingFor::Answer, .. });
+    open.max(u32::from(waits && run.questions.is_empty()))
+}
+
 type StateFields = (Option<String>, Option<String>, Option<String>, Option<ExitView>);
 
 fn state_fields(run: &Run) -> StateFields {
     match &run.state {
+        State::Queued { .. } if run.rests_for_answer() => {
+            (Some("answer".to_owned()), None, None, None)
+        }
         State::Queued { .. } => (Some("slot".to_owned()), None, None, None),
         State::Waiting { on, .. } => {
             let on = match on {

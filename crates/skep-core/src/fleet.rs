@@ -736,7 +736,7 @@ impl Fleet {
 /// Whether a slot is all that it waits for, or a moment and a slot.
 pub fn is_in_line(run: &Run) -> bool {
     match run.state {
-        State::Queued { .. } => true,
+        State::Queued { .. } => !run.rests_for_answer(),
         State::Waiting { .. } => run.has_answers(),
         State::Preparing { .. }
         | State::Starting { .. }

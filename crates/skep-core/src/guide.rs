@@ -52,6 +52,7 @@ pub fn brief(
     ground: Ground,
     gates: &[(String, String)],
     instructions: Option<(&str, &str)>,
+    tools: bool,
 ) -> String {
     let mut said = String::from(
         "# How you work here\n\n\
@@ -75,9 +76,14 @@ pub fn brief(
     if ground != Ground::Folder {
         said.push_str("- Leave git's settings, its hooks, stashes and other worktrees alone.\n");
     }
-    said.push_str(
-        "- Leave no process behind: whatever you start ends with you.\n\n## How to finish\n\n",
-    );
+    said.push_str("- Leave no process behind: whatever you start ends with you.\n");
+    if tools {
+        said.push_str(
+            "- You have tools of the MCP server `skep`, which may have to be searched for: ask_foreman and ask_human where a decision is not \
+             yours and you cannot find it out, report when you are finished or stuck, note, claim_paths, list_runs.\n",
+        );
+    }
+    said.push_str("\n## How to finish\n\n");
     if !gates.is_empty() {
         said.push_str(
             "Your work will be judged by these commands; run them before you finish:\n\n",

@@ -122,4 +122,6 @@ ids! {
     OpId = "op";
     /// A request of an agent for leave to do something.
     AskId = "ask";
+    /// A question of an agent.
+    QuestionId = "q";
 }

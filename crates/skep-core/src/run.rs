@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     facts::{Exit, GitFacts},
     guide::Guide,
-    id::{AskId, OpId, RunId, SnapshotId, TaskId},
+    id::{AskId, OpId, QuestionId, RunId, SnapshotId, TaskId},
     said::{ErrorClass, Said, TurnResult, Usage},
+    secret::Secret,
     snapshot::{self, Snapshot, Why},
     time::Timestamp,
 };
@@ -26,6 +27,7 @@ pub mod limits;
 pub mod message;
 pub mod orientation;
 pub mod outcome;
+pub mod overstep;
 pub mod question;
 mod quota;
 mod step;
@@ -40,6 +42,7 @@ pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
+pub use question::{Question, Standing};
 pub use quota::{Login, Logins, Onward, Quota};
 pub use trust::Trust;
 
@@ -197,6 +200,9 @@ pub struct Policy {
     /// More arguments for the agent's program.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
+    /// Secrets that its agent gets: names and references, no value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Secret>,
     /// Whether its agent can write wherever its user can.
     #[serde(default)]
     pub fence: Fence,
@@ -241,6 +247,7 @@ impl Default for Policy {
             env: Vec::new(),
             fence: Fence::Off,
             args: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 }
@@ -370,6 +377,8 @@ pub struct Verdict {
     pub stalled: bool,
     /// A usage limit that nothing made good, with its reset where that was told.
     pub limit: Option<Option<Timestamp>>,
+    /// The agent's words, where it said last that it cannot go on.
+    pub blocked: Option<String>,
 }
 
 /// A run with all that is known of it.
@@ -403,6 +412,12 @@ pub struct Run {
     pub asks: Vec<Ask>,
     /// How many requests there were; the next one's id follows from it.
     pub asked: u32,
+    /// What its agent asks people, in the order of asking.
+    pub questions: Vec<Question>,
+    /// How many questions there were; the next one's id follows from it.
+    pub questioned: u32,
+    /// What its agent said of its work, the last one at the end.
+    pub claims: Vec<question::Made>,
     pub session: Option<String>,
     pub verdict: Verdict,
     /// Over all attempts.
@@ -455,6 +470,8 @@ pub struct Run {
     pub limits: u32,
     /// Whether a person asked for the attempt that is in line, whatever a usage limit says.
     pub insisted: bool,
+    /// What its own processes asked for that no run may have.
+    pub oversteps: Vec<overstep::Overstep>,
 }
 
 /// What can happen to a run: wishes, reports and the clock.
@@ -502,6 +519,12 @@ pub enum Input {
     Rule {
         ask: Option<AskId>,
         ruling: Ruling,
+    },
+    /// A person's answer to a question; without words the agent is to decide.
+    Answer {
+        question: QuestionId,
+        text: Option<String>,
+        by: String,
     },
     Close {
         op: OpId,
@@ -563,6 +586,11 @@ pub enum Input {
         attempt: u32,
         said: Said,
     },
+    /// What a tool of the agent asks, or says of its work.
+    Tool {
+        attempt: u32,
+        tool: question::Tool,
+    },
     Silent {
         attempt: u32,
         quiet_ms: u64,
@@ -620,6 +648,10 @@ pub enum Input {
     },
     LogsDropped,
     GitSeen(GitFacts),
+    /// One of its own processes asked the daemon for what no run may have, and was refused.
+    Overstepped {
+        what: String,
+    },
     /// An effect is done that has no report of its own.
     Done,
     Tick,
@@ -727,6 +759,30 @@ pub enum Event {
     /// The agent asks no longer.
     LeaveWithdrawn {
         id: AskId,
+    },
+    /// The agent asks a person, and waits.
+    QuestionAsked {
+        question: Box<Question>,
+    },
+    /// A person is asked, in place of whom the agent asked.
+    QuestionEscalated {
+        id: QuestionId,
+    },
+    /// The call that asks went back without an answer; the agent goes on.
+    QuestionLeft {
+        id: QuestionId,
+    },
+    QuestionAnswered {
+        id: QuestionId,
+        answer: question::Answer,
+    },
+    /// The attempt is over, and nobody has answered.
+    QuestionWithdrawn {
+        id: QuestionId,
+    },
+    /// What the agent says of its work.
+    Claimed {
+        claim: Box<question::Claim>,
     },
     /// At work again.
     Goes {},
@@ -869,6 +925,9 @@ pub enum Event {
     OpDone {
         op: OpId,
         result: OpResult,
+    },
+    Overstepped {
+        what: String,
     },
     GitSeen {
         facts: GitFacts,
@@ -1105,10 +1164,14 @@ impl Run {
             faults: 0,
             deaths: Vec::new(),
             begun: None,
+            oversteps: Vec::new(),
             given: Vec::new(),
             messages: Vec::new(),
             asks: Vec::new(),
             asked: 0,
+            questions: Vec::new(),
+            questioned: 0,
+            claims: Vec::new(),
             session: None,
             verdict: Verdict::default(),
             usage: Usage::default(),
@@ -1241,6 +1304,7 @@ impl Run {
     /// The state's name, as views spell it.
     pub fn state_name(&self) -> &'static str {
         match self.state {
+            State::Queued { .. } if self.rests_for_answer() => "waiting",
             State::Queued { .. } => "queued",
             State::Preparing { .. } => "preparing",
             State::Starting { .. } => "starting",
@@ -1257,7 +1321,7 @@ impl Run {
     /// A preparation and a start that was only asked for are owned by their effects, which always report.
     pub fn next_wake(&self) -> Option<Timestamp> {
         match self.state {
-            State::Queued { not_before } => not_before,
+            State::Queued { not_before } => not_before.filter(|_| !self.rests_for_answer()),
             State::Limited { until, .. } => Some(until),
             State::Starting { gatekeeper: Some(_) } => Some(self.since.plus(START_DEADLINE)),
             State::Stalled { .. } => Some(self.since.plus(STALL_DEADLINE)),

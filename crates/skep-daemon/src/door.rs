@@ -19,7 +19,6 @@ use skep_api::wire::chain;
 use skep_api::{
     place::Home,
     request::{Ask, Request, RunAsk, TaskAsk},
-    role,
     view::{Counts, EventView, Health, LimitView, ProjectView, RunView, SeenView, TaskView},
     wire::{self, Answer, Refusal},
 };
@@ -30,14 +29,13 @@ use skep_core::{
     task::{Choice, Task, TaskState},
     time::Timestamp,
 };
-use skep_host::tree;
 use skep_ledger::Reader;
 
 use crate::{
     board::Posted,
     cleanup::Cleanup,
     engine::Inbox,
-    hands,
+    hands, launch,
     perform::Performer,
     resolve::{self, Approval},
     scripts, why,
@@ -48,8 +46,12 @@ mod adopt;
 mod control;
 mod diff;
 mod finish;
+mod questions;
 mod send;
+mod speaker;
 mod surface;
+
+use speaker::Peer;
 
 /// How far a stopping daemon has come; the door answers `starting` before it can answer anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,12 +120,13 @@ impl Door {
             );
         }
         let pid = u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or(0);
+        let peer = Peer::of(pid);
         let mut reader = BufReader::new(stream);
         if reader.fill_buf()?.first() == Some(&b'G') {
             return self.http(&mut reader, &mut out);
         }
         while let Some(request) = wire::receive::<Request>(&mut reader)? {
-            let answered = self.answer(&request, pid, &mut out);
+            let answered = self.answer(&request, &peer, &mut out);
             match answered {
                 Ok(Some(value)) => wire::send(&mut out, &Answer::Ok(value))?,
                 Ok(None) => {}
@@ -174,7 +177,7 @@ impl Door {
     fn answer(
         &self,
         request: &Request,
-        peer: u32,
+        peer: &Peer,
         out: &mut UnixStream,
     ) -> Result<Option<Value>, Trouble> {
         if let Ask::Health {} = request.ask {
@@ -186,17 +189,7 @@ impl Door {
             );
         }
         let fleet = self.wishes.board.read().fleet;
-        if let Some(run) = speaker(&fleet, peer)
-            && !may_be_asked_by_a_run(&request.ask)
-        {
-            return Err(Refusal::error(
-                "not-for-runs",
-                format!(
-                    "this comes from {run}; a run may look, but not start, stop, close or land"
-                ),
-            )
-            .into());
-        }
+        self.require_leave(request, peer, &fleet)?;
         match &request.ask {
             Ask::Health {} => value(&self.health()),
             Ask::Run(ask) => self.run(&request.id, ask, out),
@@ -230,9 +223,10 @@ impl Door {
             Ask::Abandon { runs } => self.abandon(&request.id, runs, out),
             Ask::Land { run, dry_run } => self.land(&request.id, run, *dry_run, out),
             Ask::Pause { run, now } => self.pause(&request.id, run, *now),
-            Ask::Again { run, goes_on, text, surface } => {
+            Ask::Again { run, goes_on, text, surface, env } => {
                 let fleet = self.wishes.board.read().fleet;
-                self.require_left(fleet.find_run(run)?, peer)?;
+                self.require_left(fleet.find_run(run)?, peer.pid)?;
+                resolve::hand_over(&self.home, fleet.find_run(run)?, env)?;
                 let ask = control::Again {
                     run,
                     goes_on: *goes_on,
@@ -245,6 +239,9 @@ impl Door {
             Ask::Rule { of, allow, text } => {
                 let ruling = run::Ruling { allow: *allow, text: text.clone() };
                 self.rule(&request.id, of, ruling)
+            }
+            Ask::Questions { .. } | Ask::Answer { .. } | Ask::Inbox {} => {
+                self.questions(&request.id, &request.ask)
             }
             Ask::SnapshotTake { run } => self.take_snapshot(&request.id, run, out),
             Ask::SnapshotLs { run } => self.snapshots(run.as_deref()),
@@ -378,6 +375,7 @@ impl Door {
             if created.is_err() && !self.wishes.board.read().fleet.runs.contains_key(&run) {
                 // What stays is a prompt that nobody reads.
                 let _left = std::fs::remove_dir_all(self.home.run(&run));
+                launch::let_secrets_go(&self.home, &run);
             }
             match created {
                 Err(Trouble::Refused(refusal)) if !ids.is_empty() => {
@@ -682,70 +680,6 @@ fn value(view: &impl serde::Serialize) -> Result<Option<Value>, Trouble> {
 
 fn progress(out: &mut UnixStream, text: &str) -> Result<(), Trouble> {
     Ok(wire::send(out, &Answer::Progress(text.to_owned()))?)
-}
-
-/// The run that the process `peer` descends from, or a deed of this daemon: a set-up script is nobody's person either.
-/// Detaching and scrubbing change nothing of that.
-fn speaker(fleet: &Fleet, peer: u32) -> Option<String> {
-    let line = tree::ancestors(peer);
-    if line.contains(&std::process::id()) {
-        return Some("a script that skep itself runs".to_owned());
-    }
-    let known = fleet
-        .runs
-        .values()
-        .find(|run| run.gatekeeper().is_some_and(|keeper| line.contains(&keeper)))
-        .map(|run| run.id().to_string());
-    // An agent may be quicker than the record of its gatekeeper.
-    known.or_else(|| line.iter().any(|pid| is_keeper(*pid)).then(|| "a run".to_owned()))
-}
-
-fn is_keeper(pid: u32) -> bool {
-    tree::arguments(pid).is_some_and(|args| args.get(1).is_some_and(|arg| arg == role::KEEPER))
-}
-
-fn may_be_asked_by_a_run(ask: &Ask) -> bool {
-    match ask {
-        Ask::Health {}
-        | Ask::Ls { .. }
-        | Ask::Show { .. }
-        | Ask::Hidden { .. }
-        | Ask::Named { .. }
-        | Ask::Why { .. }
-        | Ask::Diff { .. }
-        | Ask::Wait { .. }
-        | Ask::Events { .. }
-        | Ask::SnapshotLs { .. }
-        | Ask::SnapshotShow { .. }
-        | Ask::CleanupLs {}
-        | Ask::ProjectLs {}
-        | Ask::ProjectScripts { .. }
-        | Ask::ProjectShow { .. }
-        | Ask::TaskLs {}
-        | Ask::TaskShow { .. } => true,
-        Ask::Adopt(ask) => ask.is_a_look(),
-        Ask::Run(_)
-        | Ask::Stop { .. }
-        | Ask::Close { .. }
-        | Ask::Abandon { .. }
-        | Ask::Land { .. }
-        | Ask::Pause { .. }
-        | Ask::Again { .. }
-        | Ask::Send { .. }
-        | Ask::Rule { .. }
-        | Ask::SnapshotTake { .. }
-        | Ask::SnapshotRm { .. }
-        | Ask::Restore { .. }
-        | Ask::Undo { .. }
-        | Ask::Clean { .. }
-        | Ask::CleanupRun { .. }
-        | Ask::ProjectAdd { .. }
-        | Ask::ProjectApprove { .. }
-        | Ask::ProjectSee { .. }
-        | Ask::ProjectRm { .. }
-        | Ask::TaskAdd(_)
-        | Ask::Shutdown {} => false,
-    }
 }
 
 /// The runs of a list: attention first, then the living, then the rest; the newest first within each.

@@ -19,12 +19,18 @@ use rustix::{
     fs::inotify,
     process::{Pid, PidfdFlags, pidfd_open},
 };
-use skep_api::journal::{Entry, Line};
+use skep_api::{
+    journal::{Entry, Line},
+    tool::Call,
+};
 use skep_core::{
     facts::Exit,
     fleet,
     id::RunId,
-    run::{self, Input, Word},
+    run::{
+        self, Input, Word,
+        question::{Asking, Claim, Tool},
+    },
 };
 use skep_host::tree::{self, Probe, Process};
 
@@ -336,10 +342,25 @@ fn input_of(watch: &Watch, entry: Entry) -> Option<Input> {
             Input::Told { attempt, id, word: Word::Delivered, text: String::new() }
         }
         Entry::Message { id, word, text } => Input::Told { attempt, id, word, text },
+        Entry::Called { key, call } => Input::of_tool(attempt, told_by(key, call)),
+        Entry::CallLeft { key } => Input::of_tool(attempt, Tool::Left { key }),
         Entry::Stderr { .. }
         | Entry::Output { .. }
         | Entry::Settled { .. }
         | Entry::Decided { .. }
         | Entry::Dropped { .. } => return None,
     })
+}
+
+/// What a call of an agent's tool is to its run.
+fn told_by(key: String, call: Call) -> Tool {
+    let claim = match call {
+        Call::Ask { to, question, context, options, .. } => {
+            return Tool::Asked(Box::new(Asking { key, to, text: question, context, options }));
+        }
+        Call::Report { status, summary, evidence } => Claim::Work { status, summary, evidence },
+        Call::Claim { paths } => Claim::Paths { paths },
+        Call::Note { text } => Claim::Note { text },
+    };
+    Tool::Claimed(Box::new(claim))
 }

@@ -56,6 +56,11 @@ use crate::{
     viewer::Viewers,
 };
 
+mod answers;
+
+/// What a keeper said to a control.
+type Told = io::Result<ctl::Answer>;
+
 /// How long a whole deed may take: checkout, set-up and all.
 const DEED: Duration = Duration::from_secs(60 * 60);
 /// The code of a process that was ended by KILL.
@@ -251,6 +256,9 @@ impl Performer {
                 let deed = hands::close_deed(run, &self.home, *how, &snapshot, (self.clock)());
                 let result = self.op(run, deed, "close-failed");
                 let result = trust::after_close(&self.home, run.id(), result);
+                if matches!(result, OpResult::Closed { .. }) {
+                    launch::let_secrets_go(&self.home, run.id());
+                }
                 Input::OpDone { op: op.clone(), result }
             }
             Effect::Settle { snapshot, .. } => self.settle(run, snapshot),
@@ -449,8 +457,13 @@ impl Performer {
     /// Gives a message to the keeper of an attempt, and says what it answered. The keeper's own reports say the rest.
     fn deliver(&self, run: &Run, attempt: u32, id: &str, text: &str, steer: bool) -> Input {
         let epoch = self.epoch;
-        let send = ctl::Control::Send { epoch, id: id.to_owned(), text: text.to_owned(), steer };
-        let (word, text) = match self.control(run, attempt, &send) {
+        let send = answers::control(run, epoch, id, text).unwrap_or_else(|| ctl::Control::Send {
+            epoch,
+            id: id.to_owned(),
+            text: text.to_owned(),
+            steer,
+        });
+        let (word, text) = match self.control_again(run, attempt, &send) {
             Ok(ctl::Answer::Accepted {}) => return Input::Done,
             Ok(ctl::Answer::Queued {}) => (Word::Held, String::new()),
             Ok(ctl::Answer::Refused { slug, text }) if REFUSED.contains(&slug.as_str()) => {
@@ -475,6 +488,19 @@ impl Performer {
             }
         }
         Input::Done
+    }
+
+    /// Says it; an answer is said again to a keeper that lives and does not answer, which counts it once.
+    fn control_again(&self, run: &Run, attempt: u32, said: &ctl::Control) -> Told {
+        let mut told = self.control(run, attempt, said);
+        for _ in 1..LEAVE_TRIES {
+            let again = told.is_err() && matches!(said, ctl::Control::Answer { .. });
+            if !again || self.keeper_is_dead(run, attempt) {
+                break;
+            }
+            told = self.control(run, attempt, said);
+        }
+        told
     }
 
     /// Whether the keeper that began this attempt is known to be gone.

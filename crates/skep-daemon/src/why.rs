@@ -46,6 +46,14 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
         );
         facts.push(aged(fact("last words", text, "the agent's protocol", &rule), *at, now));
     }
+    if let Some(what) = run.oversteps_in_words() {
+        facts.push(fact(
+            "overstepped",
+            &what,
+            "the daemon's door, by descent",
+            "a run's own process asked for it; a run may list the runs and look at itself, and was refused",
+        ));
+    }
     if let Some(pid) = run.gatekeeper() {
         facts.push(fact(
             "gatekeeper",
@@ -289,6 +297,9 @@ fn rule_of(reason: Option<Reason>) -> &'static str {
         Some(Reason::AgentExit) => "an exit code other than 0 is a failure, whatever was said",
         Some(Reason::AgentCrash) => "a death by a signal is a crash",
         Some(Reason::AgentError) => "an error that nothing made good, or a cancelled turn",
+        Some(Reason::AgentBlocked) => {
+            "the agent said that it cannot go on, and nothing stronger speaks"
+        }
         Some(Reason::NoResult) => "a good exit without a result is no success",
         Some(Reason::NoChange) => "work was asked for, and git saw neither a commit nor a change",
         Some(Reason::Auth) => "the login was refused, and nothing made it good",

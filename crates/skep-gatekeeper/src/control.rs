@@ -22,6 +22,7 @@ use skep_api::{
     ctl::{Answer, Control},
     role,
     spec::Size,
+    tool::Call,
     wire,
 };
 use skep_host::{proc::SMALL_STACK, tree};
@@ -39,11 +40,21 @@ pub struct Visitor {
     pub size: Option<Size>,
 }
 
-/// Serves controls at `socket`, one after the other, each answered by `answer`; hands those who look to `let_in`.
+/// A call of the agent's tools, which may wait for its answer.
+#[derive(Debug)]
+pub struct Called {
+    pub stream: UnixStream,
+    pub key: String,
+    pub call: Call,
+}
+
+/// Serves controls at `socket`, one after the other, each answered by `answer`; hands those who look to `let_in`, and
+/// calls of the agent's tools to `call`.
 pub fn serve(
     socket: &Path,
     answer: impl Fn(Control) -> Answer + Send + 'static,
     let_in: impl Fn(Visitor) + Send + 'static,
+    call: impl Fn(Called) + Send + 'static,
 ) -> io::Result<()> {
     // Whoever left it is gone: the attempt's lock is ours.
     match fs::remove_file(socket) {
@@ -55,7 +66,7 @@ pub fn serve(
     thread::Builder::new().name("control".to_owned()).stack_size(SMALL_STACK).spawn(move || {
         for caller in listener.incoming().flatten() {
             // A caller that breaks off gets no answer; the next one is served.
-            if let Ok(Some((size, before))) = converse(&caller, &answer) {
+            if let Ok(Some((size, before))) = converse(&caller, &answer, &call) {
                 let_in(Visitor { stream: caller, before, size });
             }
         }
@@ -67,6 +78,7 @@ pub fn serve(
 fn converse(
     caller: &UnixStream,
     answer: &impl Fn(Control) -> Answer,
+    call: &impl Fn(Called),
 ) -> io::Result<Option<(Option<Size>, Vec<u8>)>> {
     caller.set_read_timeout(Some(PATIENCE))?;
     caller.set_write_timeout(Some(PATIENCE))?;
@@ -80,6 +92,10 @@ fn converse(
     };
     let said = match (refused, asked) {
         (Some(refused), _) => refused,
+        (None, Ok(Some(Control::Tool { key, call: asked }))) => {
+            call(Called { stream: caller.try_clone()?, key, call: asked });
+            return Ok(None);
+        }
         (None, Ok(Some(control))) => {
             looks = match control {
                 Control::Attach { cols, rows } => Some(Some(Size { cols, rows })),
@@ -88,6 +104,7 @@ fn converse(
                 | Control::Cancel { .. }
                 | Control::Send { .. }
                 | Control::Settle { .. }
+                | Control::Answer { .. }
                 | Control::Hook { .. }
                 | Control::Tool { .. }
                 | Control::Status {} => None,

@@ -33,12 +33,13 @@ use skep_host::{
     lock::{self, Lock, LockError},
     paths::{self, PathError},
     proc::{SMALL_STACK, Signals},
+    secrets::SecretError,
     tree,
 };
 use thiserror::Error;
 
 use crate::{
-    control::Visitor,
+    control::{Called, Visitor},
     ears::Words,
     ending::Tree,
     link::Link,
@@ -51,6 +52,7 @@ use crate::{
 
 mod answer;
 mod begin;
+mod calls;
 mod finish;
 mod hear;
 mod judge;
@@ -84,6 +86,9 @@ pub enum KeeperError {
     Record(#[from] PathError),
     #[error(transparent)]
     Harness(#[from] HarnessError),
+    /// A secret of its agent cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error("{doing}")]
     Host {
         doing: &'static str,
@@ -106,6 +111,7 @@ impl KeeperError {
             KeeperError::Started => "attempt-started",
             KeeperError::Lock(err) => err.slug(),
             KeeperError::Harness(err) => err.slug(),
+            KeeperError::Secret(err) => err.slug(),
             KeeperError::Agent(_) => "agent-not-started",
         }
     }
@@ -233,6 +239,13 @@ enum Event {
         ok: bool,
     },
     Asked(Control, Sender<Answer>),
+    /// A tool of the agent was called.
+    Called(Called),
+    /// One whose call waited is gone, or was served.
+    HungUp {
+        key: String,
+        caller: u64,
+    },
     Signal,
     /// The warden is gone.
     Warden(io::Result<ExitStatus>),
@@ -264,6 +277,7 @@ struct Keeper {
     /// The agent's standard input, until it is closed.
     stdin: Option<Sender<Message>>,
     mail: messages::Mail,
+    calls: calls::Calls,
     /// The highest epoch that has asked.
     epoch: u64,
     /// The last usage, if it has not been reported yet.
@@ -306,7 +320,8 @@ impl Keeper {
         let due = self.due.map(|(at, _)| at.saturating_duration_since(now));
         let turn = self.quiet.until_turn(now);
         let (ready, retries) = (self.until_ready(now), self.retries.until_change(now));
-        [silence, tty, reports, due, turn, ready, retries].into_iter().flatten().min()
+        let calls = self.calls.until_back(now);
+        [silence, tty, reports, due, turn, ready, retries, calls].into_iter().flatten().min()
     }
 
     fn look(&mut self, now: Instant) {
@@ -326,6 +341,7 @@ impl Keeper {
         self.reports.flush();
         self.journal.flush();
         self.pass_on();
+        self.look_at_calls(now);
         if self.due.is_some_and(|(at, _)| at <= now) {
             self.end_what_is_due();
         }
@@ -349,6 +365,8 @@ impl Keeper {
                 // A caller that no longer waits needs no answer.
                 let _gone = answer.send(self.answer(control));
             }
+            Event::Called(called) => self.called(called),
+            Event::HungUp { key, caller } => self.hung_up(key, caller),
             Event::Signal => self.stop(self.stopping),
             // Only waited for where it is expected.
             Event::Warden(_) => {}

@@ -25,8 +25,11 @@ use crate::port::{
     tool_input, trouble,
 };
 
+mod server;
 #[cfg(test)]
 mod tests;
+
+pub use server::Server;
 
 /// More wishes open at once than any agent has; beyond it the next is refused.
 const MOST_OPEN: usize = 64;
@@ -74,6 +77,8 @@ pub struct Setting {
     pub resume: Resume,
     /// Messages of which nobody knows whether the conversation has them.
     pub doubts: Vec<Doubt>,
+    /// The tools that the agent is given.
+    pub server: Option<Server>,
 }
 
 /// A conversation with an agent that speaks the protocol.
@@ -188,17 +193,17 @@ impl Acp {
             return vec![Heard::Reply(self.call(
                 Call::Begin,
                 "session/new",
-                &NewSessionRequest::new(cwd),
+                &NewSessionRequest::new(cwd).mcp_servers(self.servers()),
             ))];
         };
         let caps = &can.agent_capabilities;
         let reply = match self.setting.resume {
             Resume::Resume if caps.session_capabilities.resume.is_some() => {
-                let ask = ResumeSessionRequest::new(session, cwd);
+                let ask = ResumeSessionRequest::new(session, cwd).mcp_servers(self.servers());
                 self.call(Call::Begin, "session/resume", &ask)
             }
             Resume::Load | Resume::Resume if caps.load_session => {
-                let ask = LoadSessionRequest::new(session, cwd);
+                let ask = LoadSessionRequest::new(session, cwd).mcp_servers(self.servers());
                 self.history = Some(Vec::new());
                 self.call(Call::Begin, "session/load", &ask)
             }

@@ -19,6 +19,7 @@ use thiserror::Error;
 use crate::{acp, port::PROTOCOLS};
 
 mod login;
+mod mcp;
 mod screen;
 mod shown;
 mod telling;
@@ -26,6 +27,7 @@ mod telling;
 mod tests;
 
 pub use login::Login;
+pub use mcp::{Mcp, Tools};
 pub use screen::{Screen, TrustIn};
 pub use shown::Key;
 pub use telling::Telling;
@@ -84,6 +86,7 @@ const KEYS: &[&str] = &[
     "login_env",
     "login_files",
     "login_maybe",
+    "mcp",
     "screen",
     "skills",
 ];
@@ -246,6 +249,9 @@ pub struct Profile {
     /// How it is told the brief.
     #[serde(default)]
     pub brief: Telling,
+    /// How it is given skep's tools; not at all where it takes none. Protocol `acp` says it without.
+    #[serde(default)]
+    pub mcp: Mcp,
     /// The folder of a worktree in which it looks for skills; absent where it knows none.
     pub skills: Option<String>,
 }
@@ -280,6 +286,8 @@ pub struct Brief {
     pub skep: PathBuf,
     /// The brief as a file, where it is told by one.
     pub brief_file: Option<PathBuf>,
+    /// The tools that it is given.
+    pub tools: Option<Tools>,
 }
 
 /// How to start it.
@@ -294,6 +302,8 @@ pub struct Launch {
     pub vars: BTreeMap<String, String>,
     /// What the conversation is to know, where the protocol tells it and not the arguments.
     pub setting: acp::Setting,
+    /// A file that is to stand before it starts, and what stands in it.
+    pub file: Option<(PathBuf, String)>,
 }
 
 impl Profile {
@@ -329,12 +339,15 @@ impl Profile {
         };
         let mut options = self.options(brief.model.as_deref(), brief.permissions)?;
         options.extend(self.telling_arguments(brief));
+        options.extend(self.tool_arguments(brief));
         let filling = Filling::new(self, brief)?;
         let argv = filling.argv(&self.program, list, &options, &brief.args)?;
         let setting = self.setting(brief);
         let mut vars = self.vars(brief.permissions);
         vars.extend(self.telling_env(brief, &filling)?);
-        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), vars, setting })
+        self.tool_env(brief, &filling, &mut vars);
+        let file = self.tool_file(brief, &filling);
+        Ok(Launch { argv, prompt: self.prompt, env_names: self.env.clone(), vars, setting, file })
     }
 
     /// Errors: nobody has named its program yet.
@@ -380,6 +393,7 @@ impl Profile {
             mode: mode.clone(),
             resume: self.acp.resume,
             doubts: Vec::new(),
+            server: self.server(brief),
         }
     }
 
@@ -412,6 +426,7 @@ impl Profile {
             options = own.iter().chain(model).cloned().collect();
         }
         options.extend(self.telling_arguments(brief));
+        options.extend(self.tool_arguments(brief));
         let holds = |mark: &str| list.iter().any(|word| word.contains(mark));
         let prompt = match self.prompt {
             PromptBy::None => PromptBy::None,
@@ -425,7 +440,9 @@ impl Profile {
         let setting = acp::Setting::default();
         let mut vars = self.vars(permissions);
         vars.extend(self.telling_env(brief, &filling)?);
-        Ok(Launch { argv, prompt, env_names: self.env.clone(), vars, setting })
+        self.tool_env(brief, &filling, &mut vars);
+        let file = self.tool_file(brief, &filling);
+        Ok(Launch { argv, prompt, env_names: self.env.clone(), vars, setting, file })
     }
 
     /// Refuses what [`Profile::launch`] would refuse whoever asks, before anything is made for a run.
@@ -517,7 +534,9 @@ impl Profile {
         if !self.tui_resume.is_empty() && self.tui.is_none() {
             return invalid("`tui_resume` needs `tui`".to_owned());
         }
-        telling::check(&self.brief, self.skills.as_deref()).or_else(invalid)
+        telling::check(&self.brief, self.skills.as_deref())
+            .and_then(|()| mcp::check(&self.mcp))
+            .or_else(invalid)
     }
 }
 
@@ -539,6 +558,7 @@ impl Filling {
             values.push(("{brief_json}", serde_json::Value::from(file.as_str()).to_string()));
             values.push(("{brief_file}", file));
         }
+        values.extend(profile.tool_fillings(brief)?);
         if let Some(session) = &brief.session {
             values.push(("{session}", safe(session, "a session id")?));
         }

@@ -13,6 +13,7 @@ use crate::port::{Grant, Heard, Session, Turn, clip, output};
 
 pub mod agent;
 pub mod script;
+pub mod tools;
 
 #[cfg(test)]
 mod tests;

@@ -342,6 +342,29 @@ one (claude); to others say more by skep send or skep resume.")]
         /// Why, or - for standard input
         text: Option<String>,
     },
+    /// Questions of agents that nobody has answered
+    Questions {
+        /// A question's id (q_…), a run's id, the beginning of one, or a worker's name
+        id: Option<String>,
+        /// Also those that were answered, skipped or withdrawn
+        #[arg(long)]
+        all: bool,
+    },
+    /// Answer a question of an agent
+    #[command(after_help = "\
+The first answer counts. It reaches the agent once: in the call that asks, as its next message, or in the prompt of its next
+attempt.")]
+    Answer {
+        /// A question's id (q_…), the beginning of one, or a worker's name where it asks one thing
+        id: String,
+        /// The answer, the number of an option, or - for standard input
+        text: Option<String>,
+        /// Let the agent decide
+        #[arg(long)]
+        skip: bool,
+    },
+    /// All that needs you, what holds up most first
+    Inbox {},
     /// Give a run up: it is stopped, all of it is kept in a snapshot, its env goes
     #[command(after_help = "skep undo brings it back.")]
     Abandon {
@@ -527,6 +550,22 @@ The form of a plan, a text in Markdown:
         /// The words of a command line, the program first
         #[arg(last = true, hide = true, allow_hyphen_values = true)]
         words: Vec<OsString>,
+    },
+    /// The tools of a run's agent, as a server of the Model Context Protocol on standard input and output
+    #[command(
+        hide = true,
+        after_help = "Agents get it from skep when they start; you need it only to look at it. It is heard only from a run's own processes."
+    )]
+    Mcp {
+        /// The run whose agent it serves [default: the one that it was started in]
+        #[arg(long, value_name = "ID")]
+        run: Option<String>,
+        /// The control socket of the run's keeper [default: found by the run]
+        #[arg(long, hide = true, value_name = "SOCKET")]
+        keeper: Option<PathBuf>,
+        /// How long a question waits for its answer
+        #[arg(long, hide = true, value_name = "D", value_parser = duration, default_value = "45s")]
+        wait: Duration,
     },
     /// Requests to close a run, as files
     #[command(subcommand, hide = true)]

@@ -23,11 +23,13 @@ mod land;
 mod limits;
 mod logs;
 mod ls;
+mod mcp;
 mod open;
 mod path;
 mod plan;
 mod policy;
 mod project;
+mod questions;
 mod run;
 mod show;
 mod snapshot;
@@ -106,6 +108,9 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         }
         Verb::Approve { id, text } => control::rule(skep, &id, true, text),
         Verb::Reject { id, text } => control::rule(skep, &id, false, text),
+        Verb::Questions { id, all } => questions::questions(skep, id, all),
+        Verb::Answer { id, text, skip } => questions::answer(skep, &id, text, skip),
+        Verb::Inbox {} => questions::inbox(skep),
         Verb::Abandon { ids } => close::abandon(skep, ids),
         Verb::Close { ids, merged, keep_branch, force, later, dry_run } => {
             if later {
@@ -128,6 +133,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Policy(verb) => policy::policy(skep, verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),
+        Verb::Mcp { run, keeper, wait } => mcp::mcp(skep, run, keeper, wait),
         Verb::Completions { shell, at, words } => {
             completions::complete(skep, &shell, at.unwrap_or(0), words)
         }
@@ -201,6 +207,12 @@ fn code_of(runs: &[RunView]) -> ExitCode {
 
 /// A run's state in one word or two, and what it means to a person.
 fn state_of(run: &RunView) -> (Tone, String) {
+    let (tone, state) = plain_state_of(run);
+    // Its processes asked for what no run may have: somebody should look at what it is doing.
+    if run.oversteps.is_empty() { (tone, state) } else { (tone, format!("{state} (overstepped)")) }
+}
+
+fn plain_state_of(run: &RunView) -> (Tone, String) {
     match (run.state.as_str(), run.outcome.as_deref()) {
         ("ended", Some("completed")) if run.landed.is_some() => (Tone::Good, "landed".to_owned()),
         ("ended", Some("completed")) => (Tone::Good, "completed".to_owned()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Fleet, holds_name, reject};
 use crate::{
-    id::{AskId, OpId, RunId, SnapshotId},
+    id::{AskId, OpId, QuestionId, RunId, SnapshotId},
     names::{self, Target},
     run::{Rejected, Run},
     task::Task,
@@ -134,6 +134,40 @@ impl Fleet {
                 let list: Vec<&str> = many.iter().map(|(_, id)| id.as_str()).collect();
                 let said = format!("`{text}` fits {}", list.join(", "));
                 Err(reject("ask-ambiguous", said, &["give more characters"]))
+            }
+        }
+    }
+
+    /// Finds the question that `text` is the id of, or the beginning, and whose it is; a run or its name will do where it
+    /// asks one thing.
+    ///
+    /// Errors: unknown or ambiguous, with the candidates.
+    pub fn find_question(&self, text: &str) -> Result<(&Arc<Run>, QuestionId), Rejected> {
+        let fitting: Vec<(&Arc<Run>, &QuestionId)> = if text.starts_with("q_") {
+            let all = self
+                .runs
+                .values()
+                .flat_map(|run| run.questions.iter().map(move |question| (run, &question.id)));
+            all.filter(|(_, id)| id.as_str().starts_with(text)).collect()
+        } else {
+            let run = self.find_run(text)?;
+            run.open_questions().map(|question| (run, &question.id)).collect()
+        };
+        match fitting.as_slice() {
+            [(run, id)] => Ok((run, (*id).clone())),
+            [] => Err(reject(
+                "question-unknown",
+                if text.starts_with("q_") {
+                    format!("there is no question `{text}`")
+                } else {
+                    format!("`{text}` asks nothing")
+                },
+                &["skep questions", "skep inbox"],
+            )),
+            many => {
+                let list: Vec<&str> = many.iter().map(|(_, id)| id.as_str()).collect();
+                let said = format!("`{text}` fits {}", list.join(", "));
+                Err(reject("question-ambiguous", said, &["skep questions"]))
             }
         }
     }

@@ -5,16 +5,16 @@ use super::*;
 #[test]
 fn the_brief_says_where_to_work_how_to_finish_and_what_will_judge_it() {
     let gates = [("test".to_owned(), "scripts/test".to_owned())];
-    let said = brief(Ground::Worktree, &gates, Some(("docs/agents.md", "\nUse tabs.\n")));
+    let said = brief(Ground::Worktree, &gates, Some(("docs/agents.md", "\nUse tabs.\n")), true);
     assert_eq!(said, include_str!("brief.md"));
     assert!(said.len() < 2_000, "it is paid for at every start: {} bytes", said.len());
-    let folder = brief(Ground::Folder, &[], None);
+    let folder = brief(Ground::Folder, &[], None, false);
     assert!(!folder.contains("ommit") && !folder.contains("git"), "{folder}");
 }
 
 #[test]
 fn a_long_file_is_cut_and_the_agent_told_so() {
-    let said = brief(Ground::Worktree, &[], Some(("a.md", &"é".repeat(MOST))));
+    let said = brief(Ground::Worktree, &[], Some(("a.md", &"é".repeat(MOST))), false);
     assert!(said.len() < MOST + 2_500, "{}", said.len());
     assert!(said.ends_with("(There is more of it in the file.)\n"));
 }
@@ -23,7 +23,7 @@ proptest! {
     #[test]
     fn the_projects_words_stay_inside_of_their_fence(words in "(`{0,5}[a-z\n\u{1b}\u{202e}#-]{0,3}){0,9}", name in any::<String>()) {
         let gates = [(name.clone(), words.clone())];
-        let said = brief(Ground::Worktree, &gates, Some((name.as_str(), words.as_str())));
+        let said = brief(Ground::Worktree, &gates, Some((name.as_str(), words.as_str())), false);
         let odd = said.contains(['\u{1b}', '\u{202e}']);
         prop_assert!(!odd, "{}", said);
         let headings = said.lines().filter(|line| *line == "## How to finish").count();
@@ -32,6 +32,6 @@ proptest! {
         let ends = told.lines().skip(1).filter(|line| line.starts_with(&fence)).count();
         prop_assert_eq!((ends, told.trim_end().ends_with(&fence)), (1, true), "{}", told);
         prop_assert!(headings >= 1);
-        prop_assert_eq!(brief(Ground::Worktree, &gates, Some((name.as_str(), words.as_str()))), said);
+        prop_assert_eq!(brief(Ground::Worktree, &gates, Some((name.as_str(), words.as_str())), false), said);
     }
 }

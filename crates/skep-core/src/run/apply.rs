@@ -69,6 +69,7 @@ impl Run {
             Event::Started { pid, gatekeeper } => {
                 let State::Starting { .. } = self.state else { return Err(misfit()) };
                 self.begun = Some(at);
+                self.questions_block(false);
                 self.enter(
                     State::Running { gatekeeper: Some(*gatekeeper), pid: *pid, started: at },
                     at,
@@ -201,6 +202,9 @@ impl Run {
                 if !text.is_empty() {
                     self.last = Some((text.clone(), at));
                 }
+                if *on == WaitingFor::Answer {
+                    self.questions_block(true);
+                }
                 // A question in the middle of a turn does not end the turn that is the last before a pause.
                 self.pausing &= *on != WaitingFor::Paused;
                 self.enter(State::Waiting { gatekeeper: self.gatekeeper(), pid, on: *on }, at);
@@ -235,6 +239,12 @@ impl Run {
                 ask.ok_or_else(misfit)?.ruling = Some(ruling.clone());
             }
             Event::LeaveWithdrawn { id } => self.asks.retain(|ask| ask.id != *id),
+            Event::QuestionAsked { .. }
+            | Event::QuestionEscalated { .. }
+            | Event::QuestionLeft { .. }
+            | Event::QuestionAnswered { .. }
+            | Event::QuestionWithdrawn { .. }
+            | Event::Claimed { .. } => self.question_at(event, at)?,
             Event::Goes {} => {
                 let pid = match self.state {
                     State::Stalled { pid, .. } => pid,
@@ -257,6 +267,7 @@ impl Run {
                     | State::Stopping { .. }
                     | State::Ended { .. } => return Err(misfit()),
                 };
+                self.questions_block(false);
                 let started = self.begun.unwrap_or(at);
                 self.enter(State::Running { gatekeeper: self.gatekeeper(), pid, started }, at);
             }
@@ -479,6 +490,7 @@ impl Run {
             | Event::Reverting { .. }
             | Event::Done {} => {}
             Event::OpDone { op, result } => self.op_done_at(op, result, at),
+            Event::Overstepped { what } => self.overstepped(what, at),
             Event::GitSeen { facts } => {
                 if self.has_new_commit(facts) {
                     self.deaths.clear();

@@ -57,9 +57,13 @@ impl Run {
 
     /// Whether something is there for an agent that waits, and nothing that it asks for is open.
     pub(crate) fn has_answers(&self) -> bool {
-        let something = !self.given.is_empty() || !self.asks.is_empty() || self.is_called();
+        let something = !self.given.is_empty()
+            || !self.asks.is_empty()
+            || self.is_called()
+            || self.has_answer_for_a_call();
         // What breaks the turn off leaves nothing of it open.
-        something && (self.is_steered() || self.open_asks().next().is_none())
+        let is_open = self.open_asks().next().is_some() || self.waits_in_a_call();
+        something && (self.is_steered() || !is_open)
     }
 
     pub(super) fn leave_asked(

@@ -184,7 +184,12 @@ impl Run {
     pub(super) fn ends_retry(event: &Event) -> bool {
         match event {
             Event::TurnEnded { .. } | Event::Waits { .. } | Event::RetryOver {} => true,
-            Event::LeaveAsked { .. } => true,
+            Event::LeaveAsked { .. } | Event::QuestionAsked { .. } => true,
+            Event::QuestionEscalated { .. }
+            | Event::QuestionLeft { .. }
+            | Event::QuestionAnswered { .. }
+            | Event::QuestionWithdrawn { .. }
+            | Event::Claimed { .. } => false,
             Event::LeaveRuled { .. } | Event::LeaveWithdrawn { .. } => false,
             Event::Erred { class, .. } => *class != ErrorClass::Notice,
             Event::LimitMet { .. } | Event::Ended { .. } | Event::Requeued { .. } => true,
@@ -226,6 +231,7 @@ impl Run {
             | Event::PauseAsked {}
             | Event::OpDone { .. }
             | Event::GitSeen { .. }
+            | Event::Overstepped { .. }
             | Event::Done {} => false,
         }
     }

@@ -232,6 +232,10 @@ impl Run {
             let why = format!("the key `{id}` is another message's of {run}");
             return Err(refused("key-reused", why, [format!("skep show {run}")]));
         }
+        if self.question_of(&id).is_some() {
+            let why = format!("the key `{id}` is a question's of {run}");
+            return Err(refused("key-reused", why, [format!("skep answer {id} TEXT")]));
+        }
         let hears = self.speech.hears;
         let at_once = match self.state {
             State::Queued { .. }
@@ -273,7 +277,10 @@ impl Run {
             return Err(refused("send-unread", why, [format!("skep logs {run} -f")]));
         }
         let mut step = Step::of([Event::Sent { id: id.clone(), text: text.clone(), steer }], []);
-        if at_once && hears.messages {
+        if self.rests_for_answer() && self.brief.surface == Surface::Headless {
+            let (id, text) = (id, String::new());
+            step.events.push(Event::Receipt { id, receipt: Receipt::Handed, text });
+        } else if at_once && hears.messages {
             self.hand(&mut step, id, text, steer);
         }
         Ok(step)
@@ -286,7 +293,9 @@ impl Run {
         let next = message.and_then(|message| message.receipt.after(word));
         let text = crate::text::words(why, WHY);
         next.map_or_else(Step::default, |receipt| {
-            Step::of([Event::Receipt { id, receipt, text }], [])
+            let mut step = Step::of([Event::Receipt { id, receipt, text }], []);
+            step.events.extend(self.goes_by_message(receipt));
+            step
         })
     }
 
@@ -306,6 +315,7 @@ impl Run {
                 goes = true;
             } else if let Event::Waits { .. }
             | Event::LeaveAsked { .. }
+            | Event::QuestionAsked { .. }
             | Event::StopAsked { .. }
             | Event::Limited { .. }
             | Event::FellBack { .. }
@@ -319,9 +329,10 @@ impl Run {
         }
         if let Some((why, goes_on)) = again {
             self.carry(&mut step, why, goes_on);
-        } else if goes && self.speech.hears.messages {
+        } else if goes {
             for message in &self.messages {
-                if message.receipt == Receipt::Queued {
+                let takes = self.speech.hears.messages || self.is_for_a_call(&message.id);
+                if message.receipt == Receipt::Queued && takes {
                     let (id, text) = (message.id.clone(), message.text.clone());
                     self.hand(&mut step, id, text, message.steer);
                 }
@@ -355,7 +366,7 @@ impl Run {
         let waits = self.messages.iter().any(|message| {
             let came_along = message.attempt == Some(self.attempt) && !self.speech.hears.messages;
             message.receipt.is_unwritten() && !came_along
-        });
+        }) || self.open_questions().next().is_some();
         let had_its_turn =
             matches!(self.verdict.turn, Some(TurnResult::Success | TurnResult::Ended));
         let rests = match self.state {

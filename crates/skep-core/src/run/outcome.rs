@@ -32,6 +32,8 @@ pub enum Reason {
     AgentExit,
     AgentCrash,
     AgentError,
+    /// The agent said that it cannot go on.
+    AgentBlocked,
     NoResult,
     NoChange,
     Auth,
@@ -71,6 +73,7 @@ impl Reason {
             Reason::AgentExit => "agent-exit",
             Reason::AgentCrash => "agent-crash",
             Reason::AgentError => "agent-error",
+            Reason::AgentBlocked => "agent-blocked",
             Reason::NoResult => "no-result",
             Reason::NoChange => "no-change",
             Reason::Auth => "auth",
@@ -122,6 +125,8 @@ pub fn judge(end: &Ending<'_>) -> (Outcome, Option<Reason>) {
     }
     let reason = of_error(end.verdict)
         .or_else(|| of_exit(end))
+        // A claim of failure is believed where nothing stronger speaks, and says more than a turn without a result.
+        .or_else(|| end.verdict.blocked.as_ref().map(|_| Reason::AgentBlocked))
         .or_else(|| of_turn(end))
         .or_else(|| of_tree(end));
     (reason.map_or(Outcome::Completed, |_| Outcome::Failed), reason)

@@ -26,7 +26,8 @@ impl Run {
     /// Errors: [`Rejected`] when the input does not fit the state. A stop always fits, and so does the report of an
     /// effect that came too late to matter: its effect is done all the same.
     pub fn step(&self, input: Input, now: Timestamp) -> Result<Step, Rejected> {
-        self.decide(input, now).map(|step| self.with_messages(self.follow(step)))
+        let step = self.decide(input, now)?;
+        Ok(self.with_messages(self.with_questions(self.follow(step))))
     }
 
     /// Adds what always follows: at a turn's or an attempt's end a snapshot, after the end the close that waited for it.
@@ -91,6 +92,10 @@ impl Run {
             Input::Send { id, text, steer } => self.send(id, text, steer),
             Input::Told { id, word, text, .. } => Ok(self.told(id, word, &text)),
             Input::Rule { ask, ruling } => self.rule(ask.as_ref(), ruling),
+            Input::Answer { question, text, by } => {
+                self.answer(&question, text.as_deref(), &by, now)
+            }
+            Input::Tool { tool, .. } => self.tool(tool, now),
             Input::Close { op, how } => self.close(op, how),
             Input::Abandon { op } => self.abandon(op),
             Input::Land { op } => self.land(op),
@@ -129,6 +134,7 @@ impl Run {
                 let new = self.git.as_ref() != Some(&facts);
                 Ok(if new { Step::of([Event::GitSeen { facts }], []) } else { Step::default() })
             }
+            Input::Overstepped { what } => Ok(self.overstep(&what)),
             Input::Done => Ok(Step::of([Event::Done {}], [])),
             Input::Tick => Ok(self.tick(now)),
         }
@@ -138,7 +144,9 @@ impl Run {
         let (run, attempt) = (self.id().clone(), self.attempt);
         match (&self.state, &self.env) {
             (State::Queued { not_before }, env)
-                if not_before.is_none_or(|at| at <= now) && !self.undoing =>
+                if not_before.is_none_or(|at| at <= now)
+                    && !self.undoing
+                    && !self.rests_for_answer() =>
             {
                 let next = match env {
                     EnvState::Held(_) => Effect::Start { run, attempt },
@@ -372,7 +380,8 @@ impl Run {
         // Whoever speaks is not silent.
         let goes = matches!(self.state, State::Stalled { .. }).then_some(Event::Goes {});
         let turned = matches!(event, Some(Event::TurnEnded { .. }));
-        let paused = self.rests().filter(|_| turned && self.pid().is_some());
+        let rests = self.rests().or_else(|| self.rests_for_question());
+        let paused = rests.filter(|_| turned && self.pid().is_some());
         // A turn that is over asks for nothing any more.
         let gone = if turned { self.leave_withdrawn(None) } else { Vec::new() };
         let events = goes.into_iter().chain(gone).chain(event).chain(paused).collect();
@@ -714,6 +723,7 @@ impl Input {
             | Input::StartFailed { attempt, .. }
             | Input::Started { attempt, .. }
             | Input::Said { attempt, .. }
+            | Input::Tool { attempt, .. }
             | Input::Silent { attempt, .. }
             | Input::Heard { attempt }
             | Input::Overdue { attempt, .. }
@@ -731,6 +741,7 @@ impl Input {
             | Input::Give { .. }
             | Input::Send { .. }
             | Input::Rule { .. }
+            | Input::Answer { .. }
             | Input::Close { .. }
             | Input::Abandon { .. }
             | Input::Land { .. }
@@ -750,6 +761,7 @@ impl Input {
             | Input::Purged { .. }
             | Input::LogsDropped
             | Input::GitSeen(_)
+            | Input::Overstepped { .. }
             | Input::Done
             | Input::Tick => None,
         }

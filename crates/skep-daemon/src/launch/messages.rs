@@ -6,7 +6,10 @@ use skep_core::run::Run;
 /// What the attempt is told beside its task: the person's words for it, then the messages that wait, in order.
 pub(super) fn words(run: &Run) -> Option<String> {
     let carried = run.carried().map(|message| message.text.as_str());
-    let all: Vec<&str> = run.message.as_deref().into_iter().chain(carried).collect();
+    // A conversation that begins afresh never asked.
+    let gone = if run.goes_on { run.withdrawn_words() } else { Vec::new() };
+    let gone = gone.iter().map(String::as_str);
+    let all: Vec<&str> = run.message.as_deref().into_iter().chain(carried).chain(gone).collect();
     (!all.is_empty()).then(|| all.join("\n\n"))
 }
 

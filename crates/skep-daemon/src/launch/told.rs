@@ -60,7 +60,7 @@ pub(super) fn tell(
     let mut told = Told::default();
     let mut handout = Handout::default();
     if profile.brief != Telling::default() {
-        let words = words(&git, place, env, worktree)?;
+        let words = words(&git, place, env, worktree, profile.takes_tools())?;
         if profile.brief.by_pointer() {
             told.file = Some(write(home, &words)?);
         } else {
@@ -104,7 +104,13 @@ impl Told {
 }
 
 /// The words of the brief: the same for every attempt from the same commit under the same settings.
-fn words(git: &Git, place: &Place, env: &Env, worktree: &Path) -> Result<String, String> {
+fn words(
+    git: &Git,
+    place: &Place,
+    env: &Env,
+    worktree: &Path,
+    tools: bool,
+) -> Result<String, String> {
     let ground = match place.env_type {
         EnvType::Worktree => Ground::Worktree,
         EnvType::InPlace => Ground::Checkout,
@@ -120,7 +126,7 @@ fn words(git: &Git, place: &Place, env: &Env, worktree: &Path) -> Result<String,
         _ => None,
     };
     let instructions = instructions.as_ref().map(|(path, words)| (*path, words.as_str()));
-    Ok(guide::brief(ground, &place.guide.gates, instructions))
+    Ok(guide::brief(ground, &place.guide.gates, instructions, tools))
 }
 
 /// Writes the brief under a name that follows from its words: an agent that is told the path too hears the same each time.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use skep_api::ctl::{Answer, Control};
 
-use super::{Event, Keeper};
+use super::{Event, Keeper, calls::Given};
 use crate::control::{Visitor, refuse};
 
 /// How long it may take to break its turn off.
@@ -45,6 +45,9 @@ impl Keeper {
             Control::Settle { epoch, key, id, allow, text } => {
                 self.admit(epoch).unwrap_or_else(|| self.settle(key, id, allow, text))
             }
+            Control::Answer { epoch, id, key, text, by, words } => self
+                .admit(epoch)
+                .unwrap_or_else(|| self.answered(key, Given { id, text, by, words })),
             Control::Attach { .. } | Control::Look {} => match &self.tty {
                 None => refuse("not-a-terminal", "the agent has no terminal to look at"),
                 Some(tty) if !tty.has_room() => {
@@ -56,7 +59,8 @@ impl Keeper {
                 self.hear_hook(&said);
                 Answer::Accepted {}
             }
-            Control::Tool { .. } => refuse("tool-unknown", "this attempt has no tools"),
+            // They are taken where they come in.
+            Control::Tool { .. } => refuse("control-unknown", "a call needs its connection"),
             Control::Status {} => Answer::Status {
                 run: self.spec.run.to_string(),
                 attempt: self.spec.attempt,

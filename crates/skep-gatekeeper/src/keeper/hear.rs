@@ -121,7 +121,7 @@ impl Keeper {
     fn turn_ended(&mut self) {
         if self.stopping {
             self.end_what_is_due();
-        } else if self.passed_on() && self.session.ends_after_turn() {
+        } else if self.passed_on() && self.session.ends_after_turn() && !self.calls.is_open() {
             self.stdin = None;
             self.due = Some((Instant::now() + LEAVES_WITHIN, b"d"));
         }

@@ -51,6 +51,20 @@ struct Letter {
 }
 
 impl Mail {
+    /// Whether a message or an answer of this id came before.
+    pub(super) fn has_seen(&self, id: &str) -> bool {
+        self.seen.contains(id)
+    }
+
+    pub(super) fn saw(&mut self, id: &str) {
+        self.seen.insert(id.to_owned());
+    }
+
+    /// The agent was given it; it has not said that it has it.
+    pub(super) fn wrote(&mut self, id: String) {
+        self.open.push_back(id);
+    }
+
     /// Whether no message is on its way to the agent.
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.unread == 0
@@ -153,6 +167,22 @@ impl Keeper {
             } else {
                 self.tell(&id, Word::Returned, "the agent has closed its input");
             }
+        }
+    }
+
+    /// Gives as the next message what was to go another way and did not.
+    pub(super) fn send_after_all(&mut self, id: String, text: String) {
+        let speaks = self.stdin.is_some() && !self.session.closes_stdin() && !self.stopping;
+        if let Some(tty) = &self.tty {
+            if matches!(tty.send(id.clone(), text), Taken::No) {
+                self.tell(&id, Word::Returned, "the messages before have not been typed yet");
+            }
+        } else if speaks {
+            self.mail.waiting.push_back(Letter { id, text, told: true });
+            self.pass_on();
+        } else {
+            // It stands in the next prompt.
+            self.tell(&id, Word::Returned, "the call that asked no longer waits");
         }
     }
 
@@ -275,7 +305,7 @@ impl Keeper {
         }
     }
 
-    fn tell(&mut self, id: &str, word: Word, text: &str) {
+    pub(super) fn tell(&mut self, id: &str, word: Word, text: &str) {
         self.report(Entry::Message { id: id.to_owned(), word, text: text.to_owned() });
     }
 }

@@ -51,6 +51,7 @@ impl Field {
             git_roots: self.roots.clone(),
             skep: PathBuf::from("/nowhere"),
             brief_file: None,
+            tools: None,
         }
     }
 

@@ -25,6 +25,7 @@ fn begun(protocol: &str) -> Box<dyn Session> {
         mode: None,
         resume: Resume::Load,
         doubts: Vec::new(),
+        server: None,
     };
     let mut session = open(protocol, &setting).unwrap();
     session.opening("Go on");

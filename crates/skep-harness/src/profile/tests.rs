@@ -11,6 +11,7 @@ fn brief(dir: &Path) -> Brief {
         git_roots: vec!["/r/a \"b\"/.git".into(), "/r/a \"b\"/.git/worktrees/w".into()],
         skep: "/opt/skep".into(),
         brief_file: None,
+        tools: None,
     }
 }
 

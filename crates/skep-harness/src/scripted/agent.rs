@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::{self, OpenOptions},
     io::{self, BufRead, Write},
     path::{Path, PathBuf},
@@ -23,6 +23,7 @@ use thiserror::Error;
 use super::{
     Message, Taken,
     script::{self, Step},
+    tools::{self, Call},
 };
 
 #[cfg(test)]
@@ -91,6 +92,8 @@ enum StepError {
     Signal(#[source] io::Error),
     #[error("nobody answered")]
     Unanswered,
+    #[error("call a tool")]
+    Called(#[source] io::Error),
 }
 
 /// What becomes of the agent after a step.
@@ -235,6 +238,7 @@ impl Agent<'_> {
             Step::Append { path, text } => self.write(path, &text, true)?,
             Step::Commit(message) => self.commit(&message)?,
             Step::Ask { text, options } => self.ask(text, options)?,
+            Step::Call(call) => self.ask_skep(&call)?,
             Step::Permit(wishes) => self.permit(&wishes)?,
             Step::Usage { input, output, cost_usd } => self.used(input, output, cost_usd)?,
             Step::Limit { text, reset_ms } => {
@@ -353,6 +357,17 @@ impl Agent<'_> {
         let answer = self.inbox.recv().map_err(|_| StepError::Unanswered)?;
         self.takes(&answer)?;
         self.answer = answer.text;
+        Ok(())
+    }
+
+    fn ask_skep(&mut self, call: &Call) -> Result<(), StepError> {
+        self.calls += 1;
+        let key = format!("call-{}-{}", std::process::id(), self.calls);
+        let socket = self.setting.env.get(OsStr::new(tools::KEEPER)).map(PathBuf::from);
+        let socket = socket.ok_or_else(|| {
+            StepError::Called(io::Error::new(io::ErrorKind::NotFound, "no keeper is named"))
+        })?;
+        self.answer = call.tell(&socket, &key).map_err(StepError::Called)?;
         Ok(())
     }
 

@@ -7,6 +7,8 @@ use std::path::{Component, Path, PathBuf};
 
 use thiserror::Error;
 
+use super::tools::{self, Call};
+
 /// One thing the agent does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
@@ -26,6 +28,8 @@ pub enum Step {
         text: String,
         options: Vec<String>,
     },
+    /// Calls one of the tools that skep gives its agents.
+    Call(Call),
     /// Asks for leave for each of these at once: a tool, and what it is given.
     Permit(Vec<(String, String)>),
     Usage {
@@ -136,6 +140,13 @@ fn step(line: &str) -> Result<Step, String> {
         "append" => file(rest).map(|(path, text)| Step::Append { path, text })?,
         "commit" => Step::Commit(text()?),
         "ask" => question(&text()?),
+        "call" => Step::Call(tools::ask(&text()?)?),
+        "report" => Step::Call(tools::report(&text()?)?),
+        "claim" => {
+            let paths = text()?.split_whitespace().map(str::to_owned).collect();
+            Step::Call(Call::Claim { paths })
+        }
+        "note" => Step::Call(Call::Note { text: text()? }),
         "permit" => permit(&text()?),
         "usage" => usage(rest)?,
         "limit" => limit(&text()?)?,
@@ -158,8 +169,8 @@ fn step(line: &str) -> Result<Step, String> {
 
 fn unknown(word: &str) -> String {
     format!(
-        "no step is called `{word}` (there are say think stderr write append commit ask permit usage limit retry wait-for hang \
-         flood ignore-term fork close-stdout crash signal exit result listen)"
+        "no step is called `{word}` (there are say think stderr write append commit ask call report claim note permit usage limit \
+         retry wait-for hang flood ignore-term fork close-stdout crash signal exit result listen)"
     )
 }
 

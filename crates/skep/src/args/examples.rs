@@ -124,6 +124,19 @@ const EXAMPLES: &[Of] = &[
             ("reject ask_7k2m9qx4ab", "one of several"),
         ],
     ),
+    (
+        "questions",
+        &[("questions", "that are open"), ("questions amber --all", "all that it ever asked")],
+    ),
+    (
+        "answer",
+        &[
+            ("answer q_7k2m9qx4ab \"port 8081\"", "in your words"),
+            ("answer q_7k2m9qx4ab 2", "the second of its options"),
+            ("answer amber --skip", "it is to decide by itself"),
+        ],
+    ),
+    ("inbox", &[("inbox", "what holds up most first"), ("inbox --json", "for a program")]),
     ("abandon", &[("abandon amber", "undo brings it back"), ("abandon amber basalt", "two")]),
     ("land", &[("land amber --dry-run", "what would come in"), ("land amber", "bring it in")]),
     (
@@ -282,6 +295,13 @@ const EXAMPLES: &[Of] = &[
         ],
     ),
     ("doctor", &[("doctor", "look"), ("doctor --fix", "and mend what can be taken back")]),
+    (
+        "mcp",
+        &[
+            ("mcp --run run_7k2m9qx4ab", "the tools of this run's agent"),
+            ("mcp", "those of the run that this is started in"),
+        ],
+    ),
     ("explain", &[("explain worktree-dirty", "one error"), ("explain", "all of them, by subject")]),
     (
         "help",

@@ -35,6 +35,7 @@ const GROUPS: &[Group] = &[
         "CONTROL",
         &[
             (&["send", "attach"], "Tell an agent something; have its screen here"),
+            (&["inbox", "questions", "answer"], "What needs you; what agents ask; answer"),
             (&["approve", "reject"], "Answer an agent that asks leave"),
             (&["pause", "resume", "retry"], "Let it rest, go on, or begin afresh"),
             (&["stop", "abandon"], "End it, its work stays; give it up"),

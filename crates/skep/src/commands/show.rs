@@ -14,7 +14,7 @@ use skep_core::{
     time::Timestamp,
 };
 
-use super::{logs, logs::readable::span, read, state_of};
+use super::{logs, logs::readable::span, questions, read, state_of};
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
@@ -85,7 +85,13 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
             ),
         ),
     ];
+    if let Some(fence) = fence(&run) {
+        rows.push(("fence", fence));
+    }
     rows.extend(trust(&run));
+    if !run.secrets.is_empty() {
+        rows.push(("secrets", run.secrets.join(", ")));
+    }
     if let Some(session) = &run.session.agent {
         rows.push(("session", session.clone()));
     }
@@ -142,6 +148,18 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         let head = if nth == 0 { "messages" } else { "" };
         rows.push((head, told_of(message, now)));
     }
+    if let (Some(status), summary) = (&run.claims.status, &run.claims.summary) {
+        rows.push(("reports", format!("{status}: {}", summary.as_deref().unwrap_or_default())));
+    }
+    if let Some(evidence) = &run.claims.evidence {
+        rows.push(("evidence", evidence.clone()));
+    }
+    if !run.claims.paths.is_empty() {
+        rows.push(("claims", run.claims.paths.join(", ")));
+    }
+    for note in &run.claims.notes {
+        rows.push(("noted", note.clone()));
+    }
     for note in &run.notes {
         rows.push(("note", note.clone()));
     }
@@ -159,6 +177,9 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     }
     for ask in &run.asks {
         asked(&skep.out, ask, now)?;
+    }
+    for question in &run.asked {
+        questions::whole(&skep.out, question, now)?;
     }
     let next = next(skep, &run, kept.len());
     if !next.is_empty() {
@@ -195,6 +216,28 @@ fn permissions(run: &RunView) -> &'static str {
         Permissions::Auto => "auto",
         Permissions::Bypass => "bypass",
     }
+}
+
+/// What keeps it in its place; nothing where that was not told.
+fn fence(run: &RunView) -> Option<String> {
+    let open = |place: &String| format!(", {place}");
+    Some(match run.fence.as_str() {
+        "on" => {
+            let more: String = run.fence_write.iter().map(open).collect();
+            let reads = match run.trust {
+                Trust::Outside => "; reads: the same, the system and tools",
+                Trust::Person => "",
+            };
+            let agent = &run.agent;
+            format!("writes: its env, what git needs, caches, {agent}'s own files{more}{reads}")
+        }
+        "off" => "off: it can write wherever you can".to_owned(),
+        "absent" => {
+            "no fence: this kernel has no Landlock; it can write wherever you can".to_owned()
+        }
+        "own" => format!("{}'s own sandbox", run.agent),
+        _ => return None,
+    })
 }
 
 /// Whose words it works by, where that is not the person's.
@@ -254,6 +297,9 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
         }
         ("waiting", Some("input")) => next.push(("tell it more", format!("skep send {id} TEXT"))),
         ("waiting", Some("permission")) => next.extend(rulings(run, &id)),
+        _ if run.asked.iter().any(|question| question.is_open()) => {
+            next.extend(run.asked.iter().flat_map(questions::ways).take(4));
+        }
         ("waiting", Some("answer")) => {
             next.push(("answer it", format!("skep send {id} TEXT")));
         }

@@ -3,7 +3,11 @@
 use std::{process::ExitCode, time::Duration};
 
 use serde_json::json;
-use skep_api::{client::ClientError, request::Ask, view::RunView};
+use skep_api::{
+    client::ClientError,
+    request::Ask,
+    view::{QuestionView, RunView},
+};
 use skep_core::{run::Surface, text};
 
 use super::{ls, needs_a_person, read};
@@ -63,6 +67,8 @@ pub(super) struct Counts {
     failed: usize,
     busy: usize,
     resting: usize,
+    /// Questions of runs that go on meanwhile.
+    questions: usize,
     queued: usize,
     ready: usize,
     ended: usize,
@@ -83,6 +89,9 @@ impl Counts {
                 _ => &mut counts.busy,
             };
             *place += 1;
+            if run.state != "waiting" {
+                counts.questions += run.asked.iter().filter(|it| it.is_open()).count();
+            }
         }
         counts
     }
@@ -109,6 +118,11 @@ impl Counts {
     pub(super) fn parts(&self) -> impl Iterator<Item = (Tone, String)> + use<> {
         let parts = [
             (Tone::Wants, self.waiting, "waiting for you"),
+            (
+                Tone::Wants,
+                self.questions,
+                if self.questions == 1 { "question" } else { "questions" },
+            ),
             (Tone::Wants, self.stalled, "stalled"),
             (Tone::Bad, self.failed, "failed"),
             (Tone::Strong, self.busy, "at work"),
@@ -136,6 +150,17 @@ impl Counts {
         }
         head
     }
+}
+
+fn open_question(run: &RunView) -> Option<&QuestionView> {
+    run.asked.iter().find(|question| question.is_open())
+}
+
+fn ask_of(run: &RunView) -> String {
+    let (id, what) = open_question(run).map_or((run.name.as_str(), "TEXT"), |question| {
+        (question.id.as_str(), if question.options.is_empty() { "TEXT" } else { "1" })
+    });
+    format!("skep answer {id} {what}")
 }
 
 fn is_ready(run: &RunView) -> bool {
@@ -210,6 +235,9 @@ fn next(runs: &[RunView]) -> Vec<(String, String)> {
                     _ => ("asks", format!("skep show {name}")),
                 }
             }
+            ("waiting", Some("answer")) if open_question(run).is_some() => {
+                ("question", ask_of(run))
+            }
             ("waiting", Some("answer" | "permission")) => {
                 ("answer", format!("skep send {name} TEXT"))
             }
@@ -240,6 +268,10 @@ fn next(runs: &[RunView]) -> Vec<(String, String)> {
         };
         let what = match kind {
             "answer" => format!("{name} waits for you{}", last()),
+            "question" => {
+                let asked = open_question(run).map_or("", |question| question.text.as_str());
+                format!("{name} asks: {}", text::one_line(&text::words(asked, 200)))
+            }
             "leave" => format!("or skep reject {name}{}", last()),
             "asks" => format!("{name} asks leave for {} things", run.open_asks().count()),
             "resume" => format!("{name} rests"),

@@ -11,6 +11,7 @@ use crate::{
         Ask, Because, Event as Of, Fallback, Hears, Login, Logins, Merged, OpResult, Outcome,
         Reason, Receipt, Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
         adopted::tests::brief_of_adopted,
+        question::{self, Answer, Asking, Claim, Claimed, Question, Standing, Whom},
         tests::{
             matrix::{KINDS_OF_EVENTS, kind_of_event, wanted},
             script::{after, brief, env, git, op, snap, taken},
@@ -89,12 +90,12 @@ fn whole_brief() -> Brief {
         args: vec!["--search".to_owned()],
         logins: Logins { shared: String::new(), accounts: vec![login("home", "CODEX_HOME")] },
     });
+    brief.trust = crate::run::Trust::Outside;
+    brief.seed = "7k2m9qx4ab".to_owned();
     brief.logins = Logins {
         shared: "claude".to_owned(),
         accounts: vec![login("work", "CLAUDE_CONFIG_DIR"), login("own", "CLAUDE_CONFIG_DIR")],
     };
-    brief.trust = crate::run::Trust::Outside;
-    brief.seed = "7k2m9qx4ab".to_owned();
     brief
 }
 
@@ -122,6 +123,26 @@ fn exit() -> Exit {
         spared: vec!["sccache (77)".to_owned()],
         git: Some(git("c1", 1, true)),
     }
+}
+
+/// A question in which nothing is left out.
+fn whole_question() -> Box<Question> {
+    Box::new(Question {
+        id: question::nth(&brief("amber").id, 0),
+        asking: Asking {
+            key: "call-1".to_owned(),
+            to: Whom::Foreman,
+            text: "Which port?".to_owned(),
+            context: Some("8080 is taken".to_owned()),
+            options: vec!["8081".to_owned(), "9090".to_owned()],
+        },
+        attempt: 1,
+        at: Timestamp(1_795_174_990_456),
+        standing: Standing::Pending,
+        calls: true,
+        blocks: true,
+        answer: None,
+    })
 }
 
 fn words() -> String {
@@ -163,6 +184,35 @@ fn of_runs() -> Vec<Of> {
             ruling: Ruling { allow: false, text: Some(text()) },
         },
         Of::LeaveWithdrawn { id: wanted(&brief("amber").id).id },
+        Of::QuestionAsked { question: whole_question() },
+        Of::QuestionEscalated { id: whole_question().id },
+        Of::QuestionLeft { id: whole_question().id },
+        Of::QuestionAnswered {
+            id: whole_question().id,
+            answer: Answer {
+                text: Some(text()),
+                by: "person".to_owned(),
+                at: Timestamp(1_795_174_990_456),
+            },
+        },
+        Of::QuestionAnswered {
+            id: whole_question().id,
+            answer: Answer {
+                text: None,
+                by: "person".to_owned(),
+                at: Timestamp(1_795_174_990_456),
+            },
+        },
+        Of::QuestionWithdrawn { id: whole_question().id },
+        Of::Claimed {
+            claim: Box::new(Claim::Work {
+                status: Claimed::Blocked,
+                summary: text(),
+                evidence: Some(text()),
+            }),
+        },
+        Of::Claimed { claim: Box::new(Claim::Paths { paths: vec!["src/app".to_owned()] }) },
+        Of::Claimed { claim: Box::new(Claim::Note { text: text() }) },
         Of::Goes {},
         Of::Shown { session: "skep-amber".to_owned(), pane: "%3".to_owned() },
         Of::Stalled { quiet_ms: 1_800_000, tool: true },
@@ -269,7 +319,11 @@ fn of_runs() -> Vec<Of> {
     ]
     .into_iter()
     .chain(results().into_iter().map(done))
-    .chain([Of::GitSeen { facts: git("c1", 1, false) }, Of::Done {}])
+    .chain([
+        Of::GitSeen { facts: git("c1", 1, false) },
+        Of::Overstepped { what: "stop".to_owned() },
+        Of::Done {},
+    ])
     .collect()
 }
 
@@ -369,9 +423,9 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
         supersedes: None,
         fallback: None,
         hears: Hears::default(),
-        logins: Logins::default(),
         trust: crate::run::Trust::Person,
         seed: String::new(),
+        logins: Logins::default(),
         ..whole_brief()
     };
     of(Of::Created { brief: Box::new(brief) });

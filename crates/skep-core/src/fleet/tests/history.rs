@@ -72,6 +72,12 @@ const ACTS: &[&str] = &[
     "approve",
     "reject 1",
     "withdrawn p",
+    "asked k",
+    "asked l foreman",
+    "left k",
+    "answer 0 yes",
+    "skip 1",
+    "claims note",
     "silent",
     "limit",
     "limit unknown",
@@ -126,7 +132,7 @@ fn any_act() -> impl Strategy<Value = (Act, u64)> {
     let free = prop_oneof![1 => Just(None), 1 => Just(Some(999)), 3 => Just(Some(1_000))];
     let act = prop_oneof![
         2 => (0..RUNS.len()).prop_map(Act::Create),
-        10 => (run(), 0..12_usize).prop_map(|(run, way)| Act::Next(run, way)),
+        10 => (run(), 0..15_usize).prop_map(|(run, way)| Act::Next(run, way)),
         4 => (run(), 0..ACTS.len()).prop_map(|(run, act)| Act::Any(run, act)),
         6 => (run(), 0..WISHES, 0..4_usize).prop_map(|(run, wish, of)| Act::Wish(run, wish, of)),
         8 => (run(), 0..5_usize).prop_map(|(run, way)| Act::Report(run, way)),
@@ -152,6 +158,9 @@ fn likely(run: &Run, way: usize) -> &'static str {
             "exit 0",
             "ask",
             "permission",
+            "asked k",
+            "asked l foreman",
+            "claims blocked",
             "session",
             "pause",
             "silent",
@@ -164,6 +173,9 @@ fn likely(run: &Run, way: usize) -> &'static str {
         ],
         State::Waiting { on: WaitingFor::Permission, .. } => {
             &["approve", "approve", "withdrawn p", "permission r"]
+        }
+        State::Waiting { on: WaitingFor::Answer, .. } if !run.questions.is_empty() => {
+            &["answer 0 yes", "skip 1", "left k", "left l", "exit 0", "exit 137 forced", "stop"]
         }
         State::Waiting { .. } => &["give q", "give q", "exit 0", "stop"],
         State::Limited { .. } => &["tick", "again", "tick", "stop"],
@@ -387,6 +399,10 @@ impl Witness {
 
     /// A wish about what `run` has, or about what it never had.
     fn wish(&mut self, id: &RunId, wish: usize, of: usize) -> Result<(), TestCaseError> {
+        if of == 0 {
+            let input = run::Input::Overstepped { what: "stop".to_owned() };
+            self.give(&Input::Run { run: id.clone(), input })?;
+        }
         let op = self.next_op();
         let Some(run) = self.fleet.runs.get(id) else { return Ok(()) };
         let op = || op.clone();
@@ -696,6 +712,7 @@ impl Witness {
                     | run::Input::Undone { .. }
                     | run::Input::OpDone { .. }
                     | run::Input::GitSeen(_)
+                    | run::Input::Overstepped { .. }
                     | run::Input::Done
             );
             prop_assert!(
@@ -738,7 +755,10 @@ impl Witness {
 
     /// An agent that no longer wants what it waited for is at work, whether there is a slot or not.
     fn goes(&mut self, before: &Fleet, input: &Input) {
-        if let Input::Run { run: id, input: run::Input::Said { .. } } = input
+        if let Input::Run {
+            run: id,
+            input: run::Input::Said { .. } | run::Input::Tool { .. } | run::Input::Told { .. },
+        } = input
             && matches!(before.runs.get(id).map(|run| &run.state), Some(State::Waiting { .. }))
         {
             self.unbidden.insert(id.clone());
@@ -764,7 +784,7 @@ impl Witness {
         let holding = self.fleet.runs.values().filter(counts).count();
         prop_assert!(!let_in || holding <= 2, "somebody was let in while {holding} held a slot");
         for run in self.fleet.runs.values() {
-            let in_line = matches!(run.state, State::Queued { .. })
+            let in_line = matches!(run.state, State::Queued { .. }) && !run.rests_for_answer()
                 || matches!(run.state, State::Waiting { .. }) && run.has_answers();
             prop_assert!(
                 !in_line || self.fleet.held_back(run, self.now).is_some(),

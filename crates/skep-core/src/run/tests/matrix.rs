@@ -108,6 +108,10 @@ const INPUTS: &[&str] = &[
     "permission",
     "withdrawn p",
     "approve",
+    "asked k",
+    "left k",
+    "claims blocked",
+    "answer 0 yes",
     "silent",
     "heard",
     "retry",
@@ -135,6 +139,7 @@ const INPUTS: &[&str] = &[
     "purged 1",
     "logs-dropped",
     "git c9 2",
+    "overstepped stop",
     "done",
     "tick",
 ];
@@ -202,10 +207,13 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Send { .. } => 39,
         Input::Told { .. } => 40,
         Input::PassOn(_) => 41,
+        Input::Tool { .. } => 42,
+        Input::Answer { .. } => 43,
+        Input::Overstepped { .. } => 44,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 42;
+const KINDS_OF_INPUTS: usize = 45;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -262,10 +270,17 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::Sent { .. } => 50,
         Event::Receipt { .. } => 51,
         Event::Rotated { .. } => 52,
+        Event::QuestionAsked { .. } => 53,
+        Event::QuestionEscalated { .. } => 54,
+        Event::QuestionLeft { .. } => 55,
+        Event::QuestionAnswered { .. } => 56,
+        Event::QuestionWithdrawn { .. } => 57,
+        Event::Claimed { .. } => 58,
+        Event::Overstepped { .. } => 59,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 53;
+pub(crate) const KINDS_OF_EVENTS: usize = 60;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -304,6 +319,15 @@ fn events() -> Vec<Event> {
         Event::LeaveAsked { ask: Box::new(wanted(&run)) },
         Event::LeaveRuled { id: wanted(&run).id, ruling: Ruling { allow: true, text: None } },
         Event::LeaveWithdrawn { id: wanted(&run).id },
+        Event::QuestionAsked { question: Box::new(question::tests::question(&run)) },
+        Event::QuestionEscalated { id: question::nth(&run, 0) },
+        Event::QuestionLeft { id: question::nth(&run, 0) },
+        Event::QuestionAnswered {
+            id: question::nth(&run, 0),
+            answer: question::Answer { text: None, by: text.clone(), at: Timestamp(0) },
+        },
+        Event::QuestionWithdrawn { id: question::nth(&run, 0) },
+        Event::Claimed { claim: Box::new(question::Claim::Note { text: text.clone() }) },
         Event::Goes {},
         Event::Stalled { quiet_ms: 1, tool: false },
         Event::Shown { session: text.clone(), pane: "%3".to_owned() },
@@ -353,6 +377,7 @@ fn events() -> Vec<Event> {
         Event::LogsDropped {},
         Event::OpDone { op: op(1), result: OpResult::Failed { slug: text.clone(), text } },
         Event::GitSeen { facts: git("c9", 2, false) },
+        Event::Overstepped { what: "stop".to_owned() },
         Event::Done {},
     ]
 }
@@ -459,6 +484,10 @@ ask                              xxxxxx ..++++++x ........ xxxxx xxxxxx
 permission                       xxxxxx ..++++++x ........ xxxxx xxxxxx
 withdrawn p                      xxxxxx ........x ........ xxxxx xxxxxx
 approve                          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+asked k                          ...... ..++++++. ........ ..... ......
+left k                           ...... ......... ........ ..... ......
+claims blocked                   ...... ++++++++. ++++++++ ..... ......
+answer 0 yes                     xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 silent                           xxxxxx xx!!....x ........ xxxxx xxxxxx
 heard                            xxxxxx xx.....+x ........ xxxxx xxxxxx
 retry                            xxxxxx ..++...+x ........ xxxxx xxxxxx
@@ -486,6 +515,7 @@ settled 1 failed                 ++++++ +++++++++ ++++++++ +++++ ++++++
 purged 1                         ++++++ +++++++++ ++++++++ +++++ ++++++
 logs-dropped                     ++++++ +++++++++ ++++++++ +++++ ++++++
 git c9 2                         ++++++ +++++++++ ++++++++ +++++ ++++++
+overstepped stop                 ++++++ +++++++++ ++++++++ +++++ ++++++
 done                             ++++++ +++++++++ ++++++++ +++++ ++++++
 tick                             ...... .!.....!+ !!!!.!!! ..... ......",
     );
@@ -531,6 +561,12 @@ Receipt             xxxxxx xxxxxx.xx xxxxxxxx xxxxx xxxxxx
 LeaveAsked          xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
 LeaveRuled          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 LeaveWithdrawn      ...... ......... ........ ..... ......
+QuestionAsked       xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+QuestionEscalated   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionLeft        xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionAnswered    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionWithdrawn   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Claimed             ...... ......... ........ ..... ......
 Goes                xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
 Stalled             xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
 Shown               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
@@ -568,6 +604,7 @@ Purged              ...... ......... ........ ..... ......
 LogsDropped         ...... ......... ........ ..... ......
 OpDone              ...... ......... ........ ..... ......
 GitSeen             ...... ......... ........ ..... ......
+Overstepped         ...... ......... ........ ..... ......
 Done                ...... ......... ........ ..... ......",
     );
 }

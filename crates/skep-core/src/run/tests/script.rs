@@ -185,6 +185,13 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
                 text: which.get(1).map(|words| (*words).to_owned()),
             },
         },
+        ["asked", key, to @ ..] => {
+            Input::of_tool(attempt, question::tests::asked(key, to == ["foreman"]))
+        }
+        ["left", key] => Input::of_tool(attempt, question::Tool::Left { key: (*key).to_owned() }),
+        ["claims", what] => Input::of_tool(attempt, question::tests::claims(what)),
+        ["answer", n, said] => question::tests::answer(run.id(), n, Some(said)),
+        ["skip", n] => question::tests::answer(run.id(), n, None),
         ["close", n, how @ ..] => Input::Close { op: nth_op(n), how: how_of(how) },
         ["abandon", n] => Input::Abandon { op: nth_op(n) },
         ["land", n] => Input::Land { op: nth_op(n) },
@@ -237,6 +244,7 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["purged", n] => Input::Purged { snapshot: snap(run.id(), n) },
         ["logs-dropped"] => Input::LogsDropped,
         ["git", head, ahead] => Input::GitSeen(git(head, ahead.parse().unwrap(), false)),
+        ["overstepped", what] => Input::Overstepped { what: (*what).to_owned() },
         ["done"] => Input::Done,
         ["tick"] => Input::Tick,
         ["exit" | "signal", ..] => Input::Exited { attempt, exit: exit(&words, run, now) },

@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use skep_api::journal::{Entry, Line};
+use skep_api::{
+    journal::{Entry, Line},
+    tool,
+};
 use skep_core::{
     policy::Decision,
     run::Overdue,
@@ -93,6 +96,8 @@ impl Reader {
             | Entry::Delivered { .. }
             | Entry::Message { .. }
             | Entry::Settled { .. }
+            | Entry::Called { .. }
+            | Entry::CallLeft { .. }
             | Entry::Decided { .. }
             | Entry::Dropped { .. }
             | Entry::Exit { .. }
@@ -293,6 +298,10 @@ impl Reader {
                 };
                 self.set(at, "» ", tone, &line(&format!("{word}: {}{rule}", verdict.why)))
             }
+            Entry::Called { call, .. } => self.called(at, &call),
+            Entry::CallLeft { .. } => {
+                vec![self.rule(at, "no answer yet; it goes on", Tone::Faint)]
+            }
             Entry::Settled { allow: true, .. } => self.set(at, "» ", Tone::Good, "allowed"),
             Entry::Settled { text, .. } => {
                 let why = text.map(|why| format!(": {}", long(&why))).unwrap_or_default();
@@ -315,6 +324,32 @@ impl Reader {
                 );
                 vec![self.rule(at, &what, tone)]
             }
+        }
+    }
+
+    /// What the agent asked or claimed by a tool.
+    fn called(&mut self, at: Timestamp, call: &tool::Call) -> Vec<Parts> {
+        let long = |text: &str| text::visible(text::words(text, LONGEST).trim_end());
+        let line = |text: &str| text::one_line(&text::words(text, 4 * FOLDED));
+        match call {
+            tool::Call::Ask { question, options, .. } => {
+                let options: Vec<String> = options
+                    .iter()
+                    .zip(1..)
+                    .map(|(option, n)| format!("\n{n} {}", line(option)))
+                    .collect();
+                let text = format!("{}{}", long(question), options.concat());
+                self.set(at, "? ", Tone::Wants, &text)
+            }
+            tool::Call::Report { status, summary, .. } => {
+                let what = format!("{}: {}", status.as_str(), long(summary));
+                self.set(at, "it reports ", Tone::Strong, &what)
+            }
+            tool::Call::Claim { paths } => {
+                let paths: Vec<String> = paths.iter().map(|path| line(path)).collect();
+                vec![self.rule(at, &format!("it claims {}", paths.join(", ")), Tone::Faint)]
+            }
+            tool::Call::Note { text } => self.set(at, "note ", Tone::Strong, &long(text)),
         }
     }
 

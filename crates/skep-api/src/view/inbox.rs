@@ -1,0 +1,171 @@
+//! All that needs a person, ranked by what it holds up and for how long.
+
+use serde::{Deserialize, Serialize};
+use skep_core::{
+    fleet::Fleet,
+    id::TaskId,
+    run::{EnvState, Outcome, Run, State, WaitingFor, question::Claimed},
+    text,
+    time::Timestamp,
+};
+
+/// The most of the words of an item. Characters.
+const WORDS: usize = 500;
+
+/// One thing that needs a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxView {
+    /// `question`, `leave`, `input`, `stalled`, `failure`, `review`, `limit`.
+    pub kind: String,
+    /// What it is answered by: a question's, a request's or a run's id.
+    pub id: String,
+    pub run: String,
+    /// The worker's name.
+    pub name: String,
+    pub project: Option<String>,
+    pub text: String,
+    /// The answers that are offered.
+    pub options: Vec<String>,
+    pub since: Timestamp,
+    /// How many runs and tasks do not go on before it is settled.
+    pub holds: u32,
+    /// The commands that settle it.
+    pub ways: Vec<String>,
+}
+
+/// What an item is, the most urgent first where they hold up the same.
+const KINDS: [&str; 7] = ["question", "leave", "input", "stalled", "failure", "review", "limit"];
+
+impl InboxView {
+    /// Makes the list for `fleet`, what holds up most first, then by kind, then the oldest.
+    pub fn of(fleet: &Fleet) -> Vec<InboxView> {
+        let mut items: Vec<InboxView> =
+            fleet.runs.values().flat_map(|run| items_of(run, fleet)).collect();
+        let place = |item: &InboxView| KINDS.iter().position(|kind| *kind == item.kind);
+        items.sort_by(|a, b| {
+            let by = |item: &InboxView| (std::cmp::Reverse(item.holds), place(item), item.since);
+            by(a).cmp(&by(b)).then_with(|| a.id.cmp(&b.id))
+        });
+        items
+    }
+}
+
+fn items_of(run: &Run, fleet: &Fleet) -> Vec<InboxView> {
+    let name = called(run, fleet);
+    let behind = behind(run, fleet);
+    let item = |kind: &str, id: &str, words: &str, since, holds: u32, ways: &[String]| InboxView {
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+        run: run.id().to_string(),
+        name: run.brief.name.clone(),
+        project: run.brief.project.clone(),
+        text: text::words(words, WORDS),
+        options: Vec::new(),
+        since,
+        holds,
+        ways: ways.to_vec(),
+    };
+    let id = run.id().as_str();
+    let last = || run.last.as_ref().map_or("", |(words, _)| words.as_str());
+    let mut items: Vec<InboxView> = run
+        .open_questions()
+        .map(|question| {
+            let (q, blocks) = (question.id.as_str(), u32::from(question.blocks));
+            let ways = [format!("skep answer {q} TEXT"), format!("skep answer {q} --skip")];
+            let words = &question.asking.text;
+            let mut item = item("question", q, words, question.at, behind + blocks, &ways);
+            item.options.clone_from(&question.asking.options);
+            item
+        })
+        .collect();
+    let since = run.since;
+    match &run.state {
+        State::Waiting { on: WaitingFor::Permission, .. } => {
+            items.extend(run.open_asks().map(|ask| {
+                let ways = [format!("skep approve {}", ask.id), format!("skep reject {}", ask.id)];
+                let words = format!("{}: {}", ask.tool, ask.text);
+                item("leave", ask.id.as_str(), &words, ask.at, behind + 1, &ways)
+            }));
+        }
+        State::Waiting { on: WaitingFor::Answer, .. } if items.is_empty() => {
+            // It was asked on a way of the agent's own.
+            let ways = [format!("skep send {name} TEXT")];
+            items.push(item("input", id, last(), since, behind + 1, &ways));
+        }
+        State::Waiting { on: WaitingFor::Input, .. } => {
+            let ways = [format!("skep send {name} TEXT"), format!("skep attach {name}")];
+            items.push(item("input", id, last(), since, behind + 1, &ways));
+        }
+        State::Stalled { .. } => {
+            let ways = [format!("skep why {name}"), format!("skep stop {name}")];
+            items.push(item("stalled", id, last(), since, behind + 1, &ways));
+        }
+        State::Limited { until, known, .. } => {
+            let guess = if *known { "" } else { " (a guess)" };
+            let words = format!("{} is asked again at {until}{guess}", run.brief.agent);
+            let ways = [format!("skep resume {name}"), format!("skep stop {name}")];
+            items.push(item("limit", id, &words, since, behind, &ways));
+        }
+        State::Ended { outcome, reason, .. } if stands(run) => {
+            let failed = matches!(outcome, Outcome::Failed | Outcome::Lost | Outcome::Interrupted);
+            let adopted = reason.is_some_and(|it| it == skep_core::run::Reason::Adopted);
+            if failed && !adopted {
+                let reason = reason.map_or("", |reason| reason.as_str());
+                let words = match run.claimed() {
+                    Some((Claimed::Blocked, summary)) => format!("{reason}: {summary}"),
+                    _ => format!("{reason}: {}", last()),
+                };
+                let ways = [
+                    format!("skep logs {name}"),
+                    format!("skep resume {name}"),
+                    format!("skep retry {name}"),
+                ];
+                items.push(item("failure", id, &words, since, behind, &ways));
+            } else if let (Outcome::Completed, Some((Claimed::NeedsReview, summary)), None) =
+                (outcome, run.claimed(), &run.landed)
+            {
+                let ways = [format!("skep diff {name}"), format!("skep land {name}")];
+                items.push(item("review", id, summary, since, behind, &ways));
+            }
+        }
+        State::Queued { .. }
+        | State::Preparing { .. }
+        | State::Starting { .. }
+        | State::Running { .. }
+        | State::Waiting { .. }
+        | State::Stopping { .. }
+        | State::Ended { .. } => {}
+    }
+    items
+}
+
+fn stands(run: &Run) -> bool {
+    matches!(run.env, EnvState::Held(_) | EnvState::Closing { .. } | EnvState::Restoring { .. })
+}
+
+/// A name that means this run and no other.
+fn called(run: &Run, fleet: &Fleet) -> String {
+    match fleet.find_run(&run.brief.name) {
+        Ok(found) if found.id() == run.id() => run.brief.name.clone(),
+        Ok(_) | Err(_) => run.id().to_string(),
+    }
+}
+
+/// How many tasks need what this run is to do, over any number of others, and runs that wait for its place.
+fn behind(run: &Run, fleet: &Fleet) -> u32 {
+    let mut behind: Vec<&TaskId> = Vec::new();
+    let mut next: Vec<&TaskId> = run.brief.task.iter().collect();
+    while let Some(task) = next.pop() {
+        for later in fleet.tasks.values().filter(|later| later.needs.contains(task)) {
+            if !behind.contains(&&later.id) {
+                behind.push(&later.id);
+                next.push(&later.id);
+            }
+        }
+    }
+    let supersedes = fleet
+        .runs
+        .values()
+        .filter(|other| !other.is_ended() && other.brief.supersedes.as_ref() == Some(run.id()));
+    u32::try_from(behind.len() + supersedes.count()).unwrap_or(u32::MAX)
+}
