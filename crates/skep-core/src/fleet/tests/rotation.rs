@@ -63,6 +63,17 @@ fn a_limit_is_stored_before_another_account_goes_on_and_is_not_chosen_before_its
 }
 
 #[test]
+fn a_conversation_of_another_login_is_known_for_one_until_this_one_has_its_own() {
+    let mut fleet = after(WIDE, &format!("{AT_WORK}, 9 amber limit until 20000, 10 amber exit 1"));
+    let moved = |fleet: &Fleet| (run(fleet, "amber").session.is_some(), run(fleet, "amber").moved);
+    assert_eq!(moved(&fleet), (true, true), "only its records tell whether it can go on");
+    assert!(run(&fleet, "amber").goes_on, "with the word that somebody began");
+    play(&mut fleet, "12 amber started");
+    play(&mut fleet, "13 amber session");
+    assert_eq!(moved(&fleet), (true, false));
+}
+
+#[test]
 fn a_near_reset_is_waited_for_by_whoever_is_in_a_conversation() {
     let fleet = after(WIDE, &format!("{AT_WORK}, 9 amber limit until 1800, 10 amber exit 1"));
     assert_eq!(stands(&fleet, "amber"), ("waiting", Some("work"), 1));
