@@ -28,6 +28,7 @@ pub mod message;
 pub mod orientation;
 pub mod outcome;
 pub mod question;
+mod quota;
 mod step;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -40,6 +41,7 @@ pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
+pub use quota::{Login, Logins, Onward, Quota};
 pub use trust::Trust;
 
 /// What a run is for, frozen when it was asked for.
@@ -61,6 +63,8 @@ pub struct Brief {
     /// The login of the agent's that it works by; none: the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    #[serde(default, skip_serializing_if = "Logins::is_none")]
+    pub logins: Logins,
     pub surface: Surface,
     pub permissions: Permissions,
     pub place: Place,
@@ -448,6 +452,10 @@ pub struct Run {
     pub retrying: Option<Retrying>,
     /// The last usage limit that it met, as long as no answer came after it.
     pub met: Option<Met>,
+    /// Until when each login is at its limit that it met itself, as long as no answer came after it.
+    pub shut: BTreeMap<Quota, Timestamp>,
+    /// Whether its conversation was begun by another login.
+    pub moved: bool,
     /// How many limits it met in a row without an answer between them.
     pub limits: u32,
     /// Whether a person asked for the attempt that is in line, whatever a usage limit says.
@@ -471,6 +479,8 @@ pub enum Input {
         /// Another surface than that of the attempt before; of a run that lives, at the end of its turn.
         speech: Option<Speech>,
     },
+    /// A usage limit holds it back, and another login is free.
+    PassOn(Onward),
     /// At the turn's end, or at once.
     Pause {
         now: bool,
@@ -754,6 +764,10 @@ pub enum Event {
         known: bool,
         exit: Option<Exit>,
         text: String,
+    },
+    /// It goes on by another account of its agent, because the one before is at its limit.
+    Rotated {
+        account: String,
     },
     /// The limit ended the attempt; the next is another agent's.
     FellBack {
@@ -1122,6 +1136,8 @@ impl Run {
             logs_dropped: false,
             retrying: None,
             met: None,
+            shut: BTreeMap::new(),
+            moved: false,
             limits: 0,
             insisted: false,
         }

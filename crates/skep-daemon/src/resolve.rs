@@ -45,12 +45,14 @@ use crate::{
 pub mod adopt;
 mod choice;
 mod fallback;
+mod logins;
 mod secrets;
 
 use choice::Choice;
 pub use secrets::hand_over;
 
 pub use choice::{folders as account_folders, require as require_choice};
+pub use logins::login_of;
 
 /// Agents by preference, where settings name none.
 pub const PREFERRED: [&str; 5] = ["claude", "codex", "opencode", "gemini", "pi"];
@@ -787,16 +789,21 @@ fn brief(
         vars.extend(choice.folders.clone());
         trust::require(profile, &vars)?;
     }
-    let second = fallback::profile_of(profile, ask, surface, permissions, &prompt, wanted.agents)?;
+    let second = fallback::choice_of(profile, wanted, surface, permissions, &prompt)?;
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
-    listed.extend(second.iter().flat_map(|second| second.env.clone()));
+    listed.extend(second.iter().flat_map(|second| second.profile.env.clone()));
     listed.extend(project.env.iter().chain(&choice.env).cloned());
     secrets::require_free(
         listed.iter().chain(choice.folders.keys()).chain(profile.ask_env.keys()),
     )?;
     let references = settings.secrets.iter().chain(&project.secrets).collect();
     let taken = secrets::taken(&listed, &project.env, &references, &ask.env)?;
+    let mut logins = choice.logins.clone();
+    if surface == Surface::Terminal {
+        // Nobody tells for sure that one on a screen met its limit.
+        logins.accounts.clear();
+    }
     // Where the asker's own tmux is; it opens a window there and reaches no agent.
     let theirs = surface == Surface::Terminal && settings.tmux == config::Tmux::Yours;
     let env = ask
@@ -807,9 +814,12 @@ fn brief(
         })
         .filter(|(name, _)| taken.secrets.iter().all(|secret| secret.name != **name))
         .map(|(name, value)| (name.clone(), value.clone()))
-        // What an account says of its folders wins over whatever the asker's shell says.
-        .chain(choice.folders.clone())
+        // What an account says of its folders wins over whatever the asker's shell says. Where there are several, each
+        // attempt adds its own.
+        .chain(choice.folders.clone().into_iter().filter(|_| logins.accounts.is_empty()))
         .collect();
+    let mut policy = choice.policy(policy(settings, project));
+    policy.env.extend(second.iter().flat_map(|it| logins::variables(&it.logins)));
     let brief = Brief {
         name: match &ask.name {
             Some(name) if names::is_reserved(name) => return Err(reserved(name)),
@@ -832,18 +842,19 @@ fn brief(
         speaks: surface == Surface::Headless && profile.protocol != "plain",
         model: choice.model.clone(),
         account: choice.account.clone(),
+        logins,
         surface,
         permissions,
         place: the_place(wanted, title, task, &id, key)?,
         policy: Policy {
             fence: fence(&settings.fence, profile, permissions),
             secrets: taken.secrets,
-            ..choice.policy(policy(settings, project))
+            ..policy
         },
         supersedes: superseded(ask, task, fleet),
         adopted: None,
         hears: profile.hears(surface == Surface::Terminal),
-        fallback: second.as_ref().map(fallback::of),
+        fallback: second.map(fallback::of),
         trust,
         seed: OpId::new(spell(&format!("{key}/seed"))).tail().to_owned(),
         id,

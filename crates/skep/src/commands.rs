@@ -20,6 +20,7 @@ mod explain;
 mod help;
 mod init;
 mod land;
+mod limits;
 mod logs;
 mod ls;
 mod open;

@@ -112,6 +112,12 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
         {
             show::tail(skep, run)?;
         }
+        for run in runs.iter().filter(|run| run.state == "queued") {
+            if let Some(held) = &run.held {
+                let held = skep_core::text::one_line(held);
+                skep.out.note(&format!("{} is queued: {held}", run.name));
+            }
+        }
         if let Some(run) = runs.iter().find(|run| run.state != "ended") {
             let look = match run.surface {
                 Surface::Headless => format!("watch it: skep logs {} -f", run.name),

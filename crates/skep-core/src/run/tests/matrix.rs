@@ -72,6 +72,8 @@ const INPUTS: &[&str] = &[
     "again",
     "again on screen",
     "afresh",
+    "pass on",
+    "go by work",
     "pause",
     "pause now",
     "give q",
@@ -199,10 +201,11 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Overdue { .. } => 38,
         Input::Send { .. } => 39,
         Input::Told { .. } => 40,
+        Input::PassOn(_) => 41,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 41;
+const KINDS_OF_INPUTS: usize = 42;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -258,10 +261,11 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::AsBefore { .. } => 49,
         Event::Sent { .. } => 50,
         Event::Receipt { .. } => 51,
+        Event::Rotated { .. } => 52,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 52;
+pub(crate) const KINDS_OF_EVENTS: usize = 53;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -308,6 +312,7 @@ fn events() -> Vec<Event> {
         Event::RetryOver {},
         Event::LimitMet { text: text.clone(), reset: None },
         Event::Limited { until: Timestamp(9), known: true, exit: None, text: text.clone() },
+        Event::Rotated { account: text.clone() },
         Event::FellBack {
             agent: text.clone(),
             speaks: true,
@@ -418,6 +423,8 @@ supersede                        ++!+!. !!!!!!!!! ..!.!.+. ..... ......
 again                            xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
 again on screen                  xxxxxx ++++!!!++ xxxxxxxx +x+x+ xxxxxx
 afresh                           xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
+pass on                          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+go by work                       xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 pause                            xxxxxx xx+.xxxxx xxxxxxxx xxxxx xxxxxx
 pause now                        xxxxxx xx!!xxxxx xxxxxxxx xxxxx xxxxxx
 give q                           xxxxxx xxxx++.xx xxxxxxxx xxxxx xxxxxx
@@ -532,6 +539,7 @@ Retrying            xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
 RetryOver           ...... ......... ........ ..... ......
 LimitMet            xxxxxx ........x ........ xxxxx xxxxxx
 Limited             xxxxxx ........x ........ xxxxx xxxxxx
+Rotated             ....xx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
 FellBack            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 StopAsked           xxxx.. ........x ........ xxxxx xxxxxx
 Lost                xxxxxx ........x ........ xxxxx xxxxxx
