@@ -55,8 +55,6 @@ fn keeps_quiet(agent: &str) {
     // Its model was told what the tool printed; what skep kept of it is another thing.
     let asked = lab.requests();
     assert!(asked.iter().any(|request| tells(request.as_bytes(), CANARY)), "{agent}");
-    let logs = skep(&["logs", &id, "--raw"]).ok();
-    assert!(logs.contains("‹secret CANARY›"), "{agent}: {logs}");
     for canary in [CANARY, stray] {
         assert_eq!(files_with(&yard.home, canary), Vec::<PathBuf>::new(), "{agent}");
         for args in [&["logs", &id, "--raw"][..], &["show", &id], &["--json", "events"]] {
