@@ -136,7 +136,9 @@ impl Reference {
             Reference::Env(_) => None,
             Reference::File(_) => self.follow("", vars, &[]).err().map(|err| match err {
                 SecretError::Absent { why, .. } => why,
-                err => err.to_string(),
+                err @ (SecretError::Reference(_)
+                | SecretError::NoMemory { .. }
+                | SecretError::Path(_)) => err.to_string(),
             }),
             Reference::Command(words) => {
                 let found = program(&words[0], vars).is_some();
@@ -286,7 +288,9 @@ pub fn values<'a>(
                 };
                 handed.get(name).cloned().ok_or_else(absent)?
             }
-            other => other.follow(name, vars, guard)?,
+            other @ (Reference::File(_) | Reference::Command(_)) => {
+                other.follow(name, vars, guard)?
+            }
         };
         values.insert(name.to_owned(), value);
     }

@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use super::{Reference, SecretError, folder, held, hold, keep_only, let_go};
+use crate::paths;
 
 fn vars(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -42,7 +43,7 @@ fn references_are_read_and_nothing_else_is() {
 fn a_reference_is_followed_and_the_newline_at_its_end_is_none_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("key");
-    fs::write(&path, "very secret\n").unwrap();
+    paths::write_atomically(&path, b"very secret\n").unwrap();
     let home = dir.path().to_str().unwrap();
     let vars = vars(&[("HOME", home), ("PATH", "/usr/bin:/bin"), ("X", "it")]);
     let follow = |text: &str| Reference::parse(text).unwrap().follow("NAME", &vars, &[]);
@@ -56,7 +57,7 @@ fn a_reference_is_followed_and_the_newline_at_its_end_is_none_of_it() {
 #[test]
 fn what_is_not_there_is_said_without_what_was_read() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("empty"), "\n").unwrap();
+    paths::write_atomically(&dir.path().join("empty"), b"\n").unwrap();
     let vars = vars(&[("HOME", dir.path().to_str().unwrap()), ("PATH", "/usr/bin:/bin")]);
     for (text, why) in [
         ("env:X", "X is not set"),

@@ -16,7 +16,7 @@ const CANARY: &str = "Zq7vT2mXw9LkP4sRb8Nc3HfY6dJg1Ae5";
 /// Runs `agent` with a canary that nobody listed and one that it gets, through a commit and a kill of the daemon.
 #[track_caller]
 fn keeps_quiet(agent: &str) {
-    let Some(lab) = Lab::open(agent, "slow2") else { return };
+    let Some(lab) = Lab::open(agent, "secret") else { return };
     let yard = Yard::new();
     yard.home.skep(&["config", "set", "secrets.CANARY", "env:MINE"]).ok();
     let stray = "Stray7Kq2Wv9Xb4Tn6Mz1Pc8Rd3Lf5";
@@ -49,8 +49,12 @@ fn keeps_quiet(agent: &str) {
     }
     assert_eq!(processes_with(&yard.home, stray), [], "{agent}");
     yard.home.kill_daemon();
-    skep(&["--json", "stop", &id]).json(0);
-    until(&yard, &id, "ended");
+    yard.home.write(PathBuf::from(text_of(&run, "env")).join("output/go"), "");
+    let run = until(&yard, &id, "ended");
+    assert_eq!(run["outcome"], "completed", "{agent}: {run}\n{}", skep(&["logs", &id]).ok());
+    // Its model was told what the tool printed; what skep kept of it is another thing.
+    let asked = lab.requests();
+    assert!(asked.iter().any(|request| tells(request.as_bytes(), CANARY)), "{agent}");
     for canary in [CANARY, stray] {
         assert_eq!(files_with(&yard.home, canary), Vec::<PathBuf>::new(), "{agent}");
         for args in [&["logs", &id, "--raw"][..], &["show", &id], &["--json", "events"]] {
