@@ -131,10 +131,7 @@ fn whatever_a_run_tries_it_writes_in_its_own_place_only() {
         ),
         ("a signal to its guard", "kill -0 $(cut -d' ' -f4 /proc/$$/stat) ".to_owned()),
         ("a signal to the daemon", format!("kill -0 {}", home.daemon())),
-        (
-            "a look into its guard",
-            "readlink /proc/$(cut -d' ' -f4 /proc/$$/stat)/exe".to_owned(),
-        ),
+        ("a look into its guard", "readlink /proc/$(cut -d' ' -f4 /proc/$$/stat)/exe".to_owned()),
     ];
     let allowed = [
         ("its worktree", "echo x > x && mkdir -p a/b && mv x a/b && ln -s a l && ln a/b/x hard".to_owned()),
