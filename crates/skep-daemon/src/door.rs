@@ -46,6 +46,7 @@ use crate::{
 
 mod adopt;
 mod control;
+mod cost;
 mod diff;
 mod finish;
 mod send;
@@ -237,6 +238,8 @@ impl Door {
                 };
                 self.again(&request.id, &ask, out)
             }
+            Ask::Raise { run, by } => self.raise(&request.id, run, by),
+            Ask::Cost { runs, since } => self.cost(runs, since.as_deref(), &fleet),
             Ask::Send { .. } => self.send(&request.id, &request.ask),
             Ask::Rule { of, allow, text } => {
                 let ruling = run::Ruling { allow: *allow, text: text.clone() };
@@ -361,6 +364,7 @@ impl Door {
             self.approve(&format!("{id}/approve"), approval)?;
         }
         self.wishes.wish(&format!("{id}/limits"), Input::Limits(resolved.limits))?;
+        self.wishes.wish(&format!("{id}/budgets"), Input::Budgets(resolved.budgets))?;
         self.see_disk(id)?;
         let mut ids = Vec::new();
         for (nth, asked) in resolved.briefs.into_iter().enumerate() {
@@ -709,6 +713,7 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::Hidden { .. }
         | Ask::Named { .. }
         | Ask::Why { .. }
+        | Ask::Cost { .. }
         | Ask::Diff { .. }
         | Ask::Wait { .. }
         | Ask::Events { .. }
@@ -728,6 +733,7 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::Land { .. }
         | Ask::Pause { .. }
         | Ask::Again { .. }
+        | Ask::Raise { .. }
         | Ask::Send { .. }
         | Ask::Rule { .. }
         | Ask::SnapshotTake { .. }

@@ -17,7 +17,7 @@ use skep_api::{
     wire::Refusal,
 };
 use skep_core::{
-    fleet::{Fleet, Limits, Naming},
+    fleet::{Budgets, Fleet, Limits, Naming},
     guide::Guide,
     id::{LENGTH, OpId, RunId},
     keep::Keep,
@@ -42,6 +42,7 @@ use crate::{
 };
 
 pub mod adopt;
+pub mod budget;
 mod choice;
 mod fallback;
 
@@ -88,6 +89,7 @@ pub struct Resolved {
     /// Why the runs get the agent that they get.
     pub chosen: String,
     pub limits: Limits,
+    pub budgets: Budgets,
     /// Where a worker's name comes from that is not given.
     pub naming: Naming,
 }
@@ -155,7 +157,9 @@ pub fn runs(
         }
         chosen.get_or_insert(choice.why);
     }
+    let named = place.as_ref().map(|place| (place.project.name.as_str(), &project));
     Ok(Resolved {
+        budgets: budget::shared(&settings, named, fleet),
         briefs,
         naming: naming(project.names.as_ref())?,
         project: place.filter(|place| place.new).map(|place| place.project),
@@ -777,6 +781,8 @@ fn brief(
         trust::require(profile, &vars)?;
     }
     let second = fallback::profile_of(profile, ask, surface, permissions, &prompt, wanted.agents)?;
+    let (may, prices) =
+        budget::of_run(ask, settings, project, profile, surface, choice.model.as_deref())?;
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
     listed.extend(second.iter().flat_map(|second| second.env.clone()));
@@ -823,6 +829,8 @@ fn brief(
         adopted: None,
         hears: profile.hears(surface == Surface::Terminal),
         fallback: second.as_ref().map(fallback::of),
+        budget: may,
+        prices,
         id,
     };
     Ok(Asked { brief, prompt, env })

@@ -11,6 +11,7 @@ mod adoption;
 mod golden;
 mod history;
 mod limits;
+mod spending;
 
 const ONE: Limits = Limits { runs: 1, per_project: 8, prepare: 4, workers: 25, disk_free: 1_000 };
 const TWO: Limits = Limits { runs: 2, per_project: 8, prepare: 4, ..ONE };
@@ -109,6 +110,7 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
                 brief.place =
                     Place { env_type: EnvType::Directory, repository: None, ..brief.place }
             }
+            "may" => brief.budget = how.next().unwrap().replace('_', " ").parse().unwrap(),
             "on" => {
                 brief.place.branches = vec![(*how.next().unwrap()).to_owned()];
                 brief.place.exact_branch = true;

@@ -99,7 +99,9 @@ impl Run {
                 | Because::Surface
                 | Because::NeverStarted
                 | Because::NeverReady
-                | Because::Timeout,
+                | Because::Timeout
+                | Because::Budget
+                | Because::Turns,
             ) => true,
         };
         if theirs || self.pausing || exit.is_some_and(|exit| exit.error.is_some()) {
@@ -189,6 +191,8 @@ impl Run {
             | Event::Started { .. }
             | Event::SessionNamed { .. }
             | Event::Used { .. }
+            | Event::ModelTold { .. }
+            | Event::BudgetRaised { .. }
             | Event::Given { .. }
             | Event::Sent { .. }
             | Event::Receipt { .. }

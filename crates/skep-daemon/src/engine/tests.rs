@@ -117,6 +117,8 @@ fn create() -> Input {
         adopted: None,
         hears: skep_core::run::Hears::default(),
         fallback: None,
+        budget: skep_core::budget::Budget::default(),
+        prices: Vec::new(),
     });
     Input::Create { brief, naming: Naming::Project }
 }

@@ -28,7 +28,7 @@ use skep_host::{cgroup, lock::Lock, proc::Signals};
 
 use super::{
     Event, Keeper, KeeperError, Message, host, messages, ready::Ready, retries::Retries, signs,
-    small_thread,
+    small_thread, usage,
 };
 use crate::{
     control::{self, refuse},
@@ -100,6 +100,7 @@ impl Keeper {
         };
         attend(agent.warden, signals, &tell)?;
         let epoch = spec.epoch;
+        let usage = usage::Latest::begin(spec.limits.usage_ms, Instant::now());
         let mut keeper = Keeper {
             dir: dir.to_owned(),
             spec,
@@ -118,7 +119,7 @@ impl Keeper {
             stdin,
             mail: messages::Mail::default(),
             epoch,
-            usage: None,
+            usage,
             worked: false,
             stopping: false,
             due: None,

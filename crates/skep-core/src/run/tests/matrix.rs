@@ -69,6 +69,8 @@ const INPUTS: &[&str] = &[
     "stop",
     "kill",
     "supersede",
+    "halt",
+    "raise 5usd",
     "again",
     "again on screen",
     "afresh",
@@ -198,11 +200,13 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Rule { .. } => 37,
         Input::Overdue { .. } => 38,
         Input::Send { .. } => 39,
+        Input::Halt => 41,
+        Input::Raise { .. } => 42,
         Input::Told { .. } => 40,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 41;
+const KINDS_OF_INPUTS: usize = 43;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -258,10 +262,12 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::AsBefore { .. } => 49,
         Event::Sent { .. } => 50,
         Event::Receipt { .. } => 51,
+        Event::ModelTold { .. } => 52,
+        Event::BudgetRaised { .. } => 53,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 52;
+pub(crate) const KINDS_OF_EVENTS: usize = 54;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -291,7 +297,9 @@ fn events() -> Vec<Event> {
         },
         Event::AsBefore { text: text.clone() },
         Event::TurnEnded { result: TurnResult::Success, text: text.clone() },
-        Event::Used { usage: Usage::default() },
+        Event::Used { usage: Usage::default(), carried: Carried::default() },
+        Event::ModelTold { model: text.clone() },
+        Event::BudgetRaised { by: Budget::default() },
         Event::Erred { class: ErrorClass::Model, text: text.clone() },
         Event::Waits { on: WaitingFor::Answer, text: text.clone() },
         Event::Given { id: text.clone(), text: text.clone() },
@@ -415,6 +423,8 @@ admit                            !!!xxx xxxxxx!xx xxxxxxxx xxxxx xxxxxx
 stop                             ++!+!. !!!!!!!!! !.!!!!+. ..... ......
 kill                             ++!+!. !!!!!!!!! !.!!!!+. ..... ......
 supersede                        ++!+!. !!!!!!!!! ..!.!.+. ..... ......
+halt                             ...... !!!!!!!!. ........ ..... ......
+raise 5usd                       ...... ......... ........ .x.x. ...xxx
 again                            xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
 again on screen                  xxxxxx ++++!!!++ xxxxxxxx +x+x+ xxxxxx
 afresh                           xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
@@ -516,6 +526,8 @@ TurnsTo             xxxxxx ........x ........ xxxxx xxxxxx
 AsBefore            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 TurnEnded           xxxxxx ........x ........ xxxxx xxxxxx
 Used                xxxxxx ........x ........ xxxxx xxxxxx
+ModelTold           xxxxxx ........x ........ xxxxx xxxxxx
+BudgetRaised        ...... ......... ........ ..... ......
 Erred               xxxxxx ........x ........ xxxxx xxxxxx
 Waits               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
 Given               xxxxxx xxxx...xx xxxxxxxx xxxxx xxxxxx

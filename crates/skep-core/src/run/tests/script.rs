@@ -46,6 +46,8 @@ pub(crate) fn brief(name: &str) -> Brief {
         adopted: None,
         hears: Hears { messages: true, steers: true, resumes: true },
         fallback: None,
+        budget: Budget::default(),
+        prices: Vec::new(),
     }
 }
 
@@ -133,6 +135,8 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         }
         ["afresh"] => Input::Again { goes_on: false, message: None, speech: None },
         ["supersede"] => Input::Supersede,
+        ["halt"] => Input::Halt,
+        ["raise", by] => Input::Raise { by: by.replace('_', " ").parse().unwrap() },
         ["pause"] => Input::Pause { now: false },
         ["pause", "now"] => Input::Pause { now: true },
         ["send", id] => {
@@ -371,9 +375,23 @@ fn said_of(words: &[&str]) -> Said {
             usage: Usage {
                 input_tokens: tokens.parse().unwrap(),
                 output_tokens: 1,
-                cost_usd: None,
+                ..Usage::default()
             },
+            carried: Carried::default(),
         },
+        ["used", tokens, cost] => Said::Usage {
+            usage: Usage {
+                input_tokens: tokens.parse().unwrap(),
+                cost_usd: Some(cost.parse().unwrap()),
+                ..Usage::default()
+            },
+            carried: Carried::default(),
+        },
+        ["carried", tokens] => Said::Usage {
+            usage: Usage { input_tokens: tokens.parse().unwrap(), ..Usage::default() },
+            carried: Carried { tokens: true, cost: true },
+        },
+        ["model", name] => Said::Model { name: (*name).to_owned() },
         other => panic!("no such input: {other:?}"),
     }
 }
