@@ -246,6 +246,8 @@ pub struct RunAsk {
     pub dry_run: bool,
     /// Answer at once, without waiting for the health window.
     pub detach: bool,
+    /// Whether somebody else wrote the words.
+    pub outside: bool,
     /// The asker's environment: the base names, and what profile and project may list.
     pub env: BTreeMap<String, String>,
 }
@@ -264,4 +266,6 @@ pub struct TaskAsk {
     /// Of that agent, as the account is.
     pub model: Option<String>,
     pub account: Option<String>,
+    /// Whether somebody else wrote it.
+    pub outside: bool,
 }

@@ -6,12 +6,13 @@
 use serde::{Deserialize, Serialize};
 use skep_core::{
     facts::{Exit, GitFacts},
+    fleet::Shut,
     id::OpId,
     keep::Due,
     project::Project,
     run::{
-        Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Retrying, Run, State,
-        Surface, Undoable, WaitingFor,
+        Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Quota, Retrying, Run,
+        State, Surface, Trust, Undoable, WaitingFor,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -99,6 +100,12 @@ pub struct RunView {
     /// The usage limit that it waits for, or met last.
     #[serde(default)]
     pub limit: Option<LimitView>,
+    /// Whose words it works by.
+    #[serde(default)]
+    pub trust: Trust,
+    /// Why it has no slot, where it is in line for one.
+    #[serde(default)]
+    pub held: Option<String>,
 }
 
 /// A usage limit that a run met.
@@ -106,10 +113,34 @@ pub struct RunView {
 pub struct LimitView {
     /// Whose it is.
     pub agent: String,
+    /// The account of that agent's; null for its usual login.
+    #[serde(default)]
+    pub account: Option<String>,
     /// When the agent is asked again.
     pub until: Timestamp,
     /// Whether its provider told that moment; else it is a guess.
     pub known: bool,
+    /// The run that met it.
+    #[serde(default)]
+    pub by: String,
+}
+
+impl LimitView {
+    /// Makes the view of a login that is at its limit.
+    pub fn of(shut: &Shut) -> LimitView {
+        LimitView {
+            agent: shut.quota.login.clone(),
+            account: shut.quota.account.clone(),
+            until: shut.until,
+            known: shut.known,
+            by: shut.by.to_string(),
+        }
+    }
+
+    /// Says whose it is: `claude`, or `claude (account work)`.
+    pub fn whose(&self) -> String {
+        Quota { login: self.agent.clone(), account: self.account.clone() }.words()
+    }
 }
 
 /// How many messages a view of a run shows, and how much of each. Characters.
@@ -241,10 +272,14 @@ impl RunView {
             adopted: brief.adopted.clone(),
             retrying: run.retrying.as_ref().map(Retrying::words),
             limit: run.met.as_ref().map(|met| LimitView {
-                agent: met.agent.clone(),
+                agent: met.quota.login.clone(),
+                account: met.quota.account.clone(),
                 until: met.until,
                 known: met.known,
+                by: run.id().to_string(),
             }),
+            trust: brief.trust,
+            held: None,
         }
     }
 }
@@ -564,6 +599,9 @@ pub struct TaskView {
     pub model: Option<String>,
     #[serde(default)]
     pub account: Option<String>,
+    /// Whose words it is made of.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 impl TaskView {
@@ -583,6 +621,7 @@ impl TaskView {
             agent: task.choice.agent.clone(),
             model: task.choice.model.clone(),
             account: task.choice.account.clone(),
+            trust: task.trust,
         }
     }
 }
@@ -599,6 +638,12 @@ pub struct Health {
     pub agents: Vec<String>,
     pub projects: Vec<String>,
     pub runs: Counts,
+    /// The logins that are at their usage limit.
+    #[serde(default)]
+    pub limits: Vec<LimitView>,
+    /// The free disk, while it is below its floor. Bytes.
+    #[serde(default)]
+    pub disk_short: Option<u64>,
     pub seq: u64,
 }
 

@@ -23,12 +23,15 @@ use crate::{
 };
 
 mod find;
+mod inherit;
 pub mod money;
+mod quotas;
 mod slots;
 #[cfg(test)]
 mod tests;
 
 pub use money::{AtDay, Budgets, Day, DayMet, Shares, Spending, User};
+pub use quotas::{Quotas, Shut};
 use slots::Slots;
 
 /// How much may happen at once.
@@ -75,6 +78,8 @@ pub struct Fleet {
     /// The highest number that each project gave instead of a name; none is given twice.
     overflow: BTreeMap<String, u64>,
     created: u64,
+    /// Which logins are at their usage limit.
+    pub quotas: Quotas,
 }
 
 /// What can happen.
@@ -207,10 +212,14 @@ impl Fleet {
         let mut decided = Decided::default();
         self.one(input, now, &mut decided)?;
         self.settle(now, &mut decided);
-        // Each admission takes a run out of the line, so this ends.
-        while let Some(run) = self.next_admitted(now) {
-            let admit = Input::Run { run, input: run::Input::Admit };
-            if self.one(admit, now, &mut decided).is_err() {
+        // Each admission takes a run out of the line, and who turns to another login finds that one open, so this ends.
+        loop {
+            let admitted = self.next_admitted(now).map(|run| (run, run::Input::Admit));
+            let next = admitted.or_else(|| {
+                self.next_onward(now).map(|(run, onward)| (run, run::Input::PassOn(onward)))
+            });
+            let Some((run, input)) = next else { break };
+            if self.one(Input::Run { run, input }, now, &mut decided).is_err() {
                 break;
             }
         }
@@ -310,6 +319,8 @@ impl Fleet {
         if self.runs.contains_key(&brief.id) {
             return Err(taken(brief.id.as_str()));
         }
+        brief.trust = brief.trust.with(self.trust_of(brief.task.as_ref(), &brief.by));
+        brief.trust.require(brief.permissions)?;
         if let Some(project) = &brief.project {
             self.require_project(project)?;
         }
@@ -625,6 +636,7 @@ impl Fleet {
                 let id: RunId = subject.parse().map_err(|_| unknown())?;
                 let run = self.runs.get_mut(&id).ok_or_else(unknown)?;
                 let before = run.spent.amount;
+                self.quotas.learn(run, event, at);
                 Arc::make_mut(run).apply(event, at)?;
                 if let run::Event::Renamed { .. } = event {
                     let brief = run.brief.clone();
@@ -680,7 +692,7 @@ impl Fleet {
             self.runs.values().any(|run| goes(&run))
         });
         let wakes = self.runs.values().filter(by_clock).filter_map(|run| run.next_wake());
-        wakes.chain(let_go).chain(day).min()
+        wakes.chain(let_go).chain(self.free_at(&slots)).chain(day).min()
     }
 
     /// Whether somebody waits for a moment that only a machine that is awake brings on. The reset of a usage limit is not

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{RunId, TaskId},
-    run::Outcome,
+    run::{Outcome, Trust},
     time::Timestamp,
 };
 
@@ -26,6 +26,9 @@ pub struct Task {
     /// Which agent it is for.
     #[serde(default, skip_serializing_if = "Choice::is_none")]
     pub choice: Choice,
+    /// Whose words it is made of.
+    #[serde(default, skip_serializing_if = "Trust::is_person")]
+    pub trust: Trust,
 }
 
 /// Which agent is wanted, and how; model and account are that agent's.

@@ -24,7 +24,7 @@ use skep_core::{
     names,
     project::Project,
     refs::{self, Parts},
-    run::{Brief, EnvType, Kind, Permissions, Place, Policy, Run, SetUp, Surface},
+    run::{Brief, EnvType, Fence, Kind, Permissions, Place, Policy, Run, SetUp, Surface, Trust},
     task::Task,
     text,
     time::Timestamp,
@@ -32,6 +32,7 @@ use skep_core::{
 use skep_harness::profile::{self, Profile};
 use skep_host::{
     cache::{self, CacheError, Cloned, Url},
+    fence,
     git::{self, Git, Repository},
     paths, worktree,
 };
@@ -45,9 +46,11 @@ pub mod adopt;
 pub mod budget;
 mod choice;
 mod fallback;
+mod logins;
 
 use choice::Choice;
 pub use choice::{folders as account_folders, require as require_choice};
+pub use logins::login_of;
 
 /// Agents by preference, where settings name none.
 pub const PREFERRED: [&str; 5] = ["claude", "codex", "opencode", "gemini", "pi"];
@@ -772,6 +775,10 @@ fn brief(
     }
     let (permissions, prompt) = (choice.permissions, prompt(ask, title, task));
     let surface = surface(ask, settings, profile)?;
+    let trust = trust_of(ask, task);
+    trust
+        .require(permissions)
+        .map_err(|err| Refusal { hints: err.hints, ..Refusal::error(err.slug, err.text) })?;
     profile
         .require(choice.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
         .map_err(|err| choice::refusal(profile, &err))?;
@@ -780,13 +787,18 @@ fn brief(
         vars.extend(choice.folders.clone());
         trust::require(profile, &vars)?;
     }
-    let second = fallback::profile_of(profile, ask, surface, permissions, &prompt, wanted.agents)?;
     let (may, prices) =
         budget::of_run(ask, settings, project, profile, surface, choice.model.as_deref())?;
+    let second = fallback::choice_of(profile, wanted, surface, permissions, &prompt)?;
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
-    listed.extend(second.iter().flat_map(|second| second.env.clone()));
+    listed.extend(second.iter().flat_map(|second| second.profile.env.clone()));
     listed.extend(project.env.iter().chain(&choice.env).cloned());
+    let mut logins = choice.logins.clone();
+    if surface == Surface::Terminal {
+        // Nobody tells for sure that one on a screen met its limit.
+        logins.accounts.clear();
+    }
     // Where the asker's own tmux is; it opens a window there and reaches no agent.
     let theirs = surface == Surface::Terminal && settings.tmux == config::Tmux::Yours;
     let env = ask
@@ -796,9 +808,12 @@ fn brief(
             launch::is_base(name) || listed.contains(name) || theirs && *name == "TMUX"
         })
         .map(|(name, value)| (name.clone(), value.clone()))
-        // What an account says of its folders wins over whatever the asker's shell says.
-        .chain(choice.folders.clone())
+        // What an account says of its folders wins over whatever the asker's shell says. Where there are several, each
+        // attempt adds its own.
+        .chain(choice.folders.clone().into_iter().filter(|_| logins.accounts.is_empty()))
         .collect();
+    let mut policy = choice.policy(policy(settings, project));
+    policy.env.extend(second.iter().flat_map(|it| logins::variables(&it.logins)));
     let brief = Brief {
         name: match &ask.name {
             Some(name) if names::is_reserved(name) => return Err(reserved(name)),
@@ -821,19 +836,28 @@ fn brief(
         speaks: surface == Surface::Headless && profile.protocol != "plain",
         model: choice.model.clone(),
         account: choice.account.clone(),
+        logins,
         surface,
         permissions,
         place: the_place(wanted, title, task, &id, key)?,
-        policy: choice.policy(policy(settings, project)),
+        policy: Policy { fence: fence(&settings.fence, profile, permissions), ..policy },
         supersedes: superseded(ask, task, fleet),
         adopted: None,
         hears: profile.hears(surface == Surface::Terminal),
-        fallback: second.as_ref().map(fallback::of),
         budget: may,
         prices,
+        fallback: second.map(fallback::of),
+        trust,
+        seed: OpId::new(spell(&format!("{key}/seed"))).tail().to_owned(),
         id,
     };
     Ok(Asked { brief, prompt, env })
+}
+
+/// Whose words the run works by; that it inherits more, the core sees to.
+fn trust_of(ask: &RunAsk, task: Option<&Task>) -> Trust {
+    let asked = if ask.outside { Trust::Outside } else { Trust::Person };
+    task.map_or(asked, |task| task.trust.with(asked))
 }
 
 /// The run that has this task and this name already and is not over: to ask for it again asks for nothing.
@@ -1028,6 +1052,18 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
         spare: project.processes.spare.clone(),
         env: project.env.clone(),
         args: Vec::new(),
+        fence: Fence::default(),
+    }
+}
+
+fn fence(settings: &config::Fence, profile: &Profile, permissions: Permissions) -> Fence {
+    match settings.mode {
+        config::FenceMode::Off => Fence::Off,
+        config::FenceMode::On if profile.sandbox && permissions != Permissions::Bypass => {
+            Fence::Own
+        }
+        config::FenceMode::On if !fence::is_possible() => Fence::Absent,
+        config::FenceMode::On => Fence::On { write: settings.write.clone() },
     }
 }
 

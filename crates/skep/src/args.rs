@@ -472,6 +472,34 @@ Nothing in the worktree changes, now or when it is closed; no process that runs 
     /// The process that keeps everything together
     #[command(subcommand)]
     Daemon(Daemon),
+    /// Plans: what one says and what is wrong with it
+    #[command(
+        subcommand,
+        after_help = "\
+The form of a plan, a text in Markdown:
+  ```skep-plan
+  execution_groups:          projects of one group go side by side,
+    - [api]                  one group after the other
+    - [web, docs]
+  needs: {docs: [web]}       or a project waits for another of its group
+  ```
+
+  ## Orchestration
+  What all parts share.
+
+  ## SubPlan: api            one for each project above
+  ### Goal
+  What it comes to.
+  ### Scope
+  - which files
+  ### Changes
+  1. what is done            a list, in this section and the next two
+  ### Validation
+  - what proves it
+  ### Risks
+  - what may go wrong"
+    )]
+    Plan(Plan),
     /// What agents may do: the rules, and what they say of a command or of what was asked before
     #[command(subcommand)]
     Policy(Policy),
@@ -586,6 +614,9 @@ pub(crate) struct Run {
     /// What it may use: 5usd, 200k (tokens), 30m, '20 turns', several with commas
     #[arg(long, value_name = "X")]
     pub(crate) budget: Option<String>,
+    /// Somebody else wrote the words (an issue, a mail): they are data, and narrower rules hold
+    #[arg(long)]
+    pub(crate) outside: bool,
     /// So many workers at the same title
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) count: Option<u32>,
@@ -726,6 +757,9 @@ pub(crate) enum Task {
         /// An account of that agent's
         #[arg(long, value_name = "N", requires = "agent")]
         account: Option<String>,
+        /// Somebody else wrote it (an issue, a mail): it is data, and narrower rules hold for its runs
+        #[arg(long)]
+        outside: bool,
     },
     /// List them
     Ls,
@@ -823,6 +857,23 @@ pub(crate) enum Daemon {
         /// Come up for another process: a session of its own, one line of standard output when ready
         #[arg(long, hide = true)]
         detached: bool,
+    },
+}
+
+/// What can be done with plans.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plan {
+    /// Reads a plan and says all that is wrong with it, or its waves
+    #[command(
+        after_help = "Leaves with 1 when something is wrong. It needs no daemon and changes nothing: whoever writes a plan can\n\
+                      check it while it is written. `skep help plan` shows the form of a plan."
+    )]
+    Check {
+        /// The document; - for standard input
+        file: PathBuf,
+        /// A project that the plan may name, once each [default: any]
+        #[arg(long = "project", value_name = "P")]
+        projects: Vec<String>,
     },
 }
 

@@ -1,3 +1,5 @@
+//! What runs used, as rows that whoever asks adds up. Owns: their shape. Never: adds anything up.
+
 use serde::{Deserialize, Serialize};
 use skep_core::budget::Amount;
 

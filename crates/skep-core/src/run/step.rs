@@ -36,7 +36,7 @@ impl Run {
         let ended = has(|event| matches!(event, Event::Ended { .. }));
         let over = ended
             || has(|event| matches!(event, Event::Requeued { why: Requeue::Death, .. }))
-            || has(|event| matches!(event, Event::Limited { .. } | Event::FellBack { .. }));
+            || has(|event| matches!(event, Event::Limited { .. }));
         let turned = has(|event| matches!(event, Event::TurnEnded { .. }));
         let undoing = has(|event| matches!(event, Event::Undoing {}));
         let asked = step.events.iter().find_map(|event| {
@@ -91,6 +91,7 @@ impl Run {
                 self.require_budget("go on")?;
                 self.again(goes_on, message, speech)
             }
+            Input::PassOn(onward) => self.pass_on(onward),
             Input::Pause { now } => self.pause(now),
             Input::Give { id, text } => self.give(id, text),
             Input::Send { id, text, steer } => {
@@ -706,7 +707,7 @@ impl Run {
         }
     }
 
-    fn misplaced(&self, what: &str) -> Rejected {
+    pub(super) fn misplaced(&self, what: &str) -> Rejected {
         late(format!("{what} makes no sense while {} is {}", self.id(), self.state_name()))
     }
 
@@ -751,6 +752,7 @@ impl Input {
             | Input::Halt
             | Input::Raise { .. }
             | Input::Again { .. }
+            | Input::PassOn(_)
             | Input::Pause { .. }
             | Input::Give { .. }
             | Input::Send { .. }

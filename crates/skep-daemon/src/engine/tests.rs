@@ -92,6 +92,7 @@ fn create() -> Input {
         speaks: true,
         model: None,
         account: None,
+        logins: skep_core::run::Logins::default(),
         surface: Surface::Headless,
         permissions: Permissions::Auto,
         place: Place {
@@ -119,6 +120,8 @@ fn create() -> Input {
         fallback: None,
         budget: skep_core::budget::Budget::default(),
         prices: Vec::new(),
+        trust: skep_core::run::Trust::Person,
+        seed: String::new(),
     });
     Input::Create { brief, naming: Naming::Project }
 }

@@ -195,6 +195,7 @@ const EXAMPLES: &[Of] = &[
             ("task add \"a faster search\"", "for later"),
             ("task add \"port the parser\" --body brief.md --priority 2", "with more words"),
             ("task add \"then the lexer\" --needs task_7k2m9qx4ab", "after another"),
+            ("task add \"issue 12\" --body issue.md --outside", "in somebody else's words"),
         ],
     ),
     ("task ls", &[("task ls", ""), ("task ls --json", "for a program")]),
@@ -266,6 +267,14 @@ const EXAMPLES: &[Of] = &[
             ("config set limits.runs 4", "at most four at once"),
             ("config set agent codex", "who works by default"),
             ("config set setup.run \"npm ci\" --project web", "for one project"),
+        ],
+    ),
+    (
+        "plan check",
+        &[
+            ("plan check plan.md", "all that is wrong with it, in one pass"),
+            ("plan check plan.md --project api --project web", "with the names it may use"),
+            ("plan check - --json", "as a program asks"),
         ],
     ),
     (

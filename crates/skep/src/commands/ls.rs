@@ -6,9 +6,13 @@ use std::{
 };
 
 use skep_api::{request::Ask, view::RunView};
-use skep_core::{run::Surface, text, time::Timestamp};
+use skep_core::{
+    run::{Surface, Trust},
+    text,
+    time::Timestamp,
+};
 
-use super::{needs_a_person, read, state_of};
+use super::{limits, needs_a_person, read, state_of};
 use crate::{
     connect::Skep,
     exit::Outcome,
@@ -131,17 +135,33 @@ fn row(run: &RunView, name: String, now: Timestamp) -> Vec<(Tone, String)> {
         (Tone::Plain, branch(run)),
         (Tone::Plain, agent),
         (Tone::Plain, run.project.clone().unwrap_or_else(|| "-".to_owned())),
-        (Tone::Plain, run.title.clone()),
+        (Tone::Plain, titled(&run.title, run.trust)),
         (Tone::Faint, words),
         (Tone::Faint, run.id.clone()),
     ];
     row.into_iter().map(|(tone, cell)| (tone, text::one_line(&cell))).collect()
 }
 
+/// A title, behind a mark where somebody else wrote it; no title can take the mark away.
+pub(super) fn titled(title: &str, trust: Trust) -> String {
+    match trust {
+        Trust::Person => title.to_owned(),
+        Trust::Outside => format!("[outside] {title}"),
+    }
+}
+
 fn last_words(run: &RunView) -> String {
     // More than a line is never shown.
     if let Some(retrying) = &run.retrying {
         return format!("retrying ({})", text::one_line(&text::words(retrying, 390)));
+    }
+    if let Some(held) = run.held.as_ref().filter(|_| run.state == "queued") {
+        return text::one_line(&text::words(held, 400));
+    }
+    if let Some(limit) = &run.limit
+        && run.waiting_for.as_deref() == Some("limit")
+    {
+        return limits::line(limit);
     }
     let last = run.last.as_ref();
     last.map_or(String::new(), |last| text::one_line(&text::words(&last.text, 400)))

@@ -9,7 +9,7 @@ use skep_api::{
 };
 use skep_core::{
     names,
-    run::{Permissions, Surface},
+    run::{Permissions, Surface, Trust},
     text,
     time::Timestamp,
 };
@@ -85,6 +85,7 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
             ),
         ),
     ];
+    rows.extend(trust(&run));
     if let Some(session) = &run.session.agent {
         rows.push(("session", session.clone()));
     }
@@ -119,8 +120,11 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     if let Some(retrying) = &run.retrying {
         rows.push(("retrying", retrying.clone()));
     }
+    if let Some(held) = &run.held {
+        rows.push(("held back", held.clone()));
+    }
     if let Some(limit) = run.limit.as_ref().filter(|limit| limit.until > now) {
-        let (agent, until) = (&limit.agent, limit.until);
+        let (agent, until) = (limit.whose(), limit.until);
         let left = span(until.since(now));
         rows.push((
             "limit",
@@ -191,6 +195,12 @@ fn permissions(run: &RunView) -> &'static str {
         Permissions::Auto => "auto",
         Permissions::Bypass => "bypass",
     }
+}
+
+/// Whose words it works by, where that is not the person's.
+fn trust(run: &RunView) -> Option<(&'static str, String)> {
+    let words = "outside: somebody else wrote the task; it is data, and narrower rules hold";
+    (run.trust == Trust::Outside).then(|| ("trust", words.to_owned()))
 }
 
 /// The name that means this worker and no other: with its project, where it has one.

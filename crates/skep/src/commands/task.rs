@@ -7,14 +7,29 @@ use skep_api::{
     view::TaskView,
 };
 
-use super::{read, read_text};
+use super::{ls::titled, read, read_text};
 use crate::{args::Task, connect::Skep, exit::Outcome, output::Tone};
 
 pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
     let list = matches!(verb, Task::Ls);
     let answer = match verb {
-        Task::Add { title, project, body, reference, priority, needs, agent, model, account } => {
-            let body = body.as_deref().map(read_text).transpose()?.unwrap_or_default();
+        Task::Add {
+            title,
+            project,
+            body,
+            reference,
+            priority,
+            needs,
+            agent,
+            model,
+            account,
+            outside,
+        } => {
+            let body = body
+                .as_deref()
+                .map(|path| read_text(path, "task add TITLE --body -"))
+                .transpose()?
+                .unwrap_or_default();
             skep.ask(Ask::TaskAdd(Box::new(TaskAsk {
                 title,
                 body,
@@ -25,6 +40,7 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
                 agent,
                 model,
                 account,
+                outside,
             })))?
         }
         Task::Ls => skep.ask(Ask::TaskLs {})?,
@@ -47,7 +63,7 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
                 (Tone::Plain, task.state.clone()),
                 (Tone::Plain, task.project.clone().unwrap_or_else(|| "-".to_owned())),
                 (Tone::Plain, task.run.clone().unwrap_or_else(|| "-".to_owned())),
-                (Tone::Plain, task.title.clone()),
+                (Tone::Plain, titled(&task.title, task.trust)),
             ]
         })
         .collect();

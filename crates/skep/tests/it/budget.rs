@@ -31,8 +31,6 @@ fn a_run_at_its_budget_is_stopped_in_its_turn_keeps_its_work_and_goes_on_with_mo
     home.kill_daemon();
     home.skep(&["--json", "resume", "amber"]).refused(1, "budget-spent");
     home.skep(&["--json", "resume", "amber", "--budget", "+soon"]).refused(2, "budget-value");
-    let again = home.script("again", &["usage 1 1 0.1", "write b b", "commit all", "say done"]);
-    drop(again);
     home.skep(&["resume", "amber", "say it is enough", "--budget", "+5usd"]);
     eventually("it has begun again", || home.listed(&id)["attempt"] == 2);
     assert_eq!(home.listed(&id)["budget"], "6usd, 20 turns");
@@ -118,8 +116,6 @@ fn a_price_of_yours_makes_money_of_tokens_and_says_so() {
     let config = std::fs::read_to_string(home.at("c/config.toml")).unwrap();
     let price = "[prices.\"m*\"]\ninput = 2\noutput = 10\n";
     home.write("c/config.toml", &format!("{config}\n{price}"));
-    let profile = "protocol = \"scripted\"\nprogram = \"{skep}\"\nmodel = []\n";
-    drop(profile);
     let work = ["write a a", "commit a", "usage 1000000 100000", "say done"];
     let run = home.ended("go", &work, &["-d"]);
     assert_eq!(run["usage"]["cost_usd"], Value::Null, "nobody named a model: {run}");

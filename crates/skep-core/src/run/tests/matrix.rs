@@ -74,6 +74,8 @@ const INPUTS: &[&str] = &[
     "again",
     "again on screen",
     "afresh",
+    "pass on",
+    "go by work",
     "pause",
     "pause now",
     "give q",
@@ -203,10 +205,11 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Halt => 41,
         Input::Raise { .. } => 42,
         Input::Told { .. } => 40,
+        Input::PassOn(_) => 43,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 43;
+const KINDS_OF_INPUTS: usize = 44;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -262,12 +265,13 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::AsBefore { .. } => 49,
         Event::Sent { .. } => 50,
         Event::Receipt { .. } => 51,
-        Event::ModelTold { .. } => 52,
-        Event::BudgetRaised { .. } => 53,
+        Event::Rotated { .. } => 52,
+        Event::ModelTold { .. } => 53,
+        Event::BudgetRaised { .. } => 54,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 54;
+pub(crate) const KINDS_OF_EVENTS: usize = 55;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -316,6 +320,7 @@ fn events() -> Vec<Event> {
         Event::RetryOver {},
         Event::LimitMet { text: text.clone(), reset: None },
         Event::Limited { until: Timestamp(9), known: true, exit: None, text: text.clone() },
+        Event::Rotated { account: text.clone() },
         Event::FellBack {
             agent: text.clone(),
             speaks: true,
@@ -428,6 +433,8 @@ raise 5usd                       ...... ......... ........ .x.x. ...xxx
 again                            xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
 again on screen                  xxxxxx ++++!!!++ xxxxxxxx +x+x+ xxxxxx
 afresh                           xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
+pass on                          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+go by work                       xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 pause                            xxxxxx xx+.xxxxx xxxxxxxx xxxxx xxxxxx
 pause now                        xxxxxx xx!!xxxxx xxxxxxxx xxxxx xxxxxx
 give q                           xxxxxx xxxx++.xx xxxxxxxx xxxxx xxxxxx
@@ -544,6 +551,7 @@ Retrying            xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
 RetryOver           ...... ......... ........ ..... ......
 LimitMet            xxxxxx ........x ........ xxxxx xxxxxx
 Limited             xxxxxx ........x ........ xxxxx xxxxxx
+Rotated             ....xx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
 FellBack            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 StopAsked           xxxx.. ........x ........ xxxxx xxxxxx
 Lost                xxxxxx ........x ........ xxxxx xxxxxx
