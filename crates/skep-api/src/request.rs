@@ -92,6 +92,16 @@ pub enum Ask {
         #[serde(default)]
         env: BTreeMap<String, String>,
     },
+    /// Gives a run more to use: `5usd`, `30m`. Answer: a `RunView`.
+    Raise {
+        run: String,
+        by: String,
+    },
+    /// What runs have used: all, or these, from a day on (`7d`, `2026-11-21`). Answer: a list of `CostView`.
+    Cost {
+        runs: Vec<String>,
+        since: Option<String>,
+    },
     /// Gives an agent a text as its next message. Answer: a `SendView`, when it has come as far as `wait` says.
     Send {
         run: String,
@@ -244,6 +254,8 @@ pub struct RunAsk {
     /// Instead of the title alone: the prompt's whole text.
     pub prompt: Option<String>,
     pub count: Option<u32>,
+    /// What each may use: `5usd,30m`.
+    pub budget: Option<String>,
     /// Approves the project's own scripts as they are.
     pub yes: bool,
     pub dry_run: bool,

@@ -199,6 +199,9 @@ pub struct Limits {
     /// How long one turn may take before it is reported; 0 for any time.
     #[serde(default)]
     pub turn_ms: u64,
+    /// How often what was used is reported within a turn; 0: at its end alone.
+    #[serde(default)]
+    pub usage_ms: u64,
     /// How long the first answer of a protocol that begins with a question may take; 0 for any time.
     #[serde(default)]
     pub ready_ms: u64,

@@ -23,12 +23,14 @@ use skep_core::{
 
 mod adopt;
 mod ask;
+mod cost;
 mod fence;
 mod inbox;
 mod question;
 
 pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
+pub use cost::CostView;
 pub use inbox::InboxView;
 pub use question::{ClaimsView, QuestionView};
 
@@ -73,6 +75,17 @@ pub struct RunView {
     pub change: Option<String>,
     pub questions: u32,
     pub usage: Usage,
+    /// Whether the money, or a part of it, comes from the price table.
+    #[serde(default)]
+    pub estimated: bool,
+    /// Whether a part of it has no price that anybody knows.
+    #[serde(default)]
+    pub unpriced: bool,
+    #[serde(default)]
+    pub turns: u32,
+    /// What it may use.
+    #[serde(default)]
+    pub budget: Option<String>,
     pub host: String,
     /// What could not be found out, or what was left undone, in words.
     pub notes: Vec<String>,
@@ -267,7 +280,11 @@ impl RunView {
             questions: questions(run),
             asked: QuestionView::last(run),
             claims: ClaimsView::of(run),
-            usage: run.usage,
+            usage: run.spent.amount.usage,
+            estimated: run.spent.amount.estimated,
+            unpriced: run.spent.amount.unpriced,
+            turns: run.spent.amount.turns,
+            budget: (!run.spent.limit.is_empty()).then(|| run.spent.limit.to_string()),
             host: "local".to_owned(),
             notes,
             created: run.created,

@@ -11,6 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    budget::{Amount, Budget},
     id::{OpId, RunId, TaskId},
     keep::{self, Due, Keep},
     names::{self, Pool},
@@ -23,11 +24,13 @@ use crate::{
 
 mod find;
 mod inherit;
+pub mod money;
 mod quotas;
 mod slots;
 #[cfg(test)]
 mod tests;
 
+pub use money::{AtDay, Budgets, Day, DayMet, Shares, Spending, User};
 pub use quotas::{Quotas, Shut};
 use slots::Slots;
 
@@ -64,6 +67,12 @@ pub struct Fleet {
     pub runs: BTreeMap<RunId, Arc<Run>>,
     /// The free disk, while it is below the limit. Bytes.
     pub short: Option<u64>,
+    /// The limits of tasks, projects and days.
+    pub budgets: Budgets,
+    /// What all runs have used, by day.
+    pub spending: Spending,
+    /// The last day whose budget was spent.
+    pub day_met: Option<DayMet>,
     /// The theme of each project's names, where none was asked for.
     pub themes: BTreeMap<String, String>,
     /// The highest number that each project gave instead of a name; none is given twice.
@@ -77,6 +86,7 @@ pub struct Fleet {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     Limits(Limits),
+    Budgets(Budgets),
     /// The free disk where envs lie, as it was just measured; none where it could not be. Bytes.
     Disk(Option<u64>),
     /// What has had its time is to go.
@@ -136,6 +146,16 @@ pub enum House {
     DiskSeen {
         short: Option<u64>,
     },
+    /// The limits of tasks, projects and days.
+    BudgetsSet {
+        budgets: Budgets,
+    },
+    /// The day's budget is spent: told once a day.
+    DayBudgetMet {
+        day: Day,
+        limit: Budget,
+        spent: Amount,
+    },
     /// Where a project's names come from.
     Themed {
         project: String,
@@ -191,6 +211,7 @@ impl Fleet {
     pub fn decide(&mut self, input: Input, now: Timestamp) -> Result<Decided, Rejected> {
         let mut decided = Decided::default();
         self.one(input, now, &mut decided)?;
+        self.settle(now, &mut decided);
         // Each admission takes a run out of the line, and who turns to another login finds that one open, so this ends.
         loop {
             let admitted = self.next_admitted(now).map(|run| (run, run::Input::Admit));
@@ -210,6 +231,11 @@ impl Fleet {
             Input::Limits(limits) => {
                 if limits != self.limits {
                     self.note("fleet", House::LimitsSet { limits }, now, decided);
+                }
+            }
+            Input::Budgets(budgets) => {
+                if budgets != self.budgets {
+                    self.note("fleet", House::BudgetsSet { budgets }, now, decided);
                 }
             }
             Input::Disk(free) => {
@@ -570,6 +596,11 @@ impl Fleet {
         match event {
             Event::House(House::LimitsSet { limits }) => self.limits = *limits,
             Event::House(House::DiskSeen { short }) => self.short = *short,
+            Event::House(House::BudgetsSet { budgets }) => self.budgets = budgets.clone(),
+            Event::House(House::DayBudgetMet { day, limit, spent }) => {
+                let (day, limit, spent) = (*day, *limit, *spent);
+                self.day_met = Some(DayMet { day, at, limit, spent });
+            }
             Event::House(House::Themed { project, theme }) => {
                 self.themes.insert(project.clone(), theme.clone());
             }
@@ -604,11 +635,15 @@ impl Fleet {
             Event::Run(event) => {
                 let id: RunId = subject.parse().map_err(|_| unknown())?;
                 let run = self.runs.get_mut(&id).ok_or_else(unknown)?;
+                let before = run.spent.amount;
                 self.quotas.learn(run, event, at);
                 Arc::make_mut(run).apply(event, at)?;
                 if let run::Event::Renamed { .. } = event {
                     let brief = run.brief.clone();
                     self.count_overflow(&brief);
+                }
+                if let run::Event::Used { .. } | run::Event::TurnEnded { .. } = event {
+                    self.count(&id, &before, at);
                 }
             }
         }
@@ -652,8 +687,12 @@ impl Fleet {
             let at = slots.cooling(run)?.until;
             slots.held_back(run, at).is_none().then_some(at)
         });
+        let day = self.day_lets_go().filter(|at| {
+            let goes = |run: &&Arc<Run>| is_in_line(run) && slots.held_back(run, *at).is_none();
+            self.runs.values().any(|run| goes(&run))
+        });
         let wakes = self.runs.values().filter(by_clock).filter_map(|run| run.next_wake());
-        wakes.chain(let_go).chain(self.free_at(&slots)).min()
+        wakes.chain(let_go).chain(self.free_at(&slots)).chain(day).min()
     }
 
     /// Whether somebody waits for a moment that only a machine that is awake brings on. The reset of a usage limit is not
@@ -665,7 +704,8 @@ impl Fleet {
 
     /// Whether somebody waits for the reset of a usage limit, by the clock on the wall.
     pub fn waits_for_reset(&self) -> bool {
-        self.runs.values().any(|run| run::limits::is_limited(&run.state))
+        let held = self.day_met.is_some() && self.runs.values().any(|run| is_in_line(run));
+        held || self.runs.values().any(|run| run::limits::is_limited(&run.state))
     }
 
     /// Since when the latest of those waits for whom the clock means something.

@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here does IO, reads a clock, draws a random number or awaits.
 //! Time and ids arrive inside inputs; the outside world leaves as effects.
 
+pub mod budget;
 pub mod facts;
 pub mod fleet;
 pub mod guide;

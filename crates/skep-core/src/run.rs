@@ -9,10 +9,11 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    budget::{Budget, Price},
     facts::{Exit, GitFacts},
     guide::Guide,
     id::{AskId, OpId, QuestionId, RunId, SnapshotId, TaskId},
-    said::{ErrorClass, Said, TurnResult, Usage},
+    said::{Carried, ErrorClass, Said, TurnResult, Usage},
     secret::Secret,
     snapshot::{self, Snapshot, Why},
     time::Timestamp,
@@ -30,6 +31,7 @@ pub mod outcome;
 pub mod overstep;
 pub mod question;
 mod quota;
+pub mod spent;
 mod step;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -44,6 +46,7 @@ pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
 pub use question::{Question, Standing};
 pub use quota::{Login, Logins, Onward, Quota};
+pub use spent::Spent;
 pub use trust::Trust;
 
 /// What a run is for, frozen when it was asked for.
@@ -83,6 +86,12 @@ pub struct Brief {
     /// Who takes over, once, when the agent's usage limit is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
+    /// What it may use.
+    #[serde(default, skip_serializing_if = "Budget::is_empty")]
+    pub budget: Budget,
+    /// What models cost whose agent names no price.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prices: Vec<Price>,
     /// Whose words its task is made of.
     #[serde(default, skip_serializing_if = "Trust::is_person")]
     pub trust: Trust,
@@ -323,8 +332,12 @@ pub enum Because {
     Stalled,
     /// It was silent after it had told of a usage limit.
     Limit,
-    /// Its turn took longer than one may.
+    /// Its turn took longer than one may, or its work longer than its budget.
     Timeout,
+    /// Its budget of tokens or money is spent, or that of its task, its project or the day.
+    Budget,
+    /// It had all the turns of its budget.
+    Turns,
     /// The gatekeeper never reported its start.
     NeverStarted,
     /// The agent lived and never answered the first word of its protocol.
@@ -420,10 +433,8 @@ pub struct Run {
     pub claims: Vec<question::Made>,
     pub session: Option<String>,
     pub verdict: Verdict,
-    /// Over all attempts.
-    pub usage: Usage,
-    /// Of the attempts before this one.
-    pub usage_before: Usage,
+    /// What it has used, over all attempts, and what it may.
+    pub spent: Spent,
     /// Last words, for a line in a list.
     pub last: Option<(String, Timestamp)>,
     pub git: Option<GitFacts>,
@@ -484,6 +495,12 @@ pub enum Input {
     },
     /// Another run takes its place.
     Supersede,
+    /// The budget of its task, its project or the day is spent.
+    Halt,
+    /// A person gives it more to use.
+    Raise {
+        by: Budget,
+    },
     /// Resume, with the conversation that was, or retry, afresh: the next attempt on the same run.
     Again {
         goes_on: bool,
@@ -720,6 +737,16 @@ pub enum Event {
     },
     Used {
         usage: Usage,
+        #[serde(default, skip_serializing_if = "Carried::is_nothing")]
+        carried: Carried,
+    },
+    /// The agent named the model that answers.
+    ModelTold {
+        model: String,
+    },
+    /// A person gave it more to use.
+    BudgetRaised {
+        by: Budget,
     },
     Erred {
         class: ErrorClass,
@@ -1152,6 +1179,7 @@ impl Run {
         Run {
             speech: Speech { surface: brief.surface, speaks: brief.speaks, hears: brief.hears },
             conversation: Conversation::default(),
+            spent: Spent::of(brief.budget),
             brief,
             order,
             created: at,
@@ -1174,8 +1202,6 @@ impl Run {
             claims: Vec::new(),
             session: None,
             verdict: Verdict::default(),
-            usage: Usage::default(),
-            usage_before: Usage::default(),
             last: None,
             git: None,
             ops: Vec::new(),
@@ -1324,14 +1350,17 @@ impl Run {
             State::Queued { not_before } => not_before.filter(|_| !self.rests_for_answer()),
             State::Limited { until, .. } => Some(until),
             State::Starting { gatekeeper: Some(_) } => Some(self.since.plus(START_DEADLINE)),
-            State::Stalled { .. } => Some(self.since.plus(STALL_DEADLINE)),
+            State::Stalled { .. } => {
+                let stall = self.since.plus(STALL_DEADLINE);
+                Some(self.wall_ends().map_or(stall, |ends| ends.min(stall)))
+            }
+            State::Running { .. } => self.wall_ends(),
             State::Waiting { .. } => self.turns_at(),
             State::Stopping { .. } => Some(
                 self.since.plus(STOP_DEADLINE + Duration::from_millis(self.brief.policy.grace_ms)),
             ),
             State::Preparing { .. }
             | State::Starting { gatekeeper: None }
-            | State::Running { .. }
             | State::Ended { .. } => None,
         }
     }

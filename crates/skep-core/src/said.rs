@@ -36,8 +36,15 @@ pub enum Said {
     },
     /// The agent no longer wants the leave that it asked for.
     Withdrawn { id: String },
-    /// What has been used so far in this attempt: absolute totals, never differences.
-    Usage { usage: Usage },
+    /// What has been used so far: absolute totals, never differences.
+    Usage {
+        usage: Usage,
+        /// What of it is counted from the conversation's beginning; the rest is of this attempt alone.
+        #[serde(default, skip_serializing_if = "Carried::is_nothing")]
+        carried: Carried,
+    },
+    /// The agent named the model that answers.
+    Model { name: String },
     /// The model's provider has closed the door for a while: for so long, or until then, where it says so.
     Limit {
         text: String,
@@ -128,12 +135,76 @@ pub enum ErrorClass {
     Notice,
 }
 
-/// Tokens and money of one attempt so far.
+/// Tokens and money, in totals. What stands at zero was not told or not used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Usage {
+    /// All of the input, that from a cache and that written to one within it.
     pub input_tokens: u64,
     pub output_tokens: u64,
-    /// Only where the agent itself names a price.
+    /// What of the input was read from a cache.
+    pub cached_tokens: u64,
+    /// What of the input was written to a cache.
+    pub cache_write_tokens: u64,
+    /// None where nobody names a price.
     pub cost_usd: Option<f64>,
+}
+
+/// Which counters of an agent go on over the attempts of one conversation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Carried {
+    pub tokens: bool,
+    pub cost: bool,
+}
+
+impl Carried {
+    /// Whether all counters are of the attempt alone.
+    pub fn is_nothing(&self) -> bool {
+        *self == Carried::default()
+    }
+}
+
+impl Usage {
+    /// Input and output together.
+    pub fn tokens(&self) -> u64 {
+        self.input_tokens.saturating_add(self.output_tokens)
+    }
+
+    /// The sum; a price is known as far as one was named.
+    #[must_use]
+    pub fn plus(&self, more: &Usage) -> Usage {
+        let cost_usd = match (self.cost_usd, more.cost_usd) {
+            (Some(one), Some(two)) => Some(one + two),
+            (one, two) => one.or(two),
+        };
+        Usage { cost_usd, ..self.each(more, u64::saturating_add) }
+    }
+
+    /// What is more than in `less`; tokens are never less than none.
+    #[must_use]
+    pub fn minus(&self, less: &Usage) -> Usage {
+        let cost_usd = self.cost_usd.map(|cost| cost - less.cost_usd.unwrap_or(0.0));
+        Usage { cost_usd, ..self.each(less, u64::saturating_sub) }
+    }
+
+    /// The greater, counter by counter: a total that was told before is never taken back.
+    #[must_use]
+    pub fn most(&self, other: &Usage) -> Usage {
+        let cost_usd = match (self.cost_usd, other.cost_usd) {
+            (Some(one), Some(two)) => Some(one.max(two)),
+            (one, two) => one.or(two),
+        };
+        Usage { cost_usd, ..self.each(other, u64::max) }
+    }
+
+    fn each(&self, other: &Usage, of: fn(u64, u64) -> u64) -> Usage {
+        Usage {
+            input_tokens: of(self.input_tokens, other.input_tokens),
+            output_tokens: of(self.output_tokens, other.output_tokens),
+            cached_tokens: of(self.cached_tokens, other.cached_tokens),
+            cache_write_tokens: of(self.cache_write_tokens, other.cache_write_tokens),
+            cost_usd: None,
+        }
+    }
 }

@@ -80,7 +80,9 @@ impl Collector {
                 self.evict();
             }
             let left = clean_at.saturating_duration_since(Instant::now());
-            wait = if short { SHORT } else { left.min(LOOK) };
+            // A budget that a person raises lets those in line go.
+            let spent = self.board.read().fleet.day_met.is_some();
+            wait = if short || spent { SHORT } else { left.min(LOOK) };
         }
     }
 
@@ -109,6 +111,10 @@ impl Collector {
         }
         let limits = Limits { disk_free: disk.floor, ..before.fleet.limits };
         let key = format!("disk/{}/{turn}", self.epoch);
+        let budgets = resolve::budget::budgets(&self.config, &before.fleet);
+        if budgets.is_some_and(|it| !self.tell(&format!("{key}/budgets"), Input::Budgets(it))) {
+            return None;
+        }
         let told = self.tell(&format!("{key}/floor"), Input::Limits(limits))
             && self.tell(&key, Input::Disk(Some(disk.free)));
         told.then_some(short)

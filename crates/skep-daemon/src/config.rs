@@ -18,6 +18,7 @@ use skep_host::paths::{self, PathError};
 use thiserror::Error;
 
 pub use self::agents::of_agents;
+pub use self::budget::{BudgetSettings, PriceSettings, ProjectBudget, prices};
 use self::layer::{Layer, layered, schema_of, unknown};
 pub use self::merge::{Addition, merged, project_values, value_of};
 pub use self::places::Places;
@@ -31,6 +32,7 @@ pub use self::settings::{
 };
 
 mod agents;
+mod budget;
 mod layer;
 mod merge;
 mod places;

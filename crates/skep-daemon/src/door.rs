@@ -44,6 +44,7 @@ use crate::{
 
 mod adopt;
 mod control;
+mod cost;
 mod diff;
 mod finish;
 mod questions;
@@ -235,6 +236,8 @@ impl Door {
                 };
                 self.again(&request.id, &ask, out)
             }
+            Ask::Raise { run, by } => self.raise(&request.id, run, by),
+            Ask::Cost { runs, since } => self.cost(runs, since.as_deref(), &fleet),
             Ask::Send { .. } => self.send(&request.id, &request.ask),
             Ask::Rule { of, allow, text } => {
                 let ruling = run::Ruling { allow: *allow, text: text.clone() };
@@ -362,6 +365,7 @@ impl Door {
             self.approve(&format!("{id}/approve"), approval)?;
         }
         self.wishes.wish(&format!("{id}/limits"), Input::Limits(resolved.limits))?;
+        self.wishes.wish(&format!("{id}/budgets"), Input::Budgets(resolved.budgets))?;
         self.see_disk(id)?;
         let mut ids = Vec::new();
         for (nth, asked) in resolved.briefs.into_iter().enumerate() {

@@ -432,6 +432,7 @@ fn adds(input: &Input) -> bool {
     match input {
         Input::AddProject(_) | Input::AddTask(_) | Input::Create { .. } => true,
         Input::Limits(_)
+        | Input::Budgets(_)
         | Input::Disk(_)
         | Input::Clean { .. }
         | Input::RemoveProject { .. }

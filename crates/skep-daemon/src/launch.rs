@@ -43,6 +43,10 @@ mod tools;
 pub use secrets::{let_old_secrets_go, let_secrets_go, secrets_of};
 pub use told::look;
 
+/// How often what was used is told within a turn: where a limit of tokens or money holds, and else. Milliseconds.
+const USAGE_LIMITED_MS: u64 = 500;
+const USAGE_MS: u64 = 20_000;
+
 /// Names that every process of a run gets where the asker had them.
 const BASE: &[&str] = &[
     "HOME",
@@ -210,6 +214,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
             },
             tool_idle_ms: policy.tool_idle_ms,
             turn_ms: policy.turn_ms,
+            usage_ms: if run.spent.limit.needs_telling() { USAGE_LIMITED_MS } else { USAGE_MS },
             ready_ms: policy.ready_ms,
             journal_bytes: policy.journal_bytes,
         },

@@ -17,7 +17,7 @@ use skep_api::{
     wire::Refusal,
 };
 use skep_core::{
-    fleet::{Fleet, Limits, Naming},
+    fleet::{Budgets, Fleet, Limits, Naming},
     guide::Guide,
     id::{LENGTH, OpId, RunId},
     keep::Keep,
@@ -43,6 +43,7 @@ use crate::{
 };
 
 pub mod adopt;
+pub mod budget;
 mod choice;
 mod fallback;
 mod logins;
@@ -96,6 +97,7 @@ pub struct Resolved {
     /// Why the runs get the agent that they get.
     pub chosen: String,
     pub limits: Limits,
+    pub budgets: Budgets,
     /// Where a worker's name comes from that is not given.
     pub naming: Naming,
 }
@@ -163,7 +165,9 @@ pub fn runs(
         }
         chosen.get_or_insert(choice.why);
     }
+    let named = place.as_ref().map(|place| (place.project.name.as_str(), &project));
     Ok(Resolved {
+        budgets: budget::shared(&settings, named, fleet),
         briefs,
         naming: naming(project.names.as_ref())?,
         project: place.filter(|place| place.new).map(|place| place.project),
@@ -789,6 +793,8 @@ fn brief(
         vars.extend(choice.folders.clone());
         trust::require(profile, &vars)?;
     }
+    let (may, prices) =
+        budget::of_run(ask, settings, project, profile, surface, choice.model.as_deref())?;
     let second = fallback::choice_of(profile, wanted, surface, permissions, &prompt)?;
     let id = RunId::new(spell(key));
     let mut listed: Vec<String> = profile.env.clone();
@@ -854,6 +860,8 @@ fn brief(
         supersedes: superseded(ask, task, fleet),
         adopted: None,
         hears: profile.hears(surface == Surface::Terminal),
+        budget: may,
+        prices,
         fallback: second.map(fallback::of),
         trust,
         seed: OpId::new(spell(&format!("{key}/seed"))).tail().to_owned(),

@@ -7,6 +7,7 @@ use skep_core::{
     time::Timestamp,
 };
 
+mod budget;
 mod line;
 mod messages;
 
@@ -84,6 +85,7 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
             now,
         ));
     }
+    facts.extend(budget::budget(run, now));
     if let Some(fallback) = &run.brief.fallback {
         facts.push(fact(
             "fallback",
@@ -305,7 +307,11 @@ fn rule_of(reason: Option<Reason>) -> &'static str {
         Some(Reason::Auth) => "the login was refused, and nothing made it good",
         Some(Reason::UsageLimit) => "a usage limit was met, and nothing made it good",
         Some(Reason::ModelError) => "the model's service failed, and nothing made it good",
-        Some(Reason::Timeout) => "a turn took longer than time.turn, and was ended for it",
+        Some(Reason::Timeout) => {
+            "a turn took longer than time.turn, or all of its work longer than its budget"
+        }
+        Some(Reason::Budget) => "its budget is spent, or that of its task, its project or the day",
+        Some(Reason::Turns) => "it had all the turns of its budget",
         Some(Reason::Stalled) => "it was silent beyond its budget and ended by force",
         Some(Reason::Prepare) => "its env could not be made",
         Some(Reason::SetUp) => "the project's set-up failed, which is strict",

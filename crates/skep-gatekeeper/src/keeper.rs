@@ -25,7 +25,7 @@ use skep_api::{
     journal::{Entry, Process, Start},
     spec::{self, Spec},
 };
-use skep_core::{facts::Exit, run::Overdue, said::Usage, time::Timestamp};
+use skep_core::{facts::Exit, run::Overdue, time::Timestamp};
 use skep_harness::{HarnessError, Session};
 use skep_host::{
     git::Git,
@@ -60,6 +60,7 @@ mod messages;
 mod ready;
 mod retries;
 mod signs;
+mod usage;
 
 /// How often reports that could not be written are tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -280,8 +281,7 @@ struct Keeper {
     calls: calls::Calls,
     /// The highest epoch that has asked.
     epoch: u64,
-    /// The last usage, if it has not been reported yet.
-    usage: Option<Usage>,
+    usage: usage::Latest,
     /// Whether a tool was seen.
     worked: bool,
     stopping: bool,
@@ -321,7 +321,8 @@ impl Keeper {
         let turn = self.quiet.until_turn(now);
         let (ready, retries) = (self.until_ready(now), self.retries.until_change(now));
         let calls = self.calls.until_back(now);
-        [silence, tty, reports, due, turn, ready, retries, calls].into_iter().flatten().min()
+        let usage = self.usage.until_due(now);
+        [silence, tty, reports, due, turn, ready, retries, calls, usage].into_iter().flatten().min()
     }
 
     fn look(&mut self, now: Instant) {
@@ -331,6 +332,9 @@ impl Keeper {
         }
         self.look_whether_ready(now);
         self.tell_retries(now);
+        if self.usage.until_due(now).is_some_and(|wait| wait.is_zero()) {
+            self.report_usage();
+        }
         if let Some(silence) = self.quiet.report(now) {
             let quiet_ms = u64::try_from(silence.quiet.as_millis()).unwrap_or(u64::MAX);
             self.report(Entry::Silence { quiet_ms, tool: silence.tool });

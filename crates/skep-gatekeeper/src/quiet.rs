@@ -136,7 +136,7 @@ impl Quiet {
     pub fn learn(&mut self, said: &Said) {
         self.at_limit = match said {
             Said::Limit { .. } => true,
-            Said::Error { .. } | Said::Usage { .. } => self.at_limit,
+            Said::Error { .. } | Said::Usage { .. } | Said::Model { .. } => self.at_limit,
             _ => false,
         };
         match said {

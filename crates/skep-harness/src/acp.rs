@@ -16,12 +16,12 @@ use agent_client_protocol_schema::v1::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
+use skep_core::said::{Carried, ErrorClass, Said, TurnResult, Usage};
 
 use crate::deed;
 use crate::history::{Doubt, History};
 use crate::port::{
-    Grant, Heard, Session, TEXT_CAP, Turn, class_of_text, clip, count_at, output, text_at,
+    self, Grant, Heard, Session, TEXT_CAP, Turn, class_of_text, clip, count_at, output, text_at,
     tool_input, trouble,
 };
 
@@ -39,6 +39,9 @@ const MOST_TOOLS: usize = 1024;
 const NO_METHOD: i32 = -32601;
 /// What the protocol calls an agent that nobody is logged in to.
 const NO_LOGIN: i64 = -32000;
+
+/// Who counts money over a conversation, also where that is gone on with by another process.
+const CARRIES_COST: [&str; 1] = ["OpenCode"];
 
 /// How one agent differs from the others.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +100,9 @@ pub struct Acp {
     tools: BTreeMap<String, Tool>,
     open: BTreeMap<String, (Value, Vec<PermissionOption>)>,
     usage: Usage,
+    /// Whether what it tells of money goes on from attempt to attempt of a conversation.
+    carries_cost: bool,
+    model: String,
     /// The agent has told that its model's service failed, whatever the turn's end will say.
     failed: bool,
     /// What a user said in the history that was repeated; none where it was not.
@@ -144,6 +150,8 @@ impl Acp {
             tools: BTreeMap::new(),
             open: BTreeMap::new(),
             usage: Usage::default(),
+            carries_cost: false,
+            model: String::new(),
             failed: false,
             history: None,
             of_user: false,
@@ -188,6 +196,8 @@ impl Acp {
             );
             return self.give_up(ErrorClass::Agent, &text);
         }
+        // By the protocol money is counted over the conversation; most agents count it over their process.
+        self.carries_cost = CARRIES_COST.contains(&text_at(result, &["agentInfo", "name"]));
         let cwd = self.setting.cwd.clone();
         let Some(session) = self.setting.session.clone() else {
             return vec![Heard::Reply(self.call(
@@ -325,32 +335,46 @@ impl Acp {
         heard
     }
 
-    /// What the answer to a prompt counts is of that turn; the same numbers stand in one of three places, or nowhere.
+    /// What the answer to a prompt counts is of that turn; the same numbers stand in one of three places, or nowhere. What
+    /// is counted model by model has in it what helpers used, whom the turn's own count may leave out.
     fn used(&mut self, result: &Value) -> Vec<Heard> {
-        let places = [&result["usage"], &result["_meta"]["quota"]["token_count"]];
-        match places.into_iter().find(|place| place.is_object()) {
-            Some(counted) => self.counted(counted),
-            // What was told of money meanwhile.
-            None if self.usage != Usage::default() => {
-                vec![Heard::Said(Said::Usage { usage: self.usage })]
-            }
-            None => Vec::new(),
+        let quota = &result["_meta"]["quota"];
+        let models = quota["model_usage"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let counts = models.iter().map(|model| tokens(&model["token_count"]));
+        let all = counts.fold(Usage::default(), |sum, one| sum.plus(&one));
+        let places = [&result["usage"], &quota["token_count"]];
+        let turn = places.into_iter().find(|place| place.is_object()).map(tokens);
+        let mut heard = Vec::new();
+        if let Some(last) = models.iter().rev().map(|model| text_at(model, &["model"])).next() {
+            heard.extend(self.answers(last));
         }
+        let counted = turn.unwrap_or_default().most(&all);
+        if counted != Usage::default() {
+            heard.extend(self.counted(&counted));
+        } else if self.usage != Usage::default() {
+            // What was told of money meanwhile.
+            heard.push(self.totals());
+        }
+        heard
     }
 
-    /// Adds what was used since the last count; what came from a cache stands beside the input.
-    fn counted(&mut self, counted: &Value) -> Vec<Heard> {
-        if !counted.is_object() {
+    /// Adds what was used since the last count.
+    fn counted(&mut self, counted: &Usage) -> Vec<Heard> {
+        self.usage = self.usage.plus(counted);
+        vec![self.totals()]
+    }
+
+    fn totals(&self) -> Heard {
+        let carried = Carried { tokens: false, cost: self.carries_cost };
+        Heard::Said(Said::Usage { usage: self.usage, carried })
+    }
+
+    fn answers(&mut self, model: &str) -> Vec<Heard> {
+        if self.model == model {
             return Vec::new();
         }
-        let sum = |keys: &[&str]| {
-            keys.iter().fold(0, |sum: u64, key| sum.saturating_add(count_at(counted, &[key])))
-        };
-        let input = sum(&["inputTokens", "cachedReadTokens", "cachedWriteTokens", "input_tokens"]);
-        let output = sum(&["outputTokens", "output_tokens"]);
-        self.usage.input_tokens = self.usage.input_tokens.saturating_add(input);
-        self.usage.output_tokens = self.usage.output_tokens.saturating_add(output);
-        vec![Heard::Said(Said::Usage { usage: self.usage })]
+        model.clone_into(&mut self.model);
+        port::model(model)
     }
 
     fn update(&mut self, params: &Value) -> Option<Vec<Heard>> {
@@ -359,7 +383,8 @@ impl Acp {
             if let Some(cost) = usage.cost.as_ref().filter(|cost| cost.currency == "USD") {
                 self.usage.cost_usd = Some(cost.amount);
             }
-            return Some(Vec::new());
+            let model = text_at(params, &["update", "_meta", "_claude/model"]).to_owned();
+            return Some(self.answers(&model));
         }
         if !self.live {
             self.repeats(&told.update);
@@ -368,7 +393,10 @@ impl Acp {
         let heard = if let SessionUpdate::AgentMessageChunk(chunk) = &told.update {
             let mut heard = self.chunk(chunk, false);
             // One agent counts with the last piece of each message instead of at the turn's end.
-            heard.extend(self.counted(&params["update"]["_meta"]["usage"]));
+            let counted = &params["update"]["_meta"]["usage"];
+            if counted.is_object() {
+                heard.extend(self.counted(&tokens(counted)));
+            }
             heard
         } else if let SessionUpdate::AgentThoughtChunk(chunk) = &told.update {
             self.chunk(chunk, true)
@@ -601,6 +629,27 @@ impl Session for Acp {
         // An agent that waits for leave never ends its turn otherwise.
         lines.extend(open.iter().filter_map(|id| self.settle(id, Grant::Cancelled)));
         lines
+    }
+}
+
+/// One agent's count of tokens, under any of the names that they have. What came from a cache stands beside the input or
+/// within it; the total tells which.
+fn tokens(counted: &Value) -> Usage {
+    let one = |keys: &[&str]| {
+        keys.iter().map(|key| count_at(counted, &[key])).find(|n| *n > 0).unwrap_or(0)
+    };
+    let input = one(&["inputTokens", "input_tokens"]);
+    let output = one(&["outputTokens", "output_tokens"]);
+    let cached_tokens = one(&["cachedReadTokens", "cachedInputTokens"]);
+    let cache_write_tokens = one(&["cachedWriteTokens", "cacheWriteInputTokens"]);
+    let within = counted["totalTokens"].as_u64() == Some(input.saturating_add(output));
+    let beside = cached_tokens.saturating_add(cache_write_tokens);
+    Usage {
+        input_tokens: if within { input } else { input.saturating_add(beside) },
+        output_tokens: output,
+        cached_tokens,
+        cache_write_tokens,
+        cost_usd: None,
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
+use skep_core::said::{Carried, ErrorClass, Said, TurnResult, Usage};
 
 use crate::port::{
     Heard, Session, Turn, class_of_text, clip, count_at, joined, output, text_at, tool_input,
@@ -148,8 +148,11 @@ impl CodexJson {
                 usage: Usage {
                     input_tokens: count_at(usage, &["input_tokens"]),
                     output_tokens: count_at(usage, &["output_tokens"]),
+                    cached_tokens: count_at(usage, &["cached_input_tokens"]),
+                    cache_write_tokens: count_at(usage, &["cache_write_input_tokens"]),
                     cost_usd: None,
                 },
+                carried: Carried { tokens: true, cost: false },
             }));
         }
         heard.extend(self.turn.end(TurnResult::Success));

@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
+use skep_core::said::{Carried, ErrorClass, Said, TurnResult, Usage};
 use skep_core::time::Timestamp;
 
 use crate::port::{
-    Heard, Turn, class_of_status, class_of_text, clip, closed_door, count_at, joined, text_at,
-    tool_input, trouble,
+    Heard, Turn, class_of_status, class_of_text, clip, closed_door, count_at, joined, model,
+    text_at, tool_input, trouble,
 };
 
 /// Above it a point in time is in milliseconds, below it in seconds: both have been seen of the same field.
@@ -114,10 +114,11 @@ impl Messages {
             }
             "init" => {
                 let id = text_at(event, &["session_id"]);
-                if id.is_empty() || std::mem::replace(&mut self.named, true) {
-                    return Vec::new();
+                let mut heard = model(text_at(event, &["model"]));
+                if !id.is_empty() && !std::mem::replace(&mut self.named, true) {
+                    heard.insert(0, Heard::Said(Said::Session { id: id.to_owned() }));
                 }
-                vec![Heard::Said(Said::Session { id: id.to_owned() })]
+                heard
             }
             // Hooks, background tasks, compaction: of no turn's fate.
             _ => Vec::new(),
@@ -242,26 +243,55 @@ impl Messages {
         heard
     }
 
-    /// A result counts the tokens of its turn and, where it names money, that of the whole process.
+    /// A result counts the tokens of its turn and, where it names money, that of the whole process. Its `modelUsage` counts
+    /// the process too, and has in it what helpers used, whom the turn's own count leaves out.
     fn used(&mut self, event: &Value) -> Vec<Heard> {
         let usage = &event["usage"];
-        if !usage.is_object() {
+        let by_model = event["modelUsage"].as_object().filter(|models| !models.is_empty());
+        if !usage.is_object() && by_model.is_none() {
             return Vec::new();
         }
-        let cached = ["cache_read_input_tokens", "cache_creation_input_tokens"];
-        // Claude counts what came from the cache beside the input, Qwen within it.
-        let beside = event.get("total_cost_usd").is_some();
-        let cached: u64 = if beside {
-            cached.iter().fold(0, |sum, key| sum.saturating_add(count_at(usage, &[key])))
-        } else {
-            0
+        let mut counted = match by_model {
+            Some(models) => {
+                models.values().map(of_model).fold(Usage::default(), |sum, one| sum.plus(&one))
+            }
+            None => {
+                // Claude counts what came from the cache beside the input, Qwen within it.
+                let beside = event.get("total_cost_usd").is_some();
+                let turn = of_turn(usage, beside);
+                Usage { cost_usd: None, ..self.usage.plus(&turn) }
+            }
         };
-        let input = count_at(usage, &["input_tokens"]).saturating_add(cached);
-        self.usage.input_tokens = self.usage.input_tokens.saturating_add(input);
-        self.usage.output_tokens =
-            self.usage.output_tokens.saturating_add(count_at(usage, &["output_tokens"]));
-        self.usage.cost_usd = event["total_cost_usd"].as_f64().or(self.usage.cost_usd);
-        vec![Heard::Said(Said::Usage { usage: self.usage })]
+        counted.cost_usd = event["total_cost_usd"].as_f64().or(self.usage.cost_usd);
+        self.usage = self.usage.most(&counted);
+        vec![Heard::Said(Said::Usage { usage: self.usage, carried: Carried::default() })]
+    }
+}
+
+fn of_model(counted: &Value) -> Usage {
+    let [input, output, cached, written] =
+        ["inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"]
+            .map(|key| count_at(counted, &[key]));
+    Usage {
+        input_tokens: input.saturating_add(cached).saturating_add(written),
+        output_tokens: output,
+        cached_tokens: cached,
+        cache_write_tokens: written,
+        cost_usd: None,
+    }
+}
+
+fn of_turn(counted: &Value, beside: bool) -> Usage {
+    let [input, output, cached, written] =
+        ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"]
+            .map(|key| count_at(counted, &[key]));
+    let apart = if beside { cached.saturating_add(written) } else { 0 };
+    Usage {
+        input_tokens: input.saturating_add(apart),
+        output_tokens: output,
+        cached_tokens: cached,
+        cache_write_tokens: written,
+        cost_usd: None,
     }
 }
 

@@ -28,6 +28,8 @@ mod refused;
 mod tests;
 #[cfg(test)]
 mod traps;
+#[cfg(test)]
+mod usage;
 
 /// The protocols that there are.
 pub const PROTOCOLS: [&str; 7] =
@@ -350,6 +352,12 @@ fn status_in(lower: &str) -> Option<u64> {
                 .trim_start_matches([':', ' ', '=']),
         )
     })
+}
+
+/// Returns the model that answers, where it is named; a name that says to choose is none.
+pub(crate) fn model(name: &str) -> Vec<Heard> {
+    let named = !name.is_empty() && name != "auto" && !name.starts_with('<');
+    named.then(|| Heard::Said(Said::Model { name: clip(name) })).into_iter().collect()
 }
 
 /// Returns an error with its class; a usage limit is also said as the closed door that it is.

@@ -63,6 +63,7 @@ const KEYS: &[&str] = &[
     "history",
     "fallback",
     "tools_shown",
+    "usage",
     "acp",
     "brief",
     "identity",
@@ -219,6 +220,9 @@ pub struct Profile {
     /// The agent that takes over, once, when this one's usage limit has no near reset.
     #[serde(default)]
     pub fallback: Option<String>,
+    /// What it tells of what it uses; none: what its protocol does.
+    #[serde(default)]
+    pub usage: Option<Tells>,
     /// When its protocol tells of a tool.
     #[serde(default)]
     pub tools_shown: ToolsShown,
@@ -267,6 +271,16 @@ pub enum ToolsShown {
     AtEnd,
 }
 
+/// What an agent tells of what it uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tells {
+    Nothing,
+    Tokens,
+    /// Tokens, and what they cost.
+    Money,
+}
+
 /// What an attempt needs of its agent's start.
 #[derive(Debug, Clone)]
 pub struct Brief {
@@ -307,6 +321,15 @@ pub struct Launch {
 }
 
 impl Profile {
+    /// What it tells of what it uses, away from a screen of its own.
+    pub fn tells(&self) -> Tells {
+        self.usage.unwrap_or(match self.protocol.as_str() {
+            "stream_json" | "scripted" => Tells::Money,
+            "codex_json" | "json_lines" | "acp" => Tells::Tokens,
+            _ => Tells::Nothing,
+        })
+    }
+
     /// Reads the profile `name`: the shipped one, each key of the user's file of that name in its place.
     pub fn load(name: &str, user_dir: Option<&Path>) -> Result<Profile, ProfileError> {
         let invalid = |why: String| ProfileError::Invalid { name: name.to_owned(), why };

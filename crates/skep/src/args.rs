@@ -190,12 +190,30 @@ Examples:
         no_pager: bool,
     },
     /// Tokens and money, by run, by project and in total, as far as agents told
-    #[command(
-        after_help = "Examples:\n  skep cost\n  skep cost amber beryl\n  skep cost --json | jq .total"
-    )]
+    #[command(after_help = "\
+Money is the agent's own word, or comes from the prices that you set (then it is marked ~); skep makes none up. ? is what
+nobody told, \u{2265} a sum of which a part is unknown. Days are yours, by your clock.
+
+A price, in USD for a million tokens, in config.toml (skep config path), where the newest prices are yours to look up:
+  [prices.\"gpt-5*\"]
+  input = 1.25
+  output = 10
+  cached = 0.125
+
+Examples:
+  skep cost
+  skep cost amber beryl
+  skep cost --by day --since 7d
+  skep cost --by model --json | jq .total")]
     Cost {
         /// Runs: ids, beginnings of ids, or workers' names [default: all, closed ones too]
         ids: Vec<String>,
+        /// What each row is of
+        #[arg(long, value_name = "WHAT", default_value = "run", value_parser = ["run", "task", "project", "day", "agent", "model"])]
+        by: String,
+        /// From this day on: 7d, or a date like 2026-11-21
+        #[arg(long, value_name = "DAY")]
+        since: Option<String>,
     },
     /// Open a run's worktree in your editor
     #[command(after_help = "\
@@ -296,6 +314,9 @@ Examples:
         /// From its own screen back to pipes, in the same conversation
         #[arg(long)]
         headless: bool,
+        /// How much more it may use: +5usd, +200k (tokens), +30m, '+5 turns'
+        #[arg(long, value_name = "MORE")]
+        budget: Option<String>,
     },
     /// Try a run again from its task, in the same env
     Retry {
@@ -630,6 +651,9 @@ pub(crate) struct Run {
     /// ask, auto or bypass
     #[arg(long, value_name = "P", value_parser = ["ask", "auto", "bypass"], hide_possible_values = true)]
     pub(crate) permissions: Option<String>,
+    /// What it may use: 5usd, 200k (tokens), 30m, '20 turns', several with commas
+    #[arg(long, value_name = "X")]
+    pub(crate) budget: Option<String>,
     /// Somebody else wrote the words (an issue, a mail): they are data, and narrower rules hold
     #[arg(long)]
     pub(crate) outside: bool,

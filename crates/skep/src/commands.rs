@@ -88,7 +88,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Diff { id, path, stat, raw, no_pager } => {
             diff::diff(skep, &id, path, &diff::How { stat, raw, no_pager })
         }
-        Verb::Cost { ids } => cost::cost(skep, ids),
+        Verb::Cost { ids, by, since } => cost::cost(skep, ids, &by, since),
         Verb::Open { id } => open::open(skep, &id),
         Verb::Events { from, follow } => events::events(skep, from, follow),
         Verb::Wait { ids, until, any, timeout } => wait::wait(skep, ids, &until, any, timeout),
@@ -98,7 +98,10 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Attach { id, tui: true } => attach::on_screen(skep, &id),
         Verb::Stop { ids, all, now } => stop::stop(skep, ids, all, now || killed),
         Verb::Pause { id, now } => control::pause(skep, &id, now),
-        Verb::Resume { id, text, headless } => {
+        Verb::Resume { id, text, headless, budget } => {
+            if let Some(by) = budget {
+                control::raise(skep, &id, by)?;
+            }
             control::again(skep, &id, true, text, headless.then_some(Surface::Headless))
         }
         Verb::Retry { id } => control::again(skep, &id, false, None, None),

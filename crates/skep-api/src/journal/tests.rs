@@ -1,5 +1,5 @@
 use serde_json::json;
-use skep_core::said::{TurnResult, Usage};
+use skep_core::said::{Carried, TurnResult, Usage};
 
 use super::*;
 
@@ -48,9 +48,10 @@ fn lines() -> Vec<(Entry, serde_json::Value)> {
         ),
         (
             Entry::Agent(Said::Usage {
-                usage: Usage { input_tokens: 1, output_tokens: 2, cost_usd: None },
+                usage: Usage { input_tokens: 1, output_tokens: 2, ..Usage::default() },
+                carried: Carried::default(),
             }),
-            json!({"kind": "usage", "usage": {"input_tokens": 1, "output_tokens": 2, "cost_usd": null}}),
+            json!({"kind": "usage", "usage": {"input_tokens": 1, "output_tokens": 2, "cached_tokens": 0, "cache_write_tokens": 0, "cost_usd": null}}),
         ),
     ]
 }

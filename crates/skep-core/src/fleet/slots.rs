@@ -14,6 +14,7 @@ use crate::{
 
 /// What is taken, counted once for many questions.
 pub(super) struct Slots<'a> {
+    fleet: &'a Fleet,
     limits: Limits,
     runs: u32,
     preparing: u32,
@@ -44,6 +45,7 @@ impl<'a> Slots<'a> {
     /// Counts what the runs of `fleet` hold.
     pub(super) fn taken(fleet: &'a Fleet) -> Slots<'a> {
         let mut slots = Slots {
+            fleet,
             limits: fleet.limits,
             runs: 0,
             preparing: 0,
@@ -112,6 +114,9 @@ impl<'a> Slots<'a> {
         }
         if run.is_being_adopted() {
             return self.at_work_there(run);
+        }
+        if let Some(words) = self.fleet.held_by_budget(run, now) {
+            return Some(words);
         }
         let limits = self.limits;
         if let (Some(free), None) = (self.short, run.env()) {

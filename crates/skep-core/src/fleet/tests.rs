@@ -14,6 +14,7 @@ mod limits;
 mod outside;
 mod redelivery;
 mod rotation;
+mod spending;
 
 const ONE: Limits = Limits { runs: 1, per_project: 8, prepare: 4, workers: 25, disk_free: 1_000 };
 const TWO: Limits = Limits { runs: 2, per_project: 8, prepare: 4, ..ONE };
@@ -113,6 +114,7 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
                 brief.place =
                     Place { env_type: EnvType::Directory, repository: None, ..brief.place }
             }
+            "may" => brief.budget = how.next().unwrap().replace('_', " ").parse().unwrap(),
             "on" => {
                 brief.place.branches = vec![(*how.next().unwrap()).to_owned()];
                 brief.place.exact_branch = true;

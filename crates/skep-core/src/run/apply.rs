@@ -10,7 +10,7 @@ use super::{
 use crate::{
     facts::Exit,
     id::{OpId, SnapshotId},
-    said::{ErrorClass, TurnResult, Usage},
+    said::{ErrorClass, TurnResult},
     time::Timestamp,
 };
 
@@ -81,6 +81,7 @@ impl Run {
             | Event::TurnsTo { .. }
             | Event::TurnEnded { .. }
             | Event::Used { .. }
+            | Event::ModelTold { .. }
             | Event::Erred { .. }
             | Event::LimitMet { .. }
                 if !self.is_at_work() =>
@@ -106,6 +107,7 @@ impl Run {
                 }
             }
             Event::TurnEnded { result, text } => {
+                self.turned_at();
                 self.verdict.turn = Some(*result);
                 self.verdict.stalled &= *result == TurnResult::Cancelled || text.trim().is_empty();
                 self.verdict.empty = text.trim().is_empty();
@@ -128,7 +130,9 @@ impl Run {
                     self.last = Some((text.clone(), at));
                 }
             }
-            Event::Used { usage } => self.usage = sum(self.usage_before, *usage),
+            Event::Used { usage, carried } => self.used_at(usage, *carried),
+            Event::ModelTold { model } => self.spent.model = Some(model.clone()),
+            Event::BudgetRaised { by } => self.spent.limit = self.spent.limit.raised(*by),
             Event::Erred { class, text } => {
                 if *class != ErrorClass::Notice {
                     self.verdict.error = Some((*class, text.clone()));
@@ -184,7 +188,9 @@ impl Run {
                 self.brief.logins = fallback.logins;
                 self.brief.policy.args = fallback.args;
                 self.last = Some((text.clone(), at));
-                self.usage_before = self.usage;
+                // Its counters, its model and its conversation are its own.
+                self.spent.next(false);
+                self.spent.model = None;
                 self.attempt += 1;
                 self.goes_on = true;
                 self.enter(State::Queued { not_before: None }, at);
@@ -394,7 +400,7 @@ impl Run {
                 }
                 if *attempt > self.attempt {
                     self.messages_over(at);
-                    self.usage_before = self.usage;
+                    self.spent.next(*goes_on && self.session.is_some());
                 }
                 self.attempt = *attempt;
                 self.window = None;
@@ -648,19 +654,8 @@ impl Run {
         if !matches!(state, State::Waiting { .. }) {
             self.asks.clear();
         }
+        self.spent.worked(&self.state, self.since, at);
         self.state = state;
         self.since = at;
-    }
-}
-
-/// Adds what was used; a price is known as far as one was named.
-fn sum(before: Usage, now: Usage) -> Usage {
-    Usage {
-        input_tokens: before.input_tokens.saturating_add(now.input_tokens),
-        output_tokens: before.output_tokens.saturating_add(now.output_tokens),
-        cost_usd: match (before.cost_usd, now.cost_usd) {
-            (Some(before), Some(now)) => Some(before + now),
-            (before, now) => now.or(before),
-        },
     }
 }

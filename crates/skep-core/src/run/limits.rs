@@ -110,7 +110,9 @@ impl Run {
                 | Because::Surface
                 | Because::NeverStarted
                 | Because::NeverReady
-                | Because::Timeout,
+                | Because::Timeout
+                | Because::Budget
+                | Because::Turns,
             ) => true,
         };
         if theirs || self.pausing || exit.is_some_and(|exit| exit.error.is_some()) {
@@ -203,6 +205,8 @@ impl Run {
             | Event::Started { .. }
             | Event::SessionNamed { .. }
             | Event::Used { .. }
+            | Event::ModelTold { .. }
+            | Event::BudgetRaised { .. }
             | Event::Given { .. }
             | Event::Sent { .. }
             | Event::Receipt { .. }

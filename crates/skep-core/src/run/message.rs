@@ -212,6 +212,12 @@ impl Run {
         self.messages.iter().filter(same).count()
     }
 
+    /// Whether a message is there that no turn has begun with yet.
+    pub(super) fn has_unheard(&self) -> bool {
+        let unheard = |it: &Message| it.receipt.is_unwritten() || it.receipt == Receipt::Sending;
+        self.messages.iter().any(unheard)
+    }
+
     /// Whether a message waits for which a resting agent is to go on.
     pub fn is_called(&self) -> bool {
         self.speech.hears.messages

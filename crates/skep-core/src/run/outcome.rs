@@ -41,6 +41,10 @@ pub enum Reason {
     ModelError,
     Stalled,
     Timeout,
+    /// A limit of money or tokens was reached.
+    Budget,
+    /// A limit of turns was reached.
+    Turns,
     Prepare,
     SetUp,
     Start,
@@ -81,6 +85,8 @@ impl Reason {
             Reason::ModelError => "model-error",
             Reason::Stalled => "stalled",
             Reason::Timeout => "timeout",
+            Reason::Budget => "budget",
+            Reason::Turns => "turns",
             Reason::Prepare => "prepare",
             Reason::SetUp => "set-up",
             Reason::Start => "start",
@@ -119,6 +125,13 @@ pub fn judge(end: &Ending<'_>) -> (Outcome, Option<Reason>) {
     if end.exit.error.is_some() {
         return (Outcome::Failed, Some(Reason::Start));
     }
+    // A limit is told when a turn is over: whoever had done its work by then has done it.
+    if let Some(because @ (Because::Budget | Because::Turns)) = end.stopping {
+        return match of_error(end.verdict).or_else(|| of_turn(end)) {
+            Some(_) => of_force(Some(because)),
+            None => of_tree(end).map_or((Outcome::Completed, None), |_| of_force(Some(because))),
+        };
+    }
     // An agent that ended by itself is judged by what it did, whatever was about to be done to it.
     if end.exit.forced {
         return of_force(end.stopping);
@@ -142,6 +155,8 @@ fn of_force(stopping: Option<Because>) -> (Outcome, Option<Reason>) {
         Some(Because::Stalled) => (Outcome::Failed, Some(Reason::Stalled)),
         Some(Because::Limit) => (Outcome::Failed, Some(Reason::UsageLimit)),
         Some(Because::Timeout) => (Outcome::Failed, Some(Reason::Timeout)),
+        Some(Because::Budget) => (Outcome::Failed, Some(Reason::Budget)),
+        Some(Because::Turns) => (Outcome::Failed, Some(Reason::Turns)),
         Some(Because::NeverStarted | Because::NeverReady) => (Outcome::Failed, Some(Reason::Start)),
         Some(Because::HostRestart) => (Outcome::Interrupted, Some(Reason::HostRestart)),
         Some(Because::SupervisorLost) | None => (Outcome::Lost, Some(Reason::SupervisorLost)),

@@ -26,7 +26,7 @@ impl Run {
     /// Errors: [`Rejected`] when the input does not fit the state. A stop always fits, and so does the report of an
     /// effect that came too late to matter: its effect is done all the same.
     pub fn step(&self, input: Input, now: Timestamp) -> Result<Step, Rejected> {
-        let step = self.decide(input, now)?;
+        let step = self.within_budget(self.decide(input, now)?, now);
         Ok(self.with_messages(self.with_questions(self.follow(step))))
     }
 
@@ -85,11 +85,21 @@ impl Run {
             Input::Admit => self.admit(now),
             Input::Stop { force } => Ok(self.stop(force, Because::Person)),
             Input::Supersede => Ok(self.stop(false, Because::Superseded)),
-            Input::Again { goes_on, message, speech } => self.again(goes_on, message, speech),
+            Input::Halt => Ok(self.halt(Because::Budget)),
+            Input::Raise { by } => self.raise(by),
+            Input::Again { goes_on, message, speech } => {
+                self.require_budget("go on")?;
+                self.again(goes_on, message, speech)
+            }
             Input::PassOn(onward) => self.pass_on(onward),
             Input::Pause { now } => self.pause(now),
             Input::Give { id, text } => self.give(id, text),
-            Input::Send { id, text, steer } => self.send(id, text, steer),
+            Input::Send { id, text, steer } => {
+                if !self.is_ended() {
+                    self.require_budget("take another message")?;
+                }
+                self.send(id, text, steer)
+            }
             Input::Told { id, word, text, .. } => Ok(self.told(id, word, &text)),
             Input::Rule { ask, ruling } => self.rule(ask.as_ref(), ruling),
             Input::Answer { question, text, by } => {
@@ -148,6 +158,9 @@ impl Run {
                     && !self.undoing
                     && !self.rests_for_answer() =>
             {
+                if let Some(step) = self.spent_up(now) {
+                    return Ok(step);
+                }
                 let next = match env {
                     EnvState::Held(_) => Effect::Start { run, attempt },
                     EnvState::None => Effect::Prepare { run, attempt },
@@ -358,7 +371,8 @@ impl Run {
             Said::TurnEnded { result, text } => {
                 Some(Event::TurnEnded { result, text: text::words(&text, WORDS) })
             }
-            Said::Usage { usage } => Some(Event::Used { usage }),
+            Said::Usage { usage, carried } => Some(Event::Used { usage, carried }),
+            Said::Model { name } => self.model_told(&name),
             Said::Error { class, text } => {
                 Some(Event::Erred { class, text: text::words(&text, WORDS) })
             }
@@ -562,6 +576,8 @@ impl Run {
             | Because::Stalled
             | Because::Limit
             | Because::Timeout
+            | Because::Budget
+            | Because::Turns
             | Because::NeverStarted
             | Because::NeverReady
             | Because::SupervisorLost => {
@@ -631,6 +647,8 @@ impl Run {
             Because::Stalled => Step::of([failed(Reason::Stalled, "")], []),
             Because::Limit => Step::of([failed(Reason::UsageLimit, "")], []),
             Because::Timeout => Step::of([failed(Reason::Timeout, "")], []),
+            Because::Budget => Step::of([failed(Reason::Budget, "")], []),
+            Because::Turns => Step::of([failed(Reason::Turns, "")], []),
             Because::NeverReady => {
                 let words = self.verdict.error.as_ref().map_or("", |(_, text)| text.as_str());
                 Step::of([failed(Reason::Start, words)], [])
@@ -648,6 +666,11 @@ impl Run {
         }
         let (run, attempt) = (self.id().clone(), self.attempt);
         match self.state {
+            State::Running { .. } | State::Stalled { .. }
+                if self.wall_ends().is_some_and(|at| at <= now) =>
+            {
+                self.halt(Because::Timeout)
+            }
             State::Starting { .. } => Step::of(
                 [Event::StopAsked { force: true, because: Because::NeverStarted }],
                 [Effect::Stop { run, attempt, force: true }],
@@ -735,6 +758,8 @@ impl Input {
             Input::Admit
             | Input::Stop { .. }
             | Input::Supersede
+            | Input::Halt
+            | Input::Raise { .. }
             | Input::Again { .. }
             | Input::PassOn(_)
             | Input::Pause { .. }
@@ -791,7 +816,12 @@ impl Step {
     }
 }
 
-fn ended(outcome: Outcome, reason: Option<Reason>, exit: Option<Exit>, text: String) -> Event {
+pub(super) fn ended(
+    outcome: Outcome,
+    reason: Option<Reason>,
+    exit: Option<Exit>,
+    text: String,
+) -> Event {
     Event::Ended { outcome, reason, exit, text }
 }
 

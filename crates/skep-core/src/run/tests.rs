@@ -5,6 +5,7 @@ use super::*;
 mod limits;
 pub(crate) mod matrix;
 pub(crate) mod script;
+mod spent;
 
 use script::{after, brief, check_of, git, op};
 
@@ -1615,9 +1616,12 @@ fn every_wish_is_answered_by_its_own_result_however_many_follow() {
 fn what_was_used_adds_up_over_the_attempts() {
     let script = "0 admit, 1 prepared, 2 started, 3 usage 10, 4 usage 30, 60 exit 137 forced, 65 admit, 66 started";
     let run = after(brief("amber"), script);
-    assert_eq!(run.usage.input_tokens, 30);
+    assert_eq!(run.spent.amount.usage.input_tokens, 30);
     let run = after(brief("amber"), &format!("{script}, 67 usage 5, 68 usage 7"));
-    assert_eq!((run.usage.input_tokens, run.usage.output_tokens), (37, 2));
+    assert_eq!(
+        (run.spent.amount.usage.input_tokens, run.spent.amount.usage.output_tokens),
+        (37, 2)
+    );
 }
 
 #[test]

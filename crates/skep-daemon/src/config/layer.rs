@@ -184,7 +184,10 @@ pub(super) fn unknown<T: JsonSchema>(at: At, key: &str) -> ConfigError {
     let nearness = |other: &str| {
         let (other_folder, other_name) = parts(other);
         let same = f64::from(u8::from(name == other_name));
-        same + 3.0 * strsim::jaro_winkler(&name, &other_name)
+        // One letter wrong, in its own table, is nearer still.
+        let slip = folder == other_folder && strsim::levenshtein(&name, &other_name) == 1;
+        same + 2.0 * f64::from(u8::from(slip))
+            + 3.0 * strsim::jaro_winkler(&name, &other_name)
             + strsim::jaro_winkler(&folder, &other_folder)
     };
     let nearest = known.into_iter().max_by(|a, b| nearness(a).total_cmp(&nearness(b)));

@@ -14,7 +14,11 @@ use serde::{
 use skep_core::{names, run::Permissions};
 
 pub use super::agents::{Account, AgentSettings};
-use super::{agents, secrets};
+use super::{
+    agents,
+    budget::{BudgetSettings, PriceSettings, ProjectBudget},
+    secrets,
+};
 
 /// What a person has set for all their projects: `config.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -43,6 +47,10 @@ pub struct Settings {
     pub plan: Plan,
     pub review: Review,
     pub foreman: Foreman,
+    pub budget: BudgetSettings,
+    /// What models cost whose agent names no price, by the model's name, in which `*` stands for anything.
+    #[serde(default)]
+    pub prices: BTreeMap<String, PriceSettings>,
     /// How single agents are to be used, by their profile's name.
     #[serde(default, deserialize_with = "agents::by_name")]
     pub agents: BTreeMap<String, AgentSettings>,
@@ -292,6 +300,7 @@ pub struct ProjectSettings {
     pub teardown: Teardown,
     pub files: Files,
     pub processes: Processes,
+    pub budget: ProjectBudget,
     #[serde(deserialize_with = "gates")]
     #[schemars(extend("title" = "a list of gates, each with a name of its own"))]
     pub gate: Vec<Gate>,

@@ -78,7 +78,7 @@ impl Door {
         self.view_of(&id)
     }
 
-    fn view_of(&self, id: &skep_core::id::RunId) -> Result<Option<Value>, Trouble> {
+    pub(super) fn view_of(&self, id: &skep_core::id::RunId) -> Result<Option<Value>, Trouble> {
         value(&self.wishes.board.read().fleet.runs.get(id).map(|run| RunView::of(run)))
     }
 }

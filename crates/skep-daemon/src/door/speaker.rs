@@ -157,6 +157,8 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Pause { .. }
         | Ask::Again { .. }
         | Ask::Send { .. }
+        | Ask::Raise { .. }
+        | Ask::Cost { .. }
         | Ask::Rule { .. }
         | Ask::Answer { .. }
         | Ask::Inbox {}

@@ -118,6 +118,8 @@ fn create() -> Input {
         adopted: None,
         hears: skep_core::run::Hears::default(),
         fallback: None,
+        budget: skep_core::budget::Budget::default(),
+        prices: Vec::new(),
         trust: skep_core::run::Trust::Person,
         seed: String::new(),
     });

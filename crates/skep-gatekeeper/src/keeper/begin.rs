@@ -32,7 +32,7 @@ use skep_host::{cgroup, fence::Fence, lock::Lock, paths, proc::Signals};
 
 use super::{
     Event, Keeper, KeeperError, Message, calls, host, messages, ready::Ready, retries::Retries,
-    signs, small_thread,
+    signs, small_thread, usage,
 };
 use crate::{
     control::{self, refuse},
@@ -109,6 +109,7 @@ impl Keeper {
         };
         attend(agent.warden, signals, &tell)?;
         let epoch = spec.epoch;
+        let usage = usage::Latest::begin(spec.limits.usage_ms, Instant::now());
         let mut keeper = Keeper {
             dir: dir.to_owned(),
             spec,
@@ -128,7 +129,7 @@ impl Keeper {
             mail: messages::Mail::default(),
             calls: calls::Calls::default(),
             epoch,
-            usage: None,
+            usage,
             worked: false,
             stopping: false,
             due: None,

@@ -58,8 +58,8 @@ impl Keeper {
         self.learn_of_messages(&said);
         self.retries.hear(&said);
         match &said {
-            Said::Usage { usage } => {
-                self.usage = Some(*usage);
+            Said::Usage { .. } => {
+                self.usage.hear(&said);
                 self.journal(&Entry::Agent(said));
             }
             Said::TurnEnded { .. } => {
@@ -73,6 +73,7 @@ impl Keeper {
                 self.report(Entry::Agent(said));
             }
             Said::Session { .. }
+            | Said::Model { .. }
             | Said::ResumeRefused { .. }
             | Said::Ask { .. }
             | Said::Permission { .. }
@@ -134,9 +135,9 @@ impl Keeper {
     }
 
     pub(super) fn report_usage(&mut self) {
-        if let Some(usage) = self.usage.take() {
+        if let Some(said) = self.usage.take(Instant::now()) {
             // The journal has it already.
-            self.reports.add(now(), Entry::Agent(Said::Usage { usage }));
+            self.reports.add(now(), Entry::Agent(said));
         }
     }
 }

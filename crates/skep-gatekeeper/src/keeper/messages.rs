@@ -249,6 +249,7 @@ impl Keeper {
             | Said::Idle {}
             | Said::Withdrawn { .. }
             | Said::Usage { .. }
+            | Said::Model { .. }
             | Said::Limit { .. }
             | Said::Retry { .. }
             | Said::Error { .. } => false,

@@ -61,5 +61,8 @@ impl Retries {
 
 /// Whether what was said shows that a model call went through or was given up; to name a conversation or to count is neither.
 fn ends(said: &Said) -> bool {
-    !matches!(said, Said::Session { .. } | Said::Usage { .. } | Said::Retry { .. })
+    !matches!(
+        said,
+        Said::Session { .. } | Said::Model { .. } | Said::Usage { .. } | Said::Retry { .. }
+    )
 }

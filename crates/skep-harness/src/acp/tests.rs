@@ -159,13 +159,12 @@ fn the_same_work_is_heard_alike_from_six_agents() {
 
 #[test]
 fn usage_is_told_where_the_agent_counts() {
-    let last = |agent| {
-        Replay::whole(agent, "basic")
-            .said
-            .into_iter()
-            .rev()
-            .find_map(|said| if let Said::Usage { usage } = said { Some(usage) } else { None })
-    };
+    let last =
+        |agent| {
+            Replay::whole(agent, "basic").said.into_iter().rev().find_map(|said| {
+                if let Said::Usage { usage, .. } = said { Some(usage) } else { None }
+            })
+        };
     for agent in ["codex", "qwen"] {
         let usage = last(agent).unwrap_or_else(|| panic!("{agent}"));
         assert_eq!(usage.output_tokens, 70, "{agent}: {usage:?}");
@@ -399,4 +398,29 @@ fn a_transcript_cut_anywhere_ends_its_turns_once_and_never_well_before_their_end
             assert_eq!(before + ends, 1, "{agent} cut after {kept}");
         }
     }
+}
+
+#[test]
+fn each_conversation_over_acp_comes_to_its_known_totals() {
+    let counts = |agent, scene| -> Vec<(u64, u64, u64, Option<f64>, bool)> {
+        let said = Replay::whole(agent, scene).said.into_iter();
+        said.filter_map(|said| {
+            let Said::Usage { usage, carried } = said else { return None };
+            assert!(!carried.tokens, "{agent}");
+            let Usage { input_tokens, output_tokens, cached_tokens, cost_usd, .. } = usage;
+            Some((input_tokens, output_tokens, cached_tokens, cost_usd, carried.cost))
+        })
+        .collect()
+    };
+    let last = |agent, scene| counts(agent, scene).pop().unwrap();
+    assert_eq!(last("codex", "basic"), (2200, 70, 200, None, false));
+    // A title that another call made is in its count by models, and in its money.
+    assert_eq!(last("claude", "basic"), (3413, 75, 200, Some(0.014392), false));
+    assert_eq!(last("gemini", "basic"), (2200, 70, 0, None, false));
+    // It tells the tokens of its last call alone, and all of its money.
+    assert_eq!(last("opencode", "basic"), (1200, 20, 0, Some(0.00214), true));
+    assert_eq!(last("qwen", "basic"), (2200, 70, 200, None, false));
+    // Two turns of one process: each is counted once.
+    assert_eq!(last("claude", "cancel"), (24716, 26, 0, Some(0.099384), false));
+    assert_eq!(last("codex", "cancel"), (22426, 21, 0, None, false));
 }

@@ -7,10 +7,10 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
+use skep_core::said::{Carried, ErrorClass, Said, TurnResult, Usage};
 
 use crate::port::{
-    Heard, Turn, class_of_status, class_of_text, clip, count_at, joined, text_at, tool_input,
+    self, Heard, Turn, class_of_status, class_of_text, clip, count_at, joined, text_at, tool_input,
     trouble, trouble_for,
 };
 
@@ -33,6 +33,7 @@ pub(super) struct Calls {
     pub(super) turn: Turn,
     named: bool,
     usage: Usage,
+    model: String,
     /// How the last message of the assistant stopped, in pi's words.
     stop: String,
     /// What went wrong last and has not been made good by a retry.
@@ -139,12 +140,18 @@ impl Calls {
             }
         }
         let usage = &message["usage"];
-        let input = total(usage, &[&["input"], &["cacheRead"], &["cacheWrite"]]);
-        heard.extend(self.used(
-            input,
-            count_at(usage, &["output"]),
-            usage["cost"]["total"].as_f64(),
-        ));
+        let model = text_at(message, &["model"]);
+        if self.model != model {
+            model.clone_into(&mut self.model);
+            heard.extend(port::model(model));
+        }
+        heard.extend(self.used(&Usage {
+            input_tokens: total(usage, &[&["input"], &["cacheRead"], &["cacheWrite"]]),
+            output_tokens: count_at(usage, &["output"]),
+            cached_tokens: count_at(usage, &["cacheRead"]),
+            cache_write_tokens: count_at(usage, &["cacheWrite"]),
+            cost_usd: usage["cost"]["total"].as_f64(),
+        }));
         self.stop = text_at(message, &["stopReason"]).to_owned();
         let failed = |text: &str, result| {
             Some(Failure { text: clip(text), class: class_of_text(text), result, told: false })
@@ -159,17 +166,12 @@ impl Calls {
     }
 
     /// Adds one model call to the totals and tells them; a call that used nothing failed, and tells nothing.
-    fn used(&mut self, input: u64, output: u64, cost: Option<f64>) -> Vec<Heard> {
-        if input == 0 && output == 0 {
+    fn used(&mut self, call: &Usage) -> Vec<Heard> {
+        if call.tokens() == 0 {
             return Vec::new();
         }
-        self.usage.input_tokens = self.usage.input_tokens.saturating_add(input);
-        self.usage.output_tokens = self.usage.output_tokens.saturating_add(output);
-        self.usage.cost_usd = match (self.usage.cost_usd, cost) {
-            (Some(before), Some(now)) => Some(before + now),
-            (before, now) => now.or(before),
-        };
-        vec![Heard::Said(Said::Usage { usage: self.usage })]
+        self.usage = self.usage.plus(call);
+        vec![Heard::Said(Said::Usage { usage: self.usage, carried: Carried::default() })]
     }
 
     /// An error that may be tried again keeps the turn open until a retry, its failure or the exit.
@@ -210,8 +212,13 @@ impl Calls {
 
     fn step_finish(&mut self, part: &Value) -> Vec<Heard> {
         let tokens = &part["tokens"];
-        let input = total(tokens, &[&["input"], &["cache", "read"], &["cache", "write"]]);
-        let mut heard = self.used(input, count_at(tokens, &["output"]), part["cost"].as_f64());
+        let mut heard = self.used(&Usage {
+            input_tokens: total(tokens, &[&["input"], &["cache", "read"], &["cache", "write"]]),
+            output_tokens: total(tokens, &[&["output"], &["reasoning"]]),
+            cached_tokens: count_at(tokens, &["cache", "read"]),
+            cache_write_tokens: count_at(tokens, &["cache", "write"]),
+            cost_usd: part["cost"].as_f64(),
+        });
         match text_at(part, &["reason"]) {
             "stop" => heard.extend(self.turn.end(TurnResult::Ended)),
             "tool-calls" => {}

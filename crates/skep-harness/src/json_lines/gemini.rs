@@ -1,11 +1,11 @@
 //! What `gemini --output-format stream-json` writes: words in pieces, tools, one result.
 
 use serde_json::Value;
-use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
+use skep_core::said::{Carried, ErrorClass, Said, TurnResult, Usage};
 
 use crate::port::{
-    Heard, TEXT_CAP, Turn, class_of_status, class_of_text, clip, count_at, text_at, tool_input,
-    trouble,
+    self, Heard, TEXT_CAP, Turn, class_of_status, class_of_text, clip, count_at, text_at,
+    tool_input, trouble,
 };
 
 /// A conversation with Gemini CLI.
@@ -35,6 +35,7 @@ impl Gemini {
             "init" => {
                 let id = text_at(event, &["session_id"]).to_owned();
                 heard.push(Heard::Said(Said::Session { id }));
+                heard.extend(port::model(text_at(event, &["model"])));
             }
             "message" => {}
             "tool_use" => {
@@ -99,9 +100,10 @@ impl Gemini {
         let usage = Usage {
             input_tokens: count_at(stats, &["input_tokens"]),
             output_tokens: count_at(stats, &["output_tokens"]),
-            cost_usd: None,
+            cached_tokens: count_at(stats, &["cached"]),
+            ..Usage::default()
         };
-        let mut heard = vec![Heard::Said(Said::Usage { usage })];
+        let mut heard = vec![Heard::Said(Said::Usage { usage, carried: Carried::default() })];
         if text_at(event, &["status"]) == "success" {
             // It says so too of a turn that it broke off with a warning and without a word.
             if self.worked {

@@ -1,4 +1,4 @@
-use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
+use skep_core::said::{Carried, ErrorClass, Said, TurnResult, Usage};
 
 use super::{calls::REPEATS, *};
 
@@ -75,8 +75,10 @@ fn usage_and_cost_add_up_over_model_calls() {
     let mut session = JsonLines::default();
     session.line(&message("toolUse", "one"));
     let heard = session.line(&message("stop", "two"));
-    let usage = Usage { input_tokens: 20, output_tokens: 2, cost_usd: Some(1.0) };
-    assert!(heard.contains(&Heard::Said(Said::Usage { usage })));
+    let usage =
+        Usage { input_tokens: 20, output_tokens: 2, cost_usd: Some(1.0), ..Usage::default() };
+    let told = Said::Usage { usage, carried: Carried::default() };
+    assert!(heard.contains(&Heard::Said(told)));
 }
 
 #[test]
@@ -113,7 +115,7 @@ fn a_count_that_cannot_be_true_overflows_nothing() {
     let heard = session.line(&line.to_string());
     assert!(matches!(
         heard[0],
-        Heard::Said(Said::Usage { usage: Usage { input_tokens: u64::MAX, .. } })
+        Heard::Said(Said::Usage { usage: Usage { input_tokens: u64::MAX, .. }, .. })
     ));
 }
 

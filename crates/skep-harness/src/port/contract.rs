@@ -172,10 +172,9 @@ fn the_same_work_is_heard_alike_from_every_agent() {
             tools.iter().map(|(id, _)| (*id, true)).collect::<Vec<_>>(),
             "{agent}: each call has its result"
         );
-        let usage = said
-            .iter()
-            .rev()
-            .find_map(|said| if let Said::Usage { usage } = said { Some(*usage) } else { None });
+        let usage = said.iter().rev().find_map(|said| {
+            if let Said::Usage { usage, .. } = said { Some(*usage) } else { None }
+        });
         let usage = usage.unwrap_or_else(|| panic!("{agent} tells its usage"));
         // The scripted model counts what came from the cache within the input; to Claude that is beside it.
         let input = if agent == "claude" { 2400 } else { 2200 };

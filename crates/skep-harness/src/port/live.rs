@@ -120,7 +120,7 @@ fn works_and_goes_on(agent: &str) {
     assert!(
         first
             .iter()
-            .any(|said| matches!(said, Said::Usage { usage } if usage.input_tokens == 2200)),
+            .any(|said| matches!(said, Said::Usage { usage, .. } if usage.input_tokens == 2200)),
         "{agent}"
     );
 

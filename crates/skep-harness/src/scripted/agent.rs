@@ -16,7 +16,7 @@ use std::{
 };
 
 use rustix::fs::{Mode, OFlags};
-use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
+use skep_core::said::{Carried, ErrorClass, Said, TurnResult, Usage};
 use skep_host::proc;
 use thiserror::Error;
 
@@ -403,7 +403,7 @@ impl Agent<'_> {
         if let Some(cost) = cost_usd {
             self.usage.cost_usd = Some(self.usage.cost_usd.unwrap_or_default() + cost);
         }
-        self.say(&Said::Usage { usage: self.usage })
+        self.say(&Said::Usage { usage: self.usage, carried: Carried::default() })
     }
 
     fn flood(&mut self, kib: usize, one_line: bool) -> Result<(), StepError> {

@@ -175,7 +175,7 @@ fn usage_is_told_in_totals() {
     let last = said
         .iter()
         .rev()
-        .find_map(|said| if let Said::Usage { usage } = said { Some(*usage) } else { None });
+        .find_map(|said| if let Said::Usage { usage, .. } = said { Some(*usage) } else { None });
     let usage = last.unwrap();
     assert_eq!((usage.input_tokens, usage.output_tokens, usage.cost_usd), (110, 6, Some(0.5)));
 }

@@ -31,7 +31,7 @@ const EXAMPLES: &[Of] = &[
         &[
             ("run \"fix the flaky login test\"", "one worker"),
             ("run \"port the parser\" \"port the lexer\" -d", "two, in the background"),
-            ("run \"a faster search\" --count 3", "three at the same thing"),
+            ("run \"a faster search\" --count 3 --budget 5usd", "three at it, $5 each"),
             ("run --prompt-file brief.md -f", "follow what it says"),
         ],
     ),
@@ -55,7 +55,14 @@ const EXAMPLES: &[Of] = &[
         ],
     ),
     ("diff", &[("diff amber", "what it changed"), ("diff amber --stat", "file by file")]),
-    ("cost", &[("cost", "of all runs"), ("cost amber", "of one")]),
+    (
+        "cost",
+        &[
+            ("cost", "of all runs"),
+            ("cost amber", "of one"),
+            ("cost --by day --since 7d", "of the last week, day by day"),
+        ],
+    ),
     (
         "events",
         &[
@@ -97,6 +104,7 @@ const EXAMPLES: &[Of] = &[
             ("resume amber", "go on"),
             ("resume amber \"the test must pass too\"", "with a word of yours"),
             ("resume amber --headless", "from its own screen back to pipes"),
+            ("resume amber --budget +5usd", "its budget was spent: $5 more"),
         ],
     ),
     ("retry", &[("retry amber", "afresh"), ("retry 7k2", "by the beginning of its id")]),

@@ -9,7 +9,10 @@ use skep_api::{
 use skep_core::run::Surface;
 
 use super::{ls, read, read_text};
-use crate::{connect::Skep, exit::Outcome};
+use crate::{
+    connect::Skep,
+    exit::{CliError, Outcome},
+};
 
 pub(super) fn pause(skep: &Skep, id: &str, now: bool) -> Outcome {
     let run: RunView = read(skep.ask(Ask::Pause { run: id.to_owned(), now })?)?;
@@ -39,6 +42,14 @@ pub(super) fn again(
         ls::table(&skep.out, std::slice::from_ref(&run))?;
     }
     Ok(super::code_of(std::slice::from_ref(&run)))
+}
+
+/// Gives a run more to use, before it goes on.
+pub(super) fn raise(skep: &Skep, id: &str, by: String) -> Result<(), CliError> {
+    let run: RunView = read(skep.ask(Ask::Raise { run: id.to_owned(), by })?)?;
+    let budget = run.budget.unwrap_or_else(|| "anything".to_owned());
+    skep.out.note(&format!("{} may use {budget}", run.name));
+    Ok(())
 }
 
 /// A message as it was asked for.

@@ -61,6 +61,7 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
         name: args.name,
         prompt,
         count: args.count,
+        budget: args.budget,
         yes: args.yes,
         dry_run: args.dry_run,
         detach: args.detach || args.follow,

@@ -9,6 +9,7 @@
 mod adopt;
 mod agents;
 mod brief;
+mod budget;
 mod canary;
 mod cases;
 mod clean;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{super::*, ONE, project, task, task_id};
 use crate::{
+    budget::Price,
     facts::Exit,
     id::OpId,
     run::{
@@ -17,7 +18,7 @@ use crate::{
             script::{after, brief, env, git, op, snap, taken},
         },
     },
-    said::{ErrorClass, TurnResult, Usage},
+    said::{Carried, ErrorClass, TurnResult, Usage},
     snapshot::{Snapshot, Why},
 };
 
@@ -29,6 +30,28 @@ fn houses() -> Vec<House> {
     vec![
         House::LimitsSet { limits: Limits { runs: 8, per_project: 4, prepare: 2, ..ONE } },
         House::DiskSeen { short: Some(999) },
+        House::BudgetsSet {
+            budgets: Budgets {
+                all: Shares {
+                    task: Budget { tokens: Some(9), ..Budget::default() },
+                    project: Budget { turns: Some(8), ..Budget::default() },
+                    day: Budget { usd: Some(5.0), ..Budget::default() },
+                },
+                at_day: AtDay::Stop,
+                projects: [("web".to_owned(), Shares::default())].into(),
+                ahead_min: 60,
+            },
+        },
+        House::DayBudgetMet {
+            day: 20_000,
+            limit: Budget { usd: Some(5.0), ..Budget::default() },
+            spent: Amount {
+                usage: Usage { cost_usd: Some(5.5), ..Usage::default() },
+                turns: 3,
+                estimated: true,
+                unpriced: true,
+            },
+        },
         House::Themed { project: "web".to_owned(), theme: "gems".to_owned() },
         House::ProjectAdded {
             project: Project {
@@ -56,10 +79,12 @@ fn kind_of_house(house: &House) -> usize {
         House::TaskMoved { .. } => 5,
         House::DiskSeen { .. } => 6,
         House::Themed { .. } => 7,
+        House::BudgetsSet { .. } => 8,
+        House::DayBudgetMet { .. } => 9,
     }
 }
 
-const KINDS_OF_HOUSES: usize = 8;
+const KINDS_OF_HOUSES: usize = 10;
 
 /// A brief in which nothing is left out.
 fn whole_brief() -> Brief {
@@ -90,6 +115,19 @@ fn whole_brief() -> Brief {
         args: vec!["--search".to_owned()],
         logins: Logins { shared: String::new(), accounts: vec![login("home", "CODEX_HOME")] },
     });
+    brief.budget = Budget {
+        usd: Some(5000.0),
+        tokens: Some(9_000_000_000),
+        wall_ms: Some(86_400_000),
+        turns: Some(3000),
+    };
+    brief.prices = vec![Price {
+        model: "m*".to_owned(),
+        input: 2.0,
+        output: 10.0,
+        cached: Some(0.2),
+        cache_write: Some(2.5),
+    }];
     brief.trust = crate::run::Trust::Outside;
     brief.seed = "7k2m9qx4ab".to_owned();
     brief.logins = Logins {
@@ -172,7 +210,18 @@ fn of_runs() -> Vec<Of> {
         },
         Of::AsBefore { text: text() },
         Of::TurnEnded { result: TurnResult::Success, text: text() },
-        Of::Used { usage: Usage { input_tokens: 10, output_tokens: 2, cost_usd: Some(0.25) } },
+        Of::Used {
+            usage: Usage {
+                input_tokens: 10,
+                output_tokens: 2,
+                cached_tokens: 4,
+                cache_write_tokens: 1,
+                cost_usd: Some(0.25),
+            },
+            carried: Carried { tokens: true, cost: false },
+        },
+        Of::ModelTold { model: "m1".to_owned() },
+        Of::BudgetRaised { by: Budget { usd: Some(5.0), ..Budget::default() } },
         Of::Erred { class: ErrorClass::Limit, text: text() },
         Of::Waits { on: WaitingFor::Answer, text: text() },
         Of::Given { id: "q".to_owned(), text: text() },
@@ -422,6 +471,8 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
     let brief = Brief {
         supersedes: None,
         fallback: None,
+        budget: Budget::default(),
+        prices: Vec::new(),
         hears: Hears::default(),
         trust: crate::run::Trust::Person,
         seed: String::new(),
@@ -452,7 +503,7 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
         Event::Run(event) => !of_runs.contains(event),
         Event::House(event) => !houses().contains(event),
     });
-    assert_eq!(changed.count(), 5, "the others are what they are today");
+    assert_eq!(changed.count(), 6, "the others are what they are today");
 }
 
 /// A ledger that was begun before snapshots goes on: a close of then counts as one, and can be taken no further back.

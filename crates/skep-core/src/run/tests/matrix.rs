@@ -69,6 +69,8 @@ const INPUTS: &[&str] = &[
     "stop",
     "kill",
     "supersede",
+    "halt",
+    "raise 5usd",
     "again",
     "again on screen",
     "afresh",
@@ -205,6 +207,8 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Rule { .. } => 37,
         Input::Overdue { .. } => 38,
         Input::Send { .. } => 39,
+        Input::Halt => 41,
+        Input::Raise { .. } => 42,
         Input::Told { .. } => 40,
         Input::PassOn(_) => 41,
         Input::Tool { .. } => 42,
@@ -277,10 +281,12 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::QuestionWithdrawn { .. } => 57,
         Event::Claimed { .. } => 58,
         Event::Overstepped { .. } => 59,
+        Event::ModelTold { .. } => 60,
+        Event::BudgetRaised { .. } => 61,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 60;
+pub(crate) const KINDS_OF_EVENTS: usize = 62;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -310,7 +316,9 @@ fn events() -> Vec<Event> {
         },
         Event::AsBefore { text: text.clone() },
         Event::TurnEnded { result: TurnResult::Success, text: text.clone() },
-        Event::Used { usage: Usage::default() },
+        Event::Used { usage: Usage::default(), carried: Carried::default() },
+        Event::ModelTold { model: text.clone() },
+        Event::BudgetRaised { by: Budget::default() },
         Event::Erred { class: ErrorClass::Model, text: text.clone() },
         Event::Waits { on: WaitingFor::Answer, text: text.clone() },
         Event::Given { id: text.clone(), text: text.clone() },
@@ -445,6 +453,8 @@ admit                            !!!xxx xxxxxx!xx xxxxxxxx xxxxx xxxxxx
 stop                             ++!+!. !!!!!!!!! !.!!!!+. ..... ......
 kill                             ++!+!. !!!!!!!!! !.!!!!+. ..... ......
 supersede                        ++!+!. !!!!!!!!! ..!.!.+. ..... ......
+halt                             ...... !!!!!!!!. ........ ..... ......
+raise 5usd                       ...... ......... ........ .x.x. ...xxx
 again                            xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
 again on screen                  xxxxxx ++++!!!++ xxxxxxxx +x+x+ xxxxxx
 afresh                           xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
@@ -553,6 +563,8 @@ TurnsTo             xxxxxx ........x ........ xxxxx xxxxxx
 AsBefore            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 TurnEnded           xxxxxx ........x ........ xxxxx xxxxxx
 Used                xxxxxx ........x ........ xxxxx xxxxxx
+ModelTold           xxxxxx ........x ........ xxxxx xxxxxx
+BudgetRaised        ...... ......... ........ ..... ......
 Erred               xxxxxx ........x ........ xxxxx xxxxxx
 Waits               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
 Given               xxxxxx xxxx...xx xxxxxxxx xxxxx xxxxxx

@@ -47,6 +47,8 @@ pub(crate) fn brief(name: &str) -> Brief {
         adopted: None,
         hears: Hears { messages: true, steers: true, resumes: true },
         fallback: None,
+        budget: Budget::default(),
+        prices: Vec::new(),
         trust: crate::run::Trust::Person,
         seed: String::new(),
     }
@@ -160,6 +162,8 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         }
         ["afresh"] => Input::Again { goes_on: false, message: None, speech: None },
         ["supersede"] => Input::Supersede,
+        ["halt"] => Input::Halt,
+        ["raise", by] => Input::Raise { by: by.replace('_', " ").parse().unwrap() },
         ["pass", "on"] => Input::PassOn(Onward::Fallback),
         ["go", "by", account] => Input::PassOn(Onward::Account((*account).to_owned())),
         ["pause"] => Input::Pause { now: false },
@@ -408,9 +412,23 @@ fn said_of(words: &[&str]) -> Said {
             usage: Usage {
                 input_tokens: tokens.parse().unwrap(),
                 output_tokens: 1,
-                cost_usd: None,
+                ..Usage::default()
             },
+            carried: Carried::default(),
         },
+        ["used", tokens, cost] => Said::Usage {
+            usage: Usage {
+                input_tokens: tokens.parse().unwrap(),
+                cost_usd: Some(cost.parse().unwrap()),
+                ..Usage::default()
+            },
+            carried: Carried::default(),
+        },
+        ["carried", tokens] => Said::Usage {
+            usage: Usage { input_tokens: tokens.parse().unwrap(), ..Usage::default() },
+            carried: Carried { tokens: true, cost: true },
+        },
+        ["model", name] => Said::Model { name: (*name).to_owned() },
         other => panic!("no such input: {other:?}"),
     }
 }

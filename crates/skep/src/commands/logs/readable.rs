@@ -86,7 +86,9 @@ impl Reader {
                 shown
             }
             Entry::Agent(Said::ToolResult { id, ok, text }) => self.result(at, &id, ok, &text),
-            Entry::Agent(Said::Session { .. } | Said::Usage { .. }) => Vec::new(),
+            Entry::Agent(Said::Session { .. } | Said::Usage { .. } | Said::Model { .. }) => {
+                Vec::new()
+            }
             entry @ (Entry::Started { .. }
             | Entry::Silence { .. }
             | Entry::Heard {}
@@ -263,6 +265,7 @@ impl Reader {
                 Said::Session { .. }
                 | Said::Withdrawn { .. }
                 | Said::Usage { .. }
+                | Said::Model { .. }
                 | Said::Tool { .. }
                 | Said::ToolResult { .. },
             ) => Vec::new(),

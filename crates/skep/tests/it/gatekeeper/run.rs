@@ -55,6 +55,7 @@ impl Attempt {
                 grace_ms: 200,
                 idle_ms: 600_000,
                 turn_ms: 0,
+                usage_ms: 0,
                 ready_ms: 0,
                 tool_idle_ms: 600_000,
                 journal_bytes: 1 << 30,

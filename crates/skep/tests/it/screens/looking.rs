@@ -282,22 +282,59 @@ fn the_last_lines_of_a_long_journal_are_read_from_its_end() {
     assert_eq!(numbers, [13, 14]);
 }
 
+/// One row of what was used.
+fn used(nth: u64, name: &str, fields: &Value) -> Value {
+    let mut row = json!({"day": "2026-11-21", "order": nth, "run": format!("run_{name}00000"), "name": name,
+        "title": "Port the parser", "task": null, "project": "web", "agent": "claude", "model": "opus", "used": null});
+    for (key, value) in fields.as_object().unwrap() {
+        row[key] = value.clone();
+    }
+    row
+}
+
 #[test]
 fn costs_are_added_up_and_what_nobody_told_is_unknown() {
-    let stage = Stage::new().answers("ls", json!([
-        run("amber", &json!({"usage": {"input_tokens": 1_200_345, "output_tokens": 9411, "cost_usd": 1.375}})),
-        run("beryl", &json!({"agent": "codex", "usage": {"input_tokens": 5000, "output_tokens": 100, "cost_usd": null}})),
-        run("coral", &json!({"title": EVIL, "project": "docs"})),
-    ]));
+    let rows = json!([
+        used(
+            1,
+            "amber",
+            &json!({"day": "2026-11-20", "used": {"input_tokens": 1_000_000, "output_tokens": 9000, "cached_tokens": 800_000, "cost_usd": 1.0, "turns": 2}})
+        ),
+        used(
+            1,
+            "amber",
+            &json!({"used": {"input_tokens": 200_345, "output_tokens": 411, "cost_usd": 0.375, "turns": 1}})
+        ),
+        used(
+            2,
+            "beryl",
+            &json!({"agent": "codex", "model": "gpt", "used": {"input_tokens": 5000, "output_tokens": 100, "cost_usd": 0.0123, "turns": 1, "estimated": true}})
+        ),
+        used(
+            3,
+            "onyx",
+            &json!({"agent": "gemini", "model": null, "used": {"input_tokens": 70, "output_tokens": 1, "turns": 1, "unpriced": true}})
+        ),
+        used(
+            4,
+            "coral",
+            &json!({"title": EVIL, "project": "docs", "agent": "mini", "model": null})
+        ),
+    ]);
+    let stage = Stage::new().answers("cost", rows);
     holds(&stage, "cost", &["cost"]);
+    holds(&stage, "cost-by-day", &["cost", "--by", "day"]);
+    holds(&stage, "cost-by-model", &["cost", "--by", "model", "--since", "7d"]);
     let told: Value =
         serde_json::from_slice(&stage.command(&["cost", "--json"]).output().unwrap().stdout)
             .unwrap();
     assert_eq!(
         told["total"],
-        json!({"runs": 3, "input_tokens": 1_205_345, "output_tokens": 9511, "cost_usd": 1.375, "without_tokens": 1, "without_cost": 2})
+        json!({"runs": 4, "turns": 5, "input_tokens": 1_205_415, "output_tokens": 9512, "cached_tokens": 800_000,
+            "cost_usd": 1.3873, "estimated": true, "without_tokens": 1, "without_cost": 2})
     );
     assert_eq!(told["projects"]["docs"]["cost_usd"], Value::Null);
+    assert_eq!(told["runs"][3]["cost_usd"], 1.375, "of both days");
 }
 
 #[test]
