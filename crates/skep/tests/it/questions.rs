@@ -153,7 +153,7 @@ fn what_an_agent_claims_is_shown_and_one_that_is_blocked_has_not_completed() {
         "commit it",
         "report blocked no network here",
     ];
-    let ended = home.ended("blocked", &steps, &["--name", "amber"]);
+    let ended = home.ended("blocked", &steps, &["--name", "amber", "-d"]);
     assert_eq!((&ended["outcome"], &ended["reason"]), (&"failed".into(), &"agent-blocked".into()));
     let shown = home.skep(&["show", "amber"]).ok();
     for words in ["blocked: no network here", "src, docs", "the tests are flaky"] {
