@@ -88,6 +88,9 @@ pub enum Ask {
         /// Another surface than that of the attempt before; of a run that lives, at the end of its turn.
         #[serde(default)]
         surface: Option<Surface>,
+        /// The asker's environment: what it has of the run's secrets is handed over anew.
+        #[serde(default)]
+        env: BTreeMap<String, String>,
     },
     /// Gives an agent a text as its next message. Answer: a `SendView`, when it has come as far as `wait` says.
     Send {

@@ -10,7 +10,12 @@ use skep_core::{
     id::RunId,
     policy::{Place, Policy},
     run::Permissions,
+    secret::Secret,
 };
+
+mod fence;
+
+pub use fence::Fence;
 
 /// The format's version; a keeper refuses another.
 pub const VERSION: u32 = 1;
@@ -29,7 +34,7 @@ pub struct Spec {
     pub protocol: String,
     /// The agent's argv, whole; the first is the program.
     pub argv: Vec<String>,
-    /// The agent's environment, whole: nothing is inherited.
+    /// The agent's environment, whole but for its secrets: nothing is inherited.
     pub env: BTreeMap<String, String>,
     /// Where the agent starts: the worktree, or a folder in it.
     pub cwd: PathBuf,
@@ -52,9 +57,9 @@ pub struct Spec {
     /// The terminal that the agent starts on, with protocol `pty` and no other; none: it has pipes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminal: Option<Size>,
-    /// What the agent and all that it starts may write to, folders with what is below them and files; none: no fence.
+    /// What the agent and all that it starts may write to and read; none: no fence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fence: Option<Vec<PathBuf>>,
+    pub fence: Option<Fence>,
     /// By what the agent tells on its terminal what it does; none: only its silence is seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signs: Option<Signs>,
@@ -76,6 +81,12 @@ pub struct Spec {
     /// What the conversation may have or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubts: Option<Doubts>,
+    /// Secrets that the agent gets beside its environment: names and references, no value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Secret>,
+    /// The folder in memory that holds the values which were handed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<PathBuf>,
     /// The env's root, where its worktree is lent something that goes with the attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lent: Option<PathBuf>,

@@ -23,6 +23,7 @@ use skep_core::{
 
 mod adopt;
 mod ask;
+mod fence;
 mod inbox;
 mod question;
 
@@ -44,6 +45,9 @@ pub struct RunView {
     pub agent: String,
     pub model: Option<String>,
     pub account: Option<String>,
+    /// The names of the secrets that its agent gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
     pub surface: Surface,
     pub permissions: Permissions,
     pub state: String,
@@ -100,6 +104,12 @@ pub struct RunView {
     /// What its own processes asked for that no run may have; it was refused.
     #[serde(default)]
     pub oversteps: Vec<Overstep>,
+    /// What keeps its agent from writing outside of its own place: `on`, `off`, `absent` or `own`.
+    #[serde(default)]
+    pub fence: String,
+    /// What the fence leaves open to its agent beside what every run needs, as the settings say.
+    #[serde(default)]
+    pub fence_write: Vec<String>,
     /// Whose words it works by.
     #[serde(default)]
     pub trust: Trust,
@@ -202,6 +212,7 @@ impl RunView {
     /// Makes the view of `run`.
     pub fn of(run: &Run) -> RunView {
         let brief = &run.brief;
+        let secrets = brief.policy.secrets.iter().map(|secret| secret.name.clone()).collect();
         let env = run.env();
         let (waiting_for, outcome, reason, exit) = state_fields(run);
         let mut notes: Vec<String> = env.map(|env| env.notes.clone()).unwrap_or_default();
@@ -221,6 +232,7 @@ impl RunView {
             agent: brief.agent.clone(),
             model: brief.model.clone(),
             account: brief.account.clone(),
+            secrets,
             surface: run.speech.surface,
             permissions: brief.permissions,
             state: run.state_name().to_owned(),
@@ -278,6 +290,8 @@ impl RunView {
                 known: met.known,
                 by: run.id().to_string(),
             }),
+            fence: fence::word(brief),
+            fence_write: fence::open(&brief.policy.fence),
             trust: brief.trust,
             held: None,
         }

@@ -15,6 +15,7 @@ pub mod project;
 pub mod refs;
 pub mod run;
 pub mod said;
+pub mod secret;
 pub mod snapshot;
 pub mod task;
 pub mod text;

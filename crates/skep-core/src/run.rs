@@ -13,6 +13,7 @@ use crate::{
     guide::Guide,
     id::{AskId, OpId, QuestionId, RunId, SnapshotId, TaskId},
     said::{ErrorClass, Said, TurnResult, Usage},
+    secret::Secret,
     snapshot::{self, Snapshot, Why},
     time::Timestamp,
 };
@@ -199,6 +200,9 @@ pub struct Policy {
     /// More arguments for the agent's program.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
+    /// Secrets that its agent gets: names and references, no value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Secret>,
     /// Whether its agent can write wherever its user can.
     #[serde(default)]
     pub fence: Fence,
@@ -243,6 +247,7 @@ impl Default for Policy {
             env: Vec::new(),
             fence: Fence::Off,
             args: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 }

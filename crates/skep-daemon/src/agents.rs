@@ -13,7 +13,10 @@ use std::{
 };
 
 use serde::Serialize;
-use skep_api::wire::{Refusal, chain};
+use skep_api::{
+    view::LimitView,
+    wire::{Refusal, chain},
+};
 use skep_core::text;
 use skep_harness::profile::{self, Profile};
 use skep_host::proc::Program;
@@ -42,6 +45,8 @@ pub struct Agent {
     pub login: String,
     /// The agent under whose name its usage limits are counted: itself, or the one whose login it shares.
     pub login_of: String,
+    /// Its logins that are at their usage limit, where somebody asked a daemon.
+    pub limits: Vec<LimitView>,
     /// Whether a run that names none gets this one.
     pub chosen: bool,
     /// Whether skep knows how to speak to it.
@@ -97,6 +102,7 @@ pub fn agents(config: &Path, vars: &BTreeMap<String, String>) -> Result<Vec<Agen
             logged_in: None,
             login: String::new(),
             login_of: name.to_owned(),
+            limits: Vec::new(),
             chosen: false,
             known: false,
             able: None,
@@ -171,6 +177,7 @@ fn seen(
         logged_in,
         login,
         login_of: resolve::login_of(profile, config),
+        limits: Vec::new(),
         chosen: false,
         known: true,
         able: Some(Able {

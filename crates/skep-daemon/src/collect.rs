@@ -31,9 +31,11 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// How long after the start it cleans for the first time, and how often it looks from then on.
+/// How long after the start it cleans for the first time, and how often from then on.
 const FIRST: Duration = Duration::from_secs(30);
 const EACH: Duration = Duration::from_secs(10 * 60);
+/// How often it looks how much disk is free: builds fill it in minutes.
+const LOOK: Duration = Duration::from_secs(60);
 /// How often it looks while the disk is short.
 const SHORT: Duration = Duration::from_secs(15);
 /// How long a clone that no project has is kept after its last use.
@@ -78,7 +80,7 @@ impl Collector {
                 self.evict();
             }
             let left = clean_at.saturating_duration_since(Instant::now());
-            wait = if short { SHORT } else { left.min(EACH) };
+            wait = if short { SHORT } else { left.min(LOOK) };
         }
     }
 
@@ -100,11 +102,16 @@ impl Collector {
         let Some(disk) = hands::disk(&self.home, &self.config) else {
             return Some(before.fleet.short.is_some());
         };
+        let short = disk.free < disk.floor;
+        let known = before.fleet.limits.disk_free == disk.floor;
+        if known && before.fleet.short.is_some() == short && turn > 1 {
+            return Some(short);
+        }
         let limits = Limits { disk_free: disk.floor, ..before.fleet.limits };
         let key = format!("disk/{}/{turn}", self.epoch);
         let told = self.tell(&format!("{key}/floor"), Input::Limits(limits))
             && self.tell(&key, Input::Disk(Some(disk.free)));
-        told.then_some(disk.free < disk.floor)
+        told.then_some(short)
     }
 
     fn clean(&self, turn: u64) -> bool {

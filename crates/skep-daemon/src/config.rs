@@ -35,6 +35,7 @@ mod layer;
 mod merge;
 mod places;
 mod policy;
+pub mod secrets;
 mod settings;
 #[cfg(test)]
 mod tests;

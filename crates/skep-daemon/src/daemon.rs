@@ -45,6 +45,7 @@ use crate::{
     door::{Door, Phase},
     engine::{Engine, EngineError, Inbox},
     ingest::Ingest,
+    launch,
     perform::Performer,
     reconcile, version,
     viewer::Viewers,
@@ -194,6 +195,7 @@ fn serve(
     )?;
     let left_over = engine.left_over()?;
     let fleet = board.read().fleet;
+    launch::let_old_secrets_go(home, &fleet);
     let starting = |run: &skep_core::run::Run| {
         left_over
             .iter()

@@ -13,11 +13,13 @@ use skep_host::{git::Git, paths, proc::Program};
 
 use crate::config;
 
+mod fence;
 mod fleet;
 mod foreign;
 mod home;
 mod mend;
 mod repository;
+mod secrets;
 
 use fleet::Ledger;
 use mend::Remedy;
@@ -117,7 +119,8 @@ impl Finding {
 pub fn examine(home: &Home, config: &Path, vars: &BTreeMap<String, String>) -> Vec<Finding> {
     let mut findings = vec![system(), git(vars)];
     findings.extend(home::folders(home));
-    findings.extend([settings(config), disk(home, config)]);
+    findings.extend([settings(config), fence::fence(config), disk(home, config)]);
+    findings.extend(secrets::references(config, vars));
     findings.extend(agents(config, vars));
     findings.extend(home::sockets(home));
     findings.extend(against_the_ledger(home, vars));

@@ -35,7 +35,7 @@ use crate::{
     board::Posted,
     cleanup::Cleanup,
     engine::Inbox,
-    hands,
+    hands, launch,
     perform::Performer,
     resolve::{self, Approval},
     scripts, why,
@@ -223,9 +223,10 @@ impl Door {
             Ask::Abandon { runs } => self.abandon(&request.id, runs, out),
             Ask::Land { run, dry_run } => self.land(&request.id, run, *dry_run, out),
             Ask::Pause { run, now } => self.pause(&request.id, run, *now),
-            Ask::Again { run, goes_on, text, surface } => {
+            Ask::Again { run, goes_on, text, surface, env } => {
                 let fleet = self.wishes.board.read().fleet;
                 self.require_left(fleet.find_run(run)?, peer.pid)?;
+                resolve::hand_over(&self.home, fleet.find_run(run)?, env)?;
                 let ask = control::Again {
                     run,
                     goes_on: *goes_on,
@@ -374,6 +375,7 @@ impl Door {
             if created.is_err() && !self.wishes.board.read().fleet.runs.contains_key(&run) {
                 // What stays is a prompt that nobody reads.
                 let _left = std::fs::remove_dir_all(self.home.run(&run));
+                launch::let_secrets_go(&self.home, &run);
             }
             match created {
                 Err(Trouble::Refused(refusal)) if !ids.is_empty() => {

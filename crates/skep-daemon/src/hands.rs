@@ -50,6 +50,8 @@ pub enum Deed {
         set_up: Option<SetUp>,
         /// The environment of the set-up script: the run's own.
         vars: BTreeMap<String, String>,
+        /// What it gets beside them.
+        secrets: set_up::Secrets,
         /// Where all that the set-up said is kept, however it went.
         log: PathBuf,
         guide: Guide,
@@ -171,6 +173,7 @@ pub fn prepare_deed(run: &Run, home: &Home) -> Result<Deed, String> {
         base: run.brief.adopted.as_ref().and_then(|adopted| adopted.base.clone()),
         set_up: place.set_up.clone(),
         vars: launch::run_vars(run, &cwd, &vars, &run.brief.policy.env, home),
+        secrets: set_up::Secrets::of(run, home),
         log: home.run(run.id()).join("setup.log"),
         guide: if place.env_type == EnvType::Worktree {
             place.guide.clone()
@@ -301,7 +304,8 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
         Err(done) => return *done,
     };
     match deed {
-        Deed::Prepare { ask, target, base, set_up, vars, log, guide } => {
+        Deed::Prepare { ask, target, base, set_up, vars, secrets, log, guide } => {
+            let vars = (vars, secrets);
             prepare(&git, &ask, (target, base), (set_up.as_ref(), &guide), vars, &log)
         }
         Deed::Undo { locks, root } => {
@@ -343,7 +347,7 @@ fn prepare(
     ask: &env::Prepare,
     (target, base): (Option<String>, Option<Base>),
     (set_up, guide): (Option<&SetUp>, &Guide),
-    mut vars: BTreeMap<String, String>,
+    (mut vars, secrets): (BTreeMap<String, String>, set_up::Secrets),
     log: &Path,
 ) -> Done {
     let prepared = match env::prepare(git, ask) {
@@ -383,7 +387,7 @@ fn prepare(
     // In an env that a killed preparation left the set-up may have been under way: only its end is written down.
     let done = prepared.logs.join("setup.done");
     if !(prepared.reused && done.exists()) {
-        match set_up::run_set_up(git, &prepared, set_up, vars, log) {
+        match set_up::run_set_up(git, &prepared, set_up, (vars, &secrets), log) {
             Ok(note) => notes.extend(note),
             Err((slug, text)) => {
                 // Here already, so that whoever hears of the failure finds nothing of it; the undo tells what stays.

@@ -19,7 +19,7 @@ use skep_api::{
 use skep_core::{
     names,
     policy::Policy,
-    run::{Kind, Run, Surface, orientation},
+    run::{Fence, Kind, Run, Surface, orientation},
 };
 
 use skep_harness::{
@@ -35,10 +35,12 @@ use crate::trust;
 
 mod fence;
 mod messages;
+mod secrets;
 mod standing;
 mod told;
 mod tools;
 
+pub use secrets::{let_old_secrets_go, let_secrets_go, secrets_of};
 pub use told::look;
 
 /// Names that every process of a run gets where the asker had them.
@@ -117,14 +119,15 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let told = told::tell(run, env, &profile, home, &asker, goes_on)?;
     let prompt_file =
         told.prompt(&prompt_file, &home.attempt(run.id(), attempt))?.unwrap_or(prompt_file);
+    let folders = fence::GitFolders::of(run, env, &Git::new(&asker))?;
     let brief = profile::Brief {
         prompt_file: prompt_file.clone(),
         session,
         cwd: PathBuf::from(&env.cwd),
         model: run.brief.model.clone(),
-        permissions: permissions(run.brief.permissions),
+        permissions: confinement(run, &profile),
         args: run.brief.policy.args.clone(),
-        git_roots: git_roots(Path::new(&env.worktree)),
+        git_roots: folders.as_ref().map(fence::GitFolders::roots).unwrap_or_default(),
         skep: own_program()?,
         brief_file: told.file.clone(),
         tools: tools::of(run, attempt, home, &profile),
@@ -141,6 +144,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let doubts = doubts.map(|doubts| Doubts { records: profile.records(&asker), ..doubts });
     let listed: Vec<String> = launch.env_names.iter().chain(&policy.env).cloned().collect();
     let mut vars = run_vars(run, &env.cwd, &asker, &listed, home);
+    let (secrets, held) = secrets_of(run, home, |secret| listed.contains(&secret.name));
     vars.extend(launch.vars);
     if profile.identity {
         vars.extend(identity(&asker, Path::new(&env.cwd)));
@@ -150,7 +154,18 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         let list = list.to_str().ok_or("the env's path is not UTF-8")?;
         set_for_git(&mut vars, "core.excludesFile", list);
     }
-    let write = fence::places(run, env, &profile, &vars)?;
+    let config = agents.parent().ok_or("the settings have no folder")?;
+    let fenced = fence::Attempt {
+        run,
+        env,
+        git: folders.as_ref(),
+        profile: &profile,
+        home,
+        config,
+        program: launch.argv.first().map(String::as_str).unwrap_or_default(),
+        reads: told.file.iter().cloned().chain([prompt_file.clone(), own_program()?]).collect(),
+    };
+    let fence = fenced.fence(&mut vars)?;
     Ok(Spec {
         version: VERSION,
         run: run.id().clone(),
@@ -199,8 +214,10 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
             journal_bytes: policy.journal_bytes,
         },
         spare: policy.spare.clone(),
-        fence: write,
+        fence,
         lent: told.lent,
+        secrets,
+        held,
     })
 }
 
@@ -332,6 +349,15 @@ pub fn role(kind: Kind) -> &'static str {
     }
 }
 
+/// How much the agent is to keep itself from; one whose own sandbox fails behind a fence leaves it out where it gets ours.
+fn confinement(run: &Run, profile: &Profile) -> profile::Permissions {
+    let is_ours = profile.sandbox && !run.brief.trust.is_person();
+    if is_ours && run.brief.policy.fence == Fence::Own {
+        return profile::Permissions::Bypass;
+    }
+    permissions(run.brief.permissions)
+}
+
 /// The same word in the profile's language.
 pub fn permissions(permissions: skep_core::run::Permissions) -> profile::Permissions {
     match permissions {
@@ -353,20 +379,6 @@ pub fn own_program() -> Result<PathBuf, String> {
     let path = std::env::current_exe().map_err(|err| err.to_string())?;
     let name = path.to_str().and_then(|name| name.strip_suffix(" (deleted)"));
     Ok(name.map_or_else(|| path.clone(), PathBuf::from))
-}
-
-/// The folders that git writes when it commits in `worktree`: a sandbox must let the agent write there.
-fn git_roots(worktree: &Path) -> Vec<PathBuf> {
-    let dot = worktree.join(".git");
-    if dot.is_dir() {
-        return vec![dot];
-    }
-    let Ok(text) = fs::read_to_string(&dot) else { return Vec::new() };
-    let Some(private) = text.trim().strip_prefix("gitdir: ").map(PathBuf::from) else {
-        return Vec::new();
-    };
-    let common = private.parent().and_then(Path::parent).map(Path::to_owned);
-    common.into_iter().chain([private]).collect()
 }
 
 /// SHA-256 of `bytes`, in hex.

@@ -256,6 +256,9 @@ impl Performer {
                 let deed = hands::close_deed(run, &self.home, *how, &snapshot, (self.clock)());
                 let result = self.op(run, deed, "close-failed");
                 let result = trust::after_close(&self.home, run.id(), result);
+                if matches!(result, OpResult::Closed { .. }) {
+                    launch::let_secrets_go(&self.home, run.id());
+                }
                 Input::OpDone { op: op.clone(), result }
             }
             Effect::Settle { snapshot, .. } => self.settle(run, snapshot),

@@ -46,8 +46,11 @@ pub mod adopt;
 mod choice;
 mod fallback;
 mod logins;
+mod secrets;
 
 use choice::Choice;
+pub use secrets::hand_over;
+
 pub use choice::{folders as account_folders, require as require_choice};
 pub use logins::login_of;
 
@@ -61,6 +64,8 @@ pub struct Asked {
     pub prompt: String,
     /// The asker's environment, as far as it is listed.
     pub env: BTreeMap<String, String>,
+    /// Values of secrets that are handed over with the request.
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// A project's set-up that a person approves.
@@ -226,13 +231,14 @@ pub fn keep_ages(config: &Path) -> Result<Keep, Refusal> {
     })
 }
 
-/// Keeps what does not go to the ledger: the prompt, and the asker's environment, 0600.
+/// Keeps what does not go to the ledger: the prompt, and the asker's environment, 0600; secrets in memory.
 pub fn keep(asked: &Asked, home: &Home) -> Result<(), Refusal> {
     let failed = |err: &dyn std::error::Error| Refusal::error("home-unusable", chain(err));
     let id = &asked.brief.id;
     paths::create_private_dir(&home.run(id)).map_err(|err| failed(&err))?;
     paths::write_atomically(&home.prompt(id), asked.prompt.as_bytes())
         .map_err(|err| failed(&err))?;
+    secrets::hold(home, id.as_str(), &asked.secrets)?;
     let env = serde_json::to_vec(&asked.env).map_err(|err| failed(&err))?;
     paths::write_atomically(&home.asker_env(id), &env).map_err(|err| failed(&err))
 }
@@ -788,6 +794,11 @@ fn brief(
     let mut listed: Vec<String> = profile.env.clone();
     listed.extend(second.iter().flat_map(|second| second.profile.env.clone()));
     listed.extend(project.env.iter().chain(&choice.env).cloned());
+    secrets::require_free(
+        listed.iter().chain(choice.folders.keys()).chain(profile.ask_env.keys()),
+    )?;
+    let references = settings.secrets.iter().chain(&project.secrets).collect();
+    let taken = secrets::taken(&listed, &project.env, &references, &ask.env)?;
     let mut logins = choice.logins.clone();
     if surface == Surface::Terminal {
         // Nobody tells for sure that one on a screen met its limit.
@@ -801,6 +812,7 @@ fn brief(
         .filter(|(name, _)| {
             launch::is_base(name) || listed.contains(name) || theirs && *name == "TMUX"
         })
+        .filter(|(name, _)| taken.secrets.iter().all(|secret| secret.name != **name))
         .map(|(name, value)| (name.clone(), value.clone()))
         // What an account says of its folders wins over whatever the asker's shell says. Where there are several, each
         // attempt adds its own.
@@ -834,7 +846,11 @@ fn brief(
         surface,
         permissions,
         place: the_place(wanted, title, task, &id, key)?,
-        policy: Policy { fence: fence(&settings.fence, profile, permissions), ..policy },
+        policy: Policy {
+            fence: fence(&settings.fence, profile, permissions),
+            secrets: taken.secrets,
+            ..policy
+        },
         supersedes: superseded(ask, task, fleet),
         adopted: None,
         hears: profile.hears(surface == Surface::Terminal),
@@ -843,7 +859,7 @@ fn brief(
         seed: OpId::new(spell(&format!("{key}/seed"))).tail().to_owned(),
         id,
     };
-    Ok(Asked { brief, prompt, env })
+    Ok(Asked { brief, prompt, env, secrets: taken.values })
 }
 
 /// Whose words the run works by; that it inherits more, the core sees to.
@@ -1044,6 +1060,7 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
         spare: project.processes.spare.clone(),
         env: project.env.clone(),
         args: Vec::new(),
+        secrets: Vec::new(),
         fence: Fence::default(),
     }
 }
@@ -1051,11 +1068,12 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
 fn fence(settings: &config::Fence, profile: &Profile, permissions: Permissions) -> Fence {
     match settings.mode {
         config::FenceMode::Off => Fence::Off,
-        config::FenceMode::On if profile.sandbox && permissions != Permissions::Bypass => {
-            Fence::Own
-        }
+        _ if profile.sandbox && permissions != Permissions::Bypass => Fence::Own,
+        // One that is required and not to be had is refused when the agent starts, on whatever kernel that will be.
         config::FenceMode::On if !fence::is_possible() => Fence::Absent,
-        config::FenceMode::On => Fence::On { write: settings.write.clone() },
+        config::FenceMode::On | config::FenceMode::Require => {
+            Fence::On { write: settings.write.clone() }
+        }
     }
 }
 

@@ -33,6 +33,7 @@ use skep_host::{
     lock::{self, Lock, LockError},
     paths::{self, PathError},
     proc::{SMALL_STACK, Signals},
+    secrets::SecretError,
     tree,
 };
 use thiserror::Error;
@@ -85,6 +86,9 @@ pub enum KeeperError {
     Record(#[from] PathError),
     #[error(transparent)]
     Harness(#[from] HarnessError),
+    /// A secret of its agent cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error("{doing}")]
     Host {
         doing: &'static str,
@@ -107,6 +111,7 @@ impl KeeperError {
             KeeperError::Started => "attempt-started",
             KeeperError::Lock(err) => err.slug(),
             KeeperError::Harness(err) => err.slug(),
+            KeeperError::Secret(err) => err.slug(),
             KeeperError::Agent(_) => "agent-not-started",
         }
     }

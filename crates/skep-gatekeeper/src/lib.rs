@@ -17,6 +17,7 @@ pub mod pty;
 pub mod quiet;
 pub mod record;
 pub mod screen;
+pub mod secrets;
 pub mod sieve;
 pub mod stage;
 pub mod terminal;

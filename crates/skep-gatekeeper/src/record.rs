@@ -9,13 +9,15 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use skep_api::journal::{Entry, Line, Spelled};
-use skep_core::{facts::Exit, time::Timestamp};
+use skep_core::{facts::Exit, secret::Redactor, time::Timestamp};
 use skep_host::paths::{self, PathError};
 
+mod clean;
 #[cfg(test)]
 mod tests;
 
@@ -52,6 +54,8 @@ struct Lines {
     line: u64,
     /// How long the file is; what lies behind it is the rest of a write that failed.
     bytes: u64,
+    /// What takes secrets out of a line; none: nobody told of any.
+    redactor: Option<Arc<Redactor>>,
 }
 
 impl Lines {
@@ -70,7 +74,7 @@ impl Lines {
             .filter_map(|line| serde_json::from_slice::<Line>(line).ok())
             .map(|line| line.line)
             .max();
-        Ok(Lines { file, line: line.unwrap_or(0), bytes })
+        Ok(Lines { file, line: line.unwrap_or(0), bytes, redactor: None })
     }
 
     /// Appends one line by one write; none of it stays when it fails.
@@ -92,6 +96,12 @@ impl Lines {
         if let Err(err) = serde_json::to_writer(&mut *bytes, &line) {
             bytes.truncate(before);
             return Err(err.into());
+        }
+        if let Some(redactor) = &self.redactor
+            && redactor.finds(&bytes[before..])
+        {
+            bytes.truncate(before);
+            bytes.extend(clean::spell(redactor, &line)?);
         }
         bytes.push(b'\n');
         Ok(())
@@ -128,6 +138,13 @@ impl Reports {
         // The name must be there after a power cut, too; a file system that cannot tell has to be believed.
         let _unsynced = paths::sync_parent(&dir.join("reports.jsonl"));
         Ok(Reports { lines, waiting: VecDeque::new() })
+    }
+
+    /// The same, without secrets in what is added.
+    #[must_use]
+    pub fn without(mut self, redactor: &Arc<Redactor>) -> Reports {
+        self.lines.redactor = Some(Arc::clone(redactor));
+        self
     }
 
     /// Adds a report.
@@ -179,6 +196,13 @@ impl Journal {
         let lines = Lines::open(&dir.join("journal.jsonl"))?;
         let row = Vec::new();
         Ok(Journal { lines, row, row_lines: 0, cap, dropped: 0, dropped_bytes: 0, why: "" })
+    }
+
+    /// The same, without secrets in what is added.
+    #[must_use]
+    pub fn without(mut self, redactor: &Arc<Redactor>) -> Journal {
+        self.lines.redactor = Some(Arc::clone(redactor));
+        self
     }
 
     /// How many lines there are.

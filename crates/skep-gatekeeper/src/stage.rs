@@ -3,6 +3,7 @@
 //! Owns: what only the process itself can do before it becomes the agent: its parent-death signal, its signals back
 //! to their defaults, its standard input, its fence, and where it is to have a terminal of its own, the session that the
 //! terminal is the controlling one of.
+//! The secrets of an agent are put into its environment here, so that no guard has them in its own.
 //! Never: goes on when its warden is gone, starts the agent before the warden has said so, or without a fence that was
 //! asked for.
 
@@ -19,7 +20,7 @@ use rustix::process::{Signal, getppid, ioctl_tiocsctty, set_parent_process_death
 use skep_api::wire::chain;
 use skep_host::{cgroup, fence::Fence, proc};
 
-use crate::link::Link;
+use crate::{link::Link, secrets};
 
 /// The place of an agent that leads a session on the terminal which is its standard input.
 pub const ON_TERMINAL: &str = "terminal";
@@ -63,7 +64,9 @@ fn become_agent(
         let _outside = cgroup::join(Path::new(place.cgroup));
     }
     // The word to go: the warden has given us the terminal by now, where there is one.
-    let stdin = link.receive()?.pop().ok_or(io::ErrorKind::UnexpectedEof)?;
+    let mut handed = link.receive()?.into_iter();
+    let stdin = handed.next().ok_or(io::ErrorKind::UnexpectedEof)?;
+    let secrets = handed.next().map(secrets::read).transpose()?.unwrap_or_default();
     if place.on_terminal {
         setsid()?;
         ioctl_tiocsctty(&stdin)?;
@@ -75,7 +78,7 @@ fn become_agent(
     if let Some(path) = place.fence {
         put_up(path)?;
     }
-    Err(proc::command(program).args(args).exec())
+    Err(proc::command(program).args(args).envs(secrets).exec())
 }
 
 /// Puts up the fence that stands in the file.

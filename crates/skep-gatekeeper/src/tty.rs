@@ -11,15 +11,18 @@ use std::{
         unix::{fs::OpenOptionsExt, net::UnixStream},
     },
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use skep_api::spec::Size;
+use skep_core::secret::Redactor;
 
 use crate::{
     keys::{Keys, Message, Taken},
     pty,
     screen::{Screen, sane},
+    secrets::Veil,
     viewers::{Viewers, Word},
 };
 
@@ -36,6 +39,7 @@ pub struct Tty {
     keys: Keys,
     viewers: Viewers,
     log: Log,
+    veil: Veil,
     started: Instant,
     /// When the agent last wrote.
     heard: Option<Instant>,
@@ -45,8 +49,13 @@ pub struct Tty {
 }
 
 impl Tty {
-    /// Makes a terminal of this size with its log in `dir`; also returns the agent's end.
-    pub fn open(dir: &Path, size: Size, log_cap: u64) -> io::Result<(Tty, OwnedFd)> {
+    /// Makes a terminal of this size with its log in `dir`, on which no secret is seen; also returns the agent's end.
+    pub fn open(
+        dir: &Path,
+        size: Size,
+        log_cap: u64,
+        redactor: Arc<Redactor>,
+    ) -> io::Result<(Tty, OwnedFd)> {
         let screen = Screen::new(size);
         let (ours, theirs) = pty::open_pair(screen.size())?;
         let tty = Tty {
@@ -55,6 +64,7 @@ impl Tty {
             keys: Keys::default(),
             viewers: Viewers::default(),
             log: Log::open(dir, log_cap)?,
+            veil: Veil::new(redactor),
             started: Instant::now(),
             heard: None,
             awaits_word: false,
@@ -87,6 +97,11 @@ impl Tty {
     /// Hears what the agent wrote; returns the titles that it gave its window.
     pub fn hear(&mut self, bytes: &[u8], now: Instant) -> Vec<String> {
         self.heard = Some(now);
+        let bytes = self.veil.pass(bytes, now);
+        self.take(&bytes)
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Vec<String> {
         self.log.add(bytes);
         let heard = self.screen.hear(bytes);
         self.keys.mark_paste(self.screen.wants_paste_marked());
@@ -109,6 +124,10 @@ impl Tty {
 
     /// When the clock has something to say.
     pub fn next_look(&self, now: Instant) -> Option<Duration> {
+        self.until_ready(now).into_iter().chain(self.veil.next_look(now)).min()
+    }
+
+    fn until_ready(&self, now: Instant) -> Option<Duration> {
         if self.ready {
             return None;
         }
@@ -120,9 +139,13 @@ impl Tty {
         Some(due.saturating_duration_since(now))
     }
 
-    /// Looks whether the terminal is ready for messages.
+    /// Looks whether the terminal is ready for messages, and what was kept back of it may be seen.
     pub fn look(&mut self, now: Instant) {
-        if self.next_look(now).is_some_and(|left| left.is_zero()) {
+        if let Some(bytes) = self.veil.look(now) {
+            // A title that ends with what was kept back is told with the next.
+            let _titles = self.take(&bytes);
+        }
+        if self.until_ready(now).is_some_and(|left| left.is_zero()) {
             self.ready = true;
             self.keys.open();
         }
@@ -190,6 +213,9 @@ impl Tty {
 
     /// Tells the viewers how it ended.
     pub fn close(&mut self, code: i32) {
+        let rest = self.veil.rest();
+        // Nobody asks for titles any more.
+        let _titles = self.take(&rest);
         self.viewers.close(code);
     }
 }

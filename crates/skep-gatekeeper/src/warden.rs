@@ -71,6 +71,8 @@ pub struct Orders {
     /// Whether the program's standard input is a terminal that is its alone: all three of its streams, in a session of
     /// its own.
     pub terminal: bool,
+    /// Whether the last descriptor that the keeper hands over holds the program's secrets.
+    pub secrets: bool,
     /// Where `exit.json` goes.
     pub exit_dir: Option<PathBuf>,
     /// The control group to start the program in.
@@ -91,6 +93,7 @@ impl Orders {
             last: Vec::new(),
             link: true,
             terminal: false,
+            secrets: false,
             exit_dir: None,
             cgroup: None,
             fence: None,
@@ -108,6 +111,7 @@ impl Orders {
                 "--" => break,
                 "--link" => orders.link = true,
                 "--terminal" => orders.terminal = true,
+                "--secrets" => orders.secrets = true,
                 "--parent" => orders.parent = Some(number(args.next()?)?),
                 "--lock" => orders.lock = Some(args.next()?.into()),
                 "--exit-dir" => orders.exit_dir = Some(args.next()?.into()),
@@ -155,6 +159,9 @@ impl Orders {
         }
         if self.terminal {
             args.push("--terminal".into());
+        }
+        if self.secrets {
+            args.push("--secrets".into());
         }
         args.push("--".into());
         args.extend(self.command.iter().cloned());
@@ -278,6 +285,7 @@ fn begin(orders: &Orders, link: Option<&Link>) -> Result<Option<Begun>, String> 
     let Some(Prepared { mut signals, parent, stdin, mut locks }) = prepare(orders, link)? else {
         return Ok(None);
     };
+    let secrets = if orders.secrets { locks.pop() } else { None };
     if let Some(path) = &orders.lock {
         match wait_for_lock(path, parent, &mut signals).map_err(|err| chain(&err))? {
             Some(lock) => locks.push(lock.into()),
@@ -285,7 +293,7 @@ fn begin(orders: &Orders, link: Option<&Link>) -> Result<Option<Begun>, String> 
         }
     }
     let terminal = Terminal::of(&stdin);
-    let agent = start(orders, &stdin, terminal.as_ref()).inspect_err(|_| {
+    let agent = start(orders, (&stdin, secrets), terminal.as_ref()).inspect_err(|_| {
         if let Some(terminal) = &terminal {
             terminal.take_back();
         }
@@ -530,7 +538,11 @@ fn wait_for_lock(
 
 /// Starts the program through the second stage, in a process group or a session of its own, with the terminal where
 /// there is one.
-fn start(orders: &Orders, stdin: &OwnedFd, terminal: Option<&Terminal>) -> Result<Pid, String> {
+fn start(
+    orders: &Orders,
+    (stdin, secrets): (&OwnedFd, Option<OwnedFd>),
+    terminal: Option<&Terminal>,
+) -> Result<Pid, String> {
     let name = orders.command[0].to_string_lossy().into_owned();
     let text = |err: &dyn std::fmt::Display| format!("start `{name}`: {err}");
     let (link, theirs) = Link::pair().map_err(|err| text(&err))?;
@@ -556,7 +568,10 @@ fn start(orders: &Orders, stdin: &OwnedFd, terminal: Option<&Terminal>) -> Resul
     if let Some(terminal) = terminal {
         terminal.lend(agent);
     }
-    link.hand(&[stdin.as_fd()]).map_err(|err| text(&err))?;
+    let handed: Vec<_> = [stdin].into_iter().chain(&secrets).map(AsFd::as_fd).collect();
+    link.hand(&handed).map_err(|err| text(&err))?;
+    // They are not ours to keep.
+    drop(secrets);
     // Silence, once the program has taken the stage's place.
     let trouble = link.hear_out();
     if trouble.is_empty() {

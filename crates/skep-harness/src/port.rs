@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::history::History;
 
+mod clock;
 mod reset;
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ mod tests;
 
 const OUTPUT: &str = "output";
 const LOGS: &str = "logs";
+/// Where in its env a run keeps what need not outlive it.
+pub const TMP: &str = "tmp";
 
 /// Where the agent works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,4 +1,5 @@
-//! A fence around a process and all that it forks: below these paths they may write, and nowhere else.
+//! A fence around a process and all that it forks: below these paths they may write, and nowhere else; it may say the
+//! same of what they read.
 //!
 //! Owns: putting it up by the kernel's own means (Landlock), and finding out whether the kernel has them.
 //! Never: takes a fence down again, or goes on without one that was asked for.
@@ -10,7 +11,7 @@ use std::{
 
 use landlock::{
     ABI, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
-    RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus,
+    RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -18,12 +19,19 @@ use thiserror::Error;
 #[cfg(test)]
 mod tests;
 
-/// What may be written to from inside.
+/// What is open to those inside. A path that is not there when the fence goes up stays closed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fence {
-    /// Folders with all that is below them, and files. One that is not there when the fence goes up stays outside.
+    /// To write to: folders with all that is below them, and files.
     pub write: Vec<PathBuf>,
+    /// The same for folders that programs outside believe: files and folders may stand in them, and nothing that leads
+    /// or listens elsewhere (links, sockets, devices).
+    #[serde(default)]
+    pub plain: Vec<PathBuf>,
+    /// To read, and to start programs from, besides; none: everything.
+    #[serde(default)]
+    pub read: Option<Vec<PathBuf>>,
 }
 
 /// Why a fence could not be put up.
@@ -51,35 +59,46 @@ impl FenceError {
     }
 }
 
-/// The rights that are taken away outside. The second version of Landlock is the first under which a file may be moved
-/// from one folder to another at all.
-fn rights() -> BitFlags<AccessFs> {
-    AccessFs::from_write(ABI::V2)
+/// The rights to write that are taken away outside. The second version of Landlock is the first under which a file may
+/// be moved from one folder to another at all.
+fn to_write() -> BitFlags<AccessFs> {
+    AccessFs::from_write(ABI::V2) | AccessFs::Truncate
+}
+
+/// What only a folder needs in which anything may stand.
+fn not_plain() -> BitFlags<AccessFs> {
+    AccessFs::MakeSym
+        | AccessFs::MakeSock
+        | AccessFs::MakeFifo
+        | AccessFs::MakeChar
+        | AccessFs::MakeBlock
+}
+
+fn to_read() -> BitFlags<AccessFs> {
+    AccessFs::from_read(ABI::V1)
 }
 
 /// Tells whether this kernel can put up a fence.
 pub fn is_possible() -> bool {
-    ruleset().is_ok()
-}
-
-fn ruleset() -> Result<RulesetCreated, RulesetError> {
-    Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(rights())?
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::Truncate)?
-        .create()
+    Fence::default().ruleset().is_ok()
 }
 
 impl Fence {
     /// Puts the fence up around this thread and whatever it starts from now on; it cannot be undone.
     ///
+    /// Where the kernel can, those inside send no signals to those outside either, and reach no abstract socket of theirs.
     /// Errors: [`FenceError::Absent`] where the kernel has no such thing; then nothing was changed.
     pub fn put_up(&self) -> Result<(), FenceError> {
-        let mut ruleset = ruleset().map_err(|_| FenceError::Absent)?;
-        for path in &self.write {
-            let Some(rule) = rule(path)? else { continue };
-            ruleset = ruleset.add_rule(rule)?;
+        let mut ruleset = self.ruleset().map_err(|_| FenceError::Absent)?;
+        let plain = to_write() & !not_plain();
+        let rights = [(&self.write, to_write()), (&self.plain, plain)]
+            .map(|(paths, rights)| (paths.as_slice(), rights | self.reading()));
+        let read = (self.read.as_deref().unwrap_or_default(), self.reading());
+        for (paths, rights) in rights.into_iter().chain([read]) {
+            for path in paths {
+                let Some(rule) = rule(path, rights)? else { continue };
+                ruleset = ruleset.add_rule(rule)?;
+            }
         }
         let status = ruleset.restrict_self()?;
         match status.ruleset {
@@ -87,19 +106,36 @@ impl Fence {
             RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
         }
     }
+
+    /// The rights to read that are taken away outside.
+    fn reading(&self) -> BitFlags<AccessFs> {
+        if self.read.is_some() { to_read() } else { BitFlags::EMPTY }
+    }
+
+    fn ruleset(&self) -> Result<RulesetCreated, RulesetError> {
+        Ruleset::default()
+            .set_compatibility(CompatLevel::HardRequirement)
+            .handle_access(AccessFs::from_write(ABI::V2) | self.reading())?
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::Truncate)?
+            .scope(Scope::AbstractUnixSocket | Scope::Signal)?
+            .create()
+    }
 }
 
-fn rule(path: &Path) -> Result<Option<PathBeneath<PathFd>>, FenceError> {
+fn rule(
+    path: &Path,
+    rights: BitFlags<AccessFs>,
+) -> Result<Option<PathBeneath<PathFd>>, FenceError> {
     let kind = match path.metadata() {
         Ok(kind) => kind,
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(FenceError::Look { path: path.to_owned(), source }),
     };
-    let all = rights() | AccessFs::Truncate;
     // A file has only some of the rights that a folder has.
-    let access = if kind.is_dir() { all } else { all & AccessFs::from_file(ABI::V3) };
+    let rights = if kind.is_dir() { rights } else { rights & AccessFs::from_file(ABI::V3) };
     match PathFd::new(path) {
-        Ok(fd) => Ok(Some(PathBeneath::new(fd, access))),
+        Ok(fd) => Ok(Some(PathBeneath::new(fd, rights))),
         Err(err) => Err(FenceError::Look {
             path: path.to_owned(),
             source: io::Error::other(err.to_string()),

@@ -32,6 +32,7 @@ mod revision;
 mod standing;
 mod status;
 mod talk;
+mod within;
 
 pub use base::{Base, base};
 pub use diff::{Changed, Diff, Side, diff};
@@ -382,6 +383,7 @@ impl Call<'_> {
             .stdin(self.stdin.clone())
             .timeout(self.git.timeout)
             .most(self.most)
+            .behind(within::fence(&self.dir))
             .output()
             .map_err(|error| match error {
                 ProcError::Timeout { after, .. } => GitError::Timeout { args: self.shown(), after },

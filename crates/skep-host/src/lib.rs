@@ -13,6 +13,7 @@ pub mod lock;
 pub mod paths;
 pub mod proc;
 pub mod salvage;
+pub mod secrets;
 pub mod snapshot;
 pub mod survey;
 pub mod tmux;

@@ -30,6 +30,8 @@ use rustix::{
 use signal_hook::iterator::{backend::SignalDelivery, exfiltrator::SignalOnly};
 use thiserror::Error;
 
+use crate::fence::Fence;
+
 #[cfg(test)]
 mod tests;
 
@@ -67,6 +69,7 @@ pub struct Program {
     stdin: Vec<u8>,
     timeout: Duration,
     most: u64,
+    fence: Option<Fence>,
 }
 
 /// What a program left behind.
@@ -99,6 +102,7 @@ impl Program {
             stdin: Vec::new(),
             timeout: Duration::from_secs(60),
             most: u64::MAX,
+            fence: None,
         }
     }
 
@@ -155,6 +159,13 @@ impl Program {
         self
     }
 
+    /// Puts it behind a fence.
+    #[must_use]
+    pub fn behind(mut self, fence: Option<Fence>) -> Program {
+        self.fence = fence;
+        self
+    }
+
     /// Runs it in a process group of its own and returns what it left, whatever its exit code.
     ///
     /// Errors: not startable; out of time (its group is then killed); pipes broken.
@@ -165,7 +176,8 @@ impl Program {
     /// Starts it in a process group of its own; its output is collected from now on.
     pub fn start(self) -> Result<Running, ProcError> {
         let name = self.argv[0].to_string_lossy().into_owned();
-        let mut child = command(&self.argv[0])
+        let mut command = command(&self.argv[0]);
+        command
             .args(&self.argv[1..])
             .env_clear()
             .envs(&self.env)
@@ -173,9 +185,13 @@ impl Program {
             .stdin(if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(|source| ProcError::Start { program: name.clone(), source })?;
+            .process_group(0);
+        let child = match &self.fence {
+            Some(fence) => spawn_behind(fence, &mut command),
+            None => command.spawn(),
+        };
+        let mut child =
+            child.map_err(|source| ProcError::Start { program: name.clone(), source })?;
         let (done, ends) = mpsc::channel();
         match attend(&mut child, self.stdin, self.most, &done) {
             Ok((stdout, stderr)) => {
@@ -190,6 +206,17 @@ impl Program {
             }
         }
     }
+}
+
+/// Starts it from a thread that is behind the fence, and that ends then: what it starts stays behind it.
+fn spawn_behind(fence: &Fence, command: &mut Command) -> io::Result<Child> {
+    thread::scope(|scope| {
+        let inside = scope.spawn(|| {
+            fence.put_up().map_err(io::Error::other)?;
+            command.spawn()
+        });
+        inside.join().unwrap_or_else(|_| Err(io::Error::other("its thread panicked")))
+    })
 }
 
 type Collecting = thread::JoinHandle<std::io::Result<Vec<u8>>>;

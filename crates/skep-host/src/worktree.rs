@@ -19,9 +19,11 @@ use crate::git::{
 use crate::lock::Lock;
 
 mod aside;
+mod packed;
 mod revert;
 
 pub use aside::{lock_again, set_aside};
+pub use packed::move_packed_refs;
 pub use revert::{Revert, Reverting, revert};
 
 #[cfg(test)]

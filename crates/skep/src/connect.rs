@@ -113,6 +113,7 @@ impl Skep {
     /// Asks the daemon, starting it where none answers.
     pub(crate) fn ask(&self, ask: Ask) -> Result<Value, CliError> {
         let id = random_id()?;
+        let ask = self.with_env(ask);
         let mut client = self.client()?;
         match client.ask(&id, ask.clone(), |text| self.out.progress(text)) {
             // It was killed or upgraded under us. The same id asks for the same thing, which counts once.
@@ -127,6 +128,14 @@ impl Skep {
             }
             other => Ok(other?),
         }
+    }
+
+    /// What takes a run up again hands over its secrets, as far as they are in this environment.
+    pub(crate) fn with_env(&self, mut ask: Ask) -> Ask {
+        if let Ask::Again { env, .. } = &mut ask {
+            env.clone_from(&self.env);
+        }
+        ask
     }
 
     /// A daemon that breaks off twice over the same question does not know it, where it is of another version.

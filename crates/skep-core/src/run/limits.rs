@@ -156,13 +156,13 @@ impl Run {
     }
 
     /// The limit is over, as far as is known: the attempt that it ended is taken up, once.
-    pub(super) fn after_limit(&self) -> Step {
+    pub(super) fn after_limit(&self, goes_on: bool) -> Step {
         let taken_up = Event::Requeued {
             attempt: self.attempt + 1,
             not_before: None,
             why: super::Requeue::Limit,
             text: String::new(),
-            goes_on: self.goes_on || self.session.is_some(),
+            goes_on,
             message: self.next_message(),
             speech: self.turns_to(),
         };

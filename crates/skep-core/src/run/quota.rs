@@ -136,7 +136,8 @@ impl Run {
             }
             (Onward::Account(account), State::Limited { .. }) => {
                 self.require_account(&account)?;
-                let mut step = self.after_limit();
+                // Somebody began, whether or not there is a conversation to go on with.
+                let mut step = self.after_limit(true);
                 step.events.insert(0, Event::Rotated { account });
                 Ok(step)
             }

@@ -653,7 +653,7 @@ impl Run {
                 [Effect::Stop { run, attempt, force: true }],
             ),
             State::Stalled { .. } => self.give_up(Because::Stalled),
-            State::Limited { .. } => self.after_limit(),
+            State::Limited { .. } => self.after_limit(self.goes_on || self.session.is_some()),
             State::Waiting { .. } => self.stop(false, Because::Surface),
             State::Stopping { gone: false, because, .. } => Step::of(
                 [Event::StopAsked { force: true, because }],

@@ -8,7 +8,7 @@ use std::{
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
-use skep_core::run::Permissions;
+use skep_core::{run::Permissions, secret};
 use toml::de::DeTable;
 
 use super::{At, ConfigError, SHARED, layer, settings};
@@ -89,7 +89,7 @@ fn folders<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String
     let is_variable = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && !name.starts_with("SKEP_")
+            && !secret::is_protected(name)
     };
     let is_folder = |path: &str| {
         (path.starts_with('/') || path.starts_with("~/")) && !path.contains(char::is_control)
@@ -130,11 +130,16 @@ pub fn of_agents(dir: &Path) -> Result<String, ConfigError> {
 /// What of an agent's settings a repository may not say for those who work on it.
 const OWN: [&str; 4] = ["account", "accounts", "args", "permissions"];
 
-/// Errors: the text of a repository's own file sets one of [`OWN`].
+/// Errors: the text of a repository's own file sets one of [`OWN`], or says where a secret comes from.
 pub(super) fn require_shared(text: &str) -> Result<(), ConfigError> {
     // It was read before, with its errors; what does not read has nothing to refuse.
     let Ok(table) = DeTable::parse(text) else { return Ok(()) };
     let values: toml::Table = toml::from_str(text).unwrap_or_default();
+    if values.get("secrets").is_some() {
+        let key = "secrets".to_owned();
+        let at = At::offset(SHARED, text, layer::find(table.get_ref(), &key));
+        return Err(ConfigError::NotShared { at, key });
+    }
     let agents = values.get("agents").and_then(toml::Value::as_table);
     for (name, agent) in agents.into_iter().flatten() {
         let set = OWN.iter().find(|key| agent.get(key).is_some());

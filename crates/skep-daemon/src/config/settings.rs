@@ -13,8 +13,8 @@ use serde::{
 };
 use skep_core::{names, run::Permissions};
 
-use super::agents;
 pub use super::agents::{Account, AgentSettings};
+use super::{agents, secrets};
 
 /// What a person has set for all their projects: `config.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -49,6 +49,10 @@ pub struct Settings {
     /// Logins beside the usual one, by the names that people give them.
     #[serde(default, deserialize_with = "agents::by_name")]
     pub accounts: BTreeMap<String, Account>,
+    /// Where the values of secrets come from, by the variable's name; who gets one, `env` says.
+    #[serde(default, deserialize_with = "secrets::by_variable")]
+    #[schemars(schema_with = "secrets::schema")]
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// How skep speaks to an agent.
@@ -85,10 +89,12 @@ pub struct Fence {
 /// Whether there is a fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(extend("title" = "`on` or `off`"))]
+#[schemars(extend("title" = "`on`, `off` or `require`"))]
 pub enum FenceMode {
     On,
     Off,
+    /// Without one no agent starts.
+    Require,
 }
 
 /// Where envs lie.
@@ -292,6 +298,10 @@ pub struct ProjectSettings {
     /// How single agents are to be used here; wins over the person's for all projects, key by key.
     #[serde(default, deserialize_with = "agents::by_name")]
     pub agents: BTreeMap<String, AgentSettings>,
+    /// As in the person's settings, for this project; wins over them.
+    #[serde(default, deserialize_with = "secrets::by_variable")]
+    #[schemars(schema_with = "secrets::schema")]
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// Where the workers' names come from.

@@ -137,8 +137,9 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
     match ask {
         Ask::Health {} | Ask::Ls { .. } | Ask::Hidden { .. } | Ask::Named { .. } => true,
         Ask::Show { run } | Ask::Why { run } | Ask::Diff { run, .. } => itself(run),
-        Ask::SnapshotLs { run } => run.as_ref().is_some_and(itself),
-        Ask::Questions { of, .. } => of.as_ref().is_some_and(itself),
+        Ask::SnapshotLs { run } | Ask::Questions { of: run, .. } => {
+            run.as_ref().is_some_and(itself)
+        }
         Ask::Run(_)
         | Ask::Wait { .. }
         | Ask::Events { .. }

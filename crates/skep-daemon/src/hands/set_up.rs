@@ -1,15 +1,54 @@
 //! A project's own script that makes a worktree ready: only as approved, only under a gatekeeper.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use skep_api::wire::chain;
-use skep_core::{run::SetUp, text};
+use serde::{Deserialize, Serialize};
+use skep_api::{place::Home, wire::chain};
+use skep_core::{
+    run::{Run, SetUp},
+    secret::{Redactor, Secret},
+    text,
+};
 use skep_host::{
     env,
     git::{self, Git},
     paths,
     proc::Program,
+    secrets,
 };
+
+use crate::launch;
+
+/// The guard of a command that tells a secret.
+const GUARD: [&str; 4] = ["/proc/self/exe", "gatekeeper", "--tied", "--"];
+
+/// The secrets that a project's set-up gets: names and references, no value.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Secrets {
+    secrets: Vec<Secret>,
+    held: Option<PathBuf>,
+    holder: String,
+}
+
+impl Secrets {
+    /// What the project lists of a run's secrets.
+    pub(super) fn of(run: &Run, home: &Home) -> Secrets {
+        let (secrets, held) = launch::secrets_of(run, home, |secret| secret.set_up);
+        Secrets { secrets, held, holder: run.id().to_string() }
+    }
+
+    fn values(
+        &self,
+        vars: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, secrets::SecretError> {
+        let wanted = self.secrets.iter().map(|it| (it.name.as_str(), it.from.as_str()));
+        secrets::values(wanted, (self.held.as_deref(), &self.holder), vars, &GUARD)
+    }
+}
 
 /// Runs the approved set-up; returns a note where it failed and that is borne.
 ///
@@ -18,7 +57,7 @@ pub(super) fn run_set_up(
     git: &Git,
     prepared: &env::Prepared,
     set_up: Option<&SetUp>,
-    vars: BTreeMap<String, String>,
+    (mut vars, secrets): (BTreeMap<String, String>, &Secrets),
     log: &Path,
 ) -> Result<Option<String>, (&'static str, String)> {
     let command = match (set_up, &prepared.setup) {
@@ -42,7 +81,12 @@ pub(super) fn run_set_up(
         (Some(SetUp { run: None, .. }) | None, None) => return Ok(None),
     };
     let Some(set_up) = set_up else { return Ok(None) };
+    let values = secrets.values(&vars).map_err(|err| (err.slug(), chain(&err)))?;
+    let known = values.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let redactor = Redactor::new(known, &vars.values().map(String::as_str).collect::<Vec<_>>());
+    vars.extend(values);
     let (code, output) = under_gatekeeper(&command, &prepared.cwd, vars, set_up.timeout_ms);
+    let output = redactor.bytes(&output);
     if let Err(err) = paths::write_atomically(log, &output) {
         return Err(("set-up-failed", chain(&err)));
     }

@@ -1,7 +1,8 @@
 //! What a run's agent may write to while its fence is up.
 //!
-//! Owns: the list: its env, what a commit needs of the git folders, temporary folders, caches, what its profile names.
-//! Never: opens what would let it out again: git's own settings and hooks, or a folder of programs.
+//! Owns: the list: its env, what a commit needs of the git folders, its own temporary folder, caches, what its profile names.
+//! Never: opens what would let it out again: git's own settings and hooks, a folder of programs, or skep's own home. What
+//! stands in a run's own files never says what is opened.
 
 use std::{
     collections::BTreeMap,
@@ -9,17 +10,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use skep_core::run::{Env, Fence, Run};
+use skep_api::{place::Home, spec, wire::chain};
+use skep_core::run::{Env, EnvType, Fence, Run};
 use skep_harness::profile::Profile;
+use skep_host::{
+    env::TMP,
+    git::{self, Git},
+    paths, worktree,
+};
 
-use super::git_roots;
+mod reading;
+#[cfg(test)]
+mod tests;
+
+use super::set_for_git;
 
 /// What of a repository's common git folder a linked worktree writes to when it commits; its settings and hooks are not.
-const COMMON: [&str; 5] = ["objects", "refs", "logs", "lfs", "rr-cache"];
-/// Where programs put what need not last.
-const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
-/// Devices that programs write to. A disk is none of them.
-const DEVICES: [&str; 8] = [
+const COMMON: [&str; 6] = ["objects", "refs", "reftable", "logs", "lfs", "rr-cache"];
+/// Devices that programs write to, and the folder through which they share memory. A disk is none of them.
+const DEVICES: [&str; 9] = [
     "/dev/null",
     "/dev/zero",
     "/dev/full",
@@ -28,9 +37,8 @@ const DEVICES: [&str; 8] = [
     "/dev/tty",
     "/dev/ptmx",
     "/dev/pts",
+    "/dev/shm",
 ];
-/// Where a process sets itself and its children up. Only root finds the settings of the kernel writable there.
-const PROC: &str = "/proc";
 /// Caches of tools, each with the variable that moves it; made where they are missing, so that a tool's first run works.
 const MADE: [(&str, &str, &str); 4] = [
     ("XDG_CACHE_HOME", ".cache", ""),
@@ -44,10 +52,10 @@ const FOUND: [(&str, &str, &str); 13] = [
     ("CARGO_HOME", ".cargo", ".package-cache-mutate"),
     ("CARGO_HOME", ".cargo", ".global-cache"),
     ("GOPATH", "go", "pkg"),
-    ("GRADLE_USER_HOME", ".gradle", ""),
+    ("GRADLE_USER_HOME", ".gradle/caches", ""),
     ("", ".m2/repository", ""),
     ("", ".bun/install/cache", ""),
-    ("", ".yarn", ""),
+    ("", ".yarn/berry/cache", ""),
     ("", ".nuget/packages", ""),
     ("", ".local/share/pnpm/store", ""),
     ("", ".local/share/uv", ""),
@@ -55,67 +63,168 @@ const FOUND: [(&str, &str, &str); 13] = [
     ("", ".ivy2", ""),
 ];
 
-/// Returns what it may write to; none where it has no fence.
-///
-/// Errors: a fence that the run was given and this kernel cannot put up is found when it starts; here only a folder that
-/// cannot be made.
-pub(super) fn places(
-    run: &Run,
-    env: &Env,
-    profile: &Profile,
-    vars: &BTreeMap<String, String>,
-) -> Result<Option<Vec<PathBuf>>, String> {
-    let Fence::On { write } = &run.brief.policy.fence else { return Ok(None) };
-    let mut places = of_env(env);
-    places.extend(TEMPORARY.map(PathBuf::from));
-    places.extend(DEVICES.map(PathBuf::from));
-    places.push(PathBuf::from(PROC));
-    places.extend(vars.get("TMPDIR").map(PathBuf::from));
-    let home = vars.get("HOME").map(PathBuf::from);
-    for cache in &MADE {
-        if let Some(place) = cache_of(cache, vars, home.as_deref()) {
-            make(&place)?;
+/// The git folders of a run's worktree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GitFolders {
+    /// What all worktrees of the repository share.
+    common: PathBuf,
+    /// The worktree's own part of it; none in the repository's first checkout.
+    private: Option<PathBuf>,
+}
+
+impl GitFolders {
+    /// Finds them by the repository that the run was asked for; none where it has none, or no longer.
+    ///
+    /// The worktree's `.git` is a file that its agent can write, and only says which worktree of that repository it is.
+    /// Errors: it names another place.
+    pub(super) fn of(run: &Run, env: &Env, git: &Git) -> Result<Option<GitFolders>, String> {
+        let place = &run.brief.place;
+        let Some(repository) = &place.repository else { return Ok(None) };
+        let worktree = Path::new(&env.worktree);
+        let found = git::discover(git, Path::new(repository)).map_err(|err| chain(&err))?;
+        let common = found.common_dir;
+        if place.env_type == EnvType::InPlace && worktree.join(".git").is_dir() {
+            return Ok(Some(GitFolders { common, private: None }));
+        }
+        let Ok(text) = fs::read_to_string(worktree.join(".git")) else { return Ok(None) };
+        let private = PathBuf::from(text.trim().strip_prefix("gitdir: ").unwrap_or_default());
+        let real = |path: &Path| path.canonicalize().ok();
+        let back = fs::read_to_string(private.join("gitdir")).unwrap_or_default();
+        let is_ours = private.parent().and_then(real) == real(&common.join("worktrees"))
+            && real(Path::new(back.trim())) == real(&worktree.join(".git"));
+        if !is_ours {
+            return Err(format!(
+                "`{}` does not lead to a worktree of `{repository}`: something has changed it",
+                worktree.join(".git").display()
+            ));
+        }
+        Ok(Some(GitFolders { common, private: Some(private) }))
+    }
+
+    /// The folders that git writes when it commits: a sandbox must let the agent write there.
+    pub(super) fn roots(&self) -> Vec<PathBuf> {
+        [self.common.clone()].into_iter().chain(self.private.clone()).collect()
+    }
+}
+
+/// What the fence of an attempt is made for.
+pub(super) struct Attempt<'a> {
+    pub run: &'a Run,
+    pub env: &'a Env,
+    pub git: Option<&'a GitFolders>,
+    pub profile: &'a Profile,
+    pub home: &'a Home,
+    /// The folder of skep's own settings.
+    pub config: &'a Path,
+    /// What the agent is started from.
+    pub program: &'a str,
+    /// Files of skep's that it is told to read or start.
+    pub reads: Vec<PathBuf>,
+}
+
+impl Attempt<'_> {
+    /// Returns what it may write to and read; none where it has no fence. What its programs must know of that comes to `vars`.
+    ///
+    /// Errors: a folder that cannot be made, or settings that would open skep's own home. A fence that this kernel cannot
+    /// put up is found when the agent starts.
+    pub(super) fn fence(
+        &self,
+        vars: &mut BTreeMap<String, String>,
+    ) -> Result<Option<spec::Fence>, String> {
+        let brief = &self.run.brief;
+        let write = match &brief.policy.fence {
+            Fence::On { write } => write.as_slice(),
+            // Its own sandbox leaves reading open.
+            Fence::Own if !brief.trust.is_person() => &[],
+            Fence::Off | Fence::Absent | Fence::Own => return Ok(None),
+        };
+        let tmp = Path::new(&self.env.root).join(TMP);
+        make(&tmp)?;
+        let tmp = tmp.to_str().ok_or("the env's path is not UTF-8")?;
+        for name in ["TMPDIR", "TMP", "TEMP"] {
+            vars.insert(name.to_owned(), tmp.to_owned());
+        }
+        // Both would write where settings and hooks stand, and say so at a commit.
+        for key in ["gc.auto", "maintenance.auto"] {
+            set_for_git(vars, key, if key == "gc.auto" { "0" } else { "false" });
+        }
+        let home = vars.get("HOME").map(PathBuf::from);
+        let mut places = self.of_env();
+        places.extend(DEVICES.map(PathBuf::from));
+        for (place, is_made) in caches(vars, home.as_deref()) {
+            if self.hides(&place) || home.as_ref().is_some_and(|home| home.starts_with(&place)) {
+                continue;
+            }
+            if is_made {
+                make(&place)?;
+            }
             places.push(place);
         }
-    }
-    places.extend(FOUND.iter().filter_map(|cache| cache_of(cache, vars, home.as_deref())));
-    for (place, is_folder) in profile.places_to_write(vars) {
-        if is_folder {
-            make(&place)?;
+        let named = self.profile.places_to_write(vars);
+        let told = write.iter().filter_map(|text| match text.strip_prefix("~/") {
+            Some(rest) => Some((home.as_ref()?.join(rest), false)),
+            None => Some((PathBuf::from(text), false)),
+        });
+        for (place, is_folder) in named.into_iter().chain(told) {
+            if self.hides(&place) {
+                return Err(format!(
+                    "`{}` holds skep's own files: no agent may write there",
+                    place.display()
+                ));
+            }
+            if is_folder {
+                make(&place)?;
+            }
+            places.push(place);
         }
-        places.push(place);
+        places.sort();
+        places.dedup();
+        Ok(Some(spec::Fence { write: places, plain: self.plain(), read: self.reading(vars) }))
     }
-    places.extend(write.iter().filter_map(|text| match text.strip_prefix("~/") {
-        Some(rest) => home.as_ref().map(|home| home.join(rest)),
-        None => Some(PathBuf::from(text)),
-    }));
-    places.sort();
-    places.dedup();
-    Ok(Some(places))
+
+    /// The worktree, and the env's own folders for output and what is temporary; not its lock and owner record.
+    fn of_env(&self) -> Vec<PathBuf> {
+        let root = Path::new(&self.env.root);
+        let folders = ["output", "logs", TMP].map(|name| root.join(name));
+        folders.into_iter().chain([PathBuf::from(&self.env.worktree)]).collect()
+    }
+
+    /// What a commit in the worktree writes.
+    fn plain(&self) -> Vec<PathBuf> {
+        let Some(git) = self.git else { return Vec::new() };
+        if git.private.is_some() {
+            // Without it git complains at every commit, and works; another git that holds the lock right now is no harm.
+            let _as_it_was = worktree::move_packed_refs(&git.common);
+        }
+        let common = COMMON.map(|name| git.common.join(name));
+        common.into_iter().chain(git.private.clone()).collect()
+    }
+
+    /// Whether a place holds skep's home or settings, or lies in them beside the env.
+    fn hides(&self, place: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let place = real(place);
+        [self.home.root(), self.config].map(real).iter().any(|own| {
+            own.starts_with(&place)
+                || place.starts_with(own) && !place.starts_with(real(Path::new(&self.env.root)))
+        })
+    }
 }
 
-/// The worktree with what a commit in it writes, and the env's own folders for output; not its lock and owner record.
-fn of_env(env: &Env) -> Vec<PathBuf> {
-    let (root, worktree) = (Path::new(&env.root), PathBuf::from(&env.worktree));
-    let mut places = vec![root.join("output"), root.join("logs")];
-    if let [common, private] = git_roots(&worktree).as_slice() {
-        places.extend(COMMON.map(|name| common.join(name)));
-        places.push(private.clone());
-    }
-    places.push(worktree);
-    places
-}
-
-fn cache_of(
-    (variable, usual, below): &(&str, &str, &str),
-    vars: &BTreeMap<String, String>,
-    home: Option<&Path>,
-) -> Option<PathBuf> {
-    let moved = vars.get(*variable).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = moved.or_else(|| home.map(|home| home.join(usual)))?;
-    base.is_absolute().then(|| if below.is_empty() { base } else { base.join(below) })
+fn caches(vars: &BTreeMap<String, String>, home: Option<&Path>) -> Vec<(PathBuf, bool)> {
+    let place = |(variable, usual, below): &(&str, &str, &str)| {
+        let moved = vars.get(*variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let base = moved.or_else(|| home.map(|home| home.join(usual)))?;
+        base.is_absolute().then(|| if below.is_empty() { base } else { base.join(below) })
+    };
+    let made = MADE.iter().filter_map(place).map(|place| (place, true));
+    let found = FOUND.iter().filter_map(place).map(|place| (place, false));
+    made.chain(found).collect()
 }
 
 fn make(place: &Path) -> Result<(), String> {
-    fs::create_dir_all(place).map_err(|err| format!("make `{}`: {err}", place.display()))
+    if place.is_dir() {
+        return Ok(());
+    }
+    paths::create_private_dir(place).map_err(|err| chain(&err))
 }

@@ -367,9 +367,9 @@ impl Look<'_> {
             brief(&wanted, &choice, "a worktree that was taken over", None, &key, self.fleet)?;
         let title = title(listed);
         let prompt = prompt(&title);
-        let mut brief = Brief { title, adopted: Some(adopted), ..asked.brief };
+        let mut brief = Brief { title, adopted: Some(adopted), ..asked.brief.clone() };
         brief.place.target = target;
-        let asked = Asked { brief, prompt, env: asked.env };
+        let asked = Asked { brief, prompt, ..asked };
         Ok(Taking {
             asked,
             naming: naming(project.names.as_ref())?,

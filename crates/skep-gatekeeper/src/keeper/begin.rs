@@ -1,13 +1,17 @@
 //! How an attempt begins: the agent through its warden, and whoever listens to it.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs::{self, File},
     io::{self, Read, Write},
     os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
     process::{Child, Stdio},
-    sync::mpsc::{self, Receiver, Sender, SyncSender},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, Sender, SyncSender},
+    },
     time::{Duration, Instant},
 };
 
@@ -17,7 +21,7 @@ use rustix::{
 };
 use skep_api::{
     journal::Entry,
-    spec::{PromptBy, Spec},
+    spec::{self, PromptBy, Spec},
 };
 use skep_core::time::Timestamp;
 use skep_harness::{
@@ -37,6 +41,7 @@ use crate::{
     link::Link,
     quiet::Quiet,
     record::{Journal, Reports},
+    secrets,
     tty::Tty,
     warden::Orders,
 };
@@ -67,21 +72,25 @@ impl Keeper {
         };
         let looked = messages::looked_up(&spec);
         let opening = read_opening(&spec, &looked, session.as_mut())?;
-        let journal =
-            Journal::open(dir, spec.limits.journal_bytes).map_err(host("open the journal"))?;
-        let reports = Reports::open(dir).map_err(host("open the reports"))?;
+        let values = secrets::values(&spec)?;
+        let redactor = Arc::new(secrets::redactor(&spec, &values));
+        let journal = Journal::open(dir, spec.limits.journal_bytes)
+            .map_err(host("open the journal"))?
+            .without(&redactor);
+        let reports = Reports::open(dir).map_err(host("open the reports"))?.without(&redactor);
         let (tell, events) = mpsc::sync_channel(WAITING);
         serve_controls(&spec.socket, &tell)?;
         let cgroup = cgroup::make(spec.run.as_str());
         let (tty, theirs) = match spec.terminal {
-            Some(size) => Some(Tty::open(dir, size, spec.limits.journal_bytes))
+            Some(size) => Some(Tty::open(dir, size, spec.limits.journal_bytes, redactor))
                 .transpose()
                 .map_err(host("open a terminal"))?
                 .unzip(),
             None => (None, None),
         };
-        let mut agent = start_warden(dir, &spec, &lock, cgroup.as_deref(), theirs.as_ref())
-            .inspect_err(|_| cgroup.as_deref().map_or((), cgroup::remove))?;
+        let mut agent =
+            start_warden(dir, &spec, &values, &lock, cgroup.as_deref(), theirs.as_ref())
+                .inspect_err(|_| cgroup.as_deref().map_or((), cgroup::remove))?;
         let limits = &spec.limits;
         let (idle, tool_idle) =
             (Duration::from_millis(limits.idle_ms), Duration::from_millis(limits.tool_idle_ms));
@@ -217,9 +226,9 @@ struct Pipes {
 
 /// Leaves word for the agent's stage of what may be written; none where there is to be no fence.
 fn write_fence(dir: &Path, spec: &Spec) -> Result<Option<PathBuf>, KeeperError> {
-    let Some(write) = spec.fence.clone() else { return Ok(None) };
-    let bytes =
-        serde_json::to_vec(&Fence { write }).map_err(|err| host("write fence.json")(err.into()))?;
+    let Some(spec::Fence { write, plain, read }) = spec.fence.clone() else { return Ok(None) };
+    let fence = Fence { write, plain, read };
+    let bytes = serde_json::to_vec(&fence).map_err(|err| host("write fence.json")(err.into()))?;
     let path = dir.join("fence.json");
     paths::write_atomically(&path, &bytes)?;
     Ok(Some(path))
@@ -228,6 +237,7 @@ fn write_fence(dir: &Path, spec: &Spec) -> Result<Option<PathBuf>, KeeperError> 
 fn start_warden(
     dir: &Path,
     spec: &Spec,
+    values: &BTreeMap<String, String>,
     lock: &Lock,
     cgroup: Option<&Path>,
     terminal: Option<&OwnedFd>,
@@ -241,6 +251,7 @@ fn start_warden(
         cgroup: cgroup.map(Path::to_owned),
         fence: write_fence(dir, spec)?,
         terminal: terminal.is_some(),
+        secrets: true,
         ..Orders::of_keeper(&command)
     };
     let (link, theirs) = Link::pair().map_err(&fail)?;
@@ -268,7 +279,9 @@ fn start_warden(
     })?;
     // It holds the agent's ends, whose closing is to be seen.
     drop(program);
-    link.hand(&[agents_stdin.as_fd(), lock.as_fd()]).map_err(&fail)?;
+    let values = secrets::put(values).map_err(&fail)?;
+    link.hand(&[agents_stdin.as_fd(), lock.as_fd(), values.as_fd()]).map_err(&fail)?;
+    drop(values);
     drop(agents_stdin);
     let first = link.hear_line();
     let pid =

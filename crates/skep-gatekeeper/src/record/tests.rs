@@ -1,3 +1,5 @@
+use skep_core::said::{Said, TurnResult};
+
 use super::*;
 
 const AT: Timestamp = Timestamp(1_764_000_000_000);
@@ -109,4 +111,37 @@ fn an_exit_is_read_back_as_it_was_written() {
     };
     write_exit(dir.path(), &exit).unwrap();
     assert_eq!(read_exit(dir.path()), Some(exit));
+}
+
+#[test]
+fn a_line_without_its_secrets_still_reads_whatever_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let secrets = [
+        ("LONG", "Zq7vT2mXw9LkP4sRb8Nc3HfY6dJg1Ae5"),
+        ("OURS", "turn_ended"),
+        ("ODD", "a\"b\\c\n{}"),
+    ];
+    let redactor = Arc::new(Redactor::new(secrets, &[]));
+    let mut journal = Journal::open(dir.path(), 1 << 20).unwrap().without(&redactor);
+    let mut reports = Reports::open(dir.path()).unwrap().without(&redactor);
+    for (_, value) in secrets {
+        let text = format!("it is {value}");
+        let entry = Entry::Agent(Said::TurnEnded { result: TurnResult::Success, text });
+        journal.add(AT, &entry);
+        reports.add(AT, entry);
+    }
+    journal.flush();
+    for file in ["journal.jsonl", "reports.jsonl"] {
+        let lines = read(dir.path(), file);
+        let said: Vec<String> = lines
+            .iter()
+            .map(|line| match &line.entry {
+                Entry::Agent(Said::TurnEnded { text, .. }) => text.clone(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let shown = ["LONG", "OURS", "ODD"].map(|name| format!("it is ‹secret {name}›"));
+        assert_eq!(said, shown, "{file}");
+        assert_eq!(lines.iter().map(|line| line.line).collect::<Vec<_>>(), [1, 2, 3]);
+    }
 }

@@ -14,6 +14,7 @@ fn orders_are_read_as_they_are_spelled() {
         last: vec!["git".to_owned()],
         link: true,
         terminal: true,
+        secrets: true,
         exit_dir: Some("/runs/1".into()),
         cgroup: Some("/cgroup/skep.run".into()),
         fence: Some("/runs/1/fence.json".into()),

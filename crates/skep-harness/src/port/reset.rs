@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use skep_core::time::Timestamp;
 
+use super::clock;
+
 /// What stands before how long it takes.
 const BEFORE: [&str; 9] = [
     "try again in ",
@@ -52,7 +54,9 @@ pub(super) struct Door {
 /// Reads a closed door from the words of an error about a limit; `left` is what the protocol itself told beside them.
 pub(super) fn door(text: &str, left: Option<Duration>) -> Option<Door> {
     let told = within(text).or(left.filter(|left| !left.is_zero() && *left <= FARTHEST));
-    let door = Door { left: told, at: at(text) };
+    let at =
+        at(text).or_else(|| told.is_none().then(|| clock::moment(text)).flatten().map(Timestamp));
+    let door = Door { left: told, at };
     let far = door.at.is_some() || told.is_some_and(|left| left >= SOON);
     (far || is_named(text)).then_some(door)
 }

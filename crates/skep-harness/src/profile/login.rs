@@ -26,6 +26,12 @@ impl Profile {
         self.writes.iter().filter_map(read).collect()
     }
 
+    /// Returns what of its own it reads, for whoever has these variables: its login, settings and history.
+    pub fn places_to_read(&self, vars: &BTreeMap<String, String>) -> Vec<PathBuf> {
+        let told = [&self.login_files, &self.login_maybe, &self.history];
+        told.into_iter().flatten().filter_map(|text| place(text, vars)).collect()
+    }
+
     /// Tells whether both keep their login in the same places, so that an account of one is an account of the other.
     pub fn shares_login(&self, other: &Profile) -> bool {
         self.name == other.name

@@ -10,9 +10,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cause, EnvError, EnvType, LOGS, OUTPUT, Stage,
+    Cause, EnvError, EnvType, LOGS, OUTPUT, Stage, TMP,
     claim::{drop_root, hold_env, real},
-    folder::{files_in, missing},
+    folder::{files_in, missing, remove_dir},
     owner::{Owner, State, component, read_owner},
     place::vacate,
     settle::remove_empty,
@@ -195,6 +195,7 @@ fn go(ask: &Leaving, warrant: Warrant) -> Result<Left, Cause> {
         let mut done = owner;
         done.state = State::Released;
         let mut left = false;
+        remove_dir(&root.join(TMP))?;
         for name in [OUTPUT, LOGS] {
             left |= !remove_empty(&root.join(name))?;
         }

@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cause, EnvError, EnvType, LOGS, OUTPUT, Stage,
+    Cause, EnvError, EnvType, LOGS, OUTPUT, Stage, TMP,
     claim::{drop_root, hold_env, real},
     folder::{make_dir, make_dirs_below, missing, remove_dir},
     leave::{Leaving, Look, look, private_dir, rename},
@@ -413,6 +413,7 @@ fn told(owner: &Owner, slot: &Path) -> Settled {
 /// Removes what is empty of a slot, and all of it where nothing is left; says whether anything is.
 pub(super) fn tidy(slot: &Path, owner: &Owner) -> Result<bool, Cause> {
     let mut left = false;
+    remove_dir(&slot.join(TMP))?;
     for name in [OUTPUT, LOGS, KEPT, &owner.folder] {
         left |= !remove_empty(&slot.join(name))?;
     }

@@ -26,6 +26,7 @@ mod prepare;
 mod restore;
 mod reuse;
 mod undo;
+mod within;
 
 const KEY: &str = "7k2m9qx4ab0z";
 

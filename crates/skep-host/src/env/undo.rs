@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cause, EnvError, EnvType, LOGS, OUTPUT, Stage,
+    Cause, EnvError, EnvType, LOGS, OUTPUT, Stage, TMP,
     claim::{drop_root, hold_env, real},
     folder::{files_in, remove_dir},
     owner::{Owner, State, mark},
@@ -113,7 +113,7 @@ pub(super) fn take_back(git: &Git, locks: &Path, root: &Path, owner: &Owner) -> 
         }
     }
     if left.is_empty() {
-        for name in [OUTPUT, LOGS] {
+        for name in [OUTPUT, LOGS, TMP] {
             left.extend(remove_dir(&root.join(name)).err().map(|error| error.to_string()));
         }
     }

@@ -4,7 +4,11 @@ use super::{Fence, is_possible};
 
 /// Does `work` in a thread of its own behind a fence that lets it write below `dirs` only.
 fn behind<T: Send>(dirs: &[&Path], work: impl FnOnce() -> T + Send) -> T {
-    let fence = Fence { write: dirs.iter().map(|dir| (*dir).to_owned()).collect() };
+    let write = dirs.iter().map(|dir| (*dir).to_owned()).collect();
+    inside(&Fence { write, ..Fence::default() }, work)
+}
+
+fn inside<T: Send>(fence: &Fence, work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let inside = scope.spawn(|| {
             fence.put_up().expect("this kernel puts up a fence");
@@ -88,4 +92,60 @@ fn what_is_not_there_when_the_fence_goes_up_stays_outside() {
     let later = root.path().join("later");
     let made = behind(&[&later], || fs::create_dir(&later).map_err(|err| err.kind()));
     assert_eq!(made, Err(ErrorKind::PermissionDenied));
+}
+
+#[test]
+fn in_a_plain_folder_files_and_folders_may_stand_and_no_links() {
+    if !is_possible() {
+        return eprintln!("skipped: fence (this kernel has no Landlock)");
+    }
+    let root = tempfile::tempdir().expect("a folder");
+    let (free, plain) = (root.path().join("free"), root.path().join("plain"));
+    fs::create_dir(&free).expect("a folder");
+    fs::create_dir(&plain).expect("a folder");
+    let fence = Fence { write: vec![free.clone()], plain: vec![plain.clone()], ..Fence::default() };
+    let seen = inside(&fence, || {
+        [
+            fs::create_dir(plain.join("a")).is_ok(),
+            fs::write(plain.join("a/b"), "1").is_ok(),
+            fs::rename(plain.join("a/b"), plain.join("c")).is_ok(),
+            std::os::unix::fs::symlink("/etc", free.join("l")).is_ok(),
+            std::os::unix::fs::symlink("/etc", plain.join("l")).is_ok(),
+            fs::rename(free.join("l"), plain.join("l")).is_ok(),
+        ]
+    });
+    assert_eq!(seen, [true, true, true, true, false, false]);
+}
+
+#[test]
+fn behind_a_fence_of_reading_nothing_else_is_read_or_started() {
+    if !is_possible() {
+        return eprintln!("skipped: fence (this kernel has no Landlock)");
+    }
+    let root = tempfile::tempdir().expect("a folder");
+    let (own, open, shut) =
+        (root.path().join("own"), root.path().join("open"), root.path().join("shut"));
+    for dir in [&own, &open, &shut] {
+        fs::create_dir(dir).expect("a folder");
+        fs::write(dir.join("x"), "1").expect("a file");
+        fs::copy("/bin/true", dir.join("true")).expect("a program");
+    }
+    let system = ["/usr", "/lib", "/lib64", "/bin", "/etc", "/dev/null"].map(Into::into);
+    let read = system.into_iter().chain([open.clone()]).collect();
+    let fence = Fence { write: vec![own.clone()], plain: Vec::new(), read: Some(read) };
+    let seen = inside(&fence, || {
+        let starts = |path: &Path| Command::new(path.join("true")).status().is_ok();
+        [
+            fs::read(own.join("x")).is_ok(),
+            fs::read(open.join("x")).is_ok(),
+            starts(&open),
+            fs::write(open.join("x"), "2").is_ok(),
+            fs::read(shut.join("x")).is_ok(),
+            fs::read_dir(&shut).is_ok(),
+            starts(&shut),
+            fs::hard_link(shut.join("x"), own.join("taken")).is_ok(),
+            fs::rename(shut.join("x"), own.join("taken")).is_ok(),
+        ]
+    });
+    assert_eq!(seen, [true, true, true, false, false, false, false, false, false]);
 }

@@ -2,6 +2,7 @@ use skep_testkit::{Place, Repo};
 
 use super::*;
 
+mod packed;
 mod revert;
 
 struct Yard {

@@ -34,10 +34,8 @@ pub(super) fn agent(skep: &Skep, verb: args::Agent) -> Outcome {
 }
 
 /// The logins of an agent that are at their limit.
-fn theirs(skep: &Skep, agent: &Agent) -> Vec<LimitView> {
-    let mut shut = limits::known(skep);
-    shut.retain(|limit| limit.agent == agent.login_of);
-    shut
+fn theirs(shut: &[LimitView], agent: &Agent) -> Vec<LimitView> {
+    shut.iter().filter(|limit| limit.agent == agent.login_of).cloned().collect()
 }
 
 /// The agent that a run gets which names none, and why.
@@ -49,7 +47,9 @@ fn default(skep: &Skep) -> Option<(String, String)> {
 fn ls(skep: &Skep) -> Result<(), CliError> {
     let mut agents = agents::agents(&skep.config, &skep.env)?;
     let default = default(skep);
+    let shut = limits::known(skep);
     for agent in &mut agents {
+        agent.limits = theirs(&shut, agent);
         agent.chosen = default.as_ref().is_some_and(|(name, _)| *name == agent.name);
     }
     if skep.out.json {
@@ -57,7 +57,6 @@ fn ls(skep: &Skep) -> Result<(), CliError> {
     }
     // What is there stands first.
     agents.sort_by_key(|agent| agent.program.is_none());
-    let shut = limits::known(skep);
     let columns = [
         Column::whole("  AGENT", 0),
         Column::whole("VERSION", 2),
@@ -70,7 +69,7 @@ fn ls(skep: &Skep) -> Result<(), CliError> {
     let rows: Vec<Vec<(Tone, String)>> = agents.iter().map(row).collect();
     skep.out.grid(&columns, &rows)?;
     for limit in &shut {
-        skep.out.note(&limits::line(limit));
+        skep.out.line(&limits::line(limit))?;
     }
     match &default {
         Some((name, why)) => skep.out.note(&format!("* a run that names none gets {name}: {why}")),
@@ -140,7 +139,8 @@ fn show(skep: &Skep, name: &str, project: Option<&str>) -> Result<(), CliError> 
     if let Some(project) = project {
         super::config::require_project(skep, project)?;
     }
-    let (agent, profile) = agents::agent(name, &skep.config, &skep.env)?;
+    let (mut agent, profile) = agents::agent(name, &skep.config, &skep.env)?;
+    agent.limits = theirs(&limits::known(skep), &agent);
     let file = skep.config.join("agents").join(format!("{name}.toml"));
     let keys = Profile::keys(name, Some(&skep.config.join("agents")))
         .map_err(|err| CliError::error(err.slug(), skep_api::wire::chain(&err)))?;
@@ -168,13 +168,11 @@ fn show(skep: &Skep, name: &str, project: Option<&str>) -> Result<(), CliError> 
         let starts: serde_json::Map<_, _> = map(profile.starts());
         let adds: serde_json::Map<_, _> = map(profile.adds());
         let agent = Agent { chosen: default.is_some(), ..agent };
-        let limits: Vec<_> = theirs(skep, &agent);
-        let view = json!({"agent": agent, "limits": limits, "starts": starts, "adds": adds, "env": profile.env,
+        let view = json!({"agent": agent, "starts": starts, "adds": adds, "env": profile.env,
             "keys": keys, "settings": settings});
         return Ok(skep.out.json(&view)?);
     }
-    let limits = theirs(skep, &agent);
-    report::head(skep, &agent, default.as_ref().map(|(_, why)| why.as_str()), &limits)?;
+    report::head(skep, &agent, default.as_ref().map(|(_, why)| why.as_str()))?;
     report::starts(skep, &profile)?;
     skep.out.line("")?;
     let rows: Vec<Vec<(Tone, String)>> =

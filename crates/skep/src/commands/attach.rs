@@ -75,7 +75,13 @@ pub(super) fn on_screen(skep: &Skep, id: &str) -> Outcome {
     if run.surface != Surface::Terminal || run.pid.is_none() {
         let run_id = run.id.clone();
         let surface = Some(Surface::Terminal);
-        let ask = Ask::Again { run: run_id, goes_on: true, text: None, surface };
+        let ask = Ask::Again {
+            run: run_id,
+            goes_on: true,
+            text: None,
+            surface,
+            env: std::collections::BTreeMap::new(),
+        };
         run = read(skep.ask(ask)?)?;
     }
     look_at(skep, &run)

@@ -1,6 +1,6 @@
 //! `skep pause`, `skep resume`, `skep retry`, `skep send`, `skep approve` and `skep reject`
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, path::Path, process::ExitCode, time::Duration};
 
 use skep_api::{
     request::Ask,
@@ -31,8 +31,8 @@ pub(super) fn again(
     surface: Option<Surface>,
 ) -> Outcome {
     let text = text.map(|text| words(&text)).transpose()?;
-    let run: RunView =
-        read(skep.ask(Ask::Again { run: id.to_owned(), goes_on, text, surface })?)?;
+    let ask = Ask::Again { run: id.to_owned(), goes_on, text, surface, env: BTreeMap::new() };
+    let run: RunView = read(skep.ask(ask)?)?;
     if skep.out.json {
         skep.out.json(&run)?;
     } else {

@@ -118,9 +118,12 @@ fn address(run: &RunView, repeated: &BTreeSet<&str>) -> String {
 }
 
 fn row(run: &RunView, name: String, now: Timestamp) -> Vec<(Tone, String)> {
-    let agent = match run.surface {
-        Surface::Headless => run.agent.clone(),
-        Surface::Terminal => format!("{} (tty)", run.agent),
+    let open = run.state != "ended" && matches!(run.fence.as_str(), "off" | "absent");
+    let agent = match (run.surface, open) {
+        (Surface::Headless, false) => run.agent.clone(),
+        (Surface::Headless, true) => format!("{} (no fence)", run.agent),
+        (Surface::Terminal, false) => format!("{} (tty)", run.agent),
+        (Surface::Terminal, true) => format!("{} (tty, no fence)", run.agent),
     };
     let words = match run.surface {
         // What stands on a screen is no word.

@@ -85,7 +85,13 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
             ),
         ),
     ];
+    if let Some(fence) = fence(&run) {
+        rows.push(("fence", fence));
+    }
     rows.extend(trust(&run));
+    if !run.secrets.is_empty() {
+        rows.push(("secrets", run.secrets.join(", ")));
+    }
     if let Some(session) = &run.session.agent {
         rows.push(("session", session.clone()));
     }
@@ -210,6 +216,28 @@ fn permissions(run: &RunView) -> &'static str {
         Permissions::Auto => "auto",
         Permissions::Bypass => "bypass",
     }
+}
+
+/// What keeps it in its place; nothing where that was not told.
+fn fence(run: &RunView) -> Option<String> {
+    let open = |place: &String| format!(", {place}");
+    Some(match run.fence.as_str() {
+        "on" => {
+            let more: String = run.fence_write.iter().map(open).collect();
+            let reads = match run.trust {
+                Trust::Outside => "; reads: the same, the system and tools",
+                Trust::Person => "",
+            };
+            let agent = &run.agent;
+            format!("writes: its env, what git needs, caches, {agent}'s own files{more}{reads}")
+        }
+        "off" => "off: it can write wherever you can".to_owned(),
+        "absent" => {
+            "no fence: this kernel has no Landlock; it can write wherever you can".to_owned()
+        }
+        "own" => format!("{}'s own sandbox", run.agent),
+        _ => return None,
+    })
 }
 
 /// Whose words it works by, where that is not the person's.

@@ -195,7 +195,7 @@ fn what_waits_for_a_person_or_a_limit_holds_no_slot() {
         home.repo();
         let first = home.run("first", &steps, &["--name", "amber", "-d"]);
         home.wait(&text_of(&first, "id"), state);
-        let second = home.script("second", &["write b b", "commit b"]);
+        let second = home.script("second", &["write b b", "commit b", "say done"]);
         let agent =
             home.json(&["run", "second", "--prompt-file", &second, "--name", "beryl", "-d"]);
         if steps[0].starts_with("ask") {
@@ -251,7 +251,7 @@ fn a_runs_life_asks_no_forge_and_changes_no_issue() {
         "https://github.com/ada/web/issues/12",
     ]);
     let task = text_of(&task, "id");
-    for steps in [["write a a", "exit 3"], ["write b b", "commit b"]] {
+    for steps in [["write a a", "exit 3", ""], ["write b b", "commit b", "say done"]] {
         let script = home.script("steps", &steps);
         let run = home.json(&["run", &task, "--prompt-file", &script, "-d"]);
         let id = text_of(&run, "id");
@@ -259,11 +259,11 @@ fn a_runs_life_asks_no_forge_and_changes_no_issue() {
         if steps[1] == "commit b" {
             home.skep(&["land", &id]).ok();
         }
-        home.skep(&["close", &id, "--keep-branch"]).ok();
+        home.skep(&["close", &id, "--force"]).ok();
     }
     let told = fs::read_to_string(&called).unwrap_or_default();
     let writes: Vec<&str> = told.lines().filter(|call| call.contains("issue")).collect();
     assert_eq!(writes, [] as [&str; 0], "{told}");
     let view = home.json(&["task", "show", &task]);
-    assert_eq!(view["reference"], "https://github.com/ada/web/issues/12", "{view}");
+    assert_eq!(view["ref"], "https://github.com/ada/web/issues/12", "{view}");
 }

@@ -2,6 +2,7 @@
 
 mod agents;
 mod brief;
+mod canary;
 mod demo;
 mod fleet;
 mod question;

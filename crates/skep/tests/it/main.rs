@@ -9,6 +9,7 @@
 mod adopt;
 mod agents;
 mod brief;
+mod canary;
 mod cases;
 mod clean;
 mod cleanup;
@@ -19,6 +20,7 @@ mod crash;
 mod daemon;
 mod demo;
 mod doctor;
+mod fence;
 mod gatekeeper;
 mod home;
 mod hostile;

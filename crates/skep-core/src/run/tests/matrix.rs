@@ -207,9 +207,9 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Send { .. } => 39,
         Input::Told { .. } => 40,
         Input::PassOn(_) => 41,
-        Input::Overstepped { .. } => 42,
-        Input::Tool { .. } => 43,
-        Input::Answer { .. } => 44,
+        Input::Tool { .. } => 42,
+        Input::Answer { .. } => 43,
+        Input::Overstepped { .. } => 44,
     }
 }
 
@@ -270,13 +270,13 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::Sent { .. } => 50,
         Event::Receipt { .. } => 51,
         Event::Rotated { .. } => 52,
-        Event::Overstepped { .. } => 53,
-        Event::QuestionAsked { .. } => 54,
-        Event::QuestionEscalated { .. } => 55,
-        Event::QuestionLeft { .. } => 56,
-        Event::QuestionAnswered { .. } => 57,
-        Event::QuestionWithdrawn { .. } => 58,
-        Event::Claimed { .. } => 59,
+        Event::QuestionAsked { .. } => 53,
+        Event::QuestionEscalated { .. } => 54,
+        Event::QuestionLeft { .. } => 55,
+        Event::QuestionAnswered { .. } => 56,
+        Event::QuestionWithdrawn { .. } => 57,
+        Event::Claimed { .. } => 58,
+        Event::Overstepped { .. } => 59,
     }
 }
 

@@ -275,6 +275,7 @@ fn resume(stage: &mut Stage<'_>) -> Judged {
         goes_on: true,
         text: Some(text),
         surface: None,
+        env: std::collections::BTreeMap::new(),
     })?;
     let patience = stage.patience();
     let answered = |stage: &Stage<'_>, now: &RunView| {

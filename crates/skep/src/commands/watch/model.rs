@@ -390,8 +390,13 @@ impl State {
             Key::Char('a') => self.leave(&run),
             Key::Char('r') if run.state == "ended" => self.mode = write(What::Resume),
             Key::Char('r') => {
-                let again =
-                    Ask::Again { run: run.id.clone(), goes_on: true, text: None, surface: None };
+                let again = Ask::Again {
+                    run: run.id.clone(),
+                    goes_on: true,
+                    text: None,
+                    surface: None,
+                    env: std::collections::BTreeMap::new(),
+                };
                 return self.asks(ask(What::Resume, again));
             }
             Key::Char('p') => {
@@ -525,6 +530,7 @@ impl State {
                         goes_on: true,
                         text: (!empty).then_some(text),
                         surface: None,
+                        env: std::collections::BTreeMap::new(),
                     },
                     (_, false) => {
                         let (steer, key, wait) = (false, None, None);

@@ -6,7 +6,7 @@ use std::{
 use serde_json::Value;
 use skep_api::{
     ctl::{Answer, Control},
-    spec::{Doubt, Doubts, Limits, PromptBy, Spec, VERSION},
+    spec::{Doubt, Doubts, Fence, Limits, PromptBy, Spec, VERSION},
     wire,
 };
 use skep_core::{facts::Exit, id::RunId};
@@ -34,6 +34,8 @@ impl Attempt {
             carries: Vec::new(),
             doubts: None,
             lent: None,
+            secrets: Vec::new(),
+            held: None,
             version: VERSION,
             run: RunId::new([7; 10]),
             attempt: 1,
@@ -795,16 +797,20 @@ fn when_both_guards_are_killed_at_once_a_control_group_still_names_what_hides() 
     assert!(!probe.exists(), "the swept group is gone too");
 }
 
+fn writing(write: Vec<PathBuf>) -> Option<Fence> {
+    Some(Fence { write, ..Fence::default() })
+}
+
 #[test]
 fn an_agent_and_all_that_it_starts_write_only_what_their_fence_lets_them() {
     if !fence::is_possible() {
-        return eprintln!("skipped: fence (this kernel has no Landlock)");
+        return crate::fence::skipped("Landlock");
     }
     let script = "echo 1 > in/own; setsid sh -c 'echo 1 > in/child; echo 1 > out' ; rm -f prompt.md; \
                   mv in/own in/moved; ls; exit 7";
     let mut attempt = Attempt::new("plain", script);
     fs::create_dir(attempt.path("in")).unwrap();
-    attempt.spec.fence = Some(vec![attempt.path("in"), "/dev".into()]);
+    attempt.spec.fence = writing(vec![attempt.path("in"), "/dev".into()]);
     assert_eq!(attempt.run().code, 7);
     assert!(attempt.path("prompt.md").exists(), "it stands outside");
     assert!(!attempt.path("out").exists(), "it would stand outside");
@@ -821,7 +827,7 @@ fn an_agent_whose_fence_cannot_be_put_up_is_not_started() {
     let mut attempt = Attempt::new("plain", "echo 1 > began");
     // A file cannot have anything below it.
     put(attempt.path("file"), "");
-    attempt.spec.fence = Some(vec![attempt.path("file/below")]);
+    attempt.spec.fence = writing(vec![attempt.path("file/below")]);
     let output = output(&mut attempt.keeper());
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     let error = attempt.exit().error.unwrap();

@@ -380,6 +380,54 @@ fn asks_for_two_things_and_each_gets_its_own_answer(agent: &Agent) {
     assert!(!worktree.path().join("second.txt").exists(), "what was refused is not done");
 }
 
+fn writes_in_its_own_place_only_whatever_it_is_allowed(agent: &Agent) {
+    if !skep_host::fence::is_possible() {
+        return crate::fence::skipped("Landlock");
+    }
+    let Some(lab) = open(agent, "fence") else { return };
+    let yard = Yard::new();
+    fs::write(lab.home().join(".bashrc"), "as it was").unwrap();
+    let bypass = ["--permissions", "bypass"];
+    let more: &[&str] = if agent.name == "codex-acp" { &[] } else { &bypass };
+    let run = ended(&yard, &lab, agent, more);
+    outcome(&yard, &lab, &run, "completed");
+    assert_eq!(run["fence"], "on", "{run}");
+    assert_eq!(
+        commits(&yard, &run),
+        "scripted commit",
+        "{}",
+        story(&yard, &lab, &text_of(&run, "id"))
+    );
+    assert_eq!(fs::read_to_string(lab.home().join(".bashrc")).unwrap(), "as it was");
+    let git = yard.repo().path().join(".git");
+    let env = std::path::PathBuf::from(text_of(&run, "env"));
+    for evil in [
+        lab.home().join(".evil"),
+        lab.home().join(".evil2"),
+        env.join("evil"),
+        git.join("hooks/post-commit"),
+    ] {
+        assert!(!evil.exists(), "{}", evil.display());
+    }
+    assert!(!fs::read_to_string(git.join("config")).unwrap().contains("evil"));
+    yard.home.no_agents();
+}
+
+fn works_on_text_from_outside_behind_a_fence_of_reading(agent: &Agent) {
+    if !skep_host::fence::is_possible() {
+        return crate::fence::skipped("Landlock");
+    }
+    let Some(lab) = open(agent, "commit") else { return };
+    let yard = Yard::new();
+    let args = ["--json", "run", "Write a file", "--agent", agent.name, "-d", "--outside"];
+    let id = text_of(&yard.skep(&lab, &args).json(0), "id");
+    let run = reaches(&yard, &lab, &id, "ended");
+    outcome(&yard, &lab, &run, "completed");
+    assert_eq!(run["fence"], "on", "{run}");
+    assert_eq!(commits(&yard, &run), "scripted commit", "{}", story(&yard, &lab, &id));
+    yard.home.no_agents();
+}
+
 /// A module of tests for an agent: every scene that it can be in.
 macro_rules! scenes {
     ($($module:ident: $agent:ident { $($scene:ident),* $(,)? })*) => {$(
@@ -395,18 +443,24 @@ scenes! {
         goes_on_when_its_guards_were_killed, recovers_from_two_429,
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
+        writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
     }
     pi: PI {
         commits_and_lands, is_stopped_while_its_model_hangs, goes_on_when_it_was_killed,
         goes_on_when_its_guards_were_killed, recovers_from_two_429,
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
+        writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
     }
     opencode_acp: OPENCODE_ACP {
         commits_and_lands, is_stopped_while_its_model_hangs, goes_on_when_it_was_killed,
         goes_on_when_its_guards_were_killed, recovers_from_two_429,
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
+        writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
         asks_and_is_allowed, asks_and_is_refused, is_stopped_while_it_waits_for_leave,
         asks_for_two_things_and_each_gets_its_own_answer,
     }
@@ -415,6 +469,8 @@ scenes! {
         goes_on_when_its_guards_were_killed, recovers_from_two_429,
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
+        writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
         asks_and_is_allowed, asks_and_is_refused, is_stopped_while_it_waits_for_leave,
         asks_for_two_things_and_each_gets_its_own_answer,
     }
@@ -423,6 +479,8 @@ scenes! {
         goes_on_when_its_guards_were_killed, recovers_from_two_429,
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
+        writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
         asks_and_is_allowed, asks_and_is_refused, is_stopped_while_it_waits_for_leave,
         asks_for_two_things_and_each_gets_its_own_answer,
     }
@@ -431,6 +489,8 @@ scenes! {
         goes_on_when_its_guards_were_killed, recovers_from_two_429,
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
+        writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
         asks_and_is_allowed, asks_and_is_refused, is_stopped_while_it_waits_for_leave,
         asks_for_two_things_and_each_gets_its_own_answer,
     }
@@ -439,23 +499,31 @@ scenes! {
         goes_on_when_its_guards_were_killed, recovers_from_two_429,
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
+        writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
     }
     opencode: OPENCODE {
         commits_and_lands, is_stopped_while_its_model_hangs, goes_on_when_it_was_killed,
         goes_on_when_its_guards_were_killed, recovers_from_two_429,
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
+        writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
     }
     gemini: GEMINI {
         commits_and_lands, is_stopped_while_its_model_hangs, goes_on_when_it_was_killed,
         goes_on_when_its_guards_were_killed, recovers_from_two_429,
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
+        writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
     }
     qwen: QWEN {
         commits_and_lands, is_stopped_while_its_model_hangs, goes_on_when_it_was_killed,
         goes_on_when_its_guards_were_killed, recovers_from_two_429,
         does_not_complete_while_its_provider_is_down, takes_up_a_stream_that_was_cut,
         is_heard_in_full_and_within_bounds,
+        writes_in_its_own_place_only_whatever_it_is_allowed,
+        works_on_text_from_outside_behind_a_fence_of_reading,
     }
 }

@@ -275,6 +275,7 @@ fn what_ended_is_resumed_with_or_without_words_and_what_waits_at_once() {
         goes_on: true,
         text: text.map(str::to_owned),
         surface: None,
+        env: std::collections::BTreeMap::new(),
     };
     let mut state = state();
     assert_eq!(asked(&press(&mut state, "r")), again("amber", None));

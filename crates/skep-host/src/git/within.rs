@@ -1,0 +1,56 @@
+//! Where a run has been at work, its worktree says what git starts: filters by a `.git` that was led elsewhere, by a
+//! submodule's settings, by a nested repository. Nothing of that may do more than the run itself could.
+//!
+//! Owns: the fence around our own git in the worktree of an env that is lent.
+//! Never: believes the worktree about where its repository is; the env's record says it.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::fence::{self, Fence};
+
+/// What of the shared folder git writes to for a worktree.
+const SHARED: [&str; 5] = ["objects", "refs", "reftable", "logs", "lfs"];
+
+/// What is read of the record in an env.
+#[derive(Deserialize)]
+struct Record {
+    state: String,
+    folder: String,
+    common_dir: Option<PathBuf>,
+}
+
+/// The fence for git in `dir`; none where no run has been at work, or the kernel has none.
+pub(super) fn fence(dir: &Path) -> Option<Fence> {
+    let dir = dir.canonicalize().ok()?;
+    // The outermost is ours: a run could lay another one into its worktree.
+    let (root, bytes) = dir.ancestors().collect::<Vec<_>>().into_iter().rev().find_map(|root| {
+        let bytes = fs::read(root.join("owner.json")).ok()?;
+        Some((root, bytes))
+    })?;
+    let record: Record = serde_json::from_slice(&bytes).ok()?;
+    let worktree = root.join(&record.folder);
+    let is_lent = matches!(record.state.as_str(), "ready" | "leaving" | "released");
+    if !is_lent || !dir.starts_with(&worktree) || !fence::is_possible() {
+        return None;
+    }
+    let common = record.common_dir?;
+    let mut plain: Vec<PathBuf> = SHARED.iter().map(|name| common.join(name)).collect();
+    plain.extend(private(&common, &worktree));
+    let write = [root, Path::new("/dev/null")].map(Path::to_owned).to_vec();
+    Some(Fence { write, plain, read: None })
+}
+
+/// The worktree's own git folder, where both agree on it.
+fn private(common: &Path, worktree: &Path) -> Option<PathBuf> {
+    let said = fs::read_to_string(worktree.join(".git")).ok()?;
+    let name = Path::new(said.trim().strip_prefix("gitdir: ")?).file_name().map(OsStr::to_owned)?;
+    let private = common.join("worktrees").join(name);
+    let back = fs::read_to_string(private.join("gitdir")).ok()?;
+    (Path::new(back.trim()).parent()?.canonicalize().ok()? == worktree).then_some(private)
+}
