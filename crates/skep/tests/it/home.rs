@@ -392,6 +392,10 @@ impl Drop for Home {
         for (pid, _) in &alive {
             kill(*pid, Signal::KILL);
         }
+        if let Ok(held) = skep_host::secrets::folder(&self.root()) {
+            // Most homes hold nothing there.
+            let _none = fs::remove_dir_all(held);
+        }
         if !thread::panicking() {
             assert!(alive.is_empty(), "still alive: {alive:?}");
         }
