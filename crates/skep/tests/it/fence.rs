@@ -35,8 +35,9 @@ fn run(home: &Home, title: &str, script: &str, more: &[&str]) -> Value {
 fn trying(deeds: &[(&str, String)]) -> String {
     let mut script = "exec >/dev/null 2>&1\nlist=$(dirname $PWD)/output/tried\n".to_owned();
     for (name, deed) in deeds {
-        script +=
-            &format!("if ( {deed} ); then echo '{name} yes'; else echo '{name} no'; fi >> $list\n");
+        script += &format!(
+            "if ( {deed} ) >/dev/null 2>&1; then echo '{name} yes'; else echo '{name} no'; fi >> $list\n"
+        );
     }
     script + "git add -A && git commit -qm tried\n"
 }
