@@ -3,6 +3,7 @@
 //! After [`Control::Attach`] or [`Control::Look`] was accepted the connection is no longer one of lines: both sides speak in [`frame`]s.
 
 use serde::{Deserialize, Serialize};
+use skep_core::policy::Policy;
 
 pub mod frame;
 
@@ -27,6 +28,8 @@ pub enum Control {
     },
     /// Tell the agent what a person said to its request `id`, with the reason of a refusal. `key` counts once.
     Settle { epoch: u64, key: String, id: String, allow: bool, text: Option<String> },
+    /// Judge by these rules from now on. Told twice is told once.
+    Rules { epoch: u64, policy: Box<Policy> },
     /// Show the agent's terminal here, and take what is typed here. Whoever may ask may look: it needs no epoch.
     Attach { cols: u16, rows: u16 },
     /// Show the agent's terminal here as it is: whoever looks has no say in its size, and types nothing.

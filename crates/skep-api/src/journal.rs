@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use skep_core::{
     facts::Exit,
-    policy::Verdict,
+    policy::{Policy, Verdict},
     run::{Overdue, Word},
     said::Said,
     time::Timestamp,
@@ -68,6 +68,8 @@ pub enum Entry {
         #[serde(flatten)]
         verdict: Verdict,
     },
+    /// The rules that its wishes are judged by from here on.
+    Rules { policy: Box<Policy> },
     /// This many lines or bytes were not kept, and why.
     Dropped { lines: u64, bytes: u64, why: String },
     /// The attempt is over and nothing of its tree lives.

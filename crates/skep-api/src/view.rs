@@ -22,9 +22,11 @@ use skep_core::{
 
 mod adopt;
 mod ask;
+mod rules;
 
 pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
+pub use rules::{LiftView, RulesView};
 
 /// A run, as `run` prints it and `ls` and `show` list it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,6 +91,9 @@ pub struct RunView {
     /// Whose words it works by.
     #[serde(default)]
     pub trust: Trust,
+    /// When a person vouched for words from outside that it works by.
+    #[serde(default)]
+    pub lifted: Option<Timestamp>,
 }
 
 /// A usage limit that a run met.
@@ -232,6 +237,7 @@ impl RunView {
                 known: met.known,
             }),
             trust: brief.trust,
+            lifted: run.lifted,
         }
     }
 }

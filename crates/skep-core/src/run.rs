@@ -26,6 +26,7 @@ pub mod limits;
 pub mod message;
 pub mod orientation;
 pub mod outcome;
+pub mod rules;
 mod step;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -38,6 +39,7 @@ pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
+pub use rules::Rules;
 pub use trust::Trust;
 
 /// What a run is for, frozen when it was asked for.
@@ -427,6 +429,10 @@ pub struct Run {
     pub limits: u32,
     /// Whether a person asked for the attempt that is in line, whatever a usage limit says.
     pub insisted: bool,
+    /// When a person vouched for words from outside that it works by.
+    pub lifted: Option<Timestamp>,
+    /// How far changed rules have come.
+    pub rules: Rules,
 }
 
 /// What can happen to a run: wishes, reports and the clock.
@@ -467,6 +473,16 @@ pub enum Input {
         id: String,
         word: Word,
         text: String,
+    },
+    /// The rules of today are to hold for the attempt under way.
+    Rules,
+    /// A person vouches for the words from outside that it works by.
+    Lift,
+    /// The keeper judges by the rules of the `nth` wish, or why not.
+    RulesSet {
+        attempt: u32,
+        nth: u32,
+        why: Option<String>,
     },
     /// A person's word on a request for leave; without an id, on the only one that is open.
     Rule {
@@ -698,6 +714,16 @@ pub enum Event {
     LeaveWithdrawn {
         id: AskId,
     },
+    /// A person vouches for the words from outside that it works by.
+    Lifted {},
+    /// The rules of today are to hold for the attempt under way.
+    RulesAsked {},
+    /// Its keeper judges by those of the `nth` wish, or does not, and why.
+    RulesSet {
+        nth: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
     /// At work again.
     Goes {},
     /// A window shows the agent's screen.
@@ -906,6 +932,12 @@ pub enum Effect {
         asked_as: String,
         ruling: Ruling,
     },
+    /// Has the keeper judge by the rules as they stand in their files.
+    Rules {
+        run: RunId,
+        attempt: u32,
+        nth: u32,
+    },
     /// Ends what is left of a run whose guards are gone, and says whether anything lives.
     Sweep {
         run: RunId,
@@ -977,6 +1009,7 @@ impl Effect {
             | Effect::CancelTurn { run, .. }
             | Effect::Deliver { run, .. }
             | Effect::Leave { run, .. }
+            | Effect::Rules { run, .. }
             | Effect::Sweep { run, .. }
             | Effect::Close { run, .. }
             | Effect::Settle { run, .. }
@@ -1002,6 +1035,7 @@ impl Effect {
             Effect::CancelTurn { .. } => "cancel_turn",
             Effect::Deliver { .. } => "deliver",
             Effect::Leave { .. } => "leave",
+            Effect::Rules { .. } => "rules",
             Effect::Sweep { .. } => "sweep",
             Effect::Close { .. } => "close",
             Effect::Settle { .. } => "settle",
@@ -1099,6 +1133,8 @@ impl Run {
             met: None,
             limits: 0,
             insisted: false,
+            lifted: None,
+            rules: Rules::default(),
         }
     }
 

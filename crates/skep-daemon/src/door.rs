@@ -48,6 +48,7 @@ mod adopt;
 mod control;
 mod diff;
 mod finish;
+mod rules;
 mod send;
 mod surface;
 
@@ -241,6 +242,11 @@ impl Door {
             Ask::Rule { of, allow, text } => {
                 let ruling = run::Ruling { allow: *allow, text: text.clone() };
                 self.rule(&request.id, of, ruling)
+            }
+            Ask::Lift { of, task } => self.lift(&request.id, of, *task),
+            Ask::RulesApply { runs } => self.apply_rules(&request.id, runs),
+            Ask::RulesShow { project, env } => {
+                value(&resolve::rules::of_project(project, env, &fleet, &self.config)?)
             }
             Ask::SnapshotTake { run } => self.take_snapshot(&request.id, run, out),
             Ask::SnapshotLs { run } => self.snapshots(run.as_deref()),
@@ -719,6 +725,7 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::ProjectLs {}
         | Ask::ProjectScripts { .. }
         | Ask::ProjectShow { .. }
+        | Ask::RulesShow { .. }
         | Ask::TaskLs {}
         | Ask::TaskShow { .. } => true,
         Ask::Adopt(ask) => ask.is_a_look(),
@@ -731,6 +738,8 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
         | Ask::Again { .. }
         | Ask::Send { .. }
         | Ask::Rule { .. }
+        | Ask::Lift { .. }
+        | Ask::RulesApply { .. }
         | Ask::SnapshotTake { .. }
         | Ask::SnapshotRm { .. }
         | Ask::Restore { .. }

@@ -17,6 +17,7 @@ use skep_api::{
     wire::Refusal,
 };
 use skep_core::{
+    fenced::Secret,
     fleet::{Fleet, Limits, Naming},
     guide::Guide,
     id::{LENGTH, OpId, RunId},
@@ -44,6 +45,7 @@ use crate::{
 pub mod adopt;
 mod choice;
 mod fallback;
+pub mod rules;
 
 use choice::Choice;
 pub use choice::{folders as account_folders, require as require_choice};
@@ -120,6 +122,7 @@ pub fn runs(
     };
     let script =
         place.as_ref().map(|place| set_up(place, &project, &settings)).transpose()?.flatten();
+    rules::require(place.as_ref(), config)?;
     let approve = approval(ask, place.as_ref(), script.as_ref(), home)?;
     let set_up = script.map(|script| script.set_up);
     let wanted = Wanted {
@@ -772,16 +775,18 @@ fn brief(
     trust
         .require(permissions)
         .map_err(|err| Refusal { hints: err.hints, ..Refusal::error(err.slug, err.text) })?;
+    let id = RunId::new(spell(key));
+    let seed = OpId::new(spell(&format!("{key}/seed"))).tail().to_owned();
+    let told = launch::words::told(&prompt, trust, &Secret::of(id.as_str(), &seed));
     profile
-        .require(choice.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
+        .require(choice.model.as_deref(), asked_of(profile, surface, permissions), &told)
         .map_err(|err| choice::refusal(profile, &err))?;
     if surface == Surface::Terminal {
         let mut vars = ask.env.clone();
         vars.extend(choice.folders.clone());
         trust::require(profile, &vars)?;
     }
-    let second = fallback::profile_of(profile, ask, surface, permissions, &prompt, wanted.agents)?;
-    let id = RunId::new(spell(key));
+    let second = fallback::profile_of(profile, ask, surface, permissions, &told, wanted.agents)?;
     let mut listed: Vec<String> = profile.env.clone();
     listed.extend(second.iter().flat_map(|second| second.env.clone()));
     listed.extend(project.env.iter().chain(&choice.env).cloned());
@@ -828,7 +833,7 @@ fn brief(
         hears: profile.hears(surface == Surface::Terminal),
         fallback: second.as_ref().map(fallback::of),
         trust,
-        seed: OpId::new(spell(&format!("{key}/seed"))).tail().to_owned(),
+        seed,
         id,
     };
     Ok(Asked { brief, prompt, env })

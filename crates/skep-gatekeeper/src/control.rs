@@ -88,6 +88,7 @@ fn converse(
                 | Control::Cancel { .. }
                 | Control::Send { .. }
                 | Control::Settle { .. }
+                | Control::Rules { .. }
                 | Control::Hook { .. }
                 | Control::Status {} => None,
             }

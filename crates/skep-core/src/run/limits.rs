@@ -183,6 +183,7 @@ impl Run {
             Event::Limited { .. } | Event::FellBack { .. } | Event::Admitted {} => true,
             Event::ResumeRefused { .. } | Event::AsBefore { .. } => true,
             Event::Worked {} | Event::TurnsTo { .. } => false,
+            Event::Lifted {} | Event::RulesAsked {} | Event::RulesSet { .. } => false,
             Event::Created { .. }
             | Event::Prepared { .. }
             | Event::Began { .. }

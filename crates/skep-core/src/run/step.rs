@@ -90,6 +90,9 @@ impl Run {
             Input::Send { id, text, steer } => self.send(id, text, steer),
             Input::Told { id, word, text, .. } => Ok(self.told(id, word, &text)),
             Input::Rule { ask, ruling } => self.rule(ask.as_ref(), ruling),
+            Input::Rules => self.rules(),
+            Input::Lift => self.lift(),
+            Input::RulesSet { nth, why, .. } => Ok(self.rules_set(nth, why.as_deref())),
             Input::Close { op, how } => self.close(op, how),
             Input::Abandon { op } => self.abandon(op),
             Input::Land { op } => self.land(op),
@@ -720,6 +723,7 @@ impl Input {
             | Input::Exited { attempt, .. }
             | Input::Gone { attempt, .. }
             | Input::Swept { attempt, .. }
+            | Input::RulesSet { attempt, .. }
             | Input::Told { attempt, .. } => Some(*attempt),
             Input::Admit
             | Input::Stop { .. }
@@ -729,6 +733,8 @@ impl Input {
             | Input::Give { .. }
             | Input::Send { .. }
             | Input::Rule { .. }
+            | Input::Rules
+            | Input::Lift
             | Input::Close { .. }
             | Input::Abandon { .. }
             | Input::Land { .. }
@@ -763,6 +769,7 @@ impl Input {
                 | Input::StartFailed { .. }
                 | Input::Swept { .. }
                 | Input::Exited { .. }
+                | Input::RulesSet { .. }
                 | Input::Told { .. }
         )
     }

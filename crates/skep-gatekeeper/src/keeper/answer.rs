@@ -45,6 +45,10 @@ impl Keeper {
             Control::Settle { epoch, key, id, allow, text } => {
                 self.admit(epoch).unwrap_or_else(|| self.settle(key, id, allow, text))
             }
+            Control::Rules { epoch, policy } => self.admit(epoch).unwrap_or_else(|| {
+                self.take_rules(*policy);
+                Answer::Accepted {}
+            }),
             Control::Attach { .. } | Control::Look {} => match &self.tty {
                 None => refuse("not-a-terminal", "the agent has no terminal to look at"),
                 Some(tty) if !tty.has_room() => {

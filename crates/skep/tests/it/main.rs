@@ -28,6 +28,7 @@ mod leave;
 mod live;
 mod look;
 mod manual;
+mod outside;
 mod pages;
 mod picture;
 mod policy;

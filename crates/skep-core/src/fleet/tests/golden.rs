@@ -42,6 +42,7 @@ fn houses() -> Vec<House> {
         },
         House::TaskAdded { task: Task { trust: crate::run::Trust::Outside, ..task("t") } },
         House::TaskMoved { state: TaskState::Implementing, run: Some(brief("amber").id) },
+        House::TaskLifted {},
     ]
 }
 
@@ -55,10 +56,11 @@ fn kind_of_house(house: &House) -> usize {
         House::TaskMoved { .. } => 5,
         House::DiskSeen { .. } => 6,
         House::Themed { .. } => 7,
+        House::TaskLifted {} => 8,
     }
 }
 
-const KINDS_OF_HOUSES: usize = 8;
+const KINDS_OF_HOUSES: usize = 9;
 
 /// A brief in which nothing is left out.
 fn whole_brief() -> Brief {
@@ -150,6 +152,9 @@ fn of_runs() -> Vec<Of> {
             ruling: Ruling { allow: false, text: Some(text()) },
         },
         Of::LeaveWithdrawn { id: wanted(&brief("amber").id).id },
+        Of::Lifted {},
+        Of::RulesAsked {},
+        Of::RulesSet { nth: 2, why: Some(text()) },
         Of::Goes {},
         Of::Shown { session: "skep-amber".to_owned(), pane: "%3".to_owned() },
         Of::Stalled { quiet_ms: 1_800_000, tool: true },

@@ -106,6 +106,9 @@ const INPUTS: &[&str] = &[
     "permission",
     "withdrawn p",
     "approve",
+    "rules",
+    "lift",
+    "rules-set 1",
     "silent",
     "heard",
     "retry",
@@ -199,10 +202,13 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Overdue { .. } => 38,
         Input::Send { .. } => 39,
         Input::Told { .. } => 40,
+        Input::Rules => 41,
+        Input::Lift => 42,
+        Input::RulesSet { .. } => 43,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 41;
+const KINDS_OF_INPUTS: usize = 44;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -258,10 +264,13 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::AsBefore { .. } => 49,
         Event::Sent { .. } => 50,
         Event::Receipt { .. } => 51,
+        Event::Lifted {} => 52,
+        Event::RulesAsked {} => 53,
+        Event::RulesSet { .. } => 54,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 52;
+pub(crate) const KINDS_OF_EVENTS: usize = 55;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -300,6 +309,9 @@ fn events() -> Vec<Event> {
         Event::LeaveAsked { ask: Box::new(wanted(&run)) },
         Event::LeaveRuled { id: wanted(&run).id, ruling: Ruling { allow: true, text: None } },
         Event::LeaveWithdrawn { id: wanted(&run).id },
+        Event::Lifted {},
+        Event::RulesAsked {},
+        Event::RulesSet { nth: 1, why: None },
         Event::Goes {},
         Event::Stalled { quiet_ms: 1, tool: false },
         Event::Shown { session: text.clone(), pane: "%3".to_owned() },
@@ -452,6 +464,9 @@ ask                              xxxxxx ..++++++x ........ xxxxx xxxxxx
 permission                       xxxxxx ..++++++x ........ xxxxx xxxxxx
 withdrawn p                      xxxxxx ........x ........ xxxxx xxxxxx
 approve                          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+rules                            ...... !!!!!!!!. ........ ..... ......
+lift                             ...... ......... ........ ..... ......
+rules-set 1                      ...... ......... ........ ..... ......
 silent                           xxxxxx xx!!....x ........ xxxxx xxxxxx
 heard                            xxxxxx xx.....+x ........ xxxxx xxxxxx
 retry                            xxxxxx ..++...+x ........ xxxxx xxxxxx
@@ -524,6 +539,9 @@ Receipt             xxxxxx xxxxxx.xx xxxxxxxx xxxxx xxxxxx
 LeaveAsked          xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
 LeaveRuled          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 LeaveWithdrawn      ...... ......... ........ ..... ......
+Lifted              ...... ......... ........ ..... ......
+RulesAsked          xxxxxx ........x xxxxxxxx xxxxx xxxxxx
+RulesSet            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 Goes                xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
 Stalled             xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
 Shown               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx

@@ -158,6 +158,9 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
                 text: which.get(1).map(|words| (*words).to_owned()),
             },
         },
+        ["rules"] => Input::Rules,
+        ["lift"] => Input::Lift,
+        ["rules-set", nth] => Input::RulesSet { attempt, nth: nth.parse().unwrap(), why: None },
         ["close", n, how @ ..] => Input::Close { op: nth_op(n), how: how_of(how) },
         ["abandon", n] => Input::Abandon { op: nth_op(n) },
         ["land", n] => Input::Land { op: nth_op(n) },
@@ -478,6 +481,7 @@ pub(crate) fn verb(effect: &Effect) -> String {
         | Effect::Start { .. }
         | Effect::Stop { .. }
         | Effect::CancelTurn { .. }
+        | Effect::Rules { .. }
         | Effect::Sweep { .. }
         | Effect::Close { .. }
         | Effect::Settle { .. }

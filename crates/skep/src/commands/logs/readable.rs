@@ -94,6 +94,7 @@ impl Reader {
             | Entry::Message { .. }
             | Entry::Settled { .. }
             | Entry::Decided { .. }
+            | Entry::Rules { .. }
             | Entry::Dropped { .. }
             | Entry::Exit { .. }
             | Entry::Agent(_)) => {
@@ -292,6 +293,11 @@ impl Reader {
                     Decision::Deny => (Tone::Bad, "refused"),
                 };
                 self.set(at, "» ", tone, &line(&format!("{word}: {}{rule}", verdict.why)))
+            }
+            Entry::Rules { policy } => {
+                let (deny, ask) = (policy.deny.len(), policy.ask.len());
+                let what = format!("other rules from here on: {deny} deny, {ask} ask");
+                vec![self.rule(at, &what, Tone::Faint)]
             }
             Entry::Settled { allow: true, .. } => self.set(at, "» ", Tone::Good, "allowed"),
             Entry::Settled { text, .. } => {
