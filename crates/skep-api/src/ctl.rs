@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use skep_core::policy::Policy;
 
+use crate::tool;
+
 pub mod frame;
 
 #[cfg(test)]
@@ -36,6 +38,9 @@ pub enum Control {
     Look {},
     /// Hear what a hook of the agent handed over. Only the agent's own processes are heard.
     Hook { said: serde_json::Value },
+    /// Do what a tool of the agent asks for; only the agent's own processes are heard. A `key` that comes again gets the
+    /// first one's reply.
+    Tool { key: String, call: tool::Call },
     /// Say how things stand.
     Status {},
 }
@@ -48,6 +53,8 @@ pub enum Answer {
     Accepted {},
     /// Taken; it goes when the agent's turn is over, or when its terminal is ready and nobody types.
     Queued {},
+    /// What comes of a [`Control::Tool`].
+    Tool { reply: tool::Reply },
     /// Not done, and why: `slug` is one of `docs/errors.md`.
     Refused { slug: String, text: String },
     /// How things stand.

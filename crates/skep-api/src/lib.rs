@@ -10,5 +10,6 @@ pub mod request;
 pub mod role;
 pub mod spec;
 pub mod start;
+pub mod tool;
 pub mod view;
 pub mod wire;

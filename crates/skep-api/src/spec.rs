@@ -52,6 +52,9 @@ pub struct Spec {
     /// The terminal that the agent starts on, with protocol `pty` and no other; none: it has pipes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminal: Option<Size>,
+    /// What the agent and all that it starts may write to, folders with what is below them and files; none: no fence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<Vec<PathBuf>>,
     /// By what the agent tells on its terminal what it does; none: only its silence is seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signs: Option<Signs>,

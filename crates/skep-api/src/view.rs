@@ -6,12 +6,13 @@
 use serde::{Deserialize, Serialize};
 use skep_core::{
     facts::{Exit, GitFacts},
+    fleet::Shut,
     id::OpId,
     keep::Due,
     project::Project,
     run::{
-        Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Retrying, Run, State,
-        Surface, Trust, Undoable, WaitingFor,
+        Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Quota, Retrying, Run,
+        State, Surface, Trust, Undoable, WaitingFor,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -94,6 +95,9 @@ pub struct RunView {
     /// When a person vouched for words from outside that it works by.
     #[serde(default)]
     pub lifted: Option<Timestamp>,
+    /// Why it has no slot, where it is in line for one.
+    #[serde(default)]
+    pub held: Option<String>,
 }
 
 /// A usage limit that a run met.
@@ -101,10 +105,34 @@ pub struct RunView {
 pub struct LimitView {
     /// Whose it is.
     pub agent: String,
+    /// The account of that agent's; null for its usual login.
+    #[serde(default)]
+    pub account: Option<String>,
     /// When the agent is asked again.
     pub until: Timestamp,
     /// Whether its provider told that moment; else it is a guess.
     pub known: bool,
+    /// The run that met it.
+    #[serde(default)]
+    pub by: String,
+}
+
+impl LimitView {
+    /// Makes the view of a login that is at its limit.
+    pub fn of(shut: &Shut) -> LimitView {
+        LimitView {
+            agent: shut.quota.login.clone(),
+            account: shut.quota.account.clone(),
+            until: shut.until,
+            known: shut.known,
+            by: shut.by.to_string(),
+        }
+    }
+
+    /// Says whose it is: `claude`, or `claude (account work)`.
+    pub fn whose(&self) -> String {
+        Quota { login: self.agent.clone(), account: self.account.clone() }.words()
+    }
 }
 
 /// How many messages a view of a run shows, and how much of each. Characters.
@@ -232,12 +260,15 @@ impl RunView {
             adopted: brief.adopted.clone(),
             retrying: run.retrying.as_ref().map(Retrying::words),
             limit: run.met.as_ref().map(|met| LimitView {
-                agent: met.agent.clone(),
+                agent: met.quota.login.clone(),
+                account: met.quota.account.clone(),
                 until: met.until,
                 known: met.known,
+                by: run.id().to_string(),
             }),
             trust: brief.trust,
             lifted: run.lifted,
+            held: None,
         }
     }
 }
@@ -596,6 +627,12 @@ pub struct Health {
     pub agents: Vec<String>,
     pub projects: Vec<String>,
     pub runs: Counts,
+    /// The logins that are at their usage limit.
+    #[serde(default)]
+    pub limits: Vec<LimitView>,
+    /// The free disk, while it is below its floor. Bytes.
+    #[serde(default)]
+    pub disk_short: Option<u64>,
     pub seq: u64,
 }
 

@@ -23,10 +23,12 @@ use crate::{
 
 mod find;
 mod inherit;
+mod quotas;
 mod slots;
 #[cfg(test)]
 mod tests;
 
+pub use quotas::{Quotas, Shut};
 use slots::Slots;
 
 /// How much may happen at once.
@@ -67,6 +69,8 @@ pub struct Fleet {
     /// The highest number that each project gave instead of a name; none is given twice.
     overflow: BTreeMap<String, u64>,
     created: u64,
+    /// Which logins are at their usage limit.
+    pub quotas: Quotas,
 }
 
 /// What can happen.
@@ -193,10 +197,14 @@ impl Fleet {
     pub fn decide(&mut self, input: Input, now: Timestamp) -> Result<Decided, Rejected> {
         let mut decided = Decided::default();
         self.one(input, now, &mut decided)?;
-        // Each admission takes a run out of the line, so this ends.
-        while let Some(run) = self.next_admitted(now) {
-            let admit = Input::Run { run, input: run::Input::Admit };
-            if self.one(admit, now, &mut decided).is_err() {
+        // Each admission takes a run out of the line, and who turns to another login finds that one open, so this ends.
+        loop {
+            let admitted = self.next_admitted(now).map(|run| (run, run::Input::Admit));
+            let next = admitted.or_else(|| {
+                self.next_onward(now).map(|(run, onward)| (run, run::Input::PassOn(onward)))
+            });
+            let Some((run, input)) = next else { break };
+            if self.one(Input::Run { run, input }, now, &mut decided).is_err() {
                 break;
             }
         }
@@ -612,6 +620,7 @@ impl Fleet {
             Event::Run(event) => {
                 let id: RunId = subject.parse().map_err(|_| unknown())?;
                 let run = self.runs.get_mut(&id).ok_or_else(unknown)?;
+                self.quotas.learn(run, event, at);
                 Arc::make_mut(run).apply(event, at)?;
                 if let run::Event::Renamed { .. } = event {
                     let brief = run.brief.clone();
@@ -659,7 +668,8 @@ impl Fleet {
             let at = slots.cooling(run)?.until;
             slots.held_back(run, at).is_none().then_some(at)
         });
-        self.runs.values().filter(by_clock).filter_map(|run| run.next_wake()).chain(let_go).min()
+        let wakes = self.runs.values().filter(by_clock).filter_map(|run| run.next_wake());
+        wakes.chain(let_go).chain(self.free_at(&slots)).min()
     }
 
     /// Whether somebody waits for a moment that only a machine that is awake brings on. The reset of a usage limit is not

@@ -10,6 +10,7 @@ pub mod guide;
 pub mod id;
 pub mod keep;
 pub mod names;
+pub mod plan;
 pub mod policy;
 pub mod project;
 pub mod refs;

@@ -26,6 +26,8 @@ pub mod limits;
 pub mod message;
 pub mod orientation;
 pub mod outcome;
+pub mod question;
+mod quota;
 pub mod rules;
 mod step;
 #[cfg(test)]
@@ -39,6 +41,7 @@ pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
+pub use quota::{Login, Logins, Onward, Quota};
 pub use rules::Rules;
 pub use trust::Trust;
 
@@ -61,6 +64,8 @@ pub struct Brief {
     /// The login of the agent's that it works by; none: the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    #[serde(default, skip_serializing_if = "Logins::is_none")]
+    pub logins: Logins,
     pub surface: Surface,
     pub permissions: Permissions,
     pub place: Place,
@@ -194,6 +199,24 @@ pub struct Policy {
     /// More arguments for the agent's program.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
+    /// Whether its agent can write wherever its user can.
+    #[serde(default)]
+    pub fence: Fence,
+}
+
+/// What keeps an agent from writing outside of its own place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Fence {
+    /// Nothing, by a person's settings.
+    #[default]
+    Off,
+    /// Nothing: the kernel has no means.
+    Absent,
+    /// Nothing of ours: the agent confines what it starts by itself, and could not behind a fence.
+    Own,
+    /// A fence, and where else it may write, as the person's settings say.
+    On { write: Vec<String> },
 }
 
 fn ready_ms() -> u64 {
@@ -218,6 +241,7 @@ impl Default for Policy {
             window_ms: 30 * 60_000,
             spare: Vec::new(),
             env: Vec::new(),
+            fence: Fence::Off,
             args: Vec::new(),
         }
     }
@@ -425,6 +449,10 @@ pub struct Run {
     pub retrying: Option<Retrying>,
     /// The last usage limit that it met, as long as no answer came after it.
     pub met: Option<Met>,
+    /// Until when each login is at its limit that it met itself, as long as no answer came after it.
+    pub shut: BTreeMap<Quota, Timestamp>,
+    /// Whether its conversation was begun by another login.
+    pub moved: bool,
     /// How many limits it met in a row without an answer between them.
     pub limits: u32,
     /// Whether a person asked for the attempt that is in line, whatever a usage limit says.
@@ -452,6 +480,8 @@ pub enum Input {
         /// Another surface than that of the attempt before; of a run that lives, at the end of its turn.
         speech: Option<Speech>,
     },
+    /// A usage limit holds it back, and another login is free.
+    PassOn(Onward),
     /// At the turn's end, or at once.
     Pause {
         now: bool,
@@ -755,6 +785,10 @@ pub enum Event {
         known: bool,
         exit: Option<Exit>,
         text: String,
+    },
+    /// It goes on by another account of its agent, because the one before is at its limit.
+    Rotated {
+        account: String,
     },
     /// The limit ended the attempt; the next is another agent's.
     FellBack {
@@ -1131,6 +1165,8 @@ impl Run {
             logs_dropped: false,
             retrying: None,
             met: None,
+            shut: BTreeMap::new(),
+            moved: false,
             limits: 0,
             insisted: false,
             lifted: None,

@@ -40,6 +40,8 @@ pub struct Agent {
     pub logged_in: Option<bool>,
     /// By what it is logged in, or where that was looked for.
     pub login: String,
+    /// The agent under whose name its usage limits are counted: itself, or the one whose login it shares.
+    pub login_of: String,
     /// Whether a run that names none gets this one.
     pub chosen: bool,
     /// Whether skep knows how to speak to it.
@@ -84,7 +86,7 @@ pub fn agents(config: &Path, vars: &BTreeMap<String, String>) -> Result<Vec<Agen
         .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
     let settings = settings(config)?;
     let mut agents: Vec<Agent> =
-        profiles.iter().map(|profile| seen(profile, &profiles, &settings, vars)).collect();
+        profiles.iter().map(|it| seen(it, &profiles, &settings, vars, config)).collect();
     for name in resolve::PREFERRED {
         let path = find(name, vars).filter(|_| !agents.iter().any(|agent| agent.name == name));
         agents.extend(path.map(|path| Agent {
@@ -94,6 +96,7 @@ pub fn agents(config: &Path, vars: &BTreeMap<String, String>) -> Result<Vec<Agen
             checked: String::new(),
             logged_in: None,
             login: String::new(),
+            login_of: name.to_owned(),
             chosen: false,
             known: false,
             able: None,
@@ -117,7 +120,7 @@ pub fn agent(
     // Accounts are of the agents that share a login; a broken file of another one is not this one's.
     let owners = settings.accounts.values().map(|account| account.agent.as_str());
     let owners = owners.filter_map(|name| Profile::load(name, Some(&dir)).ok()).collect::<Vec<_>>();
-    let mut found = [seen(&profile, &owners, &settings, vars)];
+    let mut found = [seen(&profile, &owners, &settings, vars, config)];
     ask_versions(&mut found, vars);
     let [agent] = found;
     Ok((agent, profile))
@@ -141,6 +144,7 @@ fn seen(
     owners: &[Profile],
     settings: &Settings,
     vars: &BTreeMap<String, String>,
+    config: &Path,
 ) -> Agent {
     let built_in = profile.program == "{skep}";
     let program = if built_in {
@@ -166,6 +170,7 @@ fn seen(
         checked: profile.checked.clone(),
         logged_in,
         login,
+        login_of: resolve::login_of(profile, config),
         chosen: false,
         known: true,
         able: Some(Able {

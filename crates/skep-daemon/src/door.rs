@@ -20,7 +20,7 @@ use skep_api::{
     place::Home,
     request::{Ask, Request, RunAsk, TaskAsk},
     role,
-    view::{Counts, EventView, Health, ProjectView, RunView, SeenView, TaskView},
+    view::{Counts, EventView, Health, LimitView, ProjectView, RunView, SeenView, TaskView},
     wire::{self, Answer, Refusal},
 };
 use skep_core::{
@@ -166,6 +166,8 @@ impl Door {
             agents: resolve::agents(&self.config),
             projects: posted.fleet.projects.keys().cloned().collect(),
             runs: Counts::of(posted.fleet.runs.values().map(AsRef::as_ref)),
+            limits: posted.fleet.quotas.all((self.clock)()).map(LimitView::of).collect(),
+            disk_short: posted.fleet.short,
             seq: posted.seq,
         }
     }
@@ -202,7 +204,9 @@ impl Door {
             Ask::Ls { project: Some(name), .. } if !fleet.projects.contains_key(name) => {
                 Err(resolve::unknown_project(name, &fleet).into())
             }
-            Ask::Ls { all, project } => value(&list(&fleet, *all, project.as_deref())),
+            Ask::Ls { all, project } => {
+                value(&list(&fleet, *all, project.as_deref(), (self.clock)()))
+            }
             Ask::Hidden { project } => {
                 let project = project.as_deref();
                 value(&chosen(&fleet, project).filter(|run| is_hidden(run)).count())
@@ -396,12 +400,9 @@ impl Door {
             }
         }
         let fleet = self.wishes.board.read().fleet;
-        value(
-            &ids.iter()
-                .filter_map(|id| fleet.runs.get(id))
-                .map(|run| RunView::of(run))
-                .collect::<Vec<_>>(),
-        )
+        let mut held = fleet.all_held_back((self.clock)());
+        let view = |run: &Arc<Run>| RunView { held: held.remove(run.id()), ..RunView::of(run) };
+        value(&ids.iter().filter_map(|id| fleet.runs.get(id)).map(view).collect::<Vec<_>>())
     }
 
     /// Writes down that a person approved a script; its text first, so that a later change can be shown.
@@ -490,6 +491,7 @@ impl Door {
         let fleet = self.wishes.board.read().fleet;
         let run = fleet.find_run(text)?;
         let mut view = RunView::of(run);
+        view.held = fleet.held_back(run, (self.clock)());
         if let Some(facts) = hands::git_facts(run, &self.home, (self.clock)()) {
             let input = run::Input::GitSeen(facts.clone());
             self.wishes.wish(&format!("{key}/git"), Input::Run { run: run.id().clone(), input })?;
@@ -756,11 +758,13 @@ fn may_be_asked_by_a_run(ask: &Ask) -> bool {
 }
 
 /// The runs of a list: attention first, then the living, then the rest; the newest first within each.
-fn list(fleet: &Fleet, all: bool, project: Option<&str>) -> Vec<RunView> {
+fn list(fleet: &Fleet, all: bool, project: Option<&str>, now: Timestamp) -> Vec<RunView> {
     let mut runs: Vec<&Arc<Run>> =
         chosen(fleet, project).filter(|run| all || !is_hidden(run)).collect();
     runs.sort_by_key(|run| (rank(run), std::cmp::Reverse(run.order)));
-    runs.into_iter().map(|run| RunView::of(run)).collect()
+    let mut held = fleet.all_held_back(now);
+    let view = |run: &Arc<Run>| RunView { held: held.remove(run.id()), ..RunView::of(run) };
+    runs.into_iter().map(view).collect()
 }
 
 /// The runs of a project, or all.

@@ -21,7 +21,7 @@ use skep_core::{
 };
 
 use skep_harness::{
-    acp,
+    acp, history,
     profile::{self, Profile, ToolsShown},
 };
 use skep_host::{
@@ -31,6 +31,7 @@ use skep_host::{
 
 use crate::trust;
 
+mod fence;
 mod messages;
 pub mod rules;
 mod standing;
@@ -72,7 +73,16 @@ pub fn is_base(name: &str) -> bool {
 pub fn asker_env(home: &Home, run: &Run) -> Result<BTreeMap<String, String>, String> {
     let path = home.asker_env(run.id());
     let bytes = fs::read(&path).map_err(|err| format!("{}: {err}", path.display()))?;
-    serde_json::from_slice(&bytes).map_err(|err| format!("{}: {err}", path.display()))
+    let kept: BTreeMap<String, String> =
+        serde_json::from_slice(&bytes).map_err(|err| format!("{}: {err}", path.display()))?;
+    Ok(by_account(run, kept))
+}
+
+/// The same with the folders of the account that the run works by now.
+fn by_account(run: &Run, mut vars: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let folders = run.brief.logins.folders(run.brief.account.as_deref());
+    vars.extend(folders.map(|(name, folder)| (name.clone(), folder.clone())));
+    vars
 }
 
 /// Writes the attempt's folder with its `spec.json`.
@@ -95,11 +105,14 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let profile = Profile::load(&run.brief.agent, Some(agents)).map_err(|err| chain(&err))?;
     let on_terminal = run.speech.surface == Surface::Terminal;
     let can_go_on = if on_terminal { profile.can_go_on_screen() } else { profile.can_go_on() };
+    let asker = asker_env(home, run)?;
     let session = run.session.clone().filter(|_| run.goes_on && can_go_on);
+    // Another login has a conversation only where its own records hold it.
+    let has = |session: &String| history::read_user(&profile.records(&asker), session).is_some();
+    let session = session.filter(|session| !run.moved || has(session));
     let goes_on = session.is_some();
     let doubts = session.as_ref().and_then(|session| messages::doubts(run, session));
     let prompt_file = words::prompt_file(run, attempt, home, goes_on)?;
-    let asker = asker_env(home, run)?;
     let told = told::tell(run, env, &profile, home, &asker, goes_on)?;
     let prompt_file =
         told.prompt(&prompt_file, &home.attempt(run.id(), attempt))?.unwrap_or(prompt_file);
@@ -133,6 +146,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         let list = list.to_str().ok_or("the env's path is not UTF-8")?;
         set_for_git(&mut vars, "core.excludesFile", list);
     }
+    let write = fence::places(run, env, &profile, &vars)?;
     Ok(Spec {
         version: VERSION,
         run: run.id().clone(),
@@ -180,6 +194,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
             journal_bytes: policy.journal_bytes,
         },
         spare: policy.spare.clone(),
+        fence: write,
         lent: told.lent,
     })
 }

@@ -463,7 +463,9 @@ impl Performer {
             }
             // It is given to it again, or to the next one; a keeper counts an id once.
             Ok(ctl::Answer::Refused { text, .. }) => (Word::Returned, text),
-            Ok(other @ ctl::Answer::Status { .. }) => (Word::Returned, format!("{other:?}")),
+            Ok(other @ (ctl::Answer::Tool { .. } | ctl::Answer::Status { .. })) => {
+                (Word::Returned, format!("{other:?}"))
+            }
             Err(err) => (Word::Returned, err.to_string()),
         };
         Input::Told { attempt, id: id.to_owned(), word, text }

@@ -25,7 +25,7 @@ use skep_core::{
     names,
     project::Project,
     refs::{self, Parts},
-    run::{Brief, EnvType, Kind, Permissions, Place, Policy, Run, SetUp, Surface, Trust},
+    run::{Brief, EnvType, Fence, Kind, Permissions, Place, Policy, Run, SetUp, Surface, Trust},
     task::Task,
     text,
     time::Timestamp,
@@ -33,6 +33,7 @@ use skep_core::{
 use skep_harness::profile::{self, Profile};
 use skep_host::{
     cache::{self, CacheError, Cloned, Url},
+    fence,
     git::{self, Git, Repository},
     paths, worktree,
 };
@@ -45,10 +46,12 @@ use crate::{
 pub mod adopt;
 mod choice;
 mod fallback;
+mod logins;
 pub mod rules;
 
 use choice::Choice;
 pub use choice::{folders as account_folders, require as require_choice};
+pub use logins::login_of;
 
 /// Agents by preference, where settings name none.
 pub const PREFERRED: [&str; 5] = ["claude", "codex", "opencode", "gemini", "pi"];
@@ -786,10 +789,15 @@ fn brief(
         vars.extend(choice.folders.clone());
         trust::require(profile, &vars)?;
     }
-    let second = fallback::profile_of(profile, ask, surface, permissions, &told, wanted.agents)?;
+    let second = fallback::choice_of(profile, wanted, surface, permissions, &told)?;
     let mut listed: Vec<String> = profile.env.clone();
-    listed.extend(second.iter().flat_map(|second| second.env.clone()));
+    listed.extend(second.iter().flat_map(|second| second.profile.env.clone()));
     listed.extend(project.env.iter().chain(&choice.env).cloned());
+    let mut logins = choice.logins.clone();
+    if surface == Surface::Terminal {
+        // Nobody tells for sure that one on a screen met its limit.
+        logins.accounts.clear();
+    }
     // Where the asker's own tmux is; it opens a window there and reaches no agent.
     let theirs = surface == Surface::Terminal && settings.tmux == config::Tmux::Yours;
     let env = ask
@@ -799,9 +807,12 @@ fn brief(
             launch::is_base(name) || listed.contains(name) || theirs && *name == "TMUX"
         })
         .map(|(name, value)| (name.clone(), value.clone()))
-        // What an account says of its folders wins over whatever the asker's shell says.
-        .chain(choice.folders.clone())
+        // What an account says of its folders wins over whatever the asker's shell says. Where there are several, each
+        // attempt adds its own.
+        .chain(choice.folders.clone().into_iter().filter(|_| logins.accounts.is_empty()))
         .collect();
+    let mut policy = choice.policy(policy(settings, project));
+    policy.env.extend(second.iter().flat_map(|it| logins::variables(&it.logins)));
     let brief = Brief {
         name: match &ask.name {
             Some(name) if names::is_reserved(name) => return Err(reserved(name)),
@@ -824,14 +835,15 @@ fn brief(
         speaks: surface == Surface::Headless && profile.protocol != "plain",
         model: choice.model.clone(),
         account: choice.account.clone(),
+        logins,
         surface,
         permissions,
         place: the_place(wanted, title, task, &id, key)?,
-        policy: choice.policy(policy(settings, project)),
+        policy: Policy { fence: fence(&settings.fence, profile, permissions), ..policy },
         supersedes: superseded(ask, task, fleet),
         adopted: None,
         hears: profile.hears(surface == Surface::Terminal),
-        fallback: second.as_ref().map(fallback::of),
+        fallback: second.map(fallback::of),
         trust,
         seed,
         id,
@@ -1037,6 +1049,18 @@ fn policy(settings: &Settings, project: &ProjectSettings) -> Policy {
         spare: project.processes.spare.clone(),
         env: project.env.clone(),
         args: Vec::new(),
+        fence: Fence::default(),
+    }
+}
+
+fn fence(settings: &config::Fence, profile: &Profile, permissions: Permissions) -> Fence {
+    match settings.mode {
+        config::FenceMode::Off => Fence::Off,
+        config::FenceMode::On if profile.sandbox && permissions != Permissions::Bypass => {
+            Fence::Own
+        }
+        config::FenceMode::On if !fence::is_possible() => Fence::Absent,
+        config::FenceMode::On => Fence::On { write: settings.write.clone() },
     }
 }
 

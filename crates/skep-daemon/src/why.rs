@@ -64,13 +64,13 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
     }
     if let Some(met) = &run.met {
         let known = if met.known { "" } else { ", reset unknown" };
-        let value = format!("of {}, until {}{known}", met.agent, met.until);
+        let value = format!("of {}, until {}{known}", met.quota.words(), met.until);
         facts.push(aged(
             fact(
                 "limit",
                 &value,
                 "the agent's protocol",
-                "nothing new is asked of that agent before",
+                "nothing new is asked of that login before",
             ),
             met.at,
             now,

@@ -75,7 +75,7 @@ fn converse(
     let asked = wire::receive(&mut from);
     let mut looks = None;
     let refused = match &asked {
-        Ok(Some(Control::Hook { .. })) => refusal_of_hook(caller)?,
+        Ok(Some(Control::Hook { .. } | Control::Tool { .. })) => refusal_of_hook(caller)?,
         _ => refusal(caller)?,
     };
     let said = match (refused, asked) {
@@ -90,6 +90,7 @@ fn converse(
                 | Control::Settle { .. }
                 | Control::Rules { .. }
                 | Control::Hook { .. }
+                | Control::Tool { .. }
                 | Control::Status {} => None,
             }
             .map(|size| (size, from.buffer().to_vec()));

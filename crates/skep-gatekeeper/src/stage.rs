@@ -1,13 +1,14 @@
 //! The second exec stage: what lies between a warden and its agent.
 //!
 //! Owns: what only the process itself can do before it becomes the agent: its parent-death signal, its signals back
-//! to their defaults, its standard input, and where it is to have a terminal of its own, the session that the terminal
-//! is the controlling one of.
-//! Never: goes on when its warden is gone, or starts the agent before the warden has said so.
+//! to their defaults, its standard input, its fence, and where it is to have a terminal of its own, the session that the
+//! terminal is the controlling one of.
+//! Never: goes on when its warden is gone, starts the agent before the warden has said so, or without a fence that was
+//! asked for.
 
 use std::{
     ffi::OsString,
-    io,
+    fs, io,
     os::unix::process::CommandExt,
     path::Path,
     process::ExitCode,
@@ -15,30 +16,39 @@ use std::{
 };
 
 use rustix::process::{Signal, getppid, ioctl_tiocsctty, set_parent_process_death_signal, setsid};
-use skep_host::{cgroup, proc};
+use skep_api::wire::chain;
+use skep_host::{cgroup, fence::Fence, proc};
 
 use crate::link::Link;
 
 /// The place of an agent that leads a session on the terminal which is its standard input.
 pub const ON_TERMINAL: &str = "terminal";
 
-/// Becomes the agent: `PARENT CGROUP PLACE CMD…`, where an empty group is none, and a place [`ON_TERMINAL`] or empty.
+/// Becomes the agent: `PARENT CGROUP PLACE FENCE CMD…`, where an empty group is none, a place [`ON_TERMINAL`] or empty, and
+/// a fence the file that says what may be written, or empty.
 pub fn enter(args: &[OsString]) -> ExitCode {
-    let [parent, cgroup, place, command @ ..] = args else { return ExitCode::FAILURE };
+    let [parent, cgroup, place, fence, command @ ..] = args else { return ExitCode::FAILURE };
     let Ok(link) = Link::from_stdin() else { return ExitCode::FAILURE };
-    let on_terminal = place == ON_TERMINAL;
-    if let Err(why) = become_agent(&link, parent, cgroup, on_terminal, command) {
+    let fence = (!fence.is_empty()).then(|| Path::new(fence));
+    let place = Place { cgroup, on_terminal: place == ON_TERMINAL, fence };
+    if let Err(why) = become_agent(&link, parent, &place, command) {
         // A warden that is gone needs no reason.
         let _gone = link.say(why.to_string().as_bytes());
     }
     ExitCode::FAILURE
 }
 
+/// Where the agent is to be.
+struct Place<'a> {
+    cgroup: &'a OsString,
+    on_terminal: bool,
+    fence: Option<&'a Path>,
+}
+
 fn become_agent(
     link: &Link,
     parent: &OsString,
-    cgroup: &OsString,
-    on_terminal: bool,
+    place: &Place<'_>,
     command: &[OsString],
 ) -> io::Result<()> {
     let (program, args) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
@@ -48,13 +58,13 @@ fn become_agent(
         return Err(io::Error::other("its warden is gone"));
     }
     reset_signals()?;
-    if !cgroup.is_empty() {
+    if !place.cgroup.is_empty() {
         // A last resort and no condition: without it the guards still hold the tree.
-        let _outside = cgroup::join(Path::new(cgroup));
+        let _outside = cgroup::join(Path::new(place.cgroup));
     }
     // The word to go: the warden has given us the terminal by now, where there is one.
     let stdin = link.receive()?.pop().ok_or(io::ErrorKind::UnexpectedEof)?;
-    if on_terminal {
+    if place.on_terminal {
         setsid()?;
         ioctl_tiocsctty(&stdin)?;
         rustix::stdio::dup2_stdout(&stdin)?;
@@ -62,7 +72,16 @@ fn become_agent(
     }
     rustix::stdio::dup2_stdin(&stdin)?;
     drop(stdin);
+    if let Some(path) = place.fence {
+        put_up(path)?;
+    }
     Err(proc::command(program).args(args).exec())
+}
+
+/// Puts up the fence that stands in the file.
+fn put_up(path: &Path) -> io::Result<()> {
+    let fence: Fence = serde_json::from_slice(&fs::read(path)?)?;
+    fence.put_up().map_err(|err| io::Error::other(chain(&err)))
 }
 
 /// Lets every signal do what it does by default in the agent: one that is caught now is reset by exec, while one that

@@ -3,7 +3,7 @@
 //! Owns: its program's start and end, and `exit.json` where it is told a folder for it.
 //! Never: prints while its program lives, follows a parent other than the one that started it, or leaves a process.
 //! `__warden [--parent PID] [--lock FILE] [--grace-ms N] [--spare NAME]… [--last NAME]… [--link] [--terminal] [--exit-dir DIR]
-//! [--cgroup DIR] -- CMD…`
+//! [--cgroup DIR] [--fence FILE] -- CMD…`
 //! See docs/design/stopping.md.
 
 use std::{
@@ -75,6 +75,8 @@ pub struct Orders {
     pub exit_dir: Option<PathBuf>,
     /// The control group to start the program in.
     pub cgroup: Option<PathBuf>,
+    /// The file that says what the program and its tree may write.
+    pub fence: Option<PathBuf>,
     pub command: Vec<OsString>,
 }
 
@@ -91,6 +93,7 @@ impl Orders {
             terminal: false,
             exit_dir: None,
             cgroup: None,
+            fence: None,
             command: command.to_vec(),
         }
     }
@@ -109,6 +112,7 @@ impl Orders {
                 "--lock" => orders.lock = Some(args.next()?.into()),
                 "--exit-dir" => orders.exit_dir = Some(args.next()?.into()),
                 "--cgroup" => orders.cgroup = Some(args.next()?.into()),
+                "--fence" => orders.fence = Some(args.next()?.into()),
                 "--grace-ms" => orders.grace = Duration::from_millis(number(args.next()?)?),
                 "--last" => orders.last.push(args.next()?.to_str()?.to_owned()),
                 "--spare" => orders.spare.push(args.next()?.to_str()?.to_owned()),
@@ -135,6 +139,9 @@ impl Orders {
         }
         if let Some(cgroup) = &self.cgroup {
             say("--cgroup", cgroup.as_ref());
+        }
+        if let Some(fence) = &self.fence {
+            say("--fence", fence.as_ref());
         }
         say("--grace-ms", self.grace.as_millis().to_string().as_ref());
         for name in &self.spare {
@@ -535,6 +542,7 @@ fn start(orders: &Orders, stdin: &OwnedFd, terminal: Option<&Terminal>) -> Resul
         .arg(getpid().as_raw_nonzero().to_string())
         .arg(orders.cgroup.as_deref().unwrap_or(Path::new("")))
         .arg(if orders.terminal { stage::ON_TERMINAL } else { "" })
+        .arg(orders.fence.as_deref().unwrap_or(Path::new("")))
         .args(&orders.command)
         .stdin(theirs);
     if !orders.terminal {

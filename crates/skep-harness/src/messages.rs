@@ -3,13 +3,15 @@
 //! Owns: what each of these lines says. Two protocols speak them: `stream_json` both ways, `json_lines` one way.
 //! Never: trusts an exit code (an interrupted Claude exits with 0), or takes a usage of one call for the whole.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
 use skep_core::time::Timestamp;
 
 use crate::port::{
-    Heard, Turn, class_of_status, class_of_text, clip, count_at, joined, text_at, tool_input,
-    trouble,
+    Heard, Turn, class_of_status, class_of_text, clip, closed_door, count_at, joined, text_at,
+    tool_input, trouble,
 };
 
 /// Above it a point in time is in milliseconds, below it in seconds: both have been seen of the same field.
@@ -98,6 +100,7 @@ impl Messages {
                 event["max_retries"].as_u64(),
                 event["error_status"].as_u64(),
                 text_at(event, &["error"]),
+                event["retry_delay_ms"].as_u64().map(Duration::from_millis),
             ),
             "retry" => {
                 let data = &event["data"];
@@ -106,6 +109,7 @@ impl Messages {
                     data["maxRetries"].as_u64(),
                     None,
                     text_at(data, &["reason"]),
+                    None,
                 )
             }
             "init" => {
@@ -126,6 +130,7 @@ impl Messages {
         of: Option<u64>,
         status: Option<u64>,
         why: &str,
+        delay: Option<Duration>,
     ) -> Vec<Heard> {
         let told = status.and_then(class_of_status).unwrap_or_else(|| class_of_text(why));
         // Whatever it is that a retry may mend, it is the model's service.
@@ -134,7 +139,10 @@ impl Messages {
         self.failing = Some((class, clip(&text)));
         let attempt = u32::try_from(attempt.max(1)).unwrap_or(u32::MAX);
         let of = of.and_then(|of| u32::try_from(of).ok());
-        vec![Heard::Said(Said::Retry { attempt, of, text: clip(&text) })]
+        let retry = Heard::Said(Said::Retry { attempt, of, text: clip(&text) });
+        // One that will be silent for long stands before a closed door.
+        let door = closed_door(class, &text, delay);
+        door.into_iter().chain([retry]).collect()
     }
 
     fn assistant(&mut self, event: &Value) -> Vec<Heard> {

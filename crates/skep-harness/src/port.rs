@@ -3,6 +3,8 @@
 //! Owns: the trait of every protocol, what is heard, the one end of a turn, the class of an error text, the cap of a text.
 //! Never: touches a pipe or a process (the keeper does), or knows how a vendor spells a thing.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use skep_core::said::{ErrorClass, Said, TurnResult};
 use thiserror::Error;
@@ -13,6 +15,8 @@ mod reset;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod doors;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
@@ -289,14 +293,18 @@ pub fn class_of_text(text: &str) -> ErrorClass {
     let names = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if let Some(class) = status_in(&lower).and_then(class_of_status) {
         class
-    } else if names(&[
-        "usage limit",
-        "rate limit",
-        "too many requests",
-        "quota",
-        "out of credit",
-        "insufficient credit",
-    ]) {
+    } else if reset::is_named(&lower)
+        || names(&[
+            "rate limit",
+            "rate_limit",
+            "resource_exhausted",
+            "resource has been exhausted",
+            "too many requests",
+            "quota",
+            "out of credit",
+            "insufficient credit",
+        ])
+    {
         ErrorClass::Limit
     } else if names(&[
         "unauthorized",
@@ -345,14 +353,20 @@ fn status_in(lower: &str) -> Option<u64> {
 
 /// Returns an error with its class; a usage limit is also said as the closed door that it is.
 pub fn trouble(class: ErrorClass, text: &str) -> Vec<Heard> {
-    let mut heard = Vec::new();
-    if class == ErrorClass::Limit && text.to_ascii_lowercase().contains("usage limit") {
-        let reset_ms = reset::within(text).and_then(|left| u64::try_from(left.as_millis()).ok());
-        let reset_at = reset::at(text);
-        heard.push(Heard::Said(Said::Limit { text: clip(text), reset_ms, reset_at }));
-    }
-    heard.push(Heard::Said(Said::Error { class, text: clip(text) }));
-    heard
+    trouble_for(class, text, None)
+}
+
+/// The same where the protocol itself tells how long the door stays closed.
+pub fn trouble_for(class: ErrorClass, text: &str, left: Option<Duration>) -> Vec<Heard> {
+    let error = Heard::Said(Said::Error { class, text: clip(text) });
+    closed_door(class, text, left).into_iter().chain([error]).collect()
+}
+
+/// Returns the closed door that an error tells of; none where it is no limit, or one that is over in a moment.
+pub fn closed_door(class: ErrorClass, text: &str, left: Option<Duration>) -> Option<Heard> {
+    let door = reset::door(text, left).filter(|_| class == ErrorClass::Limit)?;
+    let reset_ms = door.left.and_then(|left| u64::try_from(left.as_millis()).ok());
+    Some(Heard::Said(Said::Limit { text: clip(text), reset_ms, reset_at: door.at }))
 }
 
 /// Joins the texts of a list of content parts, as several vendors write tool results.

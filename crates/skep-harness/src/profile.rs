@@ -78,6 +78,8 @@ const KEYS: &[&str] = &[
     "auto",
     "bypass",
     "tool_timeout",
+    "writes",
+    "sandbox",
     "checked",
     "login_env",
     "login_files",
@@ -220,6 +222,12 @@ pub struct Profile {
     /// How it differs from other agents of protocol `acp`.
     #[serde(default)]
     pub acp: acp::Quirks,
+    /// Where it keeps its own things and must be able to write: as `login_files`; a folder ends in `/`.
+    #[serde(default)]
+    pub writes: Vec<String>,
+    /// Whether it confines its tools by itself unless everything is allowed, by means that fail behind a fence.
+    #[serde(default)]
+    pub sandbox: bool,
     /// Folders below which its conversations are kept, as JSON or a line each: `~/…`, or `{VARIABLE|~/fallback}/…`.
     #[serde(default)]
     pub history: Vec<String>,

@@ -5,6 +5,7 @@
 pub mod cache;
 pub mod cgroup;
 pub mod env;
+pub mod fence;
 pub mod foreign;
 pub mod git;
 pub mod handout;

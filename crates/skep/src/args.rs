@@ -451,6 +451,34 @@ Nothing in the worktree changes, now or when it is closed; no process that runs 
     /// The process that keeps everything together
     #[command(subcommand)]
     Daemon(Daemon),
+    /// Plans: what one says and what is wrong with it
+    #[command(
+        subcommand,
+        after_help = "\
+The form of a plan, a text in Markdown:
+  ```skep-plan
+  execution_groups:          projects of one group go side by side,
+    - [api]                  one group after the other
+    - [web, docs]
+  needs: {docs: [web]}       or a project waits for another of its group
+  ```
+
+  ## Orchestration
+  What all parts share.
+
+  ## SubPlan: api            one for each project above
+  ### Goal
+  What it comes to.
+  ### Scope
+  - which files
+  ### Changes
+  1. what is done            a list, in this section and the next two
+  ### Validation
+  - what proves it
+  ### Risks
+  - what may go wrong"
+    )]
+    Plan(Plan),
     /// What agents may do: the rules, and what they say of a command or of what was asked before
     #[command(subcommand)]
     Policy(Policy),
@@ -805,6 +833,23 @@ pub(crate) enum Daemon {
         /// Come up for another process: a session of its own, one line of standard output when ready
         #[arg(long, hide = true)]
         detached: bool,
+    },
+}
+
+/// What can be done with plans.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plan {
+    /// Reads a plan and says all that is wrong with it, or its waves
+    #[command(
+        after_help = "Leaves with 1 when something is wrong. It needs no daemon and changes nothing: whoever writes a plan can\n\
+                      check it while it is written. `skep help plan` shows the form of a plan."
+    )]
+    Check {
+        /// The document; - for standard input
+        file: PathBuf,
+        /// A project that the plan may name, once each [default: any]
+        #[arg(long = "project", value_name = "P")]
+        projects: Vec<String>,
     },
 }
 

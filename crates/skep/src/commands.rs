@@ -20,10 +20,12 @@ mod explain;
 mod help;
 mod init;
 mod land;
+mod limits;
 mod logs;
 mod ls;
 mod open;
 mod path;
+mod plan;
 mod policy;
 mod project;
 mod run;
@@ -122,6 +124,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Task(verb) => task::task(skep, verb),
         Verb::Agent(verb) => agent::agent(skep, verb),
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
+        Verb::Plan(verb) => plan::plan(skep, verb),
         Verb::Policy(verb) => policy::policy(skep, verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),
@@ -169,11 +172,12 @@ fn needs_a_person(run: &RunView) -> bool {
 }
 
 /// Reads a text that a person gave as a file, or `-` for standard input.
-fn read_text(path: &Path) -> Result<String, CliError> {
+///
+/// `piped` is how standard input would be given.
+fn read_text(path: &Path, piped: &str) -> Result<String, CliError> {
     let unreadable = |why: &dyn std::fmt::Display| {
-        CliError::error("file-unreadable", format!("{}: {why}", path.display())).hint(
-            "name a file that is there, or - for standard input: … | skep run --prompt-file -",
-        )
+        CliError::error("file-unreadable", format!("{}: {why}", path.display()))
+            .hint(format!("name a file that is there, or - for standard input: … | skep {piped}"))
     };
     let from: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin())

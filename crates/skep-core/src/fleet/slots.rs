@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Fleet, Limits};
+use super::{Fleet, Limits, Shut, quotas};
 use crate::{
     id::{RunId, TaskId},
-    run::{EnvType, Met, Run, State},
+    run::{EnvType, Run, State},
     time::Timestamp,
 };
 
@@ -24,8 +24,20 @@ pub(super) struct Slots<'a> {
     /// Who of them works on which task.
     tasks: BTreeMap<&'a TaskId, &'a RunId>,
     short: Option<u64>,
-    /// Whose usage limit is reached: the one that is over last.
-    cooling: BTreeMap<&'a str, &'a Met>,
+    quotas: &'a super::Quotas,
+}
+
+impl Fleet {
+    /// Why each run that is in line does not get a slot, in one sentence; those that may go are left out.
+    pub fn all_held_back(&self, now: Timestamp) -> BTreeMap<RunId, String> {
+        let line: Vec<_> = self.runs.values().filter(|run| super::is_in_line(run)).collect();
+        if line.is_empty() {
+            return BTreeMap::new();
+        }
+        let slots = Slots::taken(self);
+        let held = |run: &Run| Some((run.id().clone(), slots.held_back(run, now)?));
+        line.into_iter().filter_map(|run| held(run)).collect()
+    }
 }
 
 impl<'a> Slots<'a> {
@@ -40,7 +52,7 @@ impl<'a> Slots<'a> {
             living: BTreeSet::new(),
             tasks: BTreeMap::new(),
             short: fleet.short,
-            cooling: BTreeMap::new(),
+            quotas: &fleet.quotas,
         };
         for run in fleet.runs.values() {
             slots.count(run);
@@ -49,12 +61,6 @@ impl<'a> Slots<'a> {
     }
 
     fn count(&mut self, run: &'a Run) {
-        if let Some(met) = &run.met {
-            let last = self.cooling.entry(met.agent.as_str()).or_insert(met);
-            if last.until < met.until {
-                *last = met;
-            }
-        }
         if let Some(checkout) = checkout(run).filter(|_| run.is_living()) {
             self.checkouts.insert(checkout, run.id());
         }
@@ -80,15 +86,18 @@ impl<'a> Slots<'a> {
         {
             return Some(format!("it is tried again at {at}"));
         }
-        if let Some(met) = self.cooling(run).filter(|met| met.until > now) {
-            return Some(if met.known {
-                format!("{} is at its usage limit, which is reset at {}", met.agent, met.until)
-            } else {
-                format!(
-                    "{} is at its usage limit, reset unknown; it is asked again at {}",
-                    met.agent, met.until
-                )
-            });
+        if let Some(shut) = self.cooling(run).filter(|shut| shut.until > now) {
+            return Some(quotas::held_back_by(shut));
+        }
+        self.no_room(run, now)
+    }
+
+    /// Why it may not go but for a usage limit.
+    pub(super) fn no_room(&self, run: &Run, now: Timestamp) -> Option<String> {
+        if let State::Queued { not_before: Some(at) } = run.state
+            && at > now
+        {
+            return Some(format!("it is tried again at {at}"));
         }
         if run.undoing {
             return Some("its env is being taken back, to be made anew".to_owned());
@@ -126,9 +135,9 @@ impl<'a> Slots<'a> {
     }
 
     /// The usage limit that holds `run` back while it lasts; none where a person insists.
-    pub(super) fn cooling(&self, run: &Run) -> Option<&'a Met> {
+    pub(super) fn cooling(&self, run: &Run) -> Option<&'a Shut> {
         let queued = matches!(run.state, State::Queued { .. });
-        self.cooling.get(run.quota()).filter(|_| queued && !run.insisted).copied()
+        if queued && !run.insisted { self.quotas.last(&run.quota()) } else { None }
     }
 
     fn at_work_there(&self, run: &Run) -> Option<String> {

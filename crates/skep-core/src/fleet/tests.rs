@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::run::{
-    Effect, Fallback, Outcome, Place,
+    Effect, Outcome, Place,
     adopted::tests::adopted,
-    tests::script::{brief, input, op, seconds, told},
+    tests::script::{brief, codex, input, op, rotating, seconds, told},
 };
 
 mod adoption;
@@ -12,6 +12,8 @@ mod golden;
 mod history;
 mod limits;
 mod outside;
+mod redelivery;
+mod rotation;
 
 const ONE: Limits = Limits { runs: 1, per_project: 8, prepare: 4, workers: 25, disk_free: 1_000 };
 const TWO: Limits = Limits { runs: 2, per_project: 8, prepare: 4, ..ONE };
@@ -118,12 +120,9 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
             "over" => brief.supersedes = Some(id(how.next().unwrap())),
             "called" => brief.name = (*how.next().unwrap()).to_owned(),
             "unnamed" => brief.name.clear(),
+            "rotating" => brief = rotating(brief),
             "backed" => {
-                brief.fallback = Some(Fallback {
-                    agent: "codex".to_owned(),
-                    speaks: true,
-                    hears: crate::run::Hears { messages: false, steers: false, resumes: true },
-                });
+                brief.fallback = Some(codex());
             }
             other => panic!("no such way: {other}"),
         }

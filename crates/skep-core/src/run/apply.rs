@@ -86,7 +86,10 @@ impl Run {
             {
                 return Err(misfit());
             }
-            Event::SessionNamed { session } => self.session = Some(session.clone()),
+            Event::SessionNamed { session } => {
+                self.session = Some(session.clone());
+                self.moved = false;
+            }
             Event::ResumeRefused { text } => {
                 self.verdict.error = Some((ErrorClass::Agent, text.clone()));
                 self.last = Some((text.clone(), at));
@@ -111,9 +114,10 @@ impl Run {
                 }
                 if super::limits::is_answer(*result) {
                     self.limits = 0;
-                    // What the fallback answers says nothing of the first one's limit.
-                    let theirs = self.brief.agent.clone();
-                    self.met = self.met.take().filter(|met| met.agent != theirs);
+                    // What one login answers says nothing of another's limit.
+                    let theirs = self.quota();
+                    self.shut.remove(&theirs);
+                    self.met = self.met.take().filter(|met| met.quota != theirs);
                 }
                 if matches!(result, TurnResult::Success | TurnResult::Ended) {
                     self.conversation.refusals = 0;
@@ -144,7 +148,7 @@ impl Run {
                 if !self.is_at_work() {
                     return Err(misfit());
                 }
-                self.met = Some(self.met_at(*until, *known, at));
+                self.meets(*until, *known, at);
                 self.limits += 1;
                 self.messages_over(at);
                 self.leave(exit.as_ref());
@@ -152,16 +156,18 @@ impl Run {
                 self.enter(State::Limited { until, known, exit }, at);
             }
             Event::FellBack { agent, speaks, until, known, exit, text } => {
-                if !self.is_at_work() || self.brief.fallback.is_none() {
+                let waits = super::limits::is_limited(&self.state);
+                let Some(fallback) = self.brief.fallback.take() else { return Err(misfit()) };
+                if !self.is_at_work() && !waits {
                     return Err(misfit());
                 }
-                self.met = Some(self.met_at(*until, *known, at));
-                self.limits = 0;
-                self.messages_over(at);
-                self.leave(exit.as_ref());
-                if let Some(fallback) = &self.brief.fallback {
-                    self.brief.hears = fallback.hears;
+                if !waits {
+                    self.meets(*until, *known, at);
+                    self.messages_over(at);
+                    self.leave(exit.as_ref());
                 }
+                self.limits = 0;
+                self.brief.hears = fallback.hears;
                 self.brief.agent.clone_from(agent);
                 self.brief.speaks = *speaks;
                 self.speech = Speech {
@@ -170,16 +176,25 @@ impl Run {
                     hears: self.brief.hears,
                 };
                 self.conversation.turns_to = None;
-                // A name of the first one's model says nothing to the second, and it is the last that is asked.
-                (self.brief.model, self.brief.fallback, self.session) = (None, None, None);
-                // They were the other's, and mean nothing to this one.
-                self.brief.account = None;
-                self.brief.policy.args.clear();
+                // What was the first one's means nothing to the second, which has its own.
+                (self.session, self.moved) = (None, false);
+                self.brief.model = fallback.model;
+                self.brief.account = fallback.account;
+                self.brief.logins = fallback.logins;
+                self.brief.policy.args = fallback.args;
                 self.last = Some((text.clone(), at));
                 self.usage_before = self.usage;
                 self.attempt += 1;
                 self.goes_on = true;
                 self.enter(State::Queued { not_before: None }, at);
+            }
+            Event::Rotated { account } => {
+                if !matches!(self.state, State::Queued { .. } | State::Limited { .. }) {
+                    return Err(misfit());
+                }
+                self.brief.account = Some(account.clone());
+                self.limits = 0;
+                self.moved |= self.session.is_some();
             }
             Event::Waits { on, text } => {
                 let Some(pid) = self.pid() else { return Err(misfit()) };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Because, Event, Hears, Run, State, Step};
+use super::{Because, Event, Hears, Logins, Quota, Run, State, Step};
 use crate::{
     facts::Exit,
     said::{ErrorClass, TurnResult},
@@ -16,13 +16,15 @@ use crate::{
 };
 
 /// How long an unknown reset is waited for at first; each time in a row it is twice as long.
-const FIRST: Duration = Duration::from_secs(15 * 60);
+pub(crate) const FIRST: Duration = Duration::from_secs(15 * 60);
 /// The longest wait for an unknown reset.
-const LONGEST: Duration = Duration::from_secs(5 * 60 * 60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(5 * 60 * 60);
 /// A reset beyond it is no reset that anybody means.
 const FARTHEST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 /// A reset within it is waited for, even where another agent could take over.
-const NEAR: Duration = Duration::from_secs(30 * 60);
+pub(crate) const NEAR: Duration = Duration::from_secs(30 * 60);
+/// The longest that is waited where a reset came, and the limit was met again at once.
+const DOUBTED: Duration = Duration::from_secs(60 * 60);
 /// By how much runs that wait for the same reset are spread at most; the jitter says how much of it.
 const SPREAD_MS: f64 = 150_000.0;
 
@@ -35,13 +37,22 @@ pub struct Fallback {
     /// What it can be told while it is at work.
     #[serde(default)]
     pub hears: Hears,
+    /// What its own settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    #[serde(default, skip_serializing_if = "Logins::is_none")]
+    pub logins: Logins,
 }
 
 /// A usage limit that was met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Met {
     /// Whose limit it is.
-    pub agent: String,
+    pub quota: Quota,
     pub at: Timestamp,
     /// When the agent is asked again.
     pub until: Timestamp,
@@ -106,28 +117,21 @@ impl Run {
             return None;
         }
         let (until, known) = self.reset_of(reset, now);
-        let near = known && until.since(now) <= NEAR;
-        if !near && let Some(step) = self.fall_back(exit, until, known) {
-            return Some(step);
-        }
         let text = self.limit_words();
         Some(Step::of([Event::Limited { until, known, exit: exit.cloned(), text }], []))
     }
 
-    /// What a failure for a usage limit that named no reset leads to, where another agent may take over.
+    /// What a failure for a usage limit that named no reset leads to, where it may go on by another login.
     pub(super) fn out_of_quota(&self, exit: &Exit, now: Timestamp) -> Option<Step> {
+        if self.brief.fallback.is_none() && self.brief.logins.accounts.is_empty() {
+            return None;
+        }
         let (until, known) = self.reset_of(None, now);
-        self.fall_back(Some(exit), until, known)
+        let (exit, text) = (Some(exit.clone()), self.limit_words());
+        Some(Step::of([Event::Limited { until, known, exit, text }], []))
     }
 
-    fn fall_back(&self, exit: Option<&Exit>, until: Timestamp, known: bool) -> Option<Step> {
-        let Fallback { agent, speaks, .. } = self.brief.fallback.clone()?;
-        let (exit, text) = (exit.cloned(), self.limit_words());
-        let fell = Event::FellBack { agent, speaks, until, known, exit, text };
-        Some(Step::of([fell], []))
-    }
-
-    fn limit_words(&self) -> String {
+    pub(super) fn limit_words(&self) -> String {
         self.verdict.error.as_ref().map_or_else(String::new, |(_, text)| text.clone())
     }
 
@@ -136,7 +140,14 @@ impl Run {
         let most = (SPREAD_MS * self.brief.policy.jitter.clamp(0.0, 1.0)) as u64;
         let spread = Duration::from_millis(self.seed() % most.max(1));
         match told {
-            Some(at) => (at.plus(spread), true),
+            Some(at) => {
+                // A reset that came and was none is not believed again at once.
+                let doubted = self
+                    .limits
+                    .checked_sub(1)
+                    .map(|times| now.plus(FIRST.saturating_mul(1 << times.min(8)).min(DOUBTED)));
+                (Some(at).max(doubted).unwrap_or(at).plus(spread), true)
+            }
             None => {
                 let wait = FIRST.saturating_mul(1 << self.limits.min(8)).min(LONGEST);
                 (now.plus(wait + spread), false)
@@ -163,13 +174,10 @@ impl Run {
         self.met.as_ref().filter(|met| met.until > now)
     }
 
-    /// Whose usage limit its agent shares.
-    pub fn quota(&self) -> &str {
-        &self.brief.agent
-    }
-
-    pub(super) fn met_at(&self, until: Timestamp, known: bool, at: Timestamp) -> Met {
-        Met { agent: self.quota().to_owned(), at, until, known }
+    pub(super) fn meets(&mut self, until: Timestamp, known: bool, at: Timestamp) {
+        let quota = self.quota();
+        self.shut.insert(quota.clone(), until);
+        self.met = Some(Met { quota, at, until, known });
     }
 
     /// Whether what was said ends a retry that was told.
@@ -181,6 +189,7 @@ impl Run {
             Event::Erred { class, .. } => *class != ErrorClass::Notice,
             Event::LimitMet { .. } | Event::Ended { .. } | Event::Requeued { .. } => true,
             Event::Limited { .. } | Event::FellBack { .. } | Event::Admitted {} => true,
+            Event::Rotated { .. } => true,
             Event::ResumeRefused { .. } | Event::AsBefore { .. } => true,
             Event::Worked {} | Event::TurnsTo { .. } => false,
             Event::Lifted {} | Event::RulesAsked {} | Event::RulesSet { .. } => false,
@@ -224,7 +233,7 @@ impl Run {
 }
 
 /// Whether a turn that ended so shows that the door is open again.
-pub(super) fn is_answer(result: TurnResult) -> bool {
+pub(crate) fn is_answer(result: TurnResult) -> bool {
     result == TurnResult::Success
 }
 

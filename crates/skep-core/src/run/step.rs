@@ -35,7 +35,7 @@ impl Run {
         let ended = has(|event| matches!(event, Event::Ended { .. }));
         let over = ended
             || has(|event| matches!(event, Event::Requeued { why: Requeue::Death, .. }))
-            || has(|event| matches!(event, Event::Limited { .. } | Event::FellBack { .. }));
+            || has(|event| matches!(event, Event::Limited { .. }));
         let turned = has(|event| matches!(event, Event::TurnEnded { .. }));
         let undoing = has(|event| matches!(event, Event::Undoing {}));
         let asked = step.events.iter().find_map(|event| {
@@ -85,6 +85,7 @@ impl Run {
             Input::Stop { force } => Ok(self.stop(force, Because::Person)),
             Input::Supersede => Ok(self.stop(false, Because::Superseded)),
             Input::Again { goes_on, message, speech } => self.again(goes_on, message, speech),
+            Input::PassOn(onward) => self.pass_on(onward),
             Input::Pause { now } => self.pause(now),
             Input::Give { id, text } => self.give(id, text),
             Input::Send { id, text, steer } => self.send(id, text, steer),
@@ -685,7 +686,7 @@ impl Run {
         }
     }
 
-    fn misplaced(&self, what: &str) -> Rejected {
+    pub(super) fn misplaced(&self, what: &str) -> Rejected {
         late(format!("{what} makes no sense while {} is {}", self.id(), self.state_name()))
     }
 
@@ -729,6 +730,7 @@ impl Input {
             | Input::Stop { .. }
             | Input::Supersede
             | Input::Again { .. }
+            | Input::PassOn(_)
             | Input::Pause { .. }
             | Input::Give { .. }
             | Input::Send { .. }

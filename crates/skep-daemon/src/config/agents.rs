@@ -1,7 +1,10 @@
 //! Owns: what may be set for one agent by its name, and the accounts that people name.
 //! Never: lets a repository's own file decide what an agent may do to whoever runs it.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -29,6 +32,10 @@ pub struct AgentSettings {
     #[serde(deserialize_with = "settings::name_or_none")]
     #[schemars(schema_with = "settings::name_schema")]
     pub account: Option<String>,
+    /// Accounts that a run may go on by when one is at its usage limit, in this order.
+    #[serde(deserialize_with = "accounts")]
+    #[schemars(schema_with = "accounts_schema")]
+    pub accounts: Option<Vec<String>>,
 }
 
 /// A login of an agent beside its usual one: folders that it is told to keep its settings in.
@@ -60,6 +67,21 @@ pub(super) fn by_name<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 
 fn some<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     String::deserialize(from).map(|text| (!text.is_empty()).then_some(text))
+}
+
+/// Some list: an empty one says that there is none, whatever is said one level below.
+fn accounts<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    let distinct: BTreeSet<&String> = names.iter().collect();
+    if distinct.len() == names.len() && names.iter().all(|name| is_name(name)) {
+        Ok(Some(names))
+    } else {
+        Err(D::Error::custom("not of the form"))
+    }
+}
+
+fn accounts_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": { "type": "string" }, "title": "a list of accounts, each once" })
 }
 
 fn folders<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
@@ -106,7 +128,7 @@ pub fn of_agents(dir: &Path) -> Result<String, ConfigError> {
 }
 
 /// What of an agent's settings a repository may not say for those who work on it.
-const OWN: [&str; 3] = ["account", "args", "permissions"];
+const OWN: [&str; 4] = ["account", "accounts", "args", "permissions"];
 
 /// Errors: the text of a repository's own file sets one of [`OWN`].
 pub(super) fn require_shared(text: &str) -> Result<(), ConfigError> {

@@ -33,6 +33,7 @@ pub struct Settings {
     #[schemars(schema_with = "pattern_schema")]
     pub branch: String,
     pub tmux: Tmux,
+    pub fence: Fence,
     pub env: Env,
     pub limits: Limits,
     pub time: Time,
@@ -67,6 +68,26 @@ pub enum Surface {
 pub enum Tmux {
     Private,
     Yours,
+    Off,
+}
+
+/// What keeps agents from writing outside of their own place.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fence {
+    pub mode: FenceMode,
+    /// Folders and files that every agent may write to besides.
+    #[serde(deserialize_with = "places")]
+    #[schemars(schema_with = "places_schema")]
+    pub write: Vec<String>,
+}
+
+/// Whether there is a fence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("title" = "`on` or `off`"))]
+pub enum FenceMode {
+    On,
     Off,
 }
 
@@ -555,6 +576,20 @@ fn all_inside<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Erro
     texts(from, is_inside)
 }
 
+/// A place in the file system: an absolute path, or one in the home folder; never everything.
+fn is_place(text: &str) -> bool {
+    let path = Path::new(text.strip_prefix("~/").map_or(text, |_| &text[1..]));
+    let plain = |part: Component<'_>| !matches!(part, Component::ParentDir);
+    path.is_absolute()
+        && path.parent().is_some()
+        && !text.contains('\0')
+        && path.components().all(plain)
+}
+
+fn places<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    texts(from, is_place)
+}
+
 pub(super) fn variables<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     texts(from, |text| {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -635,6 +670,10 @@ fn inside_schema(_: &mut SchemaGenerator) -> Schema {
 
 fn all_inside_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "type": "string" }, "title": "a list of paths inside the repository" })
+}
+
+fn places_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": { "type": "string" }, "title": "a list of absolute paths, or paths that begin with ~/" })
 }
 
 pub(super) fn variables_schema(_: &mut SchemaGenerator) -> Schema {

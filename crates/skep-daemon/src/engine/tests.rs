@@ -92,6 +92,7 @@ fn create() -> Input {
         speaks: true,
         model: None,
         account: None,
+        logins: skep_core::run::Logins::default(),
         surface: Surface::Headless,
         permissions: Permissions::Auto,
         place: Place {

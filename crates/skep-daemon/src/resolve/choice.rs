@@ -7,13 +7,13 @@ use std::{collections::BTreeMap, path::Path};
 
 use skep_api::wire::{Refusal, chain};
 use skep_core::{
-    run::{Permissions, Policy},
+    run::{Login, Logins, Permissions, Policy},
     task::{self, Task},
     text,
 };
 use skep_harness::profile::{self, Profile, ProfileError};
 
-use super::{Wanted, agent, agent_refusal};
+use super::{Wanted, agent, agent_refusal, logins};
 use crate::{
     config::{self, Account, AgentSettings, Settings},
     hands,
@@ -36,12 +36,16 @@ pub(super) struct Choice {
     pub account: Option<String>,
     /// What the account sets.
     pub folders: BTreeMap<String, String>,
+    /// All logins that it may work by.
+    pub logins: Logins,
 }
 
 impl Choice {
     /// The frozen policy, with what this choice adds to it.
     pub(super) fn policy(&self, policy: Policy) -> Policy {
-        let env = policy.env.iter().chain(&self.env).chain(self.folders.keys()).cloned().collect();
+        let of_logins = logins::variables(&self.logins);
+        let listed = policy.env.iter().chain(&self.env).chain(self.folders.keys());
+        let env = listed.cloned().chain(of_logins).collect();
         Policy { env, args: self.args.clone(), ..policy }
     }
 }
@@ -71,24 +75,36 @@ pub(super) fn with(
     let model = ask.model.as_ref().or(of_task.model.as_ref());
     let model = model.or(here.model.as_ref()).or(mine.model.as_ref()).cloned();
     let asked = ask.permissions.as_deref().map(permissions).transpose()?;
-    let set = here.permissions.or(mine.permissions).unwrap_or(settings.permissions);
+    let mode = here.permissions.or(mine.permissions).unwrap_or(settings.permissions);
     let set_args = here.args.as_ref().or(mine.args.as_ref()).cloned().unwrap_or_default();
     let args = if ask.args.is_empty() { set_args } else { ask.args.clone() };
     for arg in &args {
         profile::argument(arg).map_err(|err| refusal(&profile, &err))?;
     }
-    let account = ask.account.as_ref().or(of_task.account.as_ref());
-    let account = account.or(here.account.as_ref()).or(mine.account.as_ref()).cloned();
+    let asked_for = ask.account.as_ref().or(of_task.account.as_ref());
+    let set = here.account.as_ref().or(mine.account.as_ref()).cloned();
+    let list = here.accounts.as_ref().or(mine.accounts.as_ref()).cloned().unwrap_or_default();
+    let home = ask.env.get("HOME").map(String::as_str);
+    let logins = logins::of(&profile, &list, asked_for.is_some(), settings, config, home)?;
+    let first = logins.accounts.first().map(|login| login.name.clone());
+    let account = asked_for.cloned().or(set).or(first);
     let folders = match &account {
         Some(name) => {
             let account = require_account(name, &profile, settings, config)?;
-            folders(name, account, ask.env.get("HOME").map(String::as_str))?
+            folders(name, account, home)?
         }
         None => BTreeMap::new(),
     };
+    let mut logins = logins;
+    if let Some(name) = &account
+        && !logins.accounts.is_empty()
+        && !logins.accounts.iter().any(|login| login.name == *name)
+    {
+        logins.accounts.insert(0, Login { name: name.clone(), folders: folders.clone() });
+    }
     let env = ask.pass.iter().chain(&here.env).chain(&mine.env).cloned().collect();
-    let permissions = asked.unwrap_or(set);
-    Ok(Choice { profile, why, model, permissions, args, env, account, folders })
+    let permissions = asked.unwrap_or(mode);
+    Ok(Choice { profile, why, model, permissions, args, env, account, folders, logins })
 }
 
 /// Errors: what a task asks for that no run of it could be.
@@ -113,7 +129,7 @@ pub fn require(choice: &task::Choice, config: &Path) -> Result<(), Refusal> {
 }
 
 /// The account called so, where it is one of this agent's.
-fn require_account<'s>(
+pub(super) fn require_account<'s>(
     name: &str,
     profile: &Profile,
     settings: &'s Settings,

@@ -3,28 +3,29 @@
 //! Owns: that the one whom a profile names is there, and can do what is asked, before anything is made.
 //! Never: asks that one for a fallback of its own: one change of hands is all there is.
 
-use std::{ffi::OsStr, path::Path};
+use std::ffi::OsStr;
 
 use skep_api::{
     request::RunAsk,
     wire::{Refusal, chain},
 };
-use skep_core::run::{Fallback, Permissions, Surface};
+use skep_core::run::{Fallback, Login, Permissions, Surface};
 use skep_harness::profile::{self, Profile};
 
+use super::{Choice, Wanted, choice};
 use crate::launch;
 
-/// The profile of the fallback that `profile` names; none where it names none, or the agent has its own screen.
+/// The fallback, with its own settings, that `profile` names; none where it names none, or the agent has its own screen.
 ///
 /// Errors: it is not known, not installed, itself, or unable to do what is asked.
-pub(super) fn profile_of(
+pub(super) fn choice_of(
     profile: &Profile,
-    ask: &RunAsk,
+    wanted: &Wanted<'_>,
     surface: Surface,
     permissions: Permissions,
     prompt: &str,
-    agents: &Path,
-) -> Result<Option<Profile>, Refusal> {
+) -> Result<Option<Choice>, Refusal> {
+    let (ask, agents) = (wanted.ask, wanted.agents);
     let Some(name) = profile.fallback.as_ref().filter(|_| surface == Surface::Headless) else {
         return Ok(None);
     };
@@ -50,14 +51,31 @@ pub(super) fn profile_of(
         let text = format!("agent `{name}` cannot work without a terminal");
         return Err(refused("agent-unable", text));
     }
-    other
-        .require(None, launch::permissions(permissions), prompt)
+    // What was asked for by a flag was asked for of the first.
+    let bare = RunAsk { env: ask.env.clone(), ..RunAsk::default() };
+    let own = Wanted { ask: &bare, set_up: None, ..*wanted };
+    let choice = choice::with(&own, None, other, String::new())?;
+    choice
+        .profile
+        .require(choice.model.as_deref(), launch::permissions(permissions), prompt)
         .map_err(|err| refused(err.slug(), chain(&err)))?;
-    Ok(Some(other))
+    Ok(Some(choice))
 }
 
 /// What the core needs to know of it.
-pub(super) fn of(profile: &Profile) -> Fallback {
-    let speaks = profile.protocol != "plain";
-    Fallback { agent: profile.name.clone(), speaks, hears: profile.hears(false) }
+pub(super) fn of(choice: Choice) -> Fallback {
+    let Choice { profile, model, account, args, folders, mut logins, .. } = choice;
+    if let Some(name) = account.as_ref().filter(|_| logins.accounts.is_empty()) {
+        // The asker's environment was kept for the first, so that this one brings its own folders along.
+        logins.accounts = vec![Login { name: name.clone(), folders }];
+    }
+    Fallback {
+        speaks: profile.protocol != "plain",
+        hears: profile.hears(false),
+        agent: profile.name,
+        model,
+        account,
+        args,
+        logins,
+    }
 }

@@ -60,6 +60,7 @@ impl Keeper {
                 self.hear_hook(&said);
                 Answer::Accepted {}
             }
+            Control::Tool { .. } => refuse("tool-unknown", "this attempt has no tools"),
             Control::Status {} => Answer::Status {
                 run: self.spec.run.to_string(),
                 attempt: self.spec.attempt,

@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     os::fd::{AsFd, OwnedFd},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     sync::mpsc::{self, Receiver, Sender, SyncSender},
     time::{Duration, Instant},
@@ -24,7 +24,7 @@ use skep_harness::{
     Session, acp,
     history::{Doubt, History},
 };
-use skep_host::{cgroup, lock::Lock, proc::Signals};
+use skep_host::{cgroup, fence::Fence, lock::Lock, paths, proc::Signals};
 
 use super::{
     Event, Keeper, KeeperError, Message, host, messages, ready::Ready, retries::Retries, signs,
@@ -206,6 +206,16 @@ struct Pipes {
     stderr: io::PipeReader,
 }
 
+/// Leaves word for the agent's stage of what may be written; none where there is to be no fence.
+fn write_fence(dir: &Path, spec: &Spec) -> Result<Option<PathBuf>, KeeperError> {
+    let Some(write) = spec.fence.clone() else { return Ok(None) };
+    let bytes =
+        serde_json::to_vec(&Fence { write }).map_err(|err| host("write fence.json")(err.into()))?;
+    let path = dir.join("fence.json");
+    paths::write_atomically(&path, &bytes)?;
+    Ok(Some(path))
+}
+
 fn start_warden(
     dir: &Path,
     spec: &Spec,
@@ -220,6 +230,7 @@ fn start_warden(
         spare: spec.spare.clone(),
         exit_dir: Some(dir.to_owned()),
         cgroup: cgroup.map(Path::to_owned),
+        fence: write_fence(dir, spec)?,
         terminal: terminal.is_some(),
         ..Orders::of_keeper(&command)
     };

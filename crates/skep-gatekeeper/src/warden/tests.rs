@@ -16,6 +16,7 @@ fn orders_are_read_as_they_are_spelled() {
         terminal: true,
         exit_dir: Some("/runs/1".into()),
         cgroup: Some("/cgroup/skep.run".into()),
+        fence: Some("/runs/1/fence.json".into()),
         command: args("sh -c --link"),
     };
     let none = Orders { parent: None, link: false, ..Orders::of_keeper(&args("true")) };

@@ -4,12 +4,14 @@
 //! for 360 KB), trusts exit code 0 (pi exits so when every model call failed), or takes pi's `agent_end` for the end
 //! while a retry may follow it.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use skep_core::said::{ErrorClass, Said, TurnResult, Usage};
 
 use crate::port::{
     Heard, Turn, class_of_status, class_of_text, clip, count_at, joined, text_at, tool_input,
-    trouble,
+    trouble, trouble_for,
 };
 
 /// Events that only repeat what a later one says whole. They are known by their first bytes, because the longest of
@@ -240,7 +242,9 @@ impl Calls {
                 if name.contains("Auth") { ErrorClass::Auth } else { class_of_text(text) }
             });
         self.failure = Some(Failure { text: clip(text), class, result, told: true });
-        trouble(class, text)
+        let header = text_at(error, &["data", "responseHeaders", "retry-after"]);
+        let left = header.trim().parse().ok().map(Duration::from_secs);
+        trouble_for(class, text, left)
     }
 }
 

@@ -30,6 +30,7 @@ fn ended(said: &[Said], code: i32, signal: Option<i32>, ahead: u64) -> String {
         )
         .unwrap();
     brief.fallback = None;
+    brief.logins = skep_core::run::Logins::default();
     brief.supersedes = None;
     let env = events
         .iter()

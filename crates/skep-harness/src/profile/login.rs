@@ -20,6 +20,12 @@ pub enum Login {
 }
 
 impl Profile {
+    /// Returns where it must be able to write, for whoever has these variables: the place, and whether it is a folder.
+    pub fn places_to_write(&self, vars: &BTreeMap<String, String>) -> Vec<(PathBuf, bool)> {
+        let read = |text: &String| Some((place(text, vars)?, text.ends_with('/')));
+        self.writes.iter().filter_map(read).collect()
+    }
+
     /// Tells whether both keep their login in the same places, so that an account of one is an account of the other.
     pub fn shares_login(&self, other: &Profile) -> bool {
         self.name == other.name

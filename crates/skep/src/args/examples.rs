@@ -262,6 +262,14 @@ const EXAMPLES: &[Of] = &[
         ],
     ),
     (
+        "plan check",
+        &[
+            ("plan check plan.md", "all that is wrong with it, in one pass"),
+            ("plan check plan.md --project api --project web", "with the names it may use"),
+            ("plan check - --json", "as a program asks"),
+        ],
+    ),
+    (
         "policy show",
         &[("policy show", "deny, ask, allow"), ("policy show --project web", "with a project's")],
     ),

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use skep_api::view::LimitView;
 use skep_core::text;
 use skep_daemon::{
     agents::{self, Able, Agent},
@@ -10,6 +11,7 @@ use skep_daemon::{
 };
 use skep_harness::profile::{Key, Profile};
 
+use super::limits;
 use crate::{
     args,
     connect::Skep,
@@ -31,6 +33,13 @@ pub(super) fn agent(skep: &Skep, verb: args::Agent) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The logins of an agent that are at their limit.
+fn theirs(skep: &Skep, agent: &Agent) -> Vec<LimitView> {
+    let mut shut = limits::known(skep);
+    shut.retain(|limit| limit.agent == agent.login_of);
+    shut
+}
+
 /// The agent that a run gets which names none, and why.
 fn default(skep: &Skep) -> Option<(String, String)> {
     let project = config::project_defaults().ok()?;
@@ -48,6 +57,7 @@ fn ls(skep: &Skep) -> Result<(), CliError> {
     }
     // What is there stands first.
     agents.sort_by_key(|agent| agent.program.is_none());
+    let shut = limits::known(skep);
     let columns = [
         Column::whole("  AGENT", 0),
         Column::whole("VERSION", 2),
@@ -59,6 +69,9 @@ fn ls(skep: &Skep) -> Result<(), CliError> {
     ];
     let rows: Vec<Vec<(Tone, String)>> = agents.iter().map(row).collect();
     skep.out.grid(&columns, &rows)?;
+    for limit in &shut {
+        skep.out.note(&limits::line(limit));
+    }
     match &default {
         Some((name, why)) => skep.out.note(&format!("* a run that names none gets {name}: {why}")),
         None => skep
@@ -155,11 +168,13 @@ fn show(skep: &Skep, name: &str, project: Option<&str>) -> Result<(), CliError> 
         let starts: serde_json::Map<_, _> = map(profile.starts());
         let adds: serde_json::Map<_, _> = map(profile.adds());
         let agent = Agent { chosen: default.is_some(), ..agent };
-        let view = json!({"agent": agent, "starts": starts, "adds": adds, "env": profile.env,
+        let limits: Vec<_> = theirs(skep, &agent);
+        let view = json!({"agent": agent, "limits": limits, "starts": starts, "adds": adds, "env": profile.env,
             "keys": keys, "settings": settings});
         return Ok(skep.out.json(&view)?);
     }
-    report::head(skep, &agent, default.as_ref().map(|(_, why)| why.as_str()))?;
+    let limits = theirs(skep, &agent);
+    report::head(skep, &agent, default.as_ref().map(|(_, why)| why.as_str()), &limits)?;
     report::starts(skep, &profile)?;
     skep.out.line("")?;
     let rows: Vec<Vec<(Tone, String)>> =

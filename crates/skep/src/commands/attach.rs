@@ -140,7 +140,9 @@ fn knock(skep: &Skep, run: &RunView) -> Result<(UnixStream, Frames), CliError> {
             Err(CliError::from(Refusal::error(slug, format!("{}: {text}", run.name)))
                 .hint(format!("skep show {}", run.name)))
         }
-        Some(Answer::Queued {} | Answer::Status { .. }) | None => Err(not_live(run)),
+        Some(Answer::Queued {} | Answer::Tool { .. } | Answer::Status { .. }) | None => {
+            Err(not_live(run))
+        }
     }
 }
 

@@ -124,5 +124,5 @@ pub(super) fn rule(skep: &Skep, id: &str, allow: bool, text: Option<String>) -> 
 
 /// A text as it was typed, or from standard input for `-`.
 fn words(text: &str) -> Result<String, crate::exit::CliError> {
-    if text == "-" { read_text(Path::new("-")) } else { Ok(text.to_owned()) }
+    if text == "-" { read_text(Path::new("-"), "send ID -") } else { Ok(text.to_owned()) }
 }

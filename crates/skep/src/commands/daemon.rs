@@ -66,6 +66,15 @@ fn status(skep: &Skep) -> Outcome {
     );
     skep.out.line(&line)?;
     skep.out.line(&format!("home {}", health.home))?;
+    for limit in &health.limits {
+        skep.out.line(&super::limits::line(limit))?;
+    }
+    if let Some(short) = health.disk_short {
+        let free = crate::output::bytes(short);
+        skep.out.line(&format!(
+            "disk: {free} are free, less than limits.disk_free; no new env is made"
+        ))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,7 +12,7 @@ use skep_core::{
     time::Timestamp,
 };
 
-use super::{needs_a_person, read, state_of};
+use super::{limits, needs_a_person, read, state_of};
 use crate::{
     connect::Skep,
     exit::Outcome,
@@ -154,6 +154,14 @@ fn last_words(run: &RunView) -> String {
     // More than a line is never shown.
     if let Some(retrying) = &run.retrying {
         return format!("retrying ({})", text::one_line(&text::words(retrying, 390)));
+    }
+    if let Some(held) = run.held.as_ref().filter(|_| run.state == "queued") {
+        return text::one_line(&text::words(held, 400));
+    }
+    if let Some(limit) = &run.limit
+        && run.waiting_for.as_deref() == Some("limit")
+    {
+        return limits::line(limit);
     }
     let last = run.last.as_ref();
     last.map_or(String::new(), |last| text::one_line(&text::words(&last.text, 400)))

@@ -16,7 +16,11 @@ use crate::{
 };
 
 pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
-    let prompt = args.prompt_file.as_deref().map(read_text).transpose()?;
+    let prompt = args
+        .prompt_file
+        .as_deref()
+        .map(|path| read_text(path, "run --prompt-file -"))
+        .transpose()?;
     let mut titles = args.titles;
     if prompt.is_none() && is_a_sentence(&titles) {
         return Err(one_title(&titles));
@@ -107,6 +111,12 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
             .filter(|run| run.outcome.as_deref().is_some_and(|outcome| outcome != "completed"))
         {
             show::tail(skep, run)?;
+        }
+        for run in runs.iter().filter(|run| run.state == "queued") {
+            if let Some(held) = &run.held {
+                let held = skep_core::text::one_line(held);
+                skep.out.note(&format!("{} is queued: {held}", run.name));
+            }
         }
         if let Some(run) = runs.iter().find(|run| run.state != "ended") {
             let look = match run.surface {

@@ -120,8 +120,11 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     if let Some(retrying) = &run.retrying {
         rows.push(("retrying", retrying.clone()));
     }
+    if let Some(held) = &run.held {
+        rows.push(("held back", held.clone()));
+    }
     if let Some(limit) = run.limit.as_ref().filter(|limit| limit.until > now) {
-        let (agent, until) = (&limit.agent, limit.until);
+        let (agent, until) = (limit.whose(), limit.until);
         let left = span(until.since(now));
         rows.push((
             "limit",

@@ -244,7 +244,10 @@ fn next(runs: &[RunView]) -> Vec<(String, String)> {
             "asks" => format!("{name} asks leave for {} things", run.open_asks().count()),
             "resume" => format!("{name} rests"),
             "adopted" => format!("{name} goes on where others began"),
-            "why" => format!("why {name} is {}", run.state),
+            "why" => match &run.held {
+                Some(held) => format!("{name} is {}: {}", run.state, text::one_line(held)),
+                None => format!("why {name} is {}", run.state),
+            },
             "failed" => format!(
                 "{name} {}{}",
                 run.outcome.as_deref().unwrap_or("ended"),

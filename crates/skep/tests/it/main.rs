@@ -25,6 +25,7 @@ mod hostile;
 mod init;
 mod land;
 mod leave;
+mod limits;
 mod live;
 mod look;
 mod manual;

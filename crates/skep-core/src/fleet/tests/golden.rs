@@ -8,8 +8,8 @@ use crate::{
     facts::Exit,
     id::OpId,
     run::{
-        Ask, Because, Event as Of, Fallback, Hears, Merged, OpResult, Outcome, Reason, Receipt,
-        Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
+        Ask, Because, Event as Of, Fallback, Hears, Login, Logins, Merged, OpResult, Outcome,
+        Reason, Receipt, Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
         adopted::tests::brief_of_adopted,
         tests::{
             matrix::{KINDS_OF_EVENTS, kind_of_event, wanted},
@@ -86,10 +86,23 @@ fn whole_brief() -> Brief {
         agent: "codex".to_owned(),
         speaks: true,
         hears: crate::run::Hears { messages: false, steers: false, resumes: true },
+        model: Some("m2".to_owned()),
+        account: Some("home".to_owned()),
+        args: vec!["--search".to_owned()],
+        logins: Logins { shared: String::new(), accounts: vec![login("home", "CODEX_HOME")] },
     });
     brief.trust = crate::run::Trust::Outside;
     brief.seed = "7k2m9qx4ab".to_owned();
+    brief.logins = Logins {
+        shared: "claude".to_owned(),
+        accounts: vec![login("work", "CLAUDE_CONFIG_DIR"), login("own", "CLAUDE_CONFIG_DIR")],
+    };
     brief
+}
+
+fn login(name: &str, variable: &str) -> Login {
+    let folders = [(variable.to_owned(), format!("/home/ada/.{name}"))].into();
+    Login { name: name.to_owned(), folders }
 }
 
 /// A snapshot in which nothing is left out.
@@ -167,6 +180,7 @@ fn of_runs() -> Vec<Of> {
             exit: Some(exit()),
             text: text(),
         },
+        Of::Rotated { account: "own".to_owned() },
         Of::FellBack {
             agent: "codex".to_owned(),
             speaks: true,
@@ -362,6 +376,7 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
         hears: Hears::default(),
         trust: crate::run::Trust::Person,
         seed: String::new(),
+        logins: Logins::default(),
         ..whole_brief()
     };
     of(Of::Created { brief: Box::new(brief) });

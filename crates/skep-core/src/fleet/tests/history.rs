@@ -21,7 +21,7 @@ const LIMITS: Limits = Limits { runs: 2, per_project: 2, prepare: 1, ..ONE };
 const RUNS: &[(&str, &[&str])] = &[
     ("a", &["for", "t", "in", "web", "unnamed"]),
     ("b", &["for", "t", "unnamed", "backed"]),
-    ("c", &["in-place", "in", "web", "unnamed"]),
+    ("c", &["in-place", "in", "web", "unnamed", "rotating"]),
     ("d", &["in-place", "for", "u", "unnamed"]),
     ("e", &["adopting", "at", "/src/api", "unnamed"]),
     ("f", &["on", "fix", "unnamed"]),
@@ -39,6 +39,8 @@ const ACTS: &[&str] = &[
     "again saying more",
     "again on screen",
     "again on pipes",
+    "pass on",
+    "go by home",
     "pause",
     "pause now",
     "give q",

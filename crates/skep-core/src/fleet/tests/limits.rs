@@ -21,7 +21,8 @@ fn nothing_new_is_asked_of_an_agent_at_its_limit_until_the_reset() {
     assert_eq!(run(&fleet, "coral").state_name(), "queued");
     assert_eq!(run(&fleet, "beryl").state_name(), "running", "who is at work goes on");
     let why = fleet.held_back(run(&fleet, "coral"), seconds("5")).unwrap();
-    assert_eq!(why, "scripted is at its usage limit, which is reset at 1970-01-01T00:08:20.000Z");
+    let told = "scripted is at its usage limit, which is reset at 1970-01-01T00:08:20.000Z; run_1d25j00000 met it";
+    assert_eq!(why, told);
     assert_eq!(fleet.next_wake(), Some(seconds("500")));
     let mut fleet = fleet;
     play(&mut fleet, "500 tick");

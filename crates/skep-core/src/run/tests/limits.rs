@@ -2,7 +2,7 @@
 
 use super::{
     super::*,
-    script::{after, brief, check_of, input, seconds},
+    script::{after, brief, check_of, codex, input, rotating, seconds},
 };
 
 const RUNNING: &str = "0 admit, 1 prepared, 2 started, 3 session";
@@ -14,11 +14,7 @@ fn running(script: &str, want: &str) {
 
 /// One whose agent has another to take over.
 fn backed() -> Brief {
-    let fallback = Some(Fallback {
-        agent: "codex".to_owned(),
-        speaks: true,
-        hears: crate::run::Hears { messages: false, steers: false, resumes: true },
-    });
+    let fallback = Some(codex());
     Brief { fallback, model: Some("opus".to_owned()), ..brief("amber") }
 }
 
@@ -194,39 +190,44 @@ fn a_quota_without_a_near_reset_goes_to_the_fallback_once_in_the_same_env() {
     check_of(
         backed(),
         RUNNING,
-        "9 limit unknown, 10 exit 1, 11 admit, 12 started, 13 session, 20 limit unknown, 21 exit 1, 921 tick",
+        "9 limit unknown, 10 exit 1, 10 pass on, 11 admit, 12 started, 13 session, 20 limit unknown, 21 exit 1, \
+         22 pass on, 921 tick",
         "
 9 limit unknown   running
-10 exit 1         queued, attempt 2, by codex; Snapshot end
+10 exit 1         waiting (limit until 910, a guess); Snapshot end
+10 pass on        queued, attempt 2, by codex
 11 admit          starting; Start
 12 started        running
 13 session        running
 20 limit unknown  running
 21 exit 1         waiting (limit until 921, a guess); Snapshot end
+22 pass on        rejected: a fallback makes no sense while it is waiting
 921 tick          queued, attempt 3",
     );
-    let run = after(backed(), &format!("{RUNNING}, 9 limit unknown, 10 exit 1"));
+    let run = after(backed(), &format!("{RUNNING}, 9 limit unknown, 10 exit 1, 10 pass on"));
     assert_eq!((run.session.as_deref(), run.brief.model.as_deref()), (None, None));
     assert!(run.goes_on, "it is told that somebody was there before");
-    assert_eq!(run.cooling(seconds("11")).map(|met| met.agent.as_str()), Some("scripted"));
-    let answered = "9 limit unknown, 10 exit 1, 11 admit, 12 started, 13 turn success";
+    assert_eq!(run.cooling(seconds("11")).map(|met| met.quota.login.as_str()), Some("scripted"));
+    let answered = "9 limit unknown, 10 exit 1, 10 pass on, 11 admit, 12 started, 13 turn success";
     let run = after(backed(), &format!("{RUNNING}, {answered}"));
     assert!(run.cooling(seconds("14")).is_some(), "the second's answer says nothing of the first");
 }
 
 #[test]
 fn a_near_reset_is_waited_for_and_a_far_one_is_not() {
-    let near = after(backed(), &format!("{RUNNING}, 9 limit until 1800, 10 exit 1"));
-    assert_eq!((near.state_name(), near.brief.agent.as_str()), ("waiting", "scripted"));
-    let far = after(backed(), &format!("{RUNNING}, 9 limit until 18000, 10 exit 1"));
-    assert_eq!((far.state_name(), far.brief.agent.as_str()), ("queued", "codex"));
+    for (until, long) in [("until 1800", false), ("until 18000", true), ("unknown", true)] {
+        let run = after(backed(), &format!("{RUNNING}, 9 limit {until}, 10 exit 1"));
+        assert_eq!((run.state_name(), run.waits_long()), ("waiting", long), "{until}");
+    }
 }
 
 #[test]
 fn a_failure_for_a_quota_that_names_no_reset_goes_to_the_fallback_too() {
     let failed = "9 error limit, 10 turn failed, 11 exit 1";
     let run = after(backed(), &format!("{RUNNING}, {failed}"));
-    assert_eq!((run.state_name(), run.brief.agent.as_str(), run.attempt), ("queued", "codex", 2));
+    assert_eq!((run.state_name(), run.waits_long()), ("waiting", true));
+    let run = after(rotating(brief("amber")), &format!("{RUNNING}, {failed}"));
+    assert_eq!((run.state_name(), run.waits_long()), ("waiting", true), "another account may do");
     for other in ["9 error auth, 11 exit 1", "9 error model, 11 exit 1", "11 exit 7"] {
         let run = after(backed(), &format!("{RUNNING}, {other}"));
         assert_eq!((run.is_ended(), run.brief.agent.as_str()), (true, "scripted"), "{other}");

@@ -72,6 +72,8 @@ const INPUTS: &[&str] = &[
     "again",
     "again on screen",
     "afresh",
+    "pass on",
+    "go by work",
     "pause",
     "pause now",
     "give q",
@@ -205,10 +207,11 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Rules => 41,
         Input::Lift => 42,
         Input::RulesSet { .. } => 43,
+        Input::PassOn(_) => 44,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 44;
+const KINDS_OF_INPUTS: usize = 45;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -267,10 +270,11 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::Lifted {} => 52,
         Event::RulesAsked {} => 53,
         Event::RulesSet { .. } => 54,
+        Event::Rotated { .. } => 55,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 55;
+pub(crate) const KINDS_OF_EVENTS: usize = 56;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -320,6 +324,7 @@ fn events() -> Vec<Event> {
         Event::RetryOver {},
         Event::LimitMet { text: text.clone(), reset: None },
         Event::Limited { until: Timestamp(9), known: true, exit: None, text: text.clone() },
+        Event::Rotated { account: text.clone() },
         Event::FellBack {
             agent: text.clone(),
             speaks: true,
@@ -430,6 +435,8 @@ supersede                        ++!+!. !!!!!!!!! ..!.!.+. ..... ......
 again                            xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
 again on screen                  xxxxxx ++++!!!++ xxxxxxxx +x+x+ xxxxxx
 afresh                           xxxxxx xxxxxxxx+ xxxxxxxx +x+x+ xxxxxx
+pass on                          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+go by work                       xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 pause                            xxxxxx xx+.xxxxx xxxxxxxx xxxxx xxxxxx
 pause now                        xxxxxx xx!!xxxxx xxxxxxxx xxxxx xxxxxx
 give q                           xxxxxx xxxx++.xx xxxxxxxx xxxxx xxxxxx
@@ -550,6 +557,7 @@ Retrying            xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
 RetryOver           ...... ......... ........ ..... ......
 LimitMet            xxxxxx ........x ........ xxxxx xxxxxx
 Limited             xxxxxx ........x ........ xxxxx xxxxxx
+Rotated             ....xx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
 FellBack            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 StopAsked           xxxx.. ........x ........ xxxxx xxxxxx
 Lost                xxxxxx ........x ........ xxxxx xxxxxx

@@ -21,6 +21,7 @@ pub(crate) fn brief(name: &str) -> Brief {
         speaks: true,
         model: None,
         account: None,
+        logins: Logins::default(),
         surface: Surface::Headless,
         permissions: Permissions::Auto,
         place: Place {
@@ -49,6 +50,30 @@ pub(crate) fn brief(name: &str) -> Brief {
         trust: crate::run::Trust::Person,
         seed: String::new(),
     }
+}
+
+/// A fallback for a brief of these.
+pub(crate) fn codex() -> Fallback {
+    Fallback {
+        agent: "codex".to_owned(),
+        speaks: true,
+        hears: Hears { messages: false, steers: false, resumes: true },
+        model: None,
+        account: None,
+        args: Vec::new(),
+        logins: Logins::default(),
+    }
+}
+
+/// The same brief, by the first of three accounts.
+pub(crate) fn rotating(brief: Brief) -> Brief {
+    let login = |name: &str| {
+        let folders = [("CODEX_HOME".to_owned(), format!("/home/ada/.{name}"))].into();
+        Login { name: name.to_owned(), folders }
+    };
+    let accounts = vec![login("work"), login("home"), login("club")];
+    let logins = Logins { shared: String::new(), accounts };
+    Brief { logins, account: Some("work".to_owned()), ..brief }
 }
 
 /// The place that is prepared for the run called `name`.
@@ -135,6 +160,8 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         }
         ["afresh"] => Input::Again { goes_on: false, message: None, speech: None },
         ["supersede"] => Input::Supersede,
+        ["pass", "on"] => Input::PassOn(Onward::Fallback),
+        ["go", "by", account] => Input::PassOn(Onward::Account((*account).to_owned())),
         ["pause"] => Input::Pause { now: false },
         ["pause", "now"] => Input::Pause { now: true },
         ["send", id] => {
@@ -503,6 +530,9 @@ pub(crate) fn told(before: &Run, after: &Run, effects: &[Effect]) -> String {
     }
     if after.brief.agent != before.brief.agent {
         line += &format!(", by {}", after.brief.agent);
+    }
+    if after.brief.account != before.brief.account {
+        line += &format!(", account {}", after.brief.account.as_deref().unwrap_or("none"));
     }
     if after.brief.name != before.brief.name {
         line += &format!(", called {}", after.brief.name);

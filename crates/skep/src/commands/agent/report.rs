@@ -1,16 +1,22 @@
 //! Owns: how an agent looks to a person. Never: asks anything.
 
+use skep_api::view::LimitView;
 use skep_core::text;
 use skep_daemon::agents::{Agent, Login};
 use skep_harness::profile::Profile;
 
-use crate::{connect::Skep, exit::CliError, output::Tone};
+use crate::{commands::limits, connect::Skep, exit::CliError, output::Tone};
 
 /// Where values begin. Columns.
 const INDENT: usize = 24;
 
 /// What is there: the program, its version, its login.
-pub(super) fn head(skep: &Skep, agent: &Agent, chosen: Option<&str>) -> Result<(), CliError> {
+pub(super) fn head(
+    skep: &Skep,
+    agent: &Agent,
+    chosen: Option<&str>,
+    shut: &[LimitView],
+) -> Result<(), CliError> {
     let out = &skep.out;
     let speaks = agent.able.as_ref().map_or(String::new(), |able| {
         let surfaces = match (able.headless, able.terminal) {
@@ -51,6 +57,9 @@ pub(super) fn head(skep: &Skep, agent: &Agent, chosen: Option<&str>) -> Result<(
     }
     for account in &agent.accounts {
         item(skep, &format!("account {}", text::words(&account.name, 13)), &account_line(account))?;
+    }
+    for limit in shut {
+        item(skep, "limit", &limits::line(limit))?;
     }
     if let Some(why) = chosen {
         item(skep, "default", &format!("a run that names none gets it: {why}"))?;

@@ -212,7 +212,7 @@ fn look(
         Some(Answer::Refused { slug, text }) => {
             return Err(CliError::error(&slug, text).hint("the key l shows its words"));
         }
-        Some(Answer::Queued {} | Answer::Status { .. }) | None => {
+        Some(Answer::Queued {} | Answer::Tool { .. } | Answer::Status { .. }) | None => {
             return Err(ClientError::Broken(io::ErrorKind::UnexpectedEof.into()).into());
         }
     }

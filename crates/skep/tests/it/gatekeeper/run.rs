@@ -10,7 +10,7 @@ use skep_api::{
     wire,
 };
 use skep_core::{facts::Exit, id::RunId};
-use skep_host::{cgroup, lock};
+use skep_host::{cgroup, fence, lock};
 
 use super::*;
 
@@ -59,6 +59,7 @@ impl Attempt {
             },
             spare: Vec::new(),
             terminal: None,
+            fence: None,
         };
         put(path("prompt.md"), "do it\n");
         Attempt { dir, spec }
@@ -792,4 +793,38 @@ fn when_both_guards_are_killed_at_once_a_control_group_still_names_what_hides() 
     assert_eq!(tree::sweep(&marks, Duration::from_millis(100)).unwrap(), []);
     mark.assert_gone();
     assert!(!probe.exists(), "the swept group is gone too");
+}
+
+#[test]
+fn an_agent_and_all_that_it_starts_write_only_what_their_fence_lets_them() {
+    if !fence::is_possible() {
+        return eprintln!("skipped: fence (this kernel has no Landlock)");
+    }
+    let script = "echo 1 > in/own; setsid sh -c 'echo 1 > in/child; echo 1 > out' ; rm -f prompt.md; \
+                  mv in/own in/moved; ls; exit 7";
+    let mut attempt = Attempt::new("plain", script);
+    fs::create_dir(attempt.path("in")).unwrap();
+    attempt.spec.fence = Some(vec![attempt.path("in"), "/dev".into()]);
+    assert_eq!(attempt.run().code, 7);
+    assert!(attempt.path("prompt.md").exists(), "it stands outside");
+    assert!(!attempt.path("out").exists(), "it would stand outside");
+    let mut inside: Vec<_> = fs::read_dir(attempt.path("in"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    inside.sort();
+    assert_eq!(inside, ["child", "moved"]);
+}
+
+#[test]
+fn an_agent_whose_fence_cannot_be_put_up_is_not_started() {
+    let mut attempt = Attempt::new("plain", "echo 1 > began");
+    // A file cannot have anything below it.
+    put(attempt.path("file"), "");
+    attempt.spec.fence = Some(vec![attempt.path("file/below")]);
+    let output = output(&mut attempt.keeper());
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let error = attempt.exit().error.unwrap();
+    assert!(error.contains("look at"), "{error}");
+    assert!(!attempt.path("began").exists());
 }

@@ -157,6 +157,7 @@ fn asks_and_commits(agent: &str, script: &str) {
         let answered = !scene.screen().contains(drawn);
         if !answered {
             scene.press("\r");
+            // Until the dialog is gone: only its screen tells, and it paints when it likes.
             std::thread::sleep(std::time::Duration::from_secs(1));
         }
         answered

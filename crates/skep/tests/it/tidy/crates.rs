@@ -72,7 +72,8 @@ fn arrows(dependencies: Vec<Dependency>) -> Crate {
 
 #[test]
 fn the_core_depends_only_on_crates_that_cannot_touch_the_world() {
-    let allowed: BTreeSet<String> = ["serde", "thiserror", "jiff"].map(str::to_owned).into();
+    let allowed: BTreeSet<String> =
+        ["serde", "thiserror", "jiff", "saphyr-parser"].map(str::to_owned).into();
     let core = crates(&root()).remove("skep-core").expect("skep-core is a crate");
     let beyond: Vec<&String> = core.normal.difference(&allowed).collect();
     assert!(beyond.is_empty(), "skep-core must not depend on {beyond:?}");

@@ -1,0 +1,70 @@
+//! What an agent's tools say to its keeper, and what the keeper answers.
+//!
+//! Owns: the words between `skep mcp` and a keeper's control socket, and their bounds.
+//! Never: decides who is heard; a keeper hears only its own agent's processes.
+
+use serde::{Deserialize, Serialize};
+
+/// The longest question, context, summary, evidence or note. Bytes.
+pub const LONGEST: usize = 16 << 10;
+/// How many answers a question may offer.
+pub const OPTIONS: usize = 16;
+/// The longest of them. Bytes.
+pub const OPTION: usize = 512;
+/// How many paths one claim may name.
+pub const PATHS: usize = 256;
+/// The longest of them. Bytes.
+pub const PATH: usize = 4096;
+/// The longest time that a call may wait. Milliseconds.
+pub const WAIT_MS: u64 = 60 * 60 * 1000;
+
+/// What an agent's tools tell its keeper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "tool", rename_all = "snake_case")]
+pub enum Call {
+    /// Ask, and wait for the answer at most `wait_ms`.
+    Ask {
+        /// Who is asked first.
+        to: Whom,
+        question: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        options: Vec<String>,
+        wait_ms: u64,
+    },
+    /// What the agent says of its work: a claim, not a proof.
+    Report {
+        status: Claimed,
+        summary: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<String>,
+    },
+    /// Which paths the agent is going to change.
+    Claim { paths: Vec<String> },
+    /// Something to be kept with the run.
+    Note { text: String },
+}
+
+pub use skep_core::run::question::{Claimed, Whom};
+
+/// What a keeper answers to a [`Call`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// Of a question. Without an answer and not pending: it is left to the agent to decide, and `by` says by whom.
+    Answer {
+        /// The question's id, or the call's key as long as it has none.
+        question: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        confidence: Option<String>,
+        /// The answer comes later, once, as a message.
+        pending: bool,
+    },
+    /// It was written down.
+    Done {},
+}
