@@ -3,6 +3,7 @@
 //! After [`Control::Attach`] or [`Control::Look`] was accepted the connection is no longer one of lines: both sides speak in [`frame`]s.
 
 use serde::{Deserialize, Serialize};
+use skep_core::policy::Policy;
 
 use crate::tool;
 
@@ -32,6 +33,8 @@ pub enum Control {
     /// Give the agent a person's answer to its question `id`, which the call `key` asked: to the call where it waits, else
     /// `words` as its next message. Without a `text` the agent is to decide. `id` counts once.
     Answer { epoch: u64, id: String, key: String, text: Option<String>, by: String, words: String },
+    /// Judge by these rules from now on. Told twice is told once.
+    Rules { epoch: u64, policy: Box<Policy> },
     /// Show the agent's terminal here, and take what is typed here. Whoever may ask may look: it needs no epoch.
     Attach { cols: u16, rows: u16 },
     /// Show the agent's terminal here as it is: whoever looks has no say in its size, and types nothing.

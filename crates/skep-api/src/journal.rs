@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use skep_core::{
     facts::Exit,
-    policy::Verdict,
+    policy::{Policy, Verdict},
     run::{Overdue, Word},
     said::Said,
     time::Timestamp,
@@ -74,6 +74,8 @@ pub enum Entry {
     Called { key: String, call: Call },
     /// The call went back to the agent without the answer that it asked for.
     CallLeft { key: String },
+    /// The rules that its wishes are judged by from here on.
+    Rules { policy: Box<Policy> },
     /// This many lines or bytes were not kept, and why.
     Dropped { lines: u64, bytes: u64, why: String },
     /// The attempt is over and nothing of its tree lives.

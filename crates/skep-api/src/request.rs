@@ -136,6 +136,22 @@ pub enum Ask {
     },
     /// All that needs a person. Answer: a list of `InboxView`.
     Inbox {},
+    /// A person vouches for words from outside: those that a run works by, with `task` those of its task too, or those of
+    /// the task `of`. Answer: a `LiftView`.
+    Lift {
+        of: String,
+        task: bool,
+    },
+    /// Has runs judged by the rules as their files say now: these, or all that are at work. Answer: a list of `RulesView`.
+    RulesApply {
+        runs: Vec<String>,
+    },
+    /// The rules that hold for a project, the repository's own among them. Answer: a `Policy` of the core.
+    RulesShow {
+        project: String,
+        /// The asker's environment, as in `RunAsk`.
+        env: BTreeMap<String, String>,
+    },
     /// Answer: a `SnapshotView`.
     SnapshotTake {
         run: String,

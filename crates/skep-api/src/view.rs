@@ -27,12 +27,14 @@ mod cost;
 mod fence;
 mod inbox;
 mod question;
+mod rules;
 
 pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
 pub use cost::CostView;
 pub use inbox::InboxView;
 pub use question::{ClaimsView, QuestionView};
+pub use rules::{LiftView, RulesView};
 
 /// A run, as `run` prints it and `ls` and `show` list it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,6 +128,9 @@ pub struct RunView {
     /// Whose words it works by.
     #[serde(default)]
     pub trust: Trust,
+    /// When a person vouched for words from outside that it works by.
+    #[serde(default)]
+    pub lifted: Option<Timestamp>,
     /// Why it has no slot, where it is in line for one.
     #[serde(default)]
     pub held: Option<String>,
@@ -310,6 +315,7 @@ impl RunView {
             fence: fence::word(brief),
             fence_write: fence::open(&brief.policy.fence),
             trust: brief.trust,
+            lifted: run.lifted,
             held: None,
         }
     }

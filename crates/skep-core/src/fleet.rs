@@ -103,6 +103,10 @@ pub enum Input {
         digest: String,
     },
     AddTask(Task),
+    /// A person vouches for the words of a task that somebody else wrote.
+    LiftTask {
+        task: TaskId,
+    },
     /// Begins a run. The brief's name is empty where the fleet is to choose one.
     Create {
         brief: Box<Brief>,
@@ -178,6 +182,8 @@ pub enum House {
         state: TaskState,
         run: Option<RunId>,
     },
+    /// A person vouches for the words of a task that somebody else wrote.
+    TaskLifted {},
 }
 
 /// An event with what it is about.
@@ -291,6 +297,11 @@ impl Fleet {
                 }
                 let subject = task.id.to_string();
                 self.note(&subject, House::TaskAdded { task }, now, decided);
+            }
+            Input::LiftTask { task } => {
+                if self.is_outside(&task)? {
+                    self.note(task.as_str(), House::TaskLifted {}, now, decided);
+                }
             }
             Input::Create { brief, naming } => self.create(*brief, &naming, now, decided)?,
             Input::Run { run, input } => self.step(&run, input, now, decided)?,
@@ -622,6 +633,11 @@ impl Fleet {
                 let task = Arc::make_mut(self.tasks.get_mut(&id).ok_or_else(unknown)?);
                 task.state = *state;
                 task.run.clone_from(run);
+            }
+            Event::House(House::TaskLifted {}) => {
+                let id: TaskId = subject.parse().map_err(|_| unknown())?;
+                let task = self.tasks.get_mut(&id).ok_or_else(unknown)?;
+                Arc::make_mut(task).trust = run::Trust::Person;
             }
             Event::Run(run::Event::Created { brief }) => {
                 if brief.id.as_str() != subject || self.runs.contains_key(&brief.id) {

@@ -5,6 +5,7 @@
 
 pub mod budget;
 pub mod facts;
+pub mod fenced;
 pub mod fleet;
 pub mod guide;
 pub mod id;

@@ -13,8 +13,10 @@ mod rule;
 mod shell;
 #[cfg(test)]
 mod tests;
+mod when;
 
 pub use decide::{decide, host_of};
+pub use when::{POSTURES, When};
 
 /// The rules of a run. The order within a list only says which of two is named.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +46,9 @@ pub struct Rule {
     /// A host that is spoken to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// For which runs it is there; none: for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
     /// For the agent and for people.
     pub why: String,
     /// Which file says so.
@@ -95,13 +100,13 @@ pub struct Verdict {
 impl Rule {
     /// Tells whether it says anything.
     pub fn is_empty(&self) -> bool {
-        let Rule { tool, command, path, write, host, why: _, from: _ } = self;
+        let Rule { tool, command, path, write, host, when: _, why: _, from: _ } = self;
         [tool, command, path, write, host].iter().all(|condition| condition.is_none())
     }
 
     /// The rule in one line, as its file has it.
     pub fn text(&self) -> String {
-        let Rule { tool, command, path, write, host, why: _, from: _ } = self;
+        let Rule { tool, command, path, write, host, when, why: _, from: _ } = self;
         let said = [
             ("tool", tool),
             ("command", command),
@@ -112,6 +117,7 @@ impl Rule {
         let said: Vec<String> = said
             .iter()
             .filter_map(|(key, value)| Some(format!("{key} = \"{}\"", value.as_ref()?)))
+            .chain(when.as_ref().map(When::text))
             .collect();
         said.join(", ")
     }

@@ -31,6 +31,7 @@ pub mod outcome;
 pub mod overstep;
 pub mod question;
 mod quota;
+pub mod rules;
 pub mod spent;
 mod step;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
 pub use question::{Question, Standing};
 pub use quota::{Login, Logins, Onward, Quota};
+pub use rules::Rules;
 pub use spent::Spent;
 pub use trust::Trust;
 
@@ -483,6 +485,10 @@ pub struct Run {
     pub insisted: bool,
     /// What its own processes asked for that no run may have.
     pub oversteps: Vec<overstep::Overstep>,
+    /// When a person vouched for words from outside that it works by.
+    pub lifted: Option<Timestamp>,
+    /// How far changed rules have come.
+    pub rules: Rules,
 }
 
 /// What can happen to a run: wishes, reports and the clock.
@@ -531,6 +537,16 @@ pub enum Input {
         id: String,
         word: Word,
         text: String,
+    },
+    /// The rules of today are to hold for the attempt under way.
+    Rules,
+    /// A person vouches for the words from outside that it works by.
+    Lift,
+    /// The keeper judges by the rules of the `nth` wish, or why not.
+    RulesSet {
+        attempt: u32,
+        nth: u32,
+        why: Option<String>,
     },
     /// A person's word on a request for leave; without an id, on the only one that is open.
     Rule {
@@ -811,6 +827,16 @@ pub enum Event {
     Claimed {
         claim: Box<question::Claim>,
     },
+    /// A person vouches for the words from outside that it works by.
+    Lifted {},
+    /// The rules of today are to hold for the attempt under way.
+    RulesAsked {},
+    /// Its keeper judges by those of the `nth` wish, or does not, and why.
+    RulesSet {
+        nth: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
     /// At work again.
     Goes {},
     /// A window shows the agent's screen.
@@ -1026,6 +1052,12 @@ pub enum Effect {
         asked_as: String,
         ruling: Ruling,
     },
+    /// Has the keeper judge by the rules as they stand in their files.
+    Rules {
+        run: RunId,
+        attempt: u32,
+        nth: u32,
+    },
     /// Ends what is left of a run whose guards are gone, and says whether anything lives.
     Sweep {
         run: RunId,
@@ -1097,6 +1129,7 @@ impl Effect {
             | Effect::CancelTurn { run, .. }
             | Effect::Deliver { run, .. }
             | Effect::Leave { run, .. }
+            | Effect::Rules { run, .. }
             | Effect::Sweep { run, .. }
             | Effect::Close { run, .. }
             | Effect::Settle { run, .. }
@@ -1122,6 +1155,7 @@ impl Effect {
             Effect::CancelTurn { .. } => "cancel_turn",
             Effect::Deliver { .. } => "deliver",
             Effect::Leave { .. } => "leave",
+            Effect::Rules { .. } => "rules",
             Effect::Sweep { .. } => "sweep",
             Effect::Close { .. } => "close",
             Effect::Settle { .. } => "settle",
@@ -1224,6 +1258,8 @@ impl Run {
             moved: false,
             limits: 0,
             insisted: false,
+            lifted: None,
+            rules: Rules::default(),
         }
     }
 

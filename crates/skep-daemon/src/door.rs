@@ -48,6 +48,7 @@ mod cost;
 mod diff;
 mod finish;
 mod questions;
+mod rules;
 mod send;
 mod speaker;
 mod surface;
@@ -245,6 +246,11 @@ impl Door {
             }
             Ask::Questions { .. } | Ask::Answer { .. } | Ask::Inbox {} => {
                 self.questions(&request.id, &request.ask)
+            }
+            Ask::Lift { of, task } => self.lift(&request.id, of, *task),
+            Ask::RulesApply { runs } => self.apply_rules(&request.id, runs),
+            Ask::RulesShow { project, env } => {
+                value(&resolve::rules::of_project(project, env, &fleet, &self.config)?)
             }
             Ask::SnapshotTake { run } => self.take_snapshot(&request.id, run, out),
             Ask::SnapshotLs { run } => self.snapshots(run.as_deref()),

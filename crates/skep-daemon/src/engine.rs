@@ -437,6 +437,7 @@ fn adds(input: &Input) -> bool {
         | Input::Clean { .. }
         | Input::RemoveProject { .. }
         | Input::Approve { .. }
+        | Input::LiftTask { .. }
         | Input::Run { .. }
         | Input::Tick => false,
     }

@@ -348,6 +348,7 @@ fn input_of(watch: &Watch, entry: Entry) -> Option<Input> {
         | Entry::Output { .. }
         | Entry::Settled { .. }
         | Entry::Decided { .. }
+        | Entry::Rules { .. }
         | Entry::Dropped { .. } => return None,
     })
 }

@@ -9,7 +9,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config;
 use sha2::{Digest, Sha256};
 use skep_api::wire::chain;
 use skep_api::{
@@ -18,8 +17,7 @@ use skep_api::{
 };
 use skep_core::{
     names,
-    policy::Policy,
-    run::{Fence, Kind, Run, Surface, orientation},
+    run::{Fence, Kind, Run, Surface},
 };
 
 use skep_harness::{
@@ -35,10 +33,12 @@ use crate::trust;
 
 mod fence;
 mod messages;
+pub mod rules;
 mod secrets;
 mod standing;
 mod told;
 mod tools;
+pub mod words;
 
 pub use secrets::{let_old_secrets_go, let_secrets_go, secrets_of};
 pub use told::look;
@@ -119,7 +119,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let session = session.filter(|session| !run.moved || has(session));
     let goes_on = session.is_some();
     let doubts = session.as_ref().and_then(|session| messages::doubts(run, session));
-    let prompt_file = prompt_file(run, attempt, home, goes_on)?;
+    let prompt_file = words::prompt_file(run, attempt, home, goes_on)?;
     let told = told::tell(run, env, &profile, home, &asker, goes_on)?;
     let prompt_file =
         told.prompt(&prompt_file, &home.attempt(run.id(), attempt))?.unwrap_or(prompt_file);
@@ -180,7 +180,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         terminal: on_terminal.then(Size::default),
         signs: on_terminal.then(|| trust::signs(&profile)),
         permissions: run.brief.permissions,
-        policy: Some(rules(run, agents, Path::new(&env.worktree), &asker)?),
+        policy: Some(rules::of(run, agents, &asker).map_err(|refusal| refusal.message)?),
         conversation: (!on_terminal && profile.protocol == "acp").then(|| Conversation {
             session: launch.setting.session,
             mode: launch.setting.mode,
@@ -225,59 +225,6 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         held,
     })
 }
-
-/// The rules that the attempt begins with: the person's, the project's, and what the repository adds at the base commit.
-fn rules(
-    run: &Run,
-    agents: &Path,
-    worktree: &Path,
-    asker: &BTreeMap<String, String>,
-) -> Result<Policy, String> {
-    let dir = agents.parent().ok_or("the settings have no folder")?;
-    let base = run.env().and_then(|env| env.base.as_ref());
-    let shared = match base {
-        Some(base) => {
-            let git = Git::new(asker);
-            let found = git::discover(&git, worktree)
-                .and_then(|repo| git::file_at(&git, &repo, &base.oid, config::SHARED_POLICY));
-            found.map_err(|err| chain(&err))?
-        }
-        None => None,
-    };
-    let shared = shared.map(String::from_utf8).transpose().map_err(|err| {
-        format!("{} at the base commit is not UTF-8: {err}", config::SHARED_POLICY)
-    })?;
-    let policy = config::policy(dir, run.brief.project.as_deref(), shared.as_deref());
-    policy.map(tools::allowed).map_err(|err| chain(&err))
-}
-
-/// What the attempt is told: the task; words for this attempt; or, in a conversation that knows the task, only the words.
-fn prompt_file(run: &Run, attempt: u32, home: &Home, knows: bool) -> Result<PathBuf, String> {
-    let task = home.prompt(run.id());
-    let words = messages::words(run);
-    if attempt == 1 || (!knows && !run.goes_on && words.is_none()) {
-        return Ok(task);
-    }
-    let words = words.as_deref();
-    let text = if knows {
-        words.unwrap_or(GO_ON).to_owned()
-    } else {
-        let task = fs::read_to_string(&task).map_err(|err| format!("{}: {err}", task.display()))?;
-        if run.goes_on {
-            orientation::orient(&task, &standing::standing(run, attempt, home), words)
-        } else {
-            format!("{}\n\n{}\n", task.trim_end(), words.unwrap_or_default())
-        }
-    };
-    let dir = home.attempt(run.id(), attempt);
-    paths::create_private_dir(&dir).map_err(|err| chain(&err))?;
-    let path = dir.join("prompt.md");
-    paths::write_atomically(&path, text.as_bytes()).map_err(|err| chain(&err))?;
-    Ok(path)
-}
-
-/// What an agent hears that is taken up again without other words.
-const GO_ON: &str = "You were interrupted. Look at what stands, and go on with your task.";
 
 /// Whether the agent is not to hear a word of ours: it was brought to its own screen for a person who speaks there.
 fn is_silent(run: &Run) -> bool {

@@ -9,6 +9,7 @@
 //! | start | a keeper refuses where `start.json` stands or the env's lock is held |
 //! | stop, cancel | a stopping keeper stays stopping; one that is gone is left to the ingest |
 //! | deliver, leave | the keeper counts each id once |
+//! | rules | they are read anew, and the keeper has one set of them |
 //! | sweep | it looks first; what is dead stays dead |
 //! | close | the proof is made anew; what is moved is found in the trash |
 //! | settle | the snapshot has an id of its own, taken twice it is the same; what is gone is gone |
@@ -57,6 +58,7 @@ use crate::{
 };
 
 mod answers;
+mod rules;
 
 /// What a keeper said to a control.
 type Told = io::Result<ctl::Answer>;
@@ -132,6 +134,7 @@ impl Performer {
                 | Effect::CancelTurn { .. }
                 | Effect::Deliver { .. }
                 | Effect::Leave { .. }
+                | Effect::Rules { .. }
                 | Effect::Sweep { .. }
                 | Effect::Close { .. }
                 | Effect::Settle { .. }
@@ -250,6 +253,7 @@ impl Performer {
                 };
                 self.leave(run, *attempt, &settle)
             }
+            Effect::Rules { attempt, nth, .. } => self.rules(run, *attempt, *nth),
             Effect::Sweep { attempt, .. } => self.sweep(run, *attempt),
             Effect::Close { op, how, snapshot, .. } => {
                 let snapshot = snapshot.clone().unwrap_or_else(|| run.next_snapshot());
@@ -698,6 +702,9 @@ fn failed(effect: &Effect, text: &str) -> Input {
         | Effect::DropLogs { .. }
         | Effect::Show { .. }
         | Effect::Leave { .. } => Input::Done,
+        Effect::Rules { attempt, nth, .. } => {
+            Input::RulesSet { attempt: *attempt, nth: *nth, why: Some(text.to_owned()) }
+        }
         Effect::Deliver { attempt, id, .. } => Input::Told {
             attempt: *attempt,
             id: id.clone(),

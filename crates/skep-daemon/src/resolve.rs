@@ -17,6 +17,7 @@ use skep_api::{
     wire::Refusal,
 };
 use skep_core::{
+    fenced::Secret,
     fleet::{Budgets, Fleet, Limits, Naming},
     guide::Guide,
     id::{LENGTH, OpId, RunId},
@@ -47,6 +48,7 @@ pub mod budget;
 mod choice;
 mod fallback;
 mod logins;
+pub mod rules;
 mod secrets;
 
 use choice::Choice;
@@ -130,6 +132,7 @@ pub fn runs(
     };
     let script =
         place.as_ref().map(|place| set_up(place, &project, &settings)).transpose()?.flatten();
+    rules::require(place.as_ref(), config)?;
     let approve = approval(ask, place.as_ref(), script.as_ref(), home)?;
     let set_up = script.map(|script| script.set_up);
     let wanted = Wanted {
@@ -785,8 +788,11 @@ fn brief(
     trust
         .require(permissions)
         .map_err(|err| Refusal { hints: err.hints, ..Refusal::error(err.slug, err.text) })?;
+    let id = RunId::new(spell(key));
+    let seed = OpId::new(spell(&format!("{key}/seed"))).tail().to_owned();
+    let told = launch::words::told(&prompt, trust, &Secret::of(id.as_str(), &seed));
     profile
-        .require(choice.model.as_deref(), asked_of(profile, surface, permissions), &prompt)
+        .require(choice.model.as_deref(), asked_of(profile, surface, permissions), &told)
         .map_err(|err| choice::refusal(profile, &err))?;
     if surface == Surface::Terminal {
         let mut vars = ask.env.clone();
@@ -795,8 +801,7 @@ fn brief(
     }
     let (may, prices) =
         budget::of_run(ask, settings, project, profile, surface, choice.model.as_deref())?;
-    let second = fallback::choice_of(profile, wanted, surface, permissions, &prompt)?;
-    let id = RunId::new(spell(key));
+    let second = fallback::choice_of(profile, wanted, surface, permissions, &told)?;
     let mut listed: Vec<String> = profile.env.clone();
     listed.extend(second.iter().flat_map(|second| second.profile.env.clone()));
     listed.extend(project.env.iter().chain(&choice.env).cloned());
@@ -864,7 +869,7 @@ fn brief(
         prices,
         fallback: second.map(fallback::of),
         trust,
-        seed: OpId::new(spell(&format!("{key}/seed"))).tail().to_owned(),
+        seed,
         id,
     };
     Ok(Asked { brief, prompt, env, secrets: taken.values })

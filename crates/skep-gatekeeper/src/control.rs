@@ -105,6 +105,7 @@ fn converse(
                 | Control::Send { .. }
                 | Control::Settle { .. }
                 | Control::Answer { .. }
+                | Control::Rules { .. }
                 | Control::Hook { .. }
                 | Control::Tool { .. }
                 | Control::Status {} => None,

@@ -932,6 +932,26 @@ pub(crate) enum Policy {
                       Without a command it judges again what was recorded, by the rules as they are now."
     )]
     Test(PolicyTest),
+    /// Have agents at work judged by the rules as their files say now
+    #[command(
+        after_help = "Every attempt begins with the rules of its day; a change of a file reaches one that is at work only by this.\n\
+                      What a person is asked already stays asked. Leaves with 1 where an agent is still judged by the rules of before."
+    )]
+    Apply {
+        /// Runs: ids, beginnings of ids, or workers' names [default: all that are at work]
+        ids: Vec<String>,
+    },
+    /// Vouch for words from outside: a run, or a task, counts as a person's from now on
+    #[command(
+        after_help = "Read them first: skep show ID, skep task show ID. The wider rules reach an agent that is at work at once."
+    )]
+    Lift {
+        /// A run's id, the beginning of one, a worker's name, or a task's id
+        id: String,
+        /// The run's task too, and so the runs that take it up later
+        #[arg(long)]
+        task: bool,
+    },
 }
 
 /// What is to be judged, and by what.
@@ -952,6 +972,9 @@ pub(crate) struct PolicyTest {
     /// With the rules for this project
     #[arg(long, value_name = "P", conflicts_with = "policy")]
     pub(crate) project: Option<String>,
+    /// As for a run that works by text from outside
+    #[arg(long, requires = "commands")]
+    pub(crate) outside: bool,
     /// ask, auto or bypass [default: auto; of what was recorded, as it was]
     #[arg(long, value_name = "P", value_parser = ["ask", "auto", "bypass"], hide_possible_values = true)]
     pub(crate) permissions: Option<String>,

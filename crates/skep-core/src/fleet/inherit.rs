@@ -1,6 +1,6 @@
 //! What a run has from its task, and from the run that asked for it.
 
-use super::Fleet;
+use super::{Fleet, Rejected, reject};
 use crate::{
     id::{RunId, TaskId},
     run::Trust,
@@ -13,5 +13,13 @@ impl Fleet {
         let asker = by.parse::<RunId>().ok().and_then(|id| self.runs.get(&id));
         let asker = asker.map(|run| run.brief.trust);
         task.unwrap_or_default().with(asker.unwrap_or_default())
+    }
+
+    /// Whether the words of a task are somebody else's.
+    pub(super) fn is_outside(&self, task: &TaskId) -> Result<bool, Rejected> {
+        let found = self.tasks.get(task).map(|task| task.trust == Trust::Outside);
+        found.ok_or_else(|| {
+            reject("task-unknown", format!("`{task}` is not a task"), &["skep task ls"])
+        })
     }
 }

@@ -463,8 +463,7 @@ impl Eye {
                     "-b", "-c", "-D", "-E", "-e", "-F", "-I", "-i", "-J", "-L", "-l", "-m", "-O",
                     "-o", "-p", "-Q", "-R", "-S", "-W", "-w",
                 ];
-                let (at, _) = behind_options(words, &values, 1);
-                self.said_again(&words[at..], depth, sure);
+                self.said_again(behind_host(words, &values), depth, sure);
                 if words.iter().any(|word| word.start().to_ascii_lowercase().contains("command")) {
                     self.unseen("ssh is told to start something");
                 }
@@ -846,16 +845,36 @@ fn behind_options(words: &[Word], values: &[&str], own: usize) -> (usize, bool) 
         let sets = start.split_once('=').is_some_and(|(name, _)| {
             !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         });
-        if sets {
-            at += 1;
-        } else if own > 0 && !word.splits {
+        if own > 0 && !word.splits {
             own -= 1;
+            at += 1;
+        } else if sets && own == 0 {
             at += 1;
         } else {
             break;
         }
     }
     (at.min(words.len()), certain)
+}
+
+/// What `ssh` has run: all behind its host, with options before and behind that; a setting of a variable is code too.
+fn behind_host<'w>(words: &'w [Word], values: &[&str]) -> &'w [Word] {
+    let (mut at, mut host) = (1, false);
+    while let Some(word) = words.get(at) {
+        let start = word.start();
+        if start.starts_with('-') && start != "--" {
+            at += width_of(start, values);
+        } else if start == "--" && word.known().is_some() {
+            // Only the host may stand between it and the code.
+            at += if host { 1 } else { 2 };
+            break;
+        } else if !host && !word.splits {
+            (at, host) = (at + 1, true);
+        } else {
+            break;
+        }
+    }
+    words.get(at..).unwrap_or_default()
 }
 
 /// How many words an option takes, itself among them.

@@ -244,6 +244,9 @@ impl Run {
                 let ask = self.asks.iter_mut().find(|ask| ask.id == *id && ask.ruling.is_none());
                 ask.ok_or_else(misfit)?.ruling = Some(ruling.clone());
             }
+            Event::Lifted {} => self.lifted_at(at),
+            Event::RulesAsked {} => self.rules_asked_at()?,
+            Event::RulesSet { nth, why } => self.rules_set_at(*nth, why.as_deref())?,
             Event::LeaveWithdrawn { id } => self.asks.retain(|ask| ask.id != *id),
             Event::QuestionAsked { .. }
             | Event::QuestionEscalated { .. }

@@ -199,6 +199,7 @@ impl Run {
             Event::Rotated { .. } => true,
             Event::ResumeRefused { .. } | Event::AsBefore { .. } => true,
             Event::Worked {} | Event::TurnsTo { .. } => false,
+            Event::Lifted {} | Event::RulesAsked {} | Event::RulesSet { .. } => false,
             Event::Created { .. }
             | Event::Prepared { .. }
             | Event::Began { .. }

@@ -106,6 +106,9 @@ impl Run {
                 self.answer(&question, text.as_deref(), &by, now)
             }
             Input::Tool { tool, .. } => self.tool(tool, now),
+            Input::Rules => self.rules(),
+            Input::Lift => self.lift(),
+            Input::RulesSet { nth, why, .. } => Ok(self.rules_set(nth, why.as_deref())),
             Input::Close { op, how } => self.close(op, how),
             Input::Abandon { op } => self.abandon(op),
             Input::Land { op } => self.land(op),
@@ -754,6 +757,7 @@ impl Input {
             | Input::Exited { attempt, .. }
             | Input::Gone { attempt, .. }
             | Input::Swept { attempt, .. }
+            | Input::RulesSet { attempt, .. }
             | Input::Told { attempt, .. } => Some(*attempt),
             Input::Admit
             | Input::Stop { .. }
@@ -767,6 +771,8 @@ impl Input {
             | Input::Send { .. }
             | Input::Rule { .. }
             | Input::Answer { .. }
+            | Input::Rules
+            | Input::Lift
             | Input::Close { .. }
             | Input::Abandon { .. }
             | Input::Land { .. }
@@ -802,6 +808,7 @@ impl Input {
                 | Input::StartFailed { .. }
                 | Input::Swept { .. }
                 | Input::Exited { .. }
+                | Input::RulesSet { .. }
                 | Input::Told { .. }
         )
     }

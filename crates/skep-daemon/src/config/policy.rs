@@ -10,7 +10,10 @@ use std::{
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use skep_core::policy::{Policy, Rule};
+use skep_core::{
+    policy::{self, Policy, Rule},
+    run::Trust,
+};
 
 use super::{
     At, ConfigError, Origin,
@@ -45,7 +48,19 @@ struct Condition {
     path: Option<String>,
     write: Option<String>,
     host: Option<String>,
+    /// For which runs it is there; without it for all.
+    when: Option<When>,
     why: String,
+}
+
+/// What a run must be like for a rule to be there for it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct When {
+    /// Whose words it works by: `person` or `outside`.
+    trust: Option<String>,
+    /// How it was put to work: any of `headless`, `watch`, `consult`, `cascade`.
+    posture: Vec<String>,
 }
 
 /// The file of a person's rules in `dir`.
@@ -131,11 +146,14 @@ fn add(whole: &mut Policy, rules: Rules, text: &str, label: &str) -> Result<(), 
     ];
     for (name, conditions, list) in lists {
         for (nth, condition) in conditions.into_iter().enumerate() {
-            let Condition { tool, command, path, write, host, why } = condition;
+            let Condition { tool, command, path, write, host, when, why } = condition;
+            let when = when
+                .map(|when| of_when(when, &format!("{name}[{nth}]"), text, label))
+                .transpose()?;
             let said = [&tool, &command, &path, &write, &host];
             let blank =
                 said.iter().any(|one| one.as_ref().is_some_and(|one| one.trim().is_empty()));
-            let rule = Rule { tool, command, path, write, host, why, from: label.to_owned() };
+            let rule = Rule { tool, command, path, write, host, when, why, from: label.to_owned() };
             if blank || rule.is_empty() {
                 return Err(ConfigError::Wrong {
                     at: At { file: label.to_owned(), line: line_of(text, name) },
@@ -148,6 +166,43 @@ fn add(whole: &mut Policy, rules: Rules, text: &str, label: &str) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// The condition, where each word of it is one that there is: what is misspelt would hold for nobody.
+fn of_when(
+    when: When,
+    key_of_rule: &str,
+    text: &str,
+    label: &str,
+) -> Result<policy::When, ConfigError> {
+    let wrong = |key: &str, allowed: String, found: &str| ConfigError::Wrong {
+        at: At { file: label.to_owned(), line: text.find(found).and_then(|at| line_at(text, at)) },
+        key: format!("{key_of_rule}.when{key}"),
+        allowed,
+        found: found.to_owned(),
+    };
+    let trust = match when.trust.as_deref() {
+        None => None,
+        Some("person") => Some(Trust::Person),
+        Some("outside") => Some(Trust::Outside),
+        Some(other) => {
+            return Err(wrong(".trust", "person or outside".to_owned(), &format!("\"{other}\"")));
+        }
+    };
+    let unknown = when.posture.iter().find(|word| !policy::POSTURES.contains(&word.as_str()));
+    if let Some(other) = unknown {
+        let allowed = policy::POSTURES.join(", ");
+        return Err(wrong(".posture", allowed, &format!("\"{other}\"")));
+    }
+    if trust.is_none() && when.posture.is_empty() {
+        return Err(wrong("", "a trust or a posture".to_owned(), "nothing"));
+    }
+    Ok(policy::When { trust, posture: when.posture })
+}
+
+/// The line of a place in a text, from 1.
+fn line_at(text: &str, at: usize) -> Option<usize> {
+    text.get(..at).map(|before| before.lines().count().max(1))
 }
 
 /// The line where the first rule of a list begins, or a key stands.

@@ -160,6 +160,9 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Raise { .. }
         | Ask::Cost { .. }
         | Ask::Rule { .. }
+        | Ask::Lift { .. }
+        | Ask::RulesApply { .. }
+        | Ask::RulesShow { .. }
         | Ask::Answer { .. }
         | Ask::Inbox {}
         | Ask::SnapshotTake { .. }

@@ -48,6 +48,10 @@ impl Keeper {
             Control::Answer { epoch, id, key, text, by, words } => self
                 .admit(epoch)
                 .unwrap_or_else(|| self.answered(&key, Given { id, text, by, words })),
+            Control::Rules { epoch, policy } => self.admit(epoch).unwrap_or_else(|| {
+                self.take_rules(*policy);
+                Answer::Accepted {}
+            }),
             Control::Attach { .. } | Control::Look {} => match &self.tty {
                 None => refuse("not-a-terminal", "the agent has no terminal to look at"),
                 Some(tty) if !tty.has_room() => {

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use skep_api::journal::Entry;
 use skep_core::{
-    policy::{self, Decision, Place, Verdict},
+    policy::{self, Decision, Place, Policy, Verdict},
     run::Permissions,
     said::{Deed, Said},
 };
@@ -41,6 +41,15 @@ impl Keeper {
         self.journal(&decided);
         line.into_iter().for_each(|line| self.write(line));
         self.quiet.given(std::time::Instant::now());
+    }
+
+    /// Judges by these rules from now on; what a person is asked already stays asked.
+    pub(super) fn take_rules(&mut self, policy: Policy) {
+        if self.spec.policy.as_ref() == Some(&policy) {
+            return;
+        }
+        self.journal(&Entry::Rules { policy: Box::new(policy.clone()) });
+        self.spec.policy = Some(policy);
     }
 
     fn verdict(&self, tool: &str, deed: &Deed) -> Option<Verdict> {

@@ -295,6 +295,18 @@ const EXAMPLES: &[Of] = &[
         &[("policy show", "deny, ask, allow"), ("policy show --project web", "with a project's")],
     ),
     (
+        "policy apply",
+        &[("policy apply", "all that are at work"), ("policy apply amber beryl", "these")],
+    ),
+    (
+        "policy lift",
+        &[
+            ("policy lift amber", "you read its task and vouch for it"),
+            ("policy lift amber --task", "its task too"),
+            ("policy lift task_7k2m9qx4ab", "before any run"),
+        ],
+    ),
+    (
         "policy test",
         &[
             ("policy test \"sudo git push -f\"", "one command; nothing is run"),

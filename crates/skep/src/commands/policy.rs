@@ -1,6 +1,7 @@
 //! `skep policy`
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -10,13 +11,14 @@ use std::{
 use serde::Serialize;
 use skep_api::{
     journal::{Entry, Line},
+    request::Ask,
     spec::Spec,
     view::RunView,
 };
 use skep_core::{
     id::RunId,
-    policy::{self, Decision, Place, Policy, Rule, Verdict},
-    run::Permissions,
+    policy::{self, Decision, Place, Policy, Rule, Verdict, When},
+    run::{Permissions, Trust},
     said::{Deed, Said},
     text,
 };
@@ -30,16 +32,27 @@ use crate::{
     output::Tone,
 };
 
+mod wishes;
+
 pub(super) fn policy(skep: &Skep, verb: args::Policy) -> Outcome {
     match verb {
         args::Policy::Show { project } => show(skep, project.as_deref()),
         args::Policy::Test(test) if test.commands.is_empty() => replay(skep, &test),
         args::Policy::Test(test) => try_out(skep, &test),
+        args::Policy::Apply { ids } => wishes::apply(skep, ids),
+        args::Policy::Lift { id, task } => wishes::lift(skep, id, task),
     }
 }
 
+/// The rules in their files; of a project with those of its repository, which the daemon reads at its base.
 fn rules(skep: &Skep, project: Option<&str>) -> Result<Policy, CliError> {
-    config::policy(&skep.config, project, None).map_err(|err| super::config::refuse(&err))
+    match project {
+        Some(name) => {
+            let (project, env) = (name.to_owned(), skep.env.clone());
+            super::read(skep.ask(Ask::RulesShow { project, env })?)
+        }
+        None => config::policy(&skep.config, None, None).map_err(|err| super::config::refuse(&err)),
+    }
 }
 
 fn show(skep: &Skep, project: Option<&str>) -> Outcome {
@@ -48,24 +61,56 @@ fn show(skep: &Skep, project: Option<&str>) -> Outcome {
         skep.out.json(&rules)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = Vec::new();
-    for (decision, list) in lists(&rules) {
-        for rule in list {
-            rows.push(vec![
-                (tone(decision), decision.word().to_owned()),
-                (Tone::Strong, rule.text()),
-                (Tone::Faint, origin(skep, &rule.from)),
-                (Tone::Plain, rule.why.clone()),
-            ]);
-        }
+    skep.out
+        .table(&["", "RULE", "FROM", "WHY"], &rows(skep, &rules, |rule| rule.when.is_none()))?;
+    for (when, words) in conditions(&rules) {
+        skep.out.line("")?;
+        skep.out.line(&skep.out.paint(Tone::Strong, &words))?;
+        let those = rows(skep, &rules, |rule| rule.when.as_ref() == Some(&when));
+        skep.out.table(&["", "RULE", "FROM", "WHY"], &those)?;
     }
-    skep.out.table(&["", "RULE", "FROM", "WHY"], &rows)?;
     let file = config::policy_file(&skep.config);
     skep.out.note(&format!(
         "deny goes before ask before allow; what no rule speaks of, --permissions decides · yours: {}",
         file.display()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The rules of which `which` holds, as lines of a table; for whom they are is said above it.
+fn rows(skep: &Skep, rules: &Policy, which: impl Fn(&Rule) -> bool) -> Vec<Vec<(Tone, String)>> {
+    let row = |decision: Decision, rule: &Rule| {
+        let said = Rule { when: None, ..rule.clone() };
+        vec![
+            (tone(decision), decision.word().to_owned()),
+            (Tone::Strong, said.text()),
+            (Tone::Faint, origin(skep, &rule.from)),
+            (Tone::Plain, rule.why.clone()),
+        ]
+    };
+    let those = lists(rules).into_iter().flat_map(|(decision, list)| {
+        list.iter().filter(|rule| which(rule)).map(move |rule| (decision, rule))
+    });
+    those.map(|(decision, rule)| row(decision, rule)).collect()
+}
+
+/// What runs must be like for some of the rules, in the order of the rules.
+fn conditions(rules: &Policy) -> Vec<(When, String)> {
+    let mut found: Vec<(When, String)> = Vec::new();
+    for rule in lists(rules).into_iter().flat_map(|(_, list)| list) {
+        let Some(when) = rule.when.as_ref().filter(|when| !found.iter().any(|it| it.0 == **when))
+        else {
+            continue;
+        };
+        let only = When { trust: Some(Trust::Outside), ..When::default() };
+        let words = if *when == only {
+            "for runs that work by text from outside:".to_owned()
+        } else {
+            format!("{}:", when.text())
+        };
+        found.push((when.clone(), words));
+    }
+    found
 }
 
 fn lists(rules: &Policy) -> [(Decision, &[Rule]); 3] {
@@ -106,8 +151,9 @@ struct Judged {
 
 /// Judges command lines that a person types, as in this folder.
 fn try_out(skep: &Skep, test: &PolicyTest) -> Outcome {
-    let now = rules(skep, test.project.as_deref())?;
-    let other = changed(test)?;
+    let trust = if test.outside { Trust::Outside } else { Trust::Person };
+    let now = rules(skep, test.project.as_deref())?.of(trust);
+    let other = changed(test)?.map(|rules| rules.of(trust));
     let mode = mode(test.permissions.as_deref());
     let here = std::path::absolute(".").map_err(CliError::from)?.to_string_lossy().into_owned();
     let open = ["/tmp", "/var/tmp"].map(str::to_owned).to_vec();
@@ -180,12 +226,11 @@ fn replay(skep: &Skep, test: &PolicyTest) -> Outcome {
     let other = changed(test)?;
     let runs = match &test.run {
         Some(id) => vec![named(skep, id)?],
-        None => super::read::<Vec<RunView>>(
-            skep.ask(skep_api::request::Ask::Ls { all: true, project: None })?,
-        )?,
+        None => super::read::<Vec<RunView>>(skep.ask(Ask::Ls { all: true, project: None })?)?,
     };
     let mut judged = Vec::new();
     let mut same = 0_usize;
+    let mut read = BTreeMap::new();
     for run in runs {
         let id: RunId =
             run.id.parse().map_err(|err| CliError::error("run-unknown", format!("{err}")))?;
@@ -193,8 +238,8 @@ fn replay(skep: &Skep, test: &PolicyTest) -> Outcome {
             let dir = skep.home.attempt(&id, attempt);
             let Some(spec) = spec(&dir) else { continue };
             let now = match &other {
-                Some(rules) => rules.clone(),
-                None => rules(skep, run.project.as_deref())?,
+                Some(rules) => rules.of(run.trust),
+                None => of_run(skep, &run, &mut read)?.of(run.trust),
             };
             for (tool, request, deed, was) in recorded(&dir) {
                 let verdict = policy::decide(&now, spec.permissions, &tool, &deed, &spec.place());
@@ -240,6 +285,23 @@ fn replay(skep: &Skep, test: &PolicyTest) -> Outcome {
     skep.out
         .note(&format!("{count} asked, {same} judged as they were, {} otherwise", count - same));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The rules of today for a run; of a project that is not registered any more, a person's own.
+fn of_run(
+    skep: &Skep,
+    run: &RunView,
+    read: &mut BTreeMap<Option<String>, Policy>,
+) -> Result<Policy, CliError> {
+    if let Some(known) = read.get(&run.project) {
+        return Ok(known.clone());
+    }
+    let found = match rules(skep, run.project.as_deref()) {
+        Err(err) if err.refusal.slug == "project-unknown" => rules(skep, None)?,
+        other => other?,
+    };
+    read.insert(run.project.clone(), found.clone());
+    Ok(found)
 }
 
 fn spec(dir: &Path) -> Option<Spec> {

@@ -88,7 +88,7 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     if let Some(fence) = fence(&run) {
         rows.push(("fence", fence));
     }
-    rows.extend(trust(&run));
+    rows.extend(trust(&run, now));
     if !run.secrets.is_empty() {
         rows.push(("secrets", run.secrets.join(", ")));
     }
@@ -240,10 +240,18 @@ fn fence(run: &RunView) -> Option<String> {
     })
 }
 
-/// Whose words it works by, where that is not the person's.
-fn trust(run: &RunView) -> Option<(&'static str, String)> {
-    let words = "outside: somebody else wrote the task; it is data, and narrower rules hold";
-    (run.trust == Trust::Outside).then(|| ("trust", words.to_owned()))
+/// Whose words it works by, where that is not the person's, or was not.
+fn trust(run: &RunView, now: Timestamp) -> Option<(&'static str, String)> {
+    let words = match (run.trust, run.lifted) {
+        (Trust::Outside, _) => {
+            "outside: somebody else wrote the task; it is data, and narrower rules hold".to_owned()
+        }
+        (Trust::Person, Some(at)) => {
+            format!("a person's; its task came from outside, lifted {} ago", age(at, now))
+        }
+        (Trust::Person, None) => return None,
+    };
+    Some(("trust", words))
 }
 
 /// The name that means this worker and no other: with its project, where it has one.
@@ -327,6 +335,9 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
             next.push(("try it afresh", format!("skep retry {id}")));
         }
         _ => {}
+    }
+    if run.trust == Trust::Outside {
+        next.push(("vouch for its words", format!("skep policy lift {id}")));
     }
     if run.pid.is_some() {
         match run.surface {

@@ -33,6 +33,7 @@ mod live;
 mod look;
 mod manual;
 mod mcp;
+mod outside;
 mod pages;
 mod picture;
 mod policy;

@@ -66,6 +66,7 @@ fn houses() -> Vec<House> {
         },
         House::TaskAdded { task: Task { trust: crate::run::Trust::Outside, ..task("t") } },
         House::TaskMoved { state: TaskState::Implementing, run: Some(brief("amber").id) },
+        House::TaskLifted {},
     ]
 }
 
@@ -81,10 +82,11 @@ fn kind_of_house(house: &House) -> usize {
         House::Themed { .. } => 7,
         House::BudgetsSet { .. } => 8,
         House::DayBudgetMet { .. } => 9,
+        House::TaskLifted {} => 10,
     }
 }
 
-const KINDS_OF_HOUSES: usize = 10;
+const KINDS_OF_HOUSES: usize = 11;
 
 /// A brief in which nothing is left out.
 fn whole_brief() -> Brief {
@@ -262,6 +264,9 @@ fn of_runs() -> Vec<Of> {
         },
         Of::Claimed { claim: Box::new(Claim::Paths { paths: vec!["src/app".to_owned()] }) },
         Of::Claimed { claim: Box::new(Claim::Note { text: text() }) },
+        Of::Lifted {},
+        Of::RulesAsked {},
+        Of::RulesSet { nth: 2, why: Some(text()) },
         Of::Goes {},
         Of::Shown { session: "skep-amber".to_owned(), pane: "%3".to_owned() },
         Of::Stalled { quiet_ms: 1_800_000, tool: true },

@@ -95,6 +95,11 @@ pub(super) const LINES: &[(&str, &str)] = &[
     ("deny", "GIT_EDITOR='git push' git commit"),
     ("deny", "export GIT_SSH_COMMAND='git push'"),
     // Wrappers.
+    ("deny", "ssh host 'x=$(git push)'"),
+    ("deny", "ssh -p 22 host A=1 git push"),
+    ("deny", "ssh a=b git push"),
+    ("deny", "ssh -- host git push"),
+    ("deny", "chroot a=b git push"),
     ("deny", "sudo git push"),
     ("deny", "sudo -u ada -E git push"),
     ("deny", "sudo -nu ada A=b git push"),

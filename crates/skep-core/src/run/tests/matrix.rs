@@ -114,6 +114,9 @@ const INPUTS: &[&str] = &[
     "left k",
     "claims blocked",
     "answer 0 yes",
+    "rules",
+    "lift",
+    "rules-set 1",
     "silent",
     "heard",
     "retry",
@@ -214,6 +217,9 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Tool { .. } => 42,
         Input::Answer { .. } => 43,
         Input::Overstepped { .. } => 44,
+        Input::Rules => 45,
+        Input::Lift => 46,
+        Input::RulesSet { .. } => 47,
     }
 }
 
@@ -283,10 +289,13 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::Overstepped { .. } => 59,
         Event::ModelTold { .. } => 60,
         Event::BudgetRaised { .. } => 61,
+        Event::Lifted {} => 62,
+        Event::RulesAsked {} => 63,
+        Event::RulesSet { .. } => 64,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 62;
+pub(crate) const KINDS_OF_EVENTS: usize = 65;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -336,6 +345,9 @@ fn events() -> Vec<Event> {
         },
         Event::QuestionWithdrawn { id: question::nth(&run, 0) },
         Event::Claimed { claim: Box::new(question::Claim::Note { text: text.clone() }) },
+        Event::Lifted {},
+        Event::RulesAsked {},
+        Event::RulesSet { nth: 1, why: None },
         Event::Goes {},
         Event::Stalled { quiet_ms: 1, tool: false },
         Event::Shown { session: text.clone(), pane: "%3".to_owned() },
@@ -498,6 +510,9 @@ asked k                          ...... ..++++++. ........ ..... ......
 left k                           ...... ......... ........ ..... ......
 claims blocked                   ...... ++++++++. ++++++++ ..... ......
 answer 0 yes                     xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+rules                            ...... !!!!!!!!. ........ ..... ......
+lift                             ...... ......... ........ ..... ......
+rules-set 1                      ...... ......... ........ ..... ......
 silent                           xxxxxx xx!!....x ........ xxxxx xxxxxx
 heard                            xxxxxx xx.....+x ........ xxxxx xxxxxx
 retry                            xxxxxx ..++...+x ........ xxxxx xxxxxx
@@ -579,6 +594,9 @@ QuestionLeft        xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 QuestionAnswered    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 QuestionWithdrawn   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 Claimed             ...... ......... ........ ..... ......
+Lifted              ...... ......... ........ ..... ......
+RulesAsked          xxxxxx ........x xxxxxxxx xxxxx xxxxxx
+RulesSet            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 Goes                xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
 Stalled             xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
 Shown               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx

@@ -196,6 +196,9 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["claims", what] => Input::of_tool(attempt, question::tests::claims(what)),
         ["answer", n, said] => question::tests::answer(run.id(), n, Some(said)),
         ["skip", n] => question::tests::answer(run.id(), n, None),
+        ["rules"] => Input::Rules,
+        ["lift"] => Input::Lift,
+        ["rules-set", nth] => Input::RulesSet { attempt, nth: nth.parse().unwrap(), why: None },
         ["close", n, how @ ..] => Input::Close { op: nth_op(n), how: how_of(how) },
         ["abandon", n] => Input::Abandon { op: nth_op(n) },
         ["land", n] => Input::Land { op: nth_op(n) },
@@ -531,6 +534,7 @@ pub(crate) fn verb(effect: &Effect) -> String {
         | Effect::Start { .. }
         | Effect::Stop { .. }
         | Effect::CancelTurn { .. }
+        | Effect::Rules { .. }
         | Effect::Sweep { .. }
         | Effect::Close { .. }
         | Effect::Settle { .. }

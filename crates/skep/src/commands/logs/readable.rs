@@ -101,6 +101,7 @@ impl Reader {
             | Entry::Called { .. }
             | Entry::CallLeft { .. }
             | Entry::Decided { .. }
+            | Entry::Rules { .. }
             | Entry::Dropped { .. }
             | Entry::Exit { .. }
             | Entry::Agent(_)) => {
@@ -304,6 +305,11 @@ impl Reader {
             Entry::Called { call, .. } => self.called(at, &call),
             Entry::CallLeft { .. } => {
                 vec![self.rule(at, "no answer yet; it goes on", Tone::Faint)]
+            }
+            Entry::Rules { policy } => {
+                let (deny, ask) = (policy.deny.len(), policy.ask.len());
+                let what = format!("other rules from here on: {deny} deny, {ask} ask");
+                vec![self.rule(at, &what, Tone::Faint)]
             }
             Entry::Settled { allow: true, .. } => self.set(at, "» ", Tone::Good, "allowed"),
             Entry::Settled { text, .. } => {
