@@ -720,6 +720,8 @@ impl Witness {
                     | run::Input::OpDone { .. }
                     | run::Input::GitSeen(_)
                     | run::Input::Overstepped { .. }
+                    | run::Input::Raise { .. }
+                    | run::Input::Lift
                     | run::Input::Done
             );
             prop_assert!(

@@ -210,20 +210,20 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Rule { .. } => 37,
         Input::Overdue { .. } => 38,
         Input::Send { .. } => 39,
-        Input::Halt => 41,
-        Input::Raise { .. } => 42,
-        Input::Told { .. } => 40,
-        Input::PassOn(_) => 41,
-        Input::Tool { .. } => 42,
-        Input::Answer { .. } => 43,
-        Input::Overstepped { .. } => 44,
-        Input::Rules => 45,
-        Input::Lift => 46,
-        Input::RulesSet { .. } => 47,
+        Input::Halt => 40,
+        Input::Raise { .. } => 41,
+        Input::Told { .. } => 42,
+        Input::PassOn(_) => 43,
+        Input::Tool { .. } => 44,
+        Input::Answer { .. } => 45,
+        Input::Overstepped { .. } => 46,
+        Input::Rules => 47,
+        Input::Lift => 48,
+        Input::RulesSet { .. } => 49,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 45;
+const KINDS_OF_INPUTS: usize = 50;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
