@@ -7,10 +7,10 @@ use super::contract::{hear, transcript};
 /// The last count, what of it is carried over, and the model.
 fn last(agent: &str, protocol: &str, name: &str) -> (Usage, Carried, Option<String>) {
     let said = hear(protocol, &transcript(agent, name), 0);
-    let counts = said.iter().filter_map(|said| {
+    let mut counts = said.iter().filter_map(|said| {
         if let Said::Usage { usage, carried } = said { Some((*usage, *carried)) } else { None }
     });
-    let (usage, carried) = counts.last().unwrap_or_default();
+    let (usage, carried) = counts.next_back().unwrap_or_default();
     let model = said
         .iter()
         .rev()

@@ -1,6 +1,13 @@
-use std::{fs, io::ErrorKind, path::Path, process::Command, thread};
+use std::{fs, io::ErrorKind, path::Path, thread};
 
 use super::{Fence, is_possible};
+use crate::proc::command;
+
+/// What any program does, in the test's own process.
+fn write(path: impl AsRef<std::path::Path>, text: impl AsRef<[u8]>) -> std::io::Result<()> {
+    use std::io::Write;
+    fs::File::create(path)?.write_all(text.as_ref())
+}
 
 /// Does `work` in a thread of its own behind a fence that lets it write below `dirs` only.
 fn behind<T: Send>(dirs: &[&Path], work: impl FnOnce() -> T + Send) -> T {
@@ -18,32 +25,37 @@ fn inside<T: Send>(fence: &Fence, work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn skipped() {
+    eprintln!("skipped: fence (this kernel has no Landlock)");
+}
+
 #[test]
 fn behind_a_fence_only_what_was_named_can_be_written() {
     if !is_possible() {
-        return eprintln!("skipped: fence (this kernel has no Landlock)");
+        return skipped();
     }
     let root = tempfile::tempdir().expect("a folder");
     let (inside, outside) = (root.path().join("in"), root.path().join("out"));
     let named = root.path().join("named");
     fs::create_dir(&inside).expect("a folder");
     fs::create_dir(&outside).expect("a folder");
-    fs::write(&named, "1").expect("a file");
-    fs::write(outside.join("old"), "1").expect("a file");
+    write(&named, "1").expect("a file");
+    write(outside.join("old"), "1").expect("a file");
     let seen = behind(&[&inside, &named], || {
         let kind = |result: std::io::Result<()>| result.map_err(|err| err.kind());
         [
-            kind(fs::write(inside.join("new"), "1")),
+            kind(write(inside.join("new"), "1")),
             kind(fs::create_dir_all(inside.join("a/b"))),
             kind(fs::rename(inside.join("new"), inside.join("a/b/moved"))),
-            kind(fs::write(&named, "2")),
-            kind(fs::write(outside.join("new"), "1")),
-            kind(fs::write(outside.join("old"), "2")),
+            kind(write(&named, "2")),
+            kind(write(outside.join("new"), "1")),
+            kind(write(outside.join("old"), "2")),
             kind(fs::remove_file(outside.join("old"))),
             kind(fs::remove_file(&named)),
             kind(fs::rename(outside.join("old"), inside.join("taken"))),
             kind(std::os::unix::fs::symlink(&outside, inside.join("way-out"))),
-            kind(fs::write(inside.join("way-out/new"), "1")),
+            kind(write(inside.join("way-out/new"), "1")),
             kind(fs::read(outside.join("old")).map(drop)),
         ]
     });
@@ -58,14 +70,14 @@ fn behind_a_fence_only_what_was_named_can_be_written() {
 #[test]
 fn a_program_that_is_started_behind_a_fence_stays_behind_it() {
     if !is_possible() {
-        return eprintln!("skipped: fence (this kernel has no Landlock)");
+        return skipped();
     }
     let root = tempfile::tempdir().expect("a folder");
     let inside = root.path().join("in");
     fs::create_dir(&inside).expect("a folder");
     let shell = "touch in/a; (setsid sh -c 'touch out' || true); sh -c 'touch in/b'";
     behind(&[&inside, Path::new("/dev")], || {
-        Command::new("sh")
+        command("sh")
             .args(["-c", shell])
             .current_dir(root.path())
             .output()
@@ -86,7 +98,7 @@ fn a_program_that_is_started_behind_a_fence_stays_behind_it() {
 #[test]
 fn what_is_not_there_when_the_fence_goes_up_stays_outside() {
     if !is_possible() {
-        return eprintln!("skipped: fence (this kernel has no Landlock)");
+        return skipped();
     }
     let root = tempfile::tempdir().expect("a folder");
     let later = root.path().join("later");
@@ -97,7 +109,7 @@ fn what_is_not_there_when_the_fence_goes_up_stays_outside() {
 #[test]
 fn in_a_plain_folder_files_and_folders_may_stand_and_no_links() {
     if !is_possible() {
-        return eprintln!("skipped: fence (this kernel has no Landlock)");
+        return skipped();
     }
     let root = tempfile::tempdir().expect("a folder");
     let (free, plain) = (root.path().join("free"), root.path().join("plain"));
@@ -107,7 +119,7 @@ fn in_a_plain_folder_files_and_folders_may_stand_and_no_links() {
     let seen = inside(&fence, || {
         [
             fs::create_dir(plain.join("a")).is_ok(),
-            fs::write(plain.join("a/b"), "1").is_ok(),
+            write(plain.join("a/b"), "1").is_ok(),
             fs::rename(plain.join("a/b"), plain.join("c")).is_ok(),
             std::os::unix::fs::symlink("/etc", free.join("l")).is_ok(),
             std::os::unix::fs::symlink("/etc", plain.join("l")).is_ok(),
@@ -120,26 +132,26 @@ fn in_a_plain_folder_files_and_folders_may_stand_and_no_links() {
 #[test]
 fn behind_a_fence_of_reading_nothing_else_is_read_or_started() {
     if !is_possible() {
-        return eprintln!("skipped: fence (this kernel has no Landlock)");
+        return skipped();
     }
     let root = tempfile::tempdir().expect("a folder");
     let (own, open, shut) =
         (root.path().join("own"), root.path().join("open"), root.path().join("shut"));
     for dir in [&own, &open, &shut] {
         fs::create_dir(dir).expect("a folder");
-        fs::write(dir.join("x"), "1").expect("a file");
+        write(dir.join("x"), "1").expect("a file");
         fs::copy("/bin/true", dir.join("true")).expect("a program");
     }
     let system = ["/usr", "/lib", "/lib64", "/bin", "/etc", "/dev/null"].map(Into::into);
     let read = system.into_iter().chain([open.clone()]).collect();
     let fence = Fence { write: vec![own.clone()], plain: Vec::new(), read: Some(read) };
     let seen = inside(&fence, || {
-        let starts = |path: &Path| Command::new(path.join("true")).status().is_ok();
+        let starts = |path: &Path| command(path.join("true")).status().is_ok();
         [
             fs::read(own.join("x")).is_ok(),
             fs::read(open.join("x")).is_ok(),
             starts(&open),
-            fs::write(open.join("x"), "2").is_ok(),
+            write(open.join("x"), "2").is_ok(),
             fs::read(shut.join("x")).is_ok(),
             fs::read_dir(&shut).is_ok(),
             starts(&shut),

@@ -305,7 +305,7 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
         }
         ("waiting", Some("input")) => next.push(("tell it more", format!("skep send {id} TEXT"))),
         ("waiting", Some("permission")) => next.extend(rulings(run, &id)),
-        _ if run.asked.iter().any(|question| question.is_open()) => {
+        _ if run.asked.iter().any(skep_api::view::QuestionView::is_open) => {
             next.extend(run.asked.iter().flat_map(questions::ways).take(4));
         }
         ("waiting", Some("answer")) => {

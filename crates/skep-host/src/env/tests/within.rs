@@ -1,6 +1,12 @@
 use super::*;
 use crate::fence;
 
+/// What any program does, in the test's own process.
+fn write(path: impl AsRef<std::path::Path>, text: impl AsRef<[u8]>) -> std::io::Result<()> {
+    use std::io::Write;
+    fs::File::create(path)?.write_all(text.as_ref())
+}
+
 /// What a worktree leads our git to, tried after a run could have planted it: whether it ran, and whether it got out.
 fn planted(plant: impl Fn(&Yard, &Repo<'_>, &str)) -> Option<(bool, bool)> {
     if !fence::is_possible() {
@@ -12,7 +18,7 @@ fn planted(plant: impl Fn(&Yard, &Repo<'_>, &str)) -> Option<(bool, bool)> {
     let filter = yard.place.root().join("filter");
     let text =
         format!("#!/bin/sh\n: > {}/ran\n: > {}\ncat\n", made.output.display(), outside.display());
-    fs::write(&filter, text).unwrap();
+    write(&filter, text).unwrap();
     let sh = format!("sh {}", filter.display());
     let tree = yard.place.at(made.worktree.strip_prefix(yard.place.root()).unwrap());
     plant(&yard, &tree, &sh);
@@ -29,10 +35,10 @@ fn a_filter_in_a_repository_that_the_worktree_was_led_to_gets_no_further_than_th
         tree.git(&["init", "--quiet", "evil"]);
         let evil = evil.join(".git");
         yard.place.at("r").git(&["-C", evil.to_str().unwrap(), "config", "filter.x.clean", filter]);
-        fs::write(tree.path().join(".git"), format!("gitdir: {}\n", evil.display())).unwrap();
-        fs::write(tree.path().join(".gitattributes"), "* filter=x\n").unwrap();
+        write(tree.path().join(".git"), format!("gitdir: {}\n", evil.display())).unwrap();
+        write(tree.path().join(".gitattributes"), "* filter=x\n").unwrap();
         tree.git(&["-c", "filter.x.clean=cat", "add", "pkg"]);
-        fs::write(tree.path().join("pkg/a/code"), "2\n").unwrap();
+        write(tree.path().join("pkg/a/code"), "2\n").unwrap();
     });
     assert!(led.is_none_or(|led| led == (true, false)), "{led:?}");
 }

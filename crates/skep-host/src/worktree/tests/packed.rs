@@ -32,7 +32,7 @@ fn packed_refs_that_another_git_holds_stay_where_they_are() {
     let repo = place.repo("r");
     repo.git(&["pack-refs", "--all"]);
     let common = repo.path().join(".git");
-    fs::write(common.join("packed-refs.lock"), "").unwrap();
+    fs::File::create(common.join("packed-refs.lock")).unwrap();
     let refused = move_packed_refs(&common).unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::AlreadyExists);
     assert!(common.join("packed-refs.lock").exists(), "it is the other's");
