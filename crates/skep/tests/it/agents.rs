@@ -12,7 +12,8 @@ use crate::home::{Home, text_of};
 
 /// An agent that is a shell script; it writes its arguments and its environment into a file of its own and commits.
 fn agent(home: &Home, name: &str) {
-    let out = home.at(format!("{name}.said"));
+    let out = home.at(format!("seen/{name}.said"));
+    fs::create_dir_all(home.at("seen")).unwrap();
     let script = format!(
         "echo \"$@\" > {0}.part; env >> {0}.part; mv {0}.part {0}; date +%N > made; git add made; git commit -qm made\n",
         out.display()
@@ -21,14 +22,15 @@ fn agent(home: &Home, name: &str) {
     let profile = format!(
         "protocol = \"plain\"\nprogram = \"/bin/sh\"\nheadless = [\"{script}\"]\nprompt = \"none\"\n\
          model = [\"--model\", \"{{model}}\"]\nbypass = [\"--all\"]\nenv = [\"TOOL_HOME\", \"TOOL_KEY\"]\n\
-         login_files = [\"{{TOOL_HOME|~/.tool}}/login\"]\n"
+         login_files = [\"{{TOOL_HOME|~/.tool}}/login\"]\nwrites = [\"{seen}\"]\n",
+        seen = home.at("seen").display()
     );
     home.write(format!("c/agents/{name}.toml"), &profile);
 }
 
 /// What the agent was started with: its arguments, and its environment.
 fn said(home: &Home, name: &str) -> (String, BTreeMap<String, String>) {
-    let text = fs::read_to_string(home.at(format!("{name}.said"))).unwrap();
+    let text = fs::read_to_string(home.at(format!("seen/{name}.said"))).unwrap();
     let (args, vars) = text.split_once('\n').unwrap();
     let pairs = vars.lines().filter_map(|line| line.split_once('='));
     (args.to_owned(), pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
@@ -421,7 +423,7 @@ fn a_new_agent_is_one_file_and_a_recorded_transcript() {
     assert_eq!(run["session"]["agent"], "f5f4d3ec-7b6b-0ea6-0478-db3146667e60");
     assert_eq!(
         (&run["usage"]["input_tokens"], &run["usage"]["output_tokens"]),
-        (&2400.into(), &70.into())
+        (&2200.into(), &70.into())
     );
     let logs = home.skep(&["logs", &text_of(&run, "id")]).ok();
     assert!(logs.contains("I will write the file") && logs.contains("All done."), "{logs}");

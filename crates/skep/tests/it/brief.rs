@@ -29,7 +29,10 @@ impl Desk {
         fs::create_dir(&seen).unwrap();
         let script =
             home.write("script.sh", &format!("set -e\nSEEN='{}'\n{script}\n", seen.display()));
-        let profile = "protocol = \"plain\"\nprogram = \"/bin/sh\"\nprompt = \"stdin\"\nskills = \".claude/skills\"\n";
+        let seen = seen.display();
+        let profile = format!(
+            "protocol = \"plain\"\nprogram = \"/bin/sh\"\nprompt = \"stdin\"\nskills = \".claude/skills\"\nwrites = [\"{seen}\"]\n"
+        );
         home.write("c/agents/sh.toml", &format!("{profile}headless = [\"{script}\"]\n{told}\n"));
         Desk { home }
     }

@@ -17,7 +17,12 @@ fn home() -> Home {
     let home = Home::new();
     home.write(
         "c/agents/sh.toml",
-        "protocol = \"plain\"\nprogram = \"sh\"\nheadless = []\nprompt = \"stdin\"\n",
+        // What stands between the marks of words from outside is what it does.
+        "protocol = \"plain\"\nprogram = \"sh\"\nprompt = \"stdin\"\nheadless = [\"-c\", '''text=$(cat)
+case $text in *\"<<<data \"*)
+text=$(printf %s \"$text\" | sed -e \"1,/^<<<data /d\" -e \"/^data .*>>>$/d\");;
+esac
+eval \"$text\"''']\n",
     );
     home
 }

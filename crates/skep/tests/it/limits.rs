@@ -32,7 +32,10 @@ fn with_accounts(more: &str) -> Home {
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     home.write(
         "c/agents/tool.toml",
-        &format!("protocol = \"scripted\"\nprogram = \"{program}\"\nprompt = \"stdin\"\nenv = [\"TOOL_HOME\"]\n"),
+        &format!(
+            "protocol = \"scripted\"\nprogram = \"{program}\"\nprompt = \"stdin\"\nenv = [\"TOOL_HOME\"]\nwrites = [\"{}\"]\n",
+            home.write("asked", "")
+        ),
     );
     for name in ["work", "spare"] {
         let folder = home.at(name);

@@ -59,7 +59,7 @@ fn an_agent_finds_its_tools_sees_the_runs_and_cannot_speak_to_anothers_keeper() 
     let second = home.write("second", &lines(&words));
     let socket = home.root().join("s").join(format!("{other}.1.sock"));
     assert!(socket.exists(), "{}", socket.display());
-    let (out, scrubbed) = (home.at("out"), scrubbed(&home));
+    let (out, scrubbed) = (home.at("seen/out"), scrubbed(&home));
     // Its client may hide the environment from it, and end it by ending its standard input.
     let text = format!(
         "said() {{ while [ \"$(wc -l < $1)\" -lt $2 ]; do sleep 0.02; done; }}\n\
@@ -70,7 +70,7 @@ fn an_agent_finds_its_tools_sees_the_runs_and_cannot_speak_to_anothers_keeper() 
         out = out.display(),
     );
     let rogue = text_of(&script(&home, &text), "id");
-    let said = fs::read_to_string(home.at("out.first")).unwrap();
+    let said = fs::read_to_string(home.at("seen/out.first")).unwrap();
     let tools = answer(&said, 1);
     assert_eq!(tools["tools"].as_array().unwrap().len(), 6, "{tools}");
     let listed = answer(&said, 2)["structuredContent"].clone();
@@ -82,8 +82,12 @@ fn an_agent_finds_its_tools_sees_the_runs_and_cannot_speak_to_anothers_keeper() 
         "{you:?}"
     );
     assert_eq!(answer(&said, 3)["isError"], true);
-    assert_eq!(fs::read_to_string(home.at("out.err")).unwrap(), "0\n", "it ends with its client");
-    let said = fs::read_to_string(home.at("out.second")).unwrap();
+    assert_eq!(
+        fs::read_to_string(home.at("seen/out.err")).unwrap(),
+        "0\n",
+        "it ends with its client"
+    );
+    let said = fs::read_to_string(home.at("seen/out.second")).unwrap();
     let refused = answer(&said, 2);
     assert!(refused.to_string().contains("control-denied"), "{refused}");
     assert_eq!(home.json(&["show", &rogue])["oversteps"], json!([]), "looking is no overstep");

@@ -402,6 +402,13 @@ fn the_agents_environment_holds_nothing_outside_the_list() {
         "GIT_CONFIG_COUNT",
         "GIT_CONFIG_KEY_0",
         "GIT_CONFIG_VALUE_0",
+        "GIT_CONFIG_KEY_1",
+        "GIT_CONFIG_VALUE_1",
+        "GIT_CONFIG_KEY_2",
+        "GIT_CONFIG_VALUE_2",
+        "SKEP_KEEPER",
+        "TMP",
+        "TEMP",
     ];
     let others: Vec<&String> =
         vars.keys().filter(|name| !listed.contains(&name.as_str())).collect();
@@ -770,7 +777,8 @@ fn the_views_have_the_fields_that_scripts_rely_on() {
     assert_eq!((&show["surface"], &show["env_state"]), (&"headless".into(), &"held".into()));
     assert_eq!(
         show["usage"],
-        serde_json::json!({"input_tokens": 10, "output_tokens": 20, "cost_usd": 0.5})
+        serde_json::json!({"input_tokens": 10, "output_tokens": 20, "cached_tokens": 0,
+            "cache_write_tokens": 0, "cost_usd": 0.5})
     );
     assert_eq!(show["exit"]["code"], 0);
     assert_eq!(show["exit"]["signal"], Value::Null);

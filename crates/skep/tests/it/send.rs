@@ -40,7 +40,7 @@ fn home_of_one_prompt() -> Home {
     let program = home.write("one.sh", ONE_PROMPT);
     let agent = format!(
         "protocol = \"codex_json\"\nprogram = \"/bin/sh\"\nheadless = [\"{program}\"]\nprompt = \"stdin\"\n\
-         resume = [\"{program}\", \"{{session}}\"]\nhistory = [\"~/.codex/sessions\"]\n",
+         resume = [\"{program}\", \"{{session}}\"]\nhistory = [\"~/.codex/sessions\"]\nwrites = [\"~/\"]\n",
     );
     home.write("c/agents/one.toml", &agent);
     home

@@ -10,14 +10,16 @@ const SKEP: &str = env!("CARGO_BIN_EXE_skep");
 
 /// Begins a run whose agent is this script, and waits until it has touched `done`.
 pub(crate) fn script(home: &Home, text: &str) -> Value {
-    let text = format!("{text}\ntouch {}\nsleep 3600\n", home.at("done").display());
+    let text = format!("{text}\ntouch {}\nsleep 3600\n", home.at("seen/done").display());
     let path = home.write("tmp/script", &text);
     let profile = format!(
-        "protocol = \"plain\"\nprogram = \"/bin/sh\"\nheadless = [\"{path}\"]\nprompt = \"none\"\n"
+        "protocol = \"plain\"\nprogram = \"/bin/sh\"\nheadless = [\"{path}\"]\nprompt = \"none\"\nwrites = [\"{}\"]\n",
+        home.at("seen").display()
     );
+    fs::create_dir_all(home.at("seen")).unwrap();
     home.write("c/agents/rogue.toml", &profile);
     let run = home.json(&["run", "rogue", "--agent", "rogue"]);
-    eventually("it did it all", || home.at("done").exists());
+    eventually("it did it all", || home.at("seen/done").exists());
     run
 }
 
@@ -37,7 +39,7 @@ fn a_run_that_speaks_as_another_is_refused_and_it_is_shown() {
     home.repo();
     let other = home.run("other", &["hang"], &[]);
     let id = text_of(&other, "id");
-    let (out, scrubbed) = (home.at("out"), scrubbed(&home));
+    let (out, scrubbed) = (home.at("seen/out"), scrubbed(&home));
     let out = out.display();
     let attempt = home.root().join("runs").join(&id).join("1");
     // A script of this name has the arguments of that run's keeper.
@@ -69,13 +71,13 @@ fn a_run_that_speaks_as_another_is_refused_and_it_is_shown() {
     text += &format!("{scrubbed} {SKEP} --json show $SKEP_RUN > {out}.own 2>&1\n");
     let rogue = text_of(&script(&home, &text), "id");
     for nth in ["0", "1", "2", "3", "4", "fake"] {
-        let said = fs::read_to_string(home.at(format!("out.{nth}"))).unwrap();
+        let said = fs::read_to_string(home.at(format!("seen/out.{nth}"))).unwrap();
         assert!(said.contains("not-for-runs") && said.contains(&rogue), "{nth}: {said}");
     }
     let own: Value =
-        serde_json::from_str(&fs::read_to_string(home.at("out.own")).unwrap()).unwrap();
+        serde_json::from_str(&fs::read_to_string(home.at("seen/out.own")).unwrap()).unwrap();
     assert_eq!(own["id"], rogue, "a run may look at itself");
-    assert!(fs::read_to_string(home.at("out.ls")).unwrap().contains(&id));
+    assert!(fs::read_to_string(home.at("seen/out.ls")).unwrap().contains(&id));
     let shown = home.json(&["show", &rogue]);
     let tried: Vec<String> =
         shown["oversteps"].as_array().unwrap().iter().map(|one| text_of(one, "what")).collect();

@@ -106,7 +106,7 @@ fn the_processes_of_a_run_may_look_but_not_stop_close_land_or_begin_one() {
     let home = Home::new();
     home.repo();
     let other = home.run("other", &["hang"], &[]);
-    let (id, out) = (text_of(&other, "id"), home.at("out"));
+    let (id, out) = (text_of(&other, "id"), home.at("seen/out"));
     let skep = env!("CARGO_BIN_EXE_skep");
     // Detached, forked twice, scrubbed: who speaks is decided by descent.
     let scrubbed = format!(
@@ -139,19 +139,21 @@ fn the_processes_of_a_run_may_look_but_not_stop_close_land_or_begin_one() {
         out.display(),
         out.display()
     );
+    fs::create_dir(home.at("seen")).unwrap();
     home.write("tmp/script", &script);
     home.write(
         "c/agents/rogue.toml",
         &format!(
-            "protocol = \"plain\"\nprogram = \"/bin/sh\"\nheadless = [\"{}\"]\nprompt = \"none\"\n",
-            home.at("tmp/script").display()
+            "protocol = \"plain\"\nprogram = \"/bin/sh\"\nheadless = [\"{}\"]\nprompt = \"none\"\nwrites = [\"{}\"]\n",
+            home.at("tmp/script").display(),
+            home.at("seen").display()
         ),
     );
     let rogue = home.json(&["run", "rogue", "--agent", "rogue"]);
-    eventually("it tried everything", || home.at("out.done").exists());
+    eventually("it tried everything", || home.at("seen/out.done").exists());
     for (nth, call) in calls.iter().enumerate() {
         for way in 0..2 {
-            let file = home.at(format!("out.{nth}.{way}"));
+            let file = home.at(format!("seen/out.{nth}.{way}"));
             eventually("its answer is whole", || {
                 fs::read_to_string(&file).is_ok_and(|text| text.ends_with('\n'))
             });
@@ -159,7 +161,7 @@ fn the_processes_of_a_run_may_look_but_not_stop_close_land_or_begin_one() {
             assert!(text.contains("not-for-runs"), "{call} ({way}): {text}");
         }
     }
-    let seen = fs::read_to_string(home.at("out.ls")).unwrap();
+    let seen = fs::read_to_string(home.at("seen/out.ls")).unwrap();
     assert!(seen.contains(&id), "a run may look: {seen}");
     assert_eq!(home.listed(&id)["state"], "running");
     assert_eq!(home.json(&["ls", "--all"]).as_array().unwrap().len(), 2);
@@ -170,7 +172,7 @@ fn the_processes_of_a_run_may_look_but_not_stop_close_land_or_begin_one() {
 fn a_process_of_a_run_cannot_start_a_daemon() {
     let home = Home::new();
     home.repo();
-    let (go, out) = (home.at("go"), home.at("out"));
+    let (go, out) = (home.at("go"), home.at("seen/out"));
     let skep = env!("CARGO_BIN_EXE_skep");
     let scrubbed = format!(
         "env -i SKEP_HOME={} SKEP_CONFIG={}",
@@ -183,19 +185,21 @@ fn a_process_of_a_run_cannot_start_a_daemon() {
         go.display(),
         out.display()
     );
+    fs::create_dir(home.at("seen")).unwrap();
     home.write("tmp/script", &script);
     home.write(
         "c/agents/rogue.toml",
         &format!(
-            "protocol = \"plain\"\nprogram = \"/bin/sh\"\nheadless = [\"{}\"]\nprompt = \"none\"\n",
-            home.at("tmp/script").display()
+            "protocol = \"plain\"\nprogram = \"/bin/sh\"\nheadless = [\"{}\"]\nprompt = \"none\"\nwrites = [\"{}\"]\n",
+            home.at("tmp/script").display(),
+            home.at("seen").display()
         ),
     );
     let run = home.json(&["run", "rogue", "--agent", "rogue"]);
     home.kill_daemon();
     fs::write(&go, "").unwrap();
-    eventually("it tried", || home.at("out.done").exists());
-    for nth in ["out.1", "out.2"] {
+    eventually("it tried", || home.at("seen/out.done").exists());
+    for nth in ["seen/out.1", "seen/out.2"] {
         let text = fs::read_to_string(home.at(nth)).unwrap();
         assert!(text.contains("daemon-absent"), "{nth}: {text}");
     }

@@ -3,6 +3,8 @@
 use std::{
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     process::{ExitStatus, Stdio},
+    thread,
+    time::Duration,
 };
 
 use super::{leave::close, *};
@@ -53,7 +55,9 @@ fn child() {
     task.run(&git).unwrap();
 }
 
-/// A folder with a `git` that counts its calls, and kills who called it before or after call `at`.
+/// A folder with a `git` that counts its calls, and has whoever called it killed before or after call `at`.
+///
+/// It may stand behind a fence: it writes where git itself does, and leaves the killing to [`run_elsewhere`].
 fn deadly(yard: &Yard, at: usize, when: &str) -> PathBuf {
     let bin = yard.place.root().join(format!("bin-{at}-{when}"));
     let path = yard.place.env().into_iter().find(|(name, _)| name == "PATH").unwrap().1;
@@ -61,17 +65,25 @@ fn deadly(yard: &Yard, at: usize, when: &str) -> PathBuf {
     let script = format!(
         "#!/bin/sh\n\
          PATH='{path}'\n\
-         echo x >> '{count}'\n\
-         n=$(wc -l < '{count}')\n\
-         if [ \"$n\" -eq {at} ] && [ {when} = before ]; then kill -9 $PPID; exit 1; fi\n\
+         echo x >> '{notes}/count'\n\
+         n=$(wc -l < '{notes}/count')\n\
+         die() {{ : > '{notes}/die'; until [ -e '{notes}/dead' ]; do sleep 0.01; done; exit 1; }}\n\
+         if [ \"$n\" -eq {at} ] && [ {when} = before ]; then die; fi\n\
          git \"$@\"; code=$?\n\
-         if [ \"$n\" -eq {at} ] && [ {when} = after ]; then kill -9 $PPID; fi\n\
+         if [ \"$n\" -eq {at} ] && [ {when} = after ]; then die; fi\n\
          exit $code\n",
-        count = bin.join("count").display(),
+        notes = notes(yard).display(),
     );
+    let _none_yet = fs::remove_dir_all(notes(yard));
+    fs::create_dir_all(notes(yard)).unwrap();
     yard.place.write(bin.join("git"), &script);
     fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
     bin
+}
+
+/// Where the deadly git writes: what git itself may write, behind a fence too.
+fn notes(yard: &Yard) -> PathBuf {
+    yard.repo().path().join(".git/lfs/deadly")
 }
 
 fn prepare_elsewhere(yard: &Yard, ask: &Prepare, bin: &Path) -> ExitStatus {
@@ -82,7 +94,7 @@ fn prepare_elsewhere(yard: &Yard, ask: &Prepare, bin: &Path) -> ExitStatus {
 fn run_elsewhere(yard: &Yard, work: &Task, bin: &Path) -> ExitStatus {
     let task = yard.place.root().join("task.json");
     yard.place.write(&task, &serde_json::to_string(work).unwrap());
-    crate::proc::command(std::env::current_exe().unwrap())
+    let mut child = crate::proc::command(std::env::current_exe().unwrap())
         .args(["--exact", "env::tests::killed::child", "--nocapture", "--test-threads=1"])
         .env_clear()
         .envs(yard.place.env())
@@ -91,8 +103,21 @@ fn run_elsewhere(yard: &Yard, work: &Task, bin: &Path) -> ExitStatus {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .status()
-        .unwrap()
+        .spawn()
+        .unwrap();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if notes(yard).join("die").exists() {
+            child.kill().unwrap();
+            let status = child.wait().unwrap();
+            yard.place.write(notes(yard).join("dead"), "");
+            return status;
+        }
+        // Until the child ends or its git says that it is to die.
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 fn new_yard() -> Yard {
@@ -118,7 +143,7 @@ fn calls() -> usize {
     let yard = new_yard();
     let bin = deadly(&yard, 0, "never");
     assert!(prepare_elsewhere(&yard, &asked(&yard), &bin).success());
-    fs::read_to_string(bin.join("count")).unwrap().lines().count()
+    fs::read_to_string(notes(&yard).join("count")).unwrap().lines().count()
 }
 
 #[test]
@@ -221,7 +246,7 @@ fn a_branch_that_somebody_else_made_in_the_moment_of_death_is_not_taken() {
 fn calls_of(yard: &Yard, task: &Task) -> usize {
     let bin = deadly(yard, 0, "never");
     assert!(run_elsewhere(yard, task, &bin).success());
-    fs::read_to_string(bin.join("count")).unwrap().lines().count()
+    fs::read_to_string(notes(yard).join("count")).unwrap().lines().count()
 }
 
 #[test]

@@ -262,7 +262,7 @@ fn the_agent_inherits_neither_the_lock_nor_anything_of_its_guards() {
         .trim_matches(['"', ' '])
         .split(' ')
         .filter(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
-    assert_eq!(names.collect::<Vec<_>>(), ["PATH"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["PATH", "SKEP_KEEPER"]);
 }
 
 #[test]

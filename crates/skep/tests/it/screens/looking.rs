@@ -73,7 +73,10 @@ fn fleet() -> Value {
 
 #[test]
 fn an_empty_skep_says_how_to_begin() {
-    let stage = Stage::new().answers("ls", json!([])).answers("hidden", json!(0));
+    let stage = Stage::new()
+        .answers("ls", json!([]))
+        .answers("hidden", json!(0))
+        .answers("cost", json!([]));
     holds(&stage, "status-empty", &[]);
     holds(&stage, "ls-empty", &["ls"]);
     holds(&stage, "cost-empty", &["cost"]);
