@@ -129,7 +129,17 @@ fn rule(
 ) -> Result<Option<PathBeneath<PathFd>>, FenceError> {
     let kind = match path.metadata() {
         Ok(kind) => kind,
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // What is not there, a file where a folder was meant, or is nobody's to look at, stays shut.
+        Err(err)
+            if matches!(
+                err.kind(),
+                io::ErrorKind::NotFound
+                    | io::ErrorKind::NotADirectory
+                    | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            return Ok(None);
+        }
         Err(source) => return Err(FenceError::Look { path: path.to_owned(), source }),
     };
     // A file has only some of the rights that a folder has.

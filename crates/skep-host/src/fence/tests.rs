@@ -42,23 +42,24 @@ fn behind_a_fence_only_what_was_named_can_be_written() {
     fs::create_dir(&outside).expect("a folder");
     write(&named, "1").expect("a file");
     write(outside.join("old"), "1").expect("a file");
-    let seen = behind(&[&inside, &named], || {
-        let kind = |result: std::io::Result<()>| result.map_err(|err| err.kind());
-        [
-            kind(write(inside.join("new"), "1")),
-            kind(fs::create_dir_all(inside.join("a/b"))),
-            kind(fs::rename(inside.join("new"), inside.join("a/b/moved"))),
-            kind(write(&named, "2")),
-            kind(write(outside.join("new"), "1")),
-            kind(write(outside.join("old"), "2")),
-            kind(fs::remove_file(outside.join("old"))),
-            kind(fs::remove_file(&named)),
-            kind(fs::rename(outside.join("old"), inside.join("taken"))),
-            kind(std::os::unix::fs::symlink(&outside, inside.join("way-out"))),
-            kind(write(inside.join("way-out/new"), "1")),
-            kind(fs::read(outside.join("old")).map(drop)),
-        ]
-    });
+    let seen =
+        behind(&[&inside, &named, &named.join("no/folder"), &root.path().join("nothing")], || {
+            let kind = |result: std::io::Result<()>| result.map_err(|err| err.kind());
+            [
+                kind(write(inside.join("new"), "1")),
+                kind(fs::create_dir_all(inside.join("a/b"))),
+                kind(fs::rename(inside.join("new"), inside.join("a/b/moved"))),
+                kind(write(&named, "2")),
+                kind(write(outside.join("new"), "1")),
+                kind(write(outside.join("old"), "2")),
+                kind(fs::remove_file(outside.join("old"))),
+                kind(fs::remove_file(&named)),
+                kind(fs::rename(outside.join("old"), inside.join("taken"))),
+                kind(std::os::unix::fs::symlink(&outside, inside.join("way-out"))),
+                kind(write(inside.join("way-out/new"), "1")),
+                kind(fs::read(outside.join("old")).map(drop)),
+            ]
+        });
     let no = Err(ErrorKind::PermissionDenied);
     let ok = Ok(());
     let expected = [ok, ok, ok, ok, no, no, no, no, no, ok, no, ok];

@@ -83,7 +83,7 @@ fn an_account_wins_over_the_askers_own_variable_for_every_attempt_of_its_run() {
     let (_, vars) = said(&home, "tool");
     assert_eq!((&vars["TOOL_HOME"], vars["TOOL_KEY"].as_str()), (&work, "k"));
     // What it was at its beginning it stays, whatever the settings and the asker say later.
-    fs::remove_file(home.at("tool.said")).unwrap();
+    fs::remove_file(home.at("seen/tool.said")).unwrap();
     home.skep(&["config", "set", "accounts.work.env.TOOL_HOME", &own]).ok();
     home.skep(&["retry", &text_of(&at_work, "id")]).ok();
     home.wait(&text_of(&at_work, "id"), "ended");
