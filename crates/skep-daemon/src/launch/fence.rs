@@ -27,8 +27,8 @@ use super::set_for_git;
 
 /// What of a repository's common git folder a linked worktree writes to when it commits; its settings and hooks are not.
 const COMMON: [&str; 6] = ["objects", "refs", "reftable", "logs", "lfs", "rr-cache"];
-/// Devices that programs write to, and the folder through which they share memory. A disk is none of them.
-const DEVICES: [&str; 9] = [
+/// Devices that programs write to. A disk is none of them.
+const DEVICES: [&str; 8] = [
     "/dev/null",
     "/dev/zero",
     "/dev/full",
@@ -37,8 +37,9 @@ const DEVICES: [&str; 9] = [
     "/dev/tty",
     "/dev/ptmx",
     "/dev/pts",
-    "/dev/shm",
 ];
+/// Shared memory. Values of secrets may lie in it, so who works by words from outside has none of it.
+const SHARED: &str = "/dev/shm";
 /// Caches of tools, each with the variable that moves it; made where they are missing, so that a tool's first run works.
 const MADE: [(&str, &str, &str); 4] = [
     ("XDG_CACHE_HOME", ".cache", ""),
@@ -151,6 +152,9 @@ impl Attempt<'_> {
         let home = vars.get("HOME").map(PathBuf::from);
         let mut places = self.of_env();
         places.extend(DEVICES.map(PathBuf::from));
+        if self.run.brief.trust.is_person() {
+            places.push(PathBuf::from(SHARED));
+        }
         for (place, is_made) in caches(vars, home.as_deref()) {
             if self.hides(&place) || home.as_ref().is_some_and(|home| home.starts_with(&place)) {
                 continue;

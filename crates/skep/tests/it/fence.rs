@@ -230,6 +230,8 @@ fn a_run_of_text_from_outside_reads_what_its_work_needs_and_no_login() {
     forbidden.extend([
         ("the home", format!("ls {user}")),
         ("passwords", "cat /etc/shadow".to_owned()),
+        ("shared memory", "ls /dev/shm".to_owned()),
+        ("shared memory, written", "echo x > /dev/shm/of-a-run".to_owned()),
         ("the ledger", format!("cat {ledger}")),
         ("the settings", format!("cat {}", at("c/config.toml"))),
         ("the other run", format!("ls {}", text_of(&other, "env"))),

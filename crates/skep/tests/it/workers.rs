@@ -45,9 +45,11 @@ fn shell_agent(home: &Home, name: &str, script: &str) {
     home.write(
         format!("c/agents/{name}.toml"),
         &format!(
-            "protocol = \"plain\"\nprogram = \"/bin/sh\"\nheadless = [\"{script}\"]\nprompt = \"none\"\n"
+            "protocol = \"plain\"\nprogram = \"/bin/sh\"\nheadless = [\"{script}\"]\nprompt = \"none\"\nwrites = [\"{}\"]\n",
+            home.at("seen").display()
         ),
     );
+    fs::create_dir_all(home.at("seen")).unwrap();
 }
 
 #[test]
@@ -269,7 +271,7 @@ fn by_force_another_takes_a_tasks_place_only_when_nothing_of_the_first_lives() {
     home.repo();
     // Long enough for the second to begin meanwhile, if it did not wait.
     home.skep(&["config", "set", "time.grace", "3s"]).ok();
-    let (pids, both) = (home.at("pids"), home.at("both"));
+    let (pids, both) = (home.at("seen/pids"), home.at("seen/both"));
     let first = format!(
         "trap '' TERM\necho draft > draft\nsetsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' &\n\
          echo $! > {0}.part\necho $$ >> {0}.part\nmv {0}.part {0}\nwhile :; do sleep 1; done\n",
