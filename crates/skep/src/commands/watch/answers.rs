@@ -5,7 +5,7 @@
 use serde_json::Value;
 use skep_api::{
     request::Ask,
-    view::{CloseView, RunView, SendView, UndoView},
+    view::{CloseView, QuestionView, RunView, SendView, UndoView},
     wire::Refusal,
 };
 use skep_core::{run::How, text};
@@ -20,6 +20,11 @@ impl State {
     pub(super) fn answered(&mut self, asked: &Asked, answer: Value) -> Result<(), Refusal> {
         let name = &asked.name;
         match asked.what {
+            What::Send if matches!(asked.ask, Ask::Answer { .. }) => {
+                let question: QuestionView = read(answer)?;
+                let told = question.answer.as_deref().unwrap_or_default();
+                self.say(Tone::Good, format!("{name} is told: {}", text::one_line(told)));
+            }
             What::Send => {
                 let sent: SendView = read(answer)?;
                 let (tone, text) = match sent.receipt.as_str() {

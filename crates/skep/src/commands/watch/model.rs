@@ -512,6 +512,18 @@ impl State {
         Vec::new()
     }
 
+    /// Words for a run: the answer to its oldest question where one is open, else its next message.
+    fn told(&self, run: String, text: String) -> Ask {
+        let asked = self.runs.iter().find(|one| one.id == run).map(|one| &one.asked);
+        match asked.and_then(|asked| asked.iter().find(|question| question.is_open())) {
+            Some(question) => Ask::Answer { question: question.id.clone(), text: Some(text) },
+            None => {
+                let (steer, key, wait) = (false, None, None);
+                Ask::Send { run, text, steer, key, wait, timeout_ms: None }
+            }
+        }
+    }
+
     fn write(
         &mut self,
         what: What,
@@ -532,10 +544,7 @@ impl State {
                         surface: None,
                         env: std::collections::BTreeMap::new(),
                     },
-                    (_, false) => {
-                        let (steer, key, wait) = (false, None, None);
-                        Ask::Send { run, text, steer, key, wait, timeout_ms: None }
-                    }
+                    (_, false) => self.told(run, text),
                     (_, true) => {
                         self.say(Tone::Faint, "nothing was sent");
                         return Vec::new();

@@ -269,6 +269,27 @@ fn a_message_is_sent_as_it_was_typed_and_an_empty_one_is_not() {
 }
 
 #[test]
+fn words_for_a_run_that_asks_are_the_answer_to_its_question() {
+    let mut state = state();
+    state.runs[0].asked = vec![
+        serde_json::from_value(json!({
+            "id": "q_7k2m9qx4ab", "run": "run_amber00000", "name": "amber", "text": "Which port?", "context": null,
+            "options": ["8080", "9090"], "proposal": null, "state": "pending", "answer": null, "answered_by": null,
+            "asked": "2026-11-20T11:43:10.456Z", "waits": true
+        }))
+        .unwrap(),
+    ];
+    let wishes = press(&mut state, "s9090\r");
+    let question = "q_7k2m9qx4ab".to_owned();
+    assert_eq!(asked(&wishes), Ask::Answer { question, text: Some("9090".to_owned()) });
+    let mut settled = serde_json::to_value(&state.runs[0].asked[0]).unwrap();
+    settled["state"] = "answered".into();
+    settled["answer"] = "9090".into();
+    answer(&mut state, &wishes, Ok(settled));
+    assert_eq!(state.note[0].1, "amber is told: 9090");
+}
+
+#[test]
 fn what_ended_is_resumed_with_or_without_words_and_what_waits_at_once() {
     let again = |run: &str, text: Option<&str>| Ask::Again {
         run: format!("run_{run:0<10}"),
