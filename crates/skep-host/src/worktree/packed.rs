@@ -5,11 +5,16 @@
 //! they are moved to where runs write anyway, and a link leads there.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, ErrorKind, Write},
     os::unix::fs::symlink,
     path::Path,
+    sync::{Mutex, PoisonError},
 };
+
+use crate::tree;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Where they lie then, as the link says it: in a folder that belongs to the objects, which nobody tidies away.
 const AWAY: &str = "objects/info/packed-refs";
@@ -24,11 +29,45 @@ pub fn move_packed_refs(common: &Path) -> io::Result<()> {
     if is_link || common.join("reftable").exists() {
         return Ok(());
     }
+    // Two that judge one lock at once would take it away from each other.
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let lock = common.join("packed-refs.lock");
-    OpenOptions::new().write(true).create_new(true).open(&lock)?;
+    match take(&lock) {
+        Err(err) if err.kind() == ErrorKind::AlreadyExists && is_left_by_us(&lock) => {
+            fs::remove_file(&lock)?;
+            take(&lock)?;
+        }
+        taken => taken?,
+    }
     let moved = under_lock(common, &place);
     let free = fs::remove_file(&lock);
     moved.and(free)
+}
+
+/// Takes git's lock with our mark in it from its first moment, so that one whose holder was killed is known for ours: git
+/// would wait for it for ever.
+fn take(lock: &Path) -> io::Result<()> {
+    let mark = lock.with_extension(format!("skep-{}", std::process::id()));
+    File::create(&mark)?.write_all(mark_of(std::process::id())?.as_bytes())?;
+    let taken = fs::hard_link(&mark, lock);
+    taken.and(fs::remove_file(&mark))
+}
+
+/// A process, as a lock names it: pid, start time, and the boot that both are of.
+fn mark_of(pid: u32) -> io::Result<String> {
+    let process = tree::identity(pid).ok_or(ErrorKind::NotFound)?;
+    Ok(format!("skep {pid} {} {}\n", process.started, tree::boot_id()?))
+}
+
+/// Whether the lock is one of ours whose holder is gone. What cannot be read is somebody's.
+fn is_left_by_us(lock: &Path) -> bool {
+    let Ok(text) = fs::read_to_string(lock) else { return false };
+    let pid = text.strip_prefix("skep ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+    let Ok(boot) = tree::boot_id() else { return false };
+    let gone =
+        |pid| tree::identity(pid).is_none() && !Path::new("/proc").join(format!("{pid}")).exists();
+    let other = |pid| mark_of(pid).is_ok_and(|mark| mark != text);
+    pid.is_some_and(|pid: u32| !text.trim_end().ends_with(&boot) || gone(pid) || other(pid))
 }
 
 fn under_lock(common: &Path, place: &Path) -> io::Result<()> {
