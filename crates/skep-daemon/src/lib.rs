@@ -9,6 +9,7 @@ pub mod cleanup;
 pub mod collect;
 pub mod config;
 pub mod daemon;
+pub mod discover;
 pub mod doctor;
 pub mod door;
 pub mod engine;
