@@ -17,6 +17,7 @@ pub mod ingest;
 pub mod init;
 pub mod launch;
 pub mod perform;
+pub mod prompts;
 pub mod reconcile;
 pub mod resolve;
 pub mod scripts;
