@@ -3,7 +3,15 @@
 //! Owns: how a person asked for them, what is known of the projects, the prompts, the briefs.
 //! Never: decides when a run begins or what comes after it; the core does. Doing it twice comes to the same.
 
-use std::{collections::BTreeMap, fs, io, io::Read, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    io::Read,
+    path::Path,
+};
+
+use rustix::fs::{Mode, OFlags};
 
 use skep_api::{
     place::Home,
@@ -295,12 +303,19 @@ impl Briefing<'_> {
 pub fn read_draft(run: &Run, draft: &str) -> Option<String> {
     let root = &run.env()?.root;
     let path = Path::new(root).join("output").join(draft);
-    let file = paths::open_regular(&path).ok()?;
+    let file = open_regular(&path).ok()?;
     let mut bytes = Vec::new();
     let most = u64::try_from(plan::LONGEST).unwrap_or(u64::MAX).saturating_add(1);
     let read: io::Result<usize> = file.take(most).read_to_end(&mut bytes);
     read.ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Opens a file that is nothing else: what an agent wrote may be a link to anywhere, or a pipe that never ends.
+fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 /// What was chosen for the task comes before how it was asked for.

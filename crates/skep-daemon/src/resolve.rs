@@ -54,7 +54,7 @@ pub mod rules;
 mod secrets;
 
 use choice::Choice;
-pub use secrets::hand_over;
+pub use secrets::{hand_over, hold};
 
 pub use choice::{folders as account_folders, require as require_choice};
 pub use logins::login_of;
@@ -1044,6 +1044,7 @@ fn the_place(
         set_up: if *env_type == EnvType::Worktree { set_up.clone() } else { None },
         fetch_ms: millis(settings.time.fetch),
         sign: project.sign,
+        reads: Vec::new(),
         guide: Guide {
             instructions: project.instructions.clone(),
             skills: project.skills.clone(),

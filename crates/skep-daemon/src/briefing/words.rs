@@ -2,7 +2,6 @@
 
 use std::{fs, path::Path};
 
-use skep_api::wire::chain;
 use skep_core::{
     fenced::Secret,
     id::{RunId, TaskId},

@@ -17,7 +17,7 @@ use skep_core::{
 use super::Performer;
 use crate::{
     briefing::{self, Briefing},
-    hands::{self, Done, finalize},
+    hands::{Done, finalize},
 };
 
 impl Performer {
@@ -57,7 +57,7 @@ impl Performer {
     }
 
     fn finalize(&self, run: &Run, message: Option<&str>, handed: Option<&str>) -> Found {
-        let done = hands::finalize_deed(run, &self.home, message, handed)
+        let done = finalize::finalize_deed(run, &self.home, message, handed)
             .and_then(|deed| self.by_hand(run, &deed));
         match done {
             Ok(Done::Finalized { found }) => told(found),

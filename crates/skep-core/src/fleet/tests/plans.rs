@@ -76,7 +76,7 @@ impl World {
 
     /// The states of the parts, in the order of work.
     pub(super) fn parts(&self) -> String {
-        let version = self.version();
+        let Some(version) = self.task().last_version() else { return String::new() };
         let part = |project: &str| format!("{project} {}", version.parts[project].state.as_str());
         version.projects().map(part).collect::<Vec<_>>().join(", ")
     }
