@@ -394,6 +394,8 @@ impl Run {
                             && !self.is_restoring() =>
                     {
                         self.faults = 0;
+                        // Who has it go on by itself does not wait for its wave.
+                        self.held = false;
                         self.deaths.clear();
                         self.follows_up();
                         self.then_close = None;
