@@ -41,6 +41,7 @@ pub(crate) fn brief(name: &str) -> Brief {
             guide: crate::guide::Guide::default(),
             fetch_ms: 0,
             set_up: None,
+            hooks: Hooks::default(),
         },
         policy: Policy { jitter: 0.0, ..Policy::default() },
         supersedes: None,
@@ -89,6 +90,7 @@ pub(crate) fn env(name: &str) -> Env {
         base: Some(Base { branch: "main".to_owned(), oid: "b0".to_owned() }),
         target: Some("main".to_owned()),
         notes: Vec::new(),
+        reused: false,
     }
 }
 
