@@ -363,7 +363,11 @@ fn prepare(
             return Done::PrepareFailed {
                 fault: fault(err.fault()),
                 slug: err.slug().to_owned(),
-                text: chain(&err),
+                text: match &err.cause {
+                    // The hook's own words are the answer.
+                    env::Cause::Vetoed { text } if err.left.is_empty() => text.clone(),
+                    _ => chain(&err),
+                },
             };
         }
     };

@@ -114,10 +114,10 @@ impl Hooks {
             Script { command: &command, cwd, input, timeout_ms: self.hooks.timeout_ms, log: &log };
         let Ran { code, output } = script
             .run(&vars, secrets)
-            .map_err(|(_, text)| format!("the hook {name} could not run: {text}"))?;
+            .map_err(|(_, text)| format!("{name} could not run: {text}"))?;
         if code == Some(0) {
             return Ok(());
         }
-        Err(format!("the hook {name} {}", last_words(code, &output, &log)))
+        Err(format!("{name} {}", last_words(code, &output, &log)))
     }
 }
