@@ -769,6 +769,11 @@ pub struct EventView {
     pub epoch: u64,
     pub at: String,
     pub subject: String,
+    /// The task that it is about, itself or by its run or plan.
+    #[serde(default)]
+    pub task: Option<String>,
+    #[serde(default)]
+    pub project: Option<String>,
     pub cause: Option<u64>,
     pub source: String,
     pub event: serde_json::Value,

@@ -497,7 +497,11 @@ impl Fleet {
             Some(other) => Err(reject(
                 "branch-held",
                 format!("branch `{asked}` is held by {}", other.id()),
-                &[&format!("skep show {}", other.id())],
+                &[
+                    &format!("skep show {}", other.id()),
+                    &format!("skep resume {}   goes on in its worktree", other.id()),
+                    &format!("skep close {} --keep-branch   lets the branch go", other.id()),
+                ],
             )),
             None => Ok(()),
         }

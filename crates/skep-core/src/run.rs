@@ -23,6 +23,7 @@ pub mod adopted;
 mod apply;
 pub mod closing;
 pub mod conversation;
+mod hooks;
 pub mod leave;
 pub mod limits;
 pub mod message;
@@ -41,6 +42,7 @@ pub mod trust;
 pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use conversation::{Conversation, Speech};
+pub use hooks::Hooks;
 pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
@@ -176,6 +178,9 @@ pub struct Place {
     /// What of its ignored files is expendable, as patterns of `.gitignore`.
     pub discard: Vec<String>,
     pub set_up: Option<SetUp>,
+    /// What runs around the making of a worktree.
+    #[serde(default, skip_serializing_if = "Hooks::is_none")]
+    pub hooks: Hooks,
     /// How long a fetch before the start may take; 0 for none.
     pub fetch_ms: u64,
     /// Whether commits are signed as the user's own settings say.
@@ -293,6 +298,9 @@ pub struct Env {
     pub target: Option<String>,
     /// What was left out or went wrong without stopping the preparation.
     pub notes: Vec<String>,
+    /// Whether it stood already and is used again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
 }
 
 /// The commit that a run's work starts from.

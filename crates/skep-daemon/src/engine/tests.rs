@@ -109,6 +109,7 @@ fn create() -> Input {
             link: Vec::new(),
             discard: Vec::new(),
             set_up: None,
+            hooks: run::Hooks::default(),
             fetch_ms: 0,
             sign: false,
             guide: skep_core::guide::Guide::default(),

@@ -43,6 +43,7 @@ pub(crate) fn brief(name: &str) -> Brief {
             reads: Vec::new(),
             fetch_ms: 0,
             set_up: None,
+            hooks: Hooks::default(),
         },
         policy: Policy { jitter: 0.0, ..Policy::default() },
         supersedes: None,
@@ -91,6 +92,7 @@ pub(crate) fn env(name: &str) -> Env {
         base: Some(Base { branch: "main".to_owned(), oid: "b0".to_owned() }),
         target: Some("main".to_owned()),
         notes: Vec::new(),
+        reused: false,
     }
 }
 
