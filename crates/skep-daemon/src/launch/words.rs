@@ -32,7 +32,7 @@ pub(super) fn prompt_file(
     knows: bool,
 ) -> Result<PathBuf, String> {
     let task = home.prompt(run.id());
-    let words = messages::words(run);
+    let words = messages::words(run, knows);
     let alone = attempt == 1 || (!knows && !run.goes_on && words.is_none());
     if alone && run.brief.trust.is_person() {
         return Ok(task);
