@@ -24,6 +24,7 @@ impl Run {
         if Run::ends_retry(event) {
             self.retrying = None;
         }
+        self.overstep_seen(event);
         match event {
             Event::Created { .. } => return Err(misfit()),
             Event::Admitted {} => {
