@@ -342,6 +342,7 @@ fn state_fields(run: &Run) -> StateFields {
         State::Queued { .. } if run.rests_for_answer() => {
             (Some("answer".to_owned()), None, None, None)
         }
+        State::Queued { .. } if run.waits_for_wave() => (Some("wave".to_owned()), None, None, None),
         State::Queued { .. } => (Some("slot".to_owned()), None, None, None),
         State::Waiting { on, .. } => {
             let on = match on {

@@ -95,7 +95,9 @@ fn create() -> Input {
         logins: skep_core::run::Logins::default(),
         surface: Surface::Headless,
         permissions: Permissions::Auto,
+        part: None,
         place: Place {
+            reads: Vec::new(),
             env_type: EnvType::Directory,
             envs: "/nowhere".to_owned(),
             key: "abcdefghijkl".to_owned(),
