@@ -29,6 +29,7 @@ pub mod message;
 pub mod orientation;
 pub mod outcome;
 pub mod overstep;
+pub mod posture;
 pub mod question;
 mod quota;
 pub mod rules;
@@ -45,6 +46,7 @@ pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
+pub use posture::Posture;
 pub use question::{Question, Standing};
 pub use quota::{Login, Logins, Onward, Quota};
 pub use rules::Rules;
@@ -97,6 +99,9 @@ pub struct Brief {
     /// Whose words its task is made of.
     #[serde(default, skip_serializing_if = "Trust::is_person")]
     pub trust: Trust,
+    /// How readily its agent involves a person.
+    #[serde(default, skip_serializing_if = "Posture::is_headless")]
+    pub posture: Posture,
     /// What no text can know: the marks around words from outside follow from it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub seed: String,
