@@ -148,7 +148,7 @@ fn add(whole: &mut Policy, rules: Rules, text: &str, label: &str) -> Result<(), 
         for (nth, condition) in conditions.into_iter().enumerate() {
             let Condition { tool, command, path, write, host, when, why } = condition;
             let when = when
-                .map(|when| of_when(when, &format!("{name}[{nth}]"), text, label))
+                .map(|when| of_when(&when, &format!("{name}[{nth}]"), text, label))
                 .transpose()?;
             let said = [&tool, &command, &path, &write, &host];
             let blank =
@@ -170,7 +170,7 @@ fn add(whole: &mut Policy, rules: Rules, text: &str, label: &str) -> Result<(), 
 
 /// The condition, where each word of it is one that there is: what is misspelt would hold for nobody.
 fn of_when(
-    when: When,
+    when: &When,
     key_of_rule: &str,
     text: &str,
     label: &str,
