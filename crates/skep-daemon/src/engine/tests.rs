@@ -124,6 +124,7 @@ fn create() -> Input {
         budget: skep_core::budget::Budget::default(),
         prices: Vec::new(),
         trust: skep_core::run::Trust::Person,
+        posture: skep_core::run::Posture::Headless,
         seed: String::new(),
     });
     Input::Create { brief, naming: Naming::Project }
