@@ -151,12 +151,12 @@ fn may(run: &Run, home: &Home) -> May {
 pub(super) fn finalize(git: &Git, ask: &Finalizing) -> Found {
     let _alone = match lock::hold_within(&ask.lock, ENV) {
         Ok(held) => held,
-        Err(err) => return failed(err.slug(), chain(&err)),
+        Err(err) => return unfinished(err.slug(), chain(&err)),
     };
-    bring(git, ask).unwrap_or_else(|err| failed(err.slug(), chain(&err)))
+    bring(git, ask).unwrap_or_else(|err| unfinished(err.slug(), chain(&err)))
 }
 
-fn failed(slug: &str, text: String) -> Found {
+fn unfinished(slug: &str, text: String) -> Found {
     Found::Failed { slug: slug.to_owned(), text }
 }
 
@@ -185,12 +185,12 @@ fn bring(git: &Git, ask: &Finalizing) -> Result<Found, PublishError> {
     match publish::push(&patient, &agent, &repo, &push)? {
         Pushed::Pushed { .. } | Pushed::UpToDate { .. } => {}
         Pushed::Rejected { by, output } => return Ok(Found::Rejected { by, output }),
-        Pushed::Failed { text } => return Ok(failed("push-failed", text)),
+        Pushed::Failed { text } => return Ok(unfinished("push-failed", text)),
     }
     let stands = look(git, &repo, ask)?;
     Ok(judge(ask, &stands).unwrap_or_else(|| {
         let text = format!("the remote took the push, and {} is elsewhere there now", ask.branch);
-        failed("remote-moved", text)
+        unfinished("remote-moved", text)
     }))
 }
 
@@ -217,7 +217,7 @@ fn elsewhere(ask: &Finalizing, stands: &Standing) -> Option<Found> {
     let on =
         stands.branch.as_ref().map_or_else(|| "no branch".to_owned(), |name| format!("`{name}`"));
     let text = format!("its worktree is on {on}, not on `{}`", ask.branch);
-    Some(failed("branch-left", text::one_line(&text)))
+    Some(unfinished("branch-left", text::one_line(&text)))
 }
 
 /// What is found as it stands; none where there is something to push.
@@ -238,7 +238,7 @@ fn judge(ask: &Finalizing, stands: &Standing) -> Option<Found> {
         }
         Head::At { .. } | Head::Absent => None,
         Head::Unknown { why } => {
-            Some(failed("remote-unknown", format!("{remote_name} gives no answer: {why}")))
+            Some(unfinished("remote-unknown", format!("{remote_name} gives no answer: {why}")))
         }
     }
 }

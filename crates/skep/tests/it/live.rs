@@ -5,6 +5,7 @@ mod brief;
 mod canary;
 mod demo;
 mod fleet;
+mod publish;
 mod question;
 mod resume;
 mod rules;

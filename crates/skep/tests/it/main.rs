@@ -38,6 +38,7 @@ mod pages;
 mod picture;
 mod policy;
 mod project;
+mod publish;
 mod questions;
 mod recovery;
 mod resume;
