@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use skep_api::{place::Home, spec::Spec, wire::chain};
+use skep_api::{place::Home, wire::chain};
 use skep_core::{
     run::{EnvState, Fence, Run},
     text,
@@ -63,7 +63,7 @@ pub struct Finalizing {
 }
 
 /// What hooks may write to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "may", rename_all = "snake_case")]
 enum May {
     /// What the run's agent could.
@@ -134,16 +134,20 @@ pub fn finalize_deed(
     })
 }
 
+/// What `spec.json` says of the fence of an attempt.
+#[derive(Deserialize)]
+struct Told {
+    fence: Option<fence::Fence>,
+}
+
 /// What was open to the agent at its last attempt; less where that is not known any more.
 fn may(run: &Run, home: &Home) -> May {
-    let spec = fs::read(home.attempt(run.id(), run.attempt).join("spec.json"));
-    let spec: Option<Spec> = spec.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    match spec.map(|spec| spec.fence) {
-        Some(Some(open)) => May::AsAgent {
-            fence: fence::Fence { write: open.write, plain: open.plain, read: open.read },
-        },
-        Some(None) if matches!(run.brief.policy.fence, Fence::Off | Fence::Absent) => May::All,
-        Some(None) | None => May::Env,
+    let told = fs::read(home.attempt(run.id(), run.attempt).join("spec.json"));
+    let told: Option<Told> = told.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    match told {
+        Some(Told { fence: Some(fence) }) => May::AsAgent { fence },
+        Some(_) if matches!(run.brief.policy.fence, Fence::Off | Fence::Absent) => May::All,
+        Some(_) | None => May::Env,
     }
 }
 
