@@ -5,6 +5,7 @@ mod brief;
 mod canary;
 mod demo;
 mod fleet;
+mod planner;
 mod question;
 mod resume;
 mod rules;
