@@ -7,6 +7,7 @@ mod demo;
 mod fleet;
 mod hooks;
 mod publish;
+mod planner;
 mod question;
 mod resume;
 mod rules;
