@@ -36,6 +36,7 @@ mod mcp;
 mod outside;
 mod pages;
 mod picture;
+mod plans;
 mod policy;
 mod project;
 mod prompts;
