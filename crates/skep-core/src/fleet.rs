@@ -461,7 +461,10 @@ impl Fleet {
 
     /// What has had its time, were it collected at `now`.
     pub fn due(&self, keep: &Keep, now: Timestamp) -> Vec<Due> {
-        keep::due(self.runs.values().map(AsRef::as_ref), keep, now, self.short.is_some())
+        let short = self.short.is_some();
+        let mut due = keep::due(self.runs.values().map(AsRef::as_ref), keep, now, short);
+        due.retain(|due| !matches!(due, Due::Env { run } if self.is_wanted(run)));
+        due
     }
 
     fn check_name(&self, brief: &Brief) -> Result<(), Rejected> {
@@ -497,7 +500,11 @@ impl Fleet {
             Some(other) => Err(reject(
                 "branch-held",
                 format!("branch `{asked}` is held by {}", other.id()),
-                &[&format!("skep show {}", other.id())],
+                &[
+                    &format!("skep show {}", other.id()),
+                    &format!("skep resume {}   goes on in its worktree", other.id()),
+                    &format!("skep close {} --keep-branch   lets the branch go", other.id()),
+                ],
             )),
             None => Ok(()),
         }

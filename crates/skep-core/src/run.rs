@@ -23,12 +23,14 @@ pub mod adopted;
 mod apply;
 pub mod closing;
 pub mod conversation;
+mod hooks;
 pub mod leave;
 pub mod limits;
 pub mod message;
 pub mod orientation;
 pub mod outcome;
 pub mod overstep;
+pub mod posture;
 pub mod question;
 mod quota;
 pub mod rules;
@@ -41,10 +43,12 @@ pub mod trust;
 pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use conversation::{Conversation, Speech};
+pub use hooks::Hooks;
 pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
+pub use posture::Posture;
 pub use question::{Question, Standing};
 pub use quota::{Login, Logins, Onward, Quota};
 pub use rules::Rules;
@@ -100,6 +104,9 @@ pub struct Brief {
     /// Whether it belongs to its task's plan, which says when it goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
+    /// How readily its agent involves a person.
+    #[serde(default, skip_serializing_if = "Posture::is_headless")]
+    pub posture: Posture,
     /// What no text can know: the marks around words from outside follow from it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub seed: String,
@@ -176,6 +183,9 @@ pub struct Place {
     /// What of its ignored files is expendable, as patterns of `.gitignore`.
     pub discard: Vec<String>,
     pub set_up: Option<SetUp>,
+    /// What runs around the making of a worktree.
+    #[serde(default, skip_serializing_if = "Hooks::is_none")]
+    pub hooks: Hooks,
     /// How long a fetch before the start may take; 0 for none.
     pub fetch_ms: u64,
     /// Whether commits are signed as the user's own settings say.
@@ -293,6 +303,9 @@ pub struct Env {
     pub target: Option<String>,
     /// What was left out or went wrong without stopping the preparation.
     pub notes: Vec<String>,
+    /// Whether it stood already and is used again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
 }
 
 /// The commit that a run's work starts from.
@@ -501,6 +514,8 @@ pub struct Run {
     pub insisted: bool,
     /// What its own processes asked for that no run may have.
     pub oversteps: Vec<overstep::Overstep>,
+    /// Since when there is one of them after which no person has done anything with the run.
+    pub unseen: Option<Timestamp>,
     /// When a person vouched for words from outside that it works by.
     pub lifted: Option<Timestamp>,
     /// How far changed rules have come.
@@ -1252,6 +1267,7 @@ impl Run {
             deaths: Vec::new(),
             begun: None,
             oversteps: Vec::new(),
+            unseen: None,
             given: Vec::new(),
             messages: Vec::new(),
             asks: Vec::new(),

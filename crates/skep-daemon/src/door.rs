@@ -19,7 +19,7 @@ use skep_api::wire::chain;
 use skep_api::{
     place::Home,
     request::{Ask, Request, RunAsk, TaskAsk},
-    view::{Counts, EventView, Health, LimitView, ProjectView, RunView, SeenView, TaskView},
+    view::{Counts, Health, LimitView, ProjectView, RunView, SeenView, TaskView},
     wire::{self, Answer, Refusal},
 };
 use skep_core::{
@@ -29,7 +29,6 @@ use skep_core::{
     task::{Choice, Course, Task, TaskState},
     time::Timestamp,
 };
-use skep_ledger::Reader;
 
 use crate::{
     board::Posted,
@@ -46,6 +45,7 @@ mod adopt;
 mod control;
 mod cost;
 mod diff;
+mod events;
 mod finish;
 mod follow;
 mod plans;
@@ -611,47 +611,6 @@ impl Door {
                 return Err(refusal.into());
             }
             posted = self.wishes.board.wait_beyond(posted.seq, deadline);
-        }
-    }
-
-    fn events(
-        &self,
-        from: u64,
-        follow: bool,
-        out: &mut UnixStream,
-    ) -> Result<Option<Value>, Trouble> {
-        let reader = Reader::open(&self.home.ledger())
-            .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
-        let mut next = from.max(1);
-        loop {
-            let records =
-                reader.read(next, 500).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
-            for record in &records {
-                next = record.seq + 1;
-                let event = serde_json::from_str(&record.body)
-                    .unwrap_or(Value::String(record.body.clone()));
-                let view = EventView {
-                    seq: record.seq,
-                    epoch: record.epoch,
-                    at: record.at.clone(),
-                    subject: record.subject.clone(),
-                    cause: record.cause,
-                    source: record.source.clone(),
-                    event,
-                };
-                wire::send(out, &Answer::Item(json!(view)))?;
-            }
-            if records.is_empty() {
-                let posted = if follow {
-                    self.wishes.board.wait_beyond(next - 1, None)
-                } else {
-                    self.wishes.board.read()
-                };
-                if !follow || posted.closing {
-                    wire::send(out, &Answer::End(()))?;
-                    return Ok(None);
-                }
-            }
         }
     }
 

@@ -31,6 +31,7 @@ use crate::{config, launch};
 
 pub mod close;
 pub mod finalize;
+mod hooks;
 pub mod keep;
 pub mod land;
 pub mod lent;
@@ -50,9 +51,10 @@ pub enum Deed {
         /// Where its work began, where that was known before.
         base: Option<Base>,
         set_up: Option<SetUp>,
-        /// The environment of the set-up script: the run's own.
+        hooks: Box<hooks::Hooks>,
+        /// The environment of the project's scripts: the run's own.
         vars: BTreeMap<String, String>,
-        /// What it gets beside them.
+        /// What they get beside it.
         secrets: set_up::Secrets,
         /// Where all that the set-up said is kept, however it went.
         log: PathBuf,
@@ -172,6 +174,7 @@ pub fn prepare_deed(run: &Run, home: &Home) -> Result<Deed, String> {
             project: run.brief.project.clone().unwrap_or_else(|| "run".to_owned()),
             name: run.brief.name.clone(),
             branches: place.branches.clone(),
+            attach: place.exact_branch,
             base: place.base.clone(),
             sub_dir: PathBuf::from(&place.sub_dir),
             copy: place.copy.clone(),
@@ -181,6 +184,7 @@ pub fn prepare_deed(run: &Run, home: &Home) -> Result<Deed, String> {
         target: place.target.clone(),
         base: run.brief.adopted.as_ref().and_then(|adopted| adopted.base.clone()),
         set_up: place.set_up.clone(),
+        hooks: Box::new(hooks::Hooks::of(run, home)),
         vars: launch::run_vars(run, &cwd, &vars, &run.brief.policy.env, home),
         secrets: set_up::Secrets::of(run, home),
         log: home.run(run.id()).join("setup.log"),
@@ -313,9 +317,10 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
         Err(done) => return *done,
     };
     match deed {
-        Deed::Prepare { ask, target, base, set_up, vars, secrets, log, guide } => {
+        Deed::Prepare { ask, target, base, set_up, hooks, vars, secrets, log, guide } => {
             let vars = (vars, secrets);
-            prepare(&git, &ask, (target, base), (set_up.as_ref(), &guide), vars, &log)
+            let own = (set_up.as_ref(), &*hooks);
+            prepare(&git, &ask, (target, base), own, &guide, vars, &log)
         }
         Deed::Undo { locks, root } => {
             let text = env::undo(&git, &locks, &root, Ran::Setup).err().map(|err| chain(&err));
@@ -358,17 +363,23 @@ fn prepare(
     git: &Git,
     ask: &env::Prepare,
     (target, base): (Option<String>, Option<Base>),
-    (set_up, guide): (Option<&SetUp>, &Guide),
+    (set_up, hooks): (Option<&SetUp>, &hooks::Hooks),
+    guide: &Guide,
     (mut vars, secrets): (BTreeMap<String, String>, set_up::Secrets),
     log: &Path,
 ) -> Done {
-    let prepared = match env::prepare(git, ask) {
+    let mut may = |creating: env::Creating<'_>| hooks.creating(creating, &vars, &secrets);
+    let prepared = match env::prepare_asking(git, ask, &mut may) {
         Ok(prepared) => prepared,
         Err(err) => {
             return Done::PrepareFailed {
                 fault: fault(err.fault()),
                 slug: err.slug().to_owned(),
-                text: chain(&err),
+                text: match &err.cause {
+                    // The hook's own words are the answer.
+                    env::Cause::Vetoed { text } if err.left.is_empty() => text.clone(),
+                    _ => chain(&err),
+                },
             };
         }
     };
@@ -399,7 +410,7 @@ fn prepare(
     // In an env that a killed preparation left the set-up may have been under way: only its end is written down.
     let done = prepared.logs.join("setup.done");
     if !(prepared.reused && done.exists()) {
-        match set_up::run_set_up(git, &prepared, set_up, (vars, &secrets), log) {
+        match set_up::run_set_up(git, &prepared, set_up, (&vars, &secrets), log) {
             Ok(note) => notes.extend(note),
             Err((slug, text)) => {
                 // Here already, so that whoever hears of the failure finds nothing of it; the undo tells what stays.
@@ -411,6 +422,7 @@ fn prepare(
             return set_up_failed(err.slug(), chain(&err));
         }
     }
+    notes.extend(hooks.created(&prepared, &vars, &secrets));
     let path = |path: &Path| path.to_str().map(str::to_owned);
     let (Some(root), Some(lock), Some(worktree), Some(cwd)) =
         (path(&prepared.root), path(&prepared.lock), path(&prepared.worktree), path(&prepared.cwd))
@@ -420,9 +432,9 @@ fn prepare(
     let found = prepared.base.map(|base| Base { branch: base.branch, oid: base.oid });
     let base = base.or(found);
     let target = target.or_else(|| base.as_ref().map(|base| local_name(&base.branch)));
-    Done::Prepared {
-        env: Env { root, lock, worktree, cwd, branch: prepared.branch, base, target, notes },
-    }
+    let reused = prepared.reused && hooks.again;
+    let branch = prepared.branch;
+    Done::Prepared { env: Env { root, lock, worktree, cwd, branch, base, target, notes, reused } }
 }
 
 /// `origin/main` as a branch of one's own: `main`.

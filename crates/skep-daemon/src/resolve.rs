@@ -26,7 +26,8 @@ use skep_core::{
     project::Project,
     refs::{self, Parts},
     run::{
-        Brief, EnvType, Fence, Kind, Part, Permissions, Place, Policy, Run, SetUp, Surface, Trust,
+        Brief, EnvType, Fence, Hooks, Kind, Part, Permissions, Place, Policy, Posture, Run, SetUp, Surface,
+        Trust,
     },
     task::Task,
     text,
@@ -49,6 +50,7 @@ pub mod adopt;
 pub mod budget;
 mod choice;
 mod fallback;
+mod hooks;
 mod logins;
 pub mod rules;
 mod secrets;
@@ -73,7 +75,7 @@ pub struct Asked {
     pub secrets: BTreeMap<String, String>,
 }
 
-/// A project's set-up that a person approves.
+/// A project's scripts that a person approves.
 #[derive(Debug)]
 pub struct Approval {
     pub project: String,
@@ -81,12 +83,15 @@ pub struct Approval {
     pub text: Vec<u8>,
 }
 
-/// A project's set-up as it stands at its base.
+/// A project's own scripts as they stand at its base.
 #[derive(Debug)]
 struct Script {
-    set_up: SetUp,
+    set_up: Option<SetUp>,
+    hooks: Hooks,
+    /// What a person approves.
     text: Vec<u8>,
-    /// Who sets it, or the file it is.
+    digest: String,
+    /// Who sets them, or the file it is.
     from: String,
 }
 
@@ -166,11 +171,10 @@ fn resolved(
             config::project_defaults().map_err(|err| Refusal::error(err.slug(), chain(&err)))?
         }
     };
-    let script =
-        place.as_ref().map(|place| set_up(place, &project, &settings)).transpose()?.flatten();
+    let script = place.as_ref().map(|place| own(place, &project, &settings)).transpose()?.flatten();
     rules::require(place.as_ref(), config)?;
     let approve = approval(ask, place.as_ref(), script.as_ref(), home)?;
-    let set_up = script.map(|script| script.set_up);
+    let (set_up, hooks) = script.map(|script| (script.set_up, script.hooks)).unwrap_or_default();
     let wanted = Wanted {
         ask,
         of,
@@ -180,6 +184,7 @@ fn resolved(
         config,
         env_type,
         set_up,
+        hooks,
         home,
         agents: &config.join("agents"),
     };
@@ -582,18 +587,27 @@ fn project_settings(
     Ok(ProjectSettings { base, ..settings })
 }
 
-/// The set-up that a run of this project needs, as it stands at the base commit.
-fn set_up(
+/// What of a project's own would run for a run, as it stands at the base commit.
+fn own(
     place: &FoundPlace,
     project: &ProjectSettings,
     settings: &Settings,
 ) -> Result<Option<Script>, Refusal> {
+    let set_up = set_up(place, project, settings)?;
+    Ok(hooks::together(set_up, hooks::of(project)))
+}
+
+/// The set-up that a run of this project needs, with its text and where it comes from.
+fn set_up(
+    place: &FoundPlace,
+    project: &ProjectSettings,
+    settings: &Settings,
+) -> Result<Option<(SetUp, Vec<u8>, String)>, Refusal> {
     let strict = project.setup.mode == config::Mode::Strict;
     let timeout_ms = millis(settings.time.setup);
     let script = |run: Option<String>, text: Vec<u8>, from: &str| {
         let digest = hands::digest(&text);
-        let set_up = SetUp { run, strict, timeout_ms, digest };
-        Script { set_up, text, from: from.to_owned() }
+        (SetUp { run, strict, timeout_ms, digest }, text, from.to_owned())
     };
     if let Some(command) = &project.setup.run {
         let text = command.clone().into_bytes();
@@ -625,22 +639,22 @@ pub fn scripts(
     let ask = RunAsk { project: Some(name.to_owned()), env: env.clone(), ..RunAsk::default() };
     let place = find_place(&ask, fleet, now)?;
     let project = project_settings(&place, &ask, config)?;
-    let Some(script) = set_up(&place, &project, &settings)? else {
+    let Some(script) = own(&place, &project, &settings)? else {
         return Ok(ScriptsView { project: name.to_owned(), set_up: None });
     };
     let held = place.project.approved.as_ref();
     let text = String::from_utf8_lossy(&script.text).into_owned();
     let difference = held
-        .filter(|digest| **digest != script.set_up.digest)
+        .filter(|digest| **digest != script.digest)
         .and_then(|digest| scripts::approved(home, digest))
         .map(|old| scripts::difference(&old, &text));
     Ok(ScriptsView {
         project: name.to_owned(),
         set_up: Some(ScriptView {
-            approved: held == Some(&script.set_up.digest),
-            changed: held.is_some_and(|digest| *digest != script.set_up.digest),
+            approved: held == Some(&script.digest),
+            changed: held.is_some_and(|digest| *digest != script.digest),
             from: script.from,
-            digest: script.set_up.digest,
+            digest: script.digest,
             text,
             difference,
         }),
@@ -660,7 +674,7 @@ fn approval(
 ) -> Result<Option<Approval>, Refusal> {
     let (Some(place), Some(script)) = (place, script) else { return Ok(None) };
     let name = &place.project.name;
-    let digest = &script.set_up.digest;
+    let digest = &script.digest;
     if place.project.approved.as_ref() == Some(digest) {
         return Ok(None);
     }
@@ -670,26 +684,35 @@ fn approval(
     }
     let now = String::from_utf8_lossy(&script.text);
     let old = place.project.approved.as_ref().map(|held| scripts::approved(home, held));
+    let command = script.set_up.as_ref().and_then(|set_up| set_up.run.as_deref());
+    let what = if script.hooks.is_none() { command.unwrap_or(&script.from) } else { &*now };
+    let words =
+        if script.hooks.is_none() { ["set-up", "it", "is"] } else { ["scripts", "them", "are"] };
+    let [noun, it, is] = words;
+    let apart = if script.hooks.is_none() { " " } else { "\n" };
     let (slug, text) = match old {
         None => {
-            let what = script.set_up.run.as_ref().unwrap_or(&script.from);
-            let text =
-                format!("`{name}` wants to run its own set-up, and nobody approved it: {what}");
+            let text = format!(
+                "`{name}` wants to run its own {noun}, and nobody approved {it}:{apart}{what}"
+            );
             ("scripts-unapproved", text)
         }
         Some(old) => {
             let shown = match old {
                 Some(old) => format!("\n{}", scripts::difference(&old, &now)),
-                None => format!(" {}", script.set_up.run.as_ref().unwrap_or(&script.from)),
+                None => format!("{apart}{what}"),
             };
-            let text = format!("the set-up of `{name}` is not the one that was approved:{shown}");
+            let ones = if script.hooks.is_none() { "the one that was" } else { "those that were" };
+            let text = format!("the {noun} of `{name}` {is} not {ones} approved:{shown}");
             ("scripts-changed", text)
         }
     };
     let refusal = Refusal::error(slug, text).decision();
-    let refusal = match &script.set_up.run {
-        Some(_) => refusal,
-        None => refusal.hint(format!("read it: git show {}:{}", place.base.oid, script.from)),
+    let refusal = match &script.set_up {
+        Some(SetUp { run: None, .. }) if script.hooks.is_none() => {
+            refusal.hint(format!("read it: git show {}:{}", place.base.oid, script.from))
+        }
+        Some(_) | None => refusal,
     };
     Err(refusal.hint("approve it: skep run --yes …").hint("skep init   shows it and asks"))
 }
@@ -800,6 +823,7 @@ struct Wanted<'a> {
     config: &'a Path,
     env_type: EnvType,
     set_up: Option<SetUp>,
+    hooks: Hooks,
     home: &'a Home,
     /// Where agents have profiles of the person's own.
     agents: &'a Path,
@@ -912,10 +936,20 @@ fn brief(
         prices,
         fallback: second.map(fallback::of),
         trust,
+        posture: posture(ask, surface)?,
         seed,
         id,
     };
     Ok(Asked { brief, prompt, env, secrets: taken.values })
+}
+
+/// How the agent is put to work: as asked, else as its surface has it.
+fn posture(ask: &RunAsk, surface: Surface) -> Result<Posture, Refusal> {
+    let Some(word) = &ask.posture else { return Ok(Posture::on(surface)) };
+    Posture::find(word).ok_or_else(|| {
+        let all = Posture::ALL.map(Posture::as_str).join(", ");
+        Refusal::error("usage", format!("`{word}` is no posture: {all}"))
+    })
 }
 
 /// Whose words the run works by; that it inherits more, the core sees to.
@@ -984,7 +1018,7 @@ fn the_place(
     id: &RunId,
     key: &str,
 ) -> Result<Place, Refusal> {
-    let Wanted { ask, settings, project, place, env_type, set_up, home, .. } = wanted;
+    let Wanted { ask, settings, project, place, env_type, set_up, hooks, home, .. } = wanted;
     let user = ask.env.get("USER").or_else(|| ask.env.get("LOGNAME")).cloned().unwrap_or_default();
     let short: String = id.tail().chars().take(6).collect();
     let branch = match &ask.branch {
@@ -1042,6 +1076,7 @@ fn the_place(
         link: project.files.link.clone(),
         discard: project.files.discard.clone(),
         set_up: if *env_type == EnvType::Worktree { set_up.clone() } else { None },
+        hooks: hooks::frozen(hooks, *env_type, task),
         fetch_ms: millis(settings.time.fetch),
         sign: project.sign,
         reads: Vec::new(),

@@ -17,6 +17,7 @@ use crate::{
     snapshot::SnapshotError,
 };
 
+mod attach;
 mod claim;
 mod files;
 mod folder;
@@ -32,7 +33,7 @@ mod undo;
 
 pub use leave::{Leaving, Left, Warrant, ignored, inspect_for, leave};
 pub use owner::{Owner, State, mark, read_owner};
-pub use prepare::prepare;
+pub use prepare::{Creating, prepare, prepare_asking};
 pub use restore::{Restore, Return, Returned, Step, restore_env, restore_held};
 pub use settle::{Secure, Settled, Snapped, settle, settle_gone};
 pub use trash::{Purged, Slot, Terms, purge, read_trash, slot_bytes};
@@ -77,6 +78,8 @@ pub struct Prepare {
     pub name: String,
     /// Names for the branch, best first; the first that is free is taken.
     pub branches: Vec<String>,
+    /// Whether the first of them is meant whatever stands there: a branch of that name gets the worktree, and none beside it will do.
+    pub attach: bool,
     /// What the work starts from; none for the repository's default.
     pub base: Option<String>,
     /// Where in the worktree the agent starts; empty for its top.
@@ -136,6 +139,7 @@ pub enum Stage {
     Repository,
     Fetch,
     Base,
+    Hook,
     Branch,
     Worktree,
     Checkout,
@@ -175,6 +179,16 @@ pub enum Cause {
     NoSubDir { path: PathBuf },
     #[error("no name is left for the branch (tried {})", .tried.join(", "))]
     NoBranch { tried: Vec<String> },
+    #[error("branch `{branch}` is checked out in `{}`{}", .path.display(), if *.gone { ", which is gone or going" } else { "" })]
+    CheckedOut {
+        branch: String,
+        path: PathBuf,
+        /// Whether its folder is not there: one that was just closed gives its branch back in a moment.
+        gone: bool,
+    },
+    /// Whoever was asked before anything was made said no.
+    #[error("{text}")]
+    Vetoed { text: String },
     /// What is left of an earlier try could not be taken away.
     #[error("`{}` could not be taken back whole", .path.display())]
     Stuck { path: PathBuf },
@@ -225,6 +239,8 @@ impl Cause {
             Cause::Foreign { .. } => "env-foreign",
             Cause::NoSubDir { .. } => "no-sub-dir",
             Cause::NoBranch { .. } => "no-branch-name",
+            Cause::CheckedOut { .. } => "branch-checked-out",
+            Cause::Vetoed { .. } => "hook-failed",
             Cause::Stuck { .. } => "env-stuck",
             Cause::Work { .. } => "env-has-work",
             Cause::NoProof { .. } => "trash-unproven",
@@ -248,15 +264,19 @@ impl EnvError {
     /// Whether the same again may go better.
     pub fn retry(&self) -> Retry {
         match &self.cause {
-            Cause::Busy { .. } | Cause::Stuck { .. } | Cause::Io { .. } | Cause::Path(_) => {
-                Retry::After(5_000)
-            }
+            Cause::Busy { .. }
+            | Cause::Stuck { .. }
+            | Cause::CheckedOut { gone: true, .. }
+            | Cause::Io { .. }
+            | Cause::Path(_) => Retry::After(5_000),
             Cause::Git(error) => error.retry(),
             Cause::Snapshot(error) => error.retry(),
             Cause::Bad { .. }
             | Cause::Foreign { .. }
             | Cause::NoSubDir { .. }
             | Cause::NoBranch { .. }
+            | Cause::CheckedOut { gone: false, .. }
+            | Cause::Vetoed { .. }
             | Cause::NoProof { .. }
             | Cause::Work { .. } => Retry::Never,
         }
@@ -266,14 +286,18 @@ impl EnvError {
     pub fn fault(&self) -> Fault {
         match &self.cause {
             Cause::Bad { .. } => Fault::Bug,
-            Cause::Busy { .. } | Cause::Stuck { .. } | Cause::Io { .. } | Cause::Path(_) => {
-                Fault::Environment
-            }
+            Cause::Busy { .. }
+            | Cause::Stuck { .. }
+            | Cause::CheckedOut { gone: true, .. }
+            | Cause::Io { .. }
+            | Cause::Path(_) => Fault::Environment,
             Cause::Git(error) => error.fault(),
             Cause::Snapshot(error) => error.fault(),
             Cause::Foreign { .. }
             | Cause::NoSubDir { .. }
             | Cause::NoBranch { .. }
+            | Cause::CheckedOut { gone: false, .. }
+            | Cause::Vetoed { .. }
             | Cause::NoProof { .. }
             | Cause::Work { .. } => Fault::User,
         }

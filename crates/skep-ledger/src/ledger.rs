@@ -258,6 +258,11 @@ impl Reader {
         log::last(&self.db, &self.path)
     }
 
+    /// Finds the first event about `subject`; it looks through all that came before.
+    pub fn first_about(&self, subject: &str) -> Result<Option<Record>, LedgerError> {
+        log::first_about(&self.db, &self.path, subject)
+    }
+
     /// Returns the effects that are not reported done.
     pub fn outbox(&self) -> Result<Vec<Pending>, LedgerError> {
         outbox::read(&self.db, &self.path)

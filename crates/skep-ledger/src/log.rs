@@ -120,6 +120,18 @@ pub(crate) fn read(
     rows.collect::<Result<_, _>>().map_err(sqlite)
 }
 
+/// Finds the first event about `subject`.
+pub(crate) fn first_about(
+    db: &Connection,
+    path: &Path,
+    subject: &str,
+) -> Result<Option<Record>, LedgerError> {
+    let text = format!("SELECT {COLUMNS} FROM log WHERE subject = ?1 ORDER BY seq LIMIT 1");
+    db.prepare_cached(&text)
+        .and_then(|mut find| find.query_row([subject], record).optional())
+        .map_err(|e| LedgerError::sqlite(path, e))
+}
+
 /// Hands every event from `from` on to `take`, in order, without holding more than one.
 ///
 /// Errors: what `take` says; a number that is missing.

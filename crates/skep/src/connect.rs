@@ -29,6 +29,8 @@ use skep_host::{paths, proc, tree};
 
 use crate::{args::Global, exit::CliError, output::Output};
 
+/// How long a daemon may take that follows one which was stopped.
+const FOLLOWS: Duration = Duration::from_secs(2);
 /// How often, and how far apart, it is looked who answers, where that is not who has the home.
 const LOOKS: u32 = 10;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(30);
@@ -139,7 +141,7 @@ impl Skep {
     }
 
     /// A daemon that breaks off twice over the same question does not know it, where it is of another version.
-    fn told(&self, err: ClientError) -> CliError {
+    pub(crate) fn told(&self, err: ClientError) -> CliError {
         match (err, self.foreign()) {
             (ClientError::Broken(source), Some(theirs)) => {
                 let text = format!(
@@ -154,9 +156,18 @@ impl Skep {
         }
     }
 
-    /// Asks for a stream.
-    pub(crate) fn stream(&self, ask: Ask, each: impl FnMut(Value) -> bool) -> Result<(), CliError> {
-        self.client()?.stream(&random_id()?, ask, each).map_err(|err| self.told(err))
+    /// A daemon to go on with where `gone` broke off; none where that was stopped and no other follows.
+    pub(crate) fn another(&self, gone: &Client) -> Result<Option<Client>, CliError> {
+        await_end(gone, COMES_UP);
+        let until = Instant::now() + FOLLOWS;
+        // One that was killed leaves its socket; one that was stopped does not, and is not brought back.
+        while !self.home.daemon_socket().exists() {
+            if Instant::now() > until {
+                return Ok(None);
+            }
+            thread::sleep(BETWEEN_LOOKS);
+        }
+        self.client().map(Some)
     }
 
     /// Connects only where a daemon answers already.

@@ -302,6 +302,7 @@ pub struct ProjectSettings {
     pub sign: bool,
     pub setup: Setup,
     pub teardown: Teardown,
+    pub hooks: Hooks,
     pub files: Files,
     pub processes: Processes,
     pub budget: ProjectBudget,
@@ -366,6 +367,23 @@ pub struct Teardown {
     #[serde(deserialize_with = "unless_empty")]
     #[schemars(with = "String")]
     pub run: Option<String>,
+}
+
+/// What runs before and after a worktree is made.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hooks {
+    /// Its failure forbids the worktree.
+    #[serde(deserialize_with = "unless_empty")]
+    #[schemars(with = "String")]
+    pub worktree_creating: Option<String>,
+    /// Its failure is told.
+    #[serde(deserialize_with = "unless_empty")]
+    #[schemars(with = "String")]
+    pub worktree_created: Option<String>,
+    #[serde(deserialize_with = "span")]
+    #[schemars(schema_with = "duration_schema")]
+    pub timeout: Duration,
 }
 
 /// Ignored files that a worktree gets, and those that nobody misses.

@@ -57,7 +57,7 @@ pub(super) fn run_set_up(
     git: &Git,
     prepared: &env::Prepared,
     set_up: Option<&SetUp>,
-    (mut vars, secrets): (BTreeMap<String, String>, &Secrets),
+    (vars, secrets): (&BTreeMap<String, String>, &Secrets),
     log: &Path,
 ) -> Result<Option<String>, (&'static str, String)> {
     let command = match (set_up, &prepared.setup) {
@@ -81,24 +81,18 @@ pub(super) fn run_set_up(
         (Some(SetUp { run: None, .. }) | None, None) => return Ok(None),
     };
     let Some(set_up) = set_up else { return Ok(None) };
-    let values = secrets.values(&vars).map_err(|err| (err.slug(), chain(&err)))?;
-    let known = values.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let redactor = Redactor::new(known, &vars.values().map(String::as_str).collect::<Vec<_>>());
-    vars.extend(values);
-    let (code, output) = under_gatekeeper(&command, &prepared.cwd, vars, set_up.timeout_ms);
-    let output = redactor.bytes(&output);
-    if let Err(err) = paths::write_atomically(log, &output) {
-        return Err(("set-up-failed", chain(&err)));
-    }
+    let script = Script {
+        command: &command,
+        cwd: &prepared.cwd,
+        input: Vec::new(),
+        timeout_ms: set_up.timeout_ms,
+        log,
+    };
+    let Ran { code, output } = script.run(vars, secrets)?;
     if code == Some(0) {
         return Ok(None);
     }
-    let tail: Vec<String> =
-        String::from_utf8_lossy(&output).lines().rev().take(8).map(text::one_line).collect();
-    let tail: Vec<String> = tail.into_iter().rev().collect();
-    let end =
-        code.map_or_else(|| "ran out of time".to_owned(), |code| format!("left with code {code}"));
-    let text = format!("the set-up {end}:\n{}\nall of it: {}", tail.join("\n"), log.display());
+    let text = format!("the set-up {}", last_words(code, &output, log));
     if set_up.strict { Err(("set-up-failed", text)) } else { Ok(Some(text)) }
 }
 
@@ -111,26 +105,65 @@ fn digest_at(git: &Git, prepared: &env::Prepared, file: &Path) -> Result<String,
     Ok(super::digest(&bytes.ok_or("it does not stand in the base commit")?))
 }
 
-/// Runs somebody else's code: under a gatekeeper that is tied to this process. None: it ran out of time.
-fn under_gatekeeper(
-    command: &[String],
-    cwd: &Path,
-    vars: BTreeMap<String, String>,
-    timeout_ms: u64,
-) -> (Option<i32>, Vec<u8>) {
-    let program = Program::new("/proc/self/exe")
-        .args(["gatekeeper", "--tied", "--"])
-        .args(command)
-        .envs(vars)
-        .cwd(cwd)
-        .timeout(Duration::from_millis(timeout_ms));
-    match program.output() {
-        Ok(output) => {
-            let code = output.code();
-            let mut all = output.stdout;
-            all.extend(output.stderr);
-            (Some(code), all)
-        }
-        Err(err) => (None, chain(&err).into_bytes()),
+/// How a script that failed ended, with its last lines.
+pub(super) fn last_words(code: Option<i32>, output: &[u8], log: &Path) -> String {
+    let tail: Vec<String> =
+        String::from_utf8_lossy(output).lines().rev().take(8).map(text::one_line).collect();
+    let tail: Vec<String> = tail.into_iter().rev().collect();
+    let end =
+        code.map_or_else(|| "ran out of time".to_owned(), |code| format!("left with code {code}"));
+    format!("{end}:\n{}\nall of it: {}", tail.join("\n"), log.display())
+}
+
+/// What a script left.
+pub(super) struct Ran {
+    /// None: it ran out of time.
+    pub(super) code: Option<i32>,
+    /// All that it said, without the secrets it got.
+    pub(super) output: Vec<u8>,
+}
+
+/// Somebody else's code that is to run.
+pub(super) struct Script<'a> {
+    pub(super) command: &'a [String],
+    pub(super) cwd: &'a Path,
+    pub(super) input: Vec<u8>,
+    pub(super) timeout_ms: u64,
+    /// Where all that it says is kept.
+    pub(super) log: &'a Path,
+}
+
+impl Script<'_> {
+    /// Runs it under a gatekeeper that is tied to this process, and keeps what it says.
+    ///
+    /// Errors: a secret that cannot be had; nothing can be kept.
+    pub(super) fn run(
+        self,
+        vars: &BTreeMap<String, String>,
+        secrets: &Secrets,
+    ) -> Result<Ran, (&'static str, String)> {
+        let values = secrets.values(vars).map_err(|err| (err.slug(), chain(&err)))?;
+        let known = values.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let redactor = Redactor::new(known, &vars.values().map(String::as_str).collect::<Vec<_>>());
+        let program = Program::new("/proc/self/exe")
+            .args(["gatekeeper", "--tied", "--"])
+            .args(self.command)
+            .envs(vars)
+            .envs(&values)
+            .cwd(self.cwd)
+            .stdin(self.input)
+            .timeout(Duration::from_millis(self.timeout_ms));
+        let (code, output) = match program.output() {
+            Ok(output) => {
+                let code = output.code();
+                let mut all = output.stdout;
+                all.extend(output.stderr);
+                (Some(code), all)
+            }
+            Err(err) => (None, chain(&err).into_bytes()),
+        };
+        let output = redactor.bytes(&output).into_owned();
+        paths::write_atomically(self.log, &output).map_err(|err| ("set-up-failed", chain(&err)))?;
+        Ok(Ran { code, output })
     }
 }

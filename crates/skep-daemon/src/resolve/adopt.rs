@@ -19,7 +19,7 @@ use skep_api::{
 use skep_core::{
     fleet::{Fleet, Limits, Naming},
     project::Project,
-    run::{Adopted, Base, Brief, EnvType, Layout, adopted::Standing},
+    run::{Adopted, Base, Brief, EnvType, Hooks, Layout, adopted::Standing},
     text,
     time::Timestamp,
 };
@@ -358,6 +358,7 @@ impl Look<'_> {
             config: self.config,
             env_type: EnvType::InPlace,
             set_up: None,
+            hooks: Hooks::default(),
             home: self.home,
             agents: &self.config.join("agents"),
         };

@@ -9,7 +9,7 @@ use skep_api::{
     request::RunAsk,
     wire::{Refusal, chain},
 };
-use skep_core::run::{Fallback, Login, Permissions, Surface};
+use skep_core::run::{self, Fallback, Login, Permissions, Surface};
 use skep_harness::profile::{self, Profile};
 
 use super::{Choice, Wanted, choice};
@@ -53,7 +53,7 @@ pub(super) fn choice_of(
     }
     // What was asked for by a flag was asked for of the first.
     let bare = RunAsk { env: ask.env.clone(), ..RunAsk::default() };
-    let own = Wanted { ask: &bare, set_up: None, ..*wanted };
+    let own = Wanted { ask: &bare, set_up: None, hooks: run::Hooks::default(), ..*wanted };
     let choice = choice::with(&own, None, other, String::new())?;
     choice
         .profile

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Cause, Created, EnvError, EnvType, LOGS, OUTPUT, Prepare, Prepared, Stage,
+    Cause, Created, EnvError, EnvType, LOGS, OUTPUT, Prepare, Prepared, Stage, attach,
     claim::{LOCK, claim, drop_root},
     files::{self, Brought},
     folder::{below, make_dir, make_dirs_below},
@@ -22,11 +22,29 @@ use crate::{
     worktree::{self, Branch},
 };
 
+/// A worktree that is about to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Creating<'a> {
+    /// The folder of the repository that git is asked in.
+    pub repository: &'a Path,
+    pub branch: &'a str,
+    pub base: &'a Base,
+}
+
 /// Makes an env, or finds the one that an earlier call for the same run made.
+pub fn prepare(git: &Git, ask: &Prepare) -> Result<Prepared, EnvError> {
+    prepare_asking(git, ask, &mut |_| Ok(()))
+}
+
+/// Makes an env like [`prepare`], and asks `may` before a branch and a worktree are made; one that stands is used unasked.
 ///
 /// Order: nothing is touched before the request is checked and the env's folder claimed; each step is recorded before it is done.
 /// Errors: whatever fails, what this call made is gone again, and the error names what is not.
-pub fn prepare(git: &Git, ask: &Prepare) -> Result<Prepared, EnvError> {
+pub fn prepare_asking(
+    git: &Git,
+    ask: &Prepare,
+    may: &mut dyn FnMut(Creating<'_>) -> Result<(), String>,
+) -> Result<Prepared, EnvError> {
     check(ask).map_err(EnvError::at(Stage::Request))?;
     let mut claim = claim(ask).map_err(EnvError::at(Stage::Claim))?;
     let known = claim.owner.take();
@@ -53,7 +71,7 @@ pub fn prepare(git: &Git, ask: &Prepare) -> Result<Prepared, EnvError> {
         }
         making.owner.base = old.base;
     }
-    let made = making.run();
+    let made = making.run(may);
     made.map_err(|cause| {
         let stage = making.stage;
         let mut left = take_back(git, &ask.locks, &claim.root, &making.owner);
@@ -110,14 +128,17 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
-    fn run(&mut self) -> Result<Prepared, Cause> {
+    fn run(
+        &mut self,
+        may: &mut dyn FnMut(Creating<'_>) -> Result<(), String>,
+    ) -> Result<Prepared, Cause> {
         self.stage = Stage::Record;
         self.record()?;
         for name in [OUTPUT, LOGS] {
             make_dir(&self.root.join(name))?;
         }
         let fetch = match self.ask.env_type {
-            EnvType::Worktree => self.worktree()?,
+            EnvType::Worktree => self.worktree(may)?,
             EnvType::Directory => {
                 make_dir(&self.root.join(&self.owner.folder))?;
                 make_dirs_below(&self.root.join(&self.owner.folder), &self.ask.sub_dir)?;
@@ -148,7 +169,10 @@ impl Making<'_> {
         Ok(git::discover(self.git, given)?)
     }
 
-    fn worktree(&mut self) -> Result<Option<FetchOutcome>, Cause> {
+    fn worktree(
+        &mut self,
+        may: &mut dyn FnMut(Creating<'_>) -> Result<(), String>,
+    ) -> Result<Option<FetchOutcome>, Cause> {
         self.stage = Stage::Repository;
         let repo = self.repository()?;
         self.stage = Stage::Fetch;
@@ -157,12 +181,27 @@ impl Making<'_> {
             ms => Some(git::fetch(self.git, &repo, &self.ask.locks, Duration::from_millis(ms))?),
         };
         self.stage = Stage::Base;
-        let base = self.base(&repo)?;
+        let mut base = self.base(&repo)?;
+        let standing = attach::standing(self.git, &repo, self.ask)?;
+        if let Some(branch) = &standing {
+            // The work of this env starts where the branch stands.
+            base.oid.clone_from(&branch.oid);
+        }
+        self.stage = Stage::Hook;
+        self.may_be_made(&repo, standing.as_ref(), &base, may)?;
+        self.stage = Stage::Base;
         self.owner.common_dir = Some(repo.common_dir.clone());
         self.owner.checkout.clone_from(&repo.top);
         self.owner.base = Some(base.clone());
         self.stage = Stage::Branch;
-        let branch = self.branch(&repo, &base.oid)?;
+        let branch = match standing {
+            Some(branch) => {
+                self.owner.branch = Some(branch.clone());
+                self.record()?;
+                branch
+            }
+            None => self.branch(&repo, &base.oid)?,
+        };
         self.stage = Stage::Worktree;
         let path = self.root.join(&self.owner.folder);
         worktree::register(self.git, &repo, &self.ask.locks, &path, &branch.name, &branch.mark)?;
@@ -175,6 +214,23 @@ impl Making<'_> {
             self.note(brought);
         }
         Ok(fetch)
+    }
+
+    fn may_be_made(
+        &self,
+        repo: &Repository,
+        standing: Option<&Branch>,
+        base: &Base,
+        may: &mut dyn FnMut(Creating<'_>) -> Result<(), String>,
+    ) -> Result<(), Cause> {
+        let name = match standing {
+            Some(branch) => Some(&branch.name),
+            None => attach::free_name(self.git, repo, self.ask)?,
+        };
+        // Where no name is left, there is nothing to ask about.
+        let Some(branch) = name else { return Ok(()) };
+        may(Creating { repository: repo.seat(), branch, base })
+            .map_err(|text| Cause::Vetoed { text })
     }
 
     fn note(&mut self, brought: Brought) {

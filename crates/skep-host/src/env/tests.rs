@@ -10,11 +10,12 @@ use skep_testkit::{Place, Repo};
 
 use super::*;
 use crate::{
-    git::{self, Git},
+    git::{self, Fault, Git, Retry},
     lock,
     salvage::{Fate, Verdict},
 };
 
+mod attach;
 mod claim;
 mod crashed;
 mod files;
@@ -74,6 +75,7 @@ impl Yard {
             project: "web".to_owned(),
             name: "amber".to_owned(),
             branches: vec!["skep/fix".to_owned(), "skep/fix-7k2m".to_owned()],
+            attach: false,
             base: None,
             sub_dir: PathBuf::new(),
             copy: Vec::new(),

@@ -159,21 +159,40 @@ fn approve(skep: &Skep, look: &Look, done: &mut Done, yes: bool) -> Result<(), C
     let name = &look.project.project.name;
     if !skep.out.json {
         skep.out.line("")?;
-        let what = if script.changed {
-            "The set-up is not the one that was approved"
-        } else {
-            "Set-up, which runs in each fresh worktree"
+        let what = match (with_hooks(script), script.changed) {
+            (false, true) => "The set-up is not the one that was approved",
+            (false, false) => "Set-up, which runs in each fresh worktree",
+            (true, true) => "The scripts are not those that were approved",
+            (true, false) => "Scripts, which run around the making of each worktree",
         };
         skep.out.line(&format!("{} ({}):", skep.out.paint(Tone::Strong, what), script.from))?;
         block(skep, script.difference.as_deref().unwrap_or(&script.text))?;
     }
-    if yes || agreed(skep, "May it run in this project's worktrees? [y/N]", false) {
+    let question = if with_hooks(script) {
+        "May they run for this project's worktrees? [y/N]"
+    } else {
+        "May it run in this project's worktrees? [y/N]"
+    };
+    if yes || agreed(skep, question, false) {
         let text = script.text.clone();
         let digest = Some(script.digest.clone()).filter(|digest| !digest.is_empty());
         skep.ask(Ask::ProjectApprove { name: name.clone(), text, digest })?;
         script.approved = true;
     }
     Ok(())
+}
+
+/// Whether there are hooks beside a set-up, or instead of one.
+fn with_hooks(script: &ScriptView) -> bool {
+    script.from.split(", ").any(|from| from.starts_with("hooks."))
+}
+
+fn what(script: &ScriptView) -> &'static str {
+    if with_hooks(script) {
+        "the scripts, exactly as they are"
+    } else {
+        "the set-up, exactly as it is"
+    }
 }
 
 fn print(skep: &Skep, look: &Look, shared: bool) -> std::io::Result<()> {
@@ -311,10 +330,15 @@ fn tell(skep: &Skep, look: &Look, done: &Done, shared: bool, dry_run: bool) {
         out.note("it counts once it is committed on the base: git add .skep && git commit");
     }
     match &done.set_up {
-        Some(script) if script.approved => out.note("approved: the set-up, exactly as it is"),
-        Some(_) => {
-            out.note("not approved: the set-up, so no run begins yet");
-            out.note("next: skep init --yes   approves it as it stands above");
+        Some(script) if script.approved => out.note(&format!("approved: {}", what(script))),
+        Some(script) => {
+            let [noun, them] = if with_hooks(script) {
+                ["scripts", "them as they stand"]
+            } else {
+                ["set-up", "it as it stands"]
+            };
+            out.note(&format!("not approved: the {noun}, so no run begins yet"));
+            out.note(&format!("next: skep init --yes   approves {them} above"));
             return;
         }
         None => {}

@@ -43,6 +43,7 @@ pub(crate) fn brief(name: &str) -> Brief {
             reads: Vec::new(),
             fetch_ms: 0,
             set_up: None,
+            hooks: Hooks::default(),
         },
         policy: Policy { jitter: 0.0, ..Policy::default() },
         supersedes: None,
@@ -52,6 +53,7 @@ pub(crate) fn brief(name: &str) -> Brief {
         budget: Budget::default(),
         prices: Vec::new(),
         trust: crate::run::Trust::Person,
+        posture: crate::run::Posture::Headless,
         seed: String::new(),
     }
 }
@@ -91,6 +93,7 @@ pub(crate) fn env(name: &str) -> Env {
         base: Some(Base { branch: "main".to_owned(), oid: "b0".to_owned() }),
         target: Some("main".to_owned()),
         notes: Vec::new(),
+        reused: false,
     }
 }
 
@@ -198,6 +201,7 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["claims", what] => Input::of_tool(attempt, question::tests::claims(what)),
         ["answer", n, said] => question::tests::answer(run.id(), n, Some(said)),
         ["skip", n] => question::tests::answer(run.id(), n, None),
+        ["release"] => Input::Release,
         ["rules"] => Input::Rules,
         ["lift"] => Input::Lift,
         ["rules-set", nth] => Input::RulesSet { attempt, nth: nth.parse().unwrap(), why: None },
