@@ -16,7 +16,6 @@ use skep_core::{
     },
     said::Usage,
     snapshot::Snapshot,
-    task::Task,
     text,
     time::Timestamp,
 };
@@ -26,15 +25,19 @@ mod ask;
 mod cost;
 mod fence;
 mod inbox;
+mod plan;
 mod question;
 mod rules;
+mod task;
 
 pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
 pub use cost::CostView;
 pub use inbox::InboxView;
+pub use plan::{PartView, PlanView, WarningView, WaveView};
 pub use question::{ClaimsView, QuestionView};
 pub use rules::{LiftView, RulesView};
+pub use task::{PlanningView, TaskView, WaitsView};
 
 /// A run, as `run` prints it and `ls` and `show` list it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -628,54 +631,6 @@ pub struct ScriptView {
 pub struct SeenView {
     pub project: ProjectView,
     pub registered: bool,
-}
-
-/// A task in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskView {
-    pub id: String,
-    pub title: String,
-    pub body: String,
-    pub project: Option<String>,
-    #[serde(rename = "ref")]
-    pub reference: Option<String>,
-    pub priority: i64,
-    pub needs: Vec<String>,
-    pub state: String,
-    pub run: Option<String>,
-    pub added: Timestamp,
-    /// Which agent it is for.
-    #[serde(default)]
-    pub agent: Option<String>,
-    #[serde(default)]
-    pub model: Option<String>,
-    #[serde(default)]
-    pub account: Option<String>,
-    /// Whose words it is made of.
-    #[serde(default)]
-    pub trust: Trust,
-}
-
-impl TaskView {
-    /// Makes the view of `task`.
-    pub fn of(task: &Task) -> TaskView {
-        TaskView {
-            id: task.id.to_string(),
-            title: task.title.clone(),
-            body: task.body.clone(),
-            project: task.project.clone(),
-            reference: task.reference.clone(),
-            priority: task.priority,
-            needs: task.needs.iter().map(ToString::to_string).collect(),
-            state: task.state.as_str().to_owned(),
-            run: task.run.as_ref().map(ToString::to_string),
-            added: task.added,
-            agent: task.choice.agent.clone(),
-            model: task.choice.model.clone(),
-            account: task.choice.account.clone(),
-            trust: task.trust,
-        }
-    }
 }
 
 /// What `daemon status` and `GET /health` answer.

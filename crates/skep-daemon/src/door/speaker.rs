@@ -176,6 +176,12 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::ProjectSee { .. }
         | Ask::ProjectRm { .. }
         | Ask::TaskAdd(_)
+        | Ask::Plan(_)
+        | Ask::PlanShow { .. }
+        | Ask::PlanEdit { .. }
+        | Ask::Implement(_)
+        | Ask::Finalize { .. }
+        | Ask::Follow { .. }
         | Ask::Shutdown {} => false,
     }
 }

@@ -7,7 +7,7 @@ use skep_api::{
     view::TaskView,
 };
 
-use super::{ls::titled, read, read_text};
+use super::{ls::titled, plan::task_state, read, read_text};
 use crate::{args::Task, connect::Skep, exit::Outcome, output::Tone};
 
 pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
@@ -51,6 +51,9 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let tasks: Vec<TaskView> = if list { read(answer)? } else { vec![read(answer)?] };
+    if let (false, [task]) = (list, tasks.as_slice()) {
+        return super::plan::task_page(skep, task);
+    }
     if tasks.is_empty() {
         skep.out.note("no tasks yet: skep task add TITLE");
         return Ok(ExitCode::SUCCESS);
@@ -60,7 +63,7 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
         .map(|task| {
             vec![
                 (Tone::Strong, task.id.clone()),
-                (Tone::Plain, task.state.clone()),
+                task_state(task),
                 (Tone::Plain, task.project.clone().unwrap_or_else(|| "-".to_owned())),
                 (Tone::Plain, task.run.clone().unwrap_or_else(|| "-".to_owned())),
                 (Tone::Plain, titled(&task.title, task.trust)),
@@ -68,12 +71,5 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
         })
         .collect();
     skep.out.table(&["ID", "STATE", "PROJECT", "RUN", "TITLE"], &rows)?;
-    if let (false, [task]) = (list, tasks.as_slice()) {
-        if !task.body.is_empty() {
-            skep.out.line("")?;
-            skep.out.line(&skep_core::text::visible(&task.body))?;
-        }
-        skep.out.note(&format!("put an agent to it: skep run {}", task.id));
-    }
     Ok(ExitCode::SUCCESS)
 }
