@@ -112,6 +112,8 @@ fn whole_brief() -> Brief {
     brief.policy.spare = vec!["sccache".to_owned()];
     brief.policy.env = vec!["DATABASE_URL".to_owned()];
     brief.supersedes = Some(super::id("beryl"));
+    brief.place.reads = vec!["/src/web".to_owned()];
+    brief.part = Some(crate::run::Part { project: "web".to_owned(), held: true });
     brief.fallback = Some(Fallback {
         agent: "codex".to_owned(),
         speaks: true,
@@ -493,6 +495,8 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
         trust: crate::run::Trust::Person,
         posture: crate::run::Posture::Headless,
         seed: String::new(),
+        part: None,
+        place: Place { reads: Vec::new(), ..whole_brief().place },
         logins: Logins::default(),
         ..whole_brief()
     };
