@@ -571,6 +571,18 @@ The form of a plan, a text in Markdown:
         #[arg(long)]
         fix: bool,
     },
+    /// A file for a report of an error: what happened and how skep is set up, without secrets
+    #[command(
+        after_help = "For its owner alone, and sent nowhere: it has the last runs' records, the daemon's log, the settings and what \
+doctor finds; INDEX.md in it says what, and what is not. Read it before you give it to anybody."
+    )]
+    Bundle {
+        /// The runs it is about [default: the last five]
+        ids: Vec<String>,
+        /// The file to write; it must not be there [default: skep-bundle-TIME.tar.gz in this folder]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// What an error means and what leads out of it
     Explain {
         /// The word in `error[word]`; none: the list

@@ -323,6 +323,13 @@ const EXAMPLES: &[Of] = &[
             ("policy test --run amber --policy new.toml", "what a change would change"),
         ],
     ),
+    (
+        "bundle",
+        &[
+            ("bundle", "of the last runs"),
+            ("bundle amber --output report.tar.gz", "of one, into this file"),
+        ],
+    ),
     ("doctor", &[("doctor", "look"), ("doctor --fix", "and mend what can be taken back")]),
     (
         "mcp",

@@ -10,6 +10,7 @@ mod adopt;
 mod agents;
 mod brief;
 mod budget;
+mod bundle;
 mod canary;
 mod cases;
 mod clean;

@@ -496,7 +496,7 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
         posture: crate::run::Posture::Headless,
         seed: String::new(),
         part: None,
-        place: Place { reads: Vec::new(), ..whole_brief().place },
+        place: crate::run::Place { reads: Vec::new(), ..whole_brief().place },
         logins: Logins::default(),
         ..whole_brief()
     };
