@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use skep_core::id::RunId;
+use skep_core::id::{RunId, TaskId};
 
 #[cfg(test)]
 mod tests;
@@ -90,6 +90,16 @@ impl Home {
     /// The folder of an attempt: `spec.json start.json reports.jsonl journal.jsonl exit.json`.
     pub fn attempt(&self, run: &RunId, attempt: u32) -> PathBuf {
         self.run(run).join(attempt.to_string())
+    }
+
+    /// The folder of a task: how its runs were asked for.
+    pub fn task(&self, task: &TaskId) -> PathBuf {
+        self.root.join("tasks").join(task.as_str())
+    }
+
+    /// How a person asked for the runs of a task's plan, 0600.
+    pub fn task_ask(&self, task: &TaskId) -> PathBuf {
+        self.task(task).join("ask.json")
     }
 
     /// The lock that an effect of a run holds while it is carried out.

@@ -17,7 +17,7 @@ use crate::{
     names::{self, Pool},
     project::Project,
     run::{self, Brief, EnvState, EnvType, How, Rejected, Run, State},
-    task::{Task, TaskState},
+    task::{self, Task, TaskState},
     text,
     time::Timestamp,
 };
@@ -27,6 +27,7 @@ mod inherit;
 pub mod money;
 mod quotas;
 mod slots;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
@@ -107,6 +108,22 @@ pub enum Input {
     LiftTask {
         task: TaskId,
     },
+    /// A wish for a task, or a report of what was done for one.
+    Task {
+        task: TaskId,
+        input: task::Input,
+    },
+    /// A task and all that is known of it goes.
+    RemoveTask {
+        task: TaskId,
+    },
+    /// The run that a task asked for can begin; or why it cannot.
+    Begin {
+        task: TaskId,
+        run: RunId,
+        begun: Result<Begun, String>,
+        warnings: Vec<task::Warning>,
+    },
     /// Begins a run. The brief's name is empty where the fleet is to choose one.
     Create {
         brief: Box<Brief>,
@@ -117,6 +134,15 @@ pub enum Input {
         input: run::Input,
     },
     Tick,
+}
+
+/// What a run that a task asked for is begun with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Begun {
+    pub brief: Box<Brief>,
+    pub naming: Naming,
+    /// Projects that cannot be planned for as they are.
+    pub left_out: Vec<String>,
 }
 
 /// Where a worker's name comes from, when it is not given.
@@ -137,6 +163,7 @@ pub enum Naming {
 pub enum Event {
     House(House),
     Run(run::Event),
+    Task(task::Event),
 }
 
 /// A fact about the fleet itself, its projects or its tasks.
@@ -182,6 +209,8 @@ pub enum House {
         state: TaskState,
         run: Option<RunId>,
     },
+    /// A task is gone with all that was known of it.
+    TaskRemoved {},
     /// A person vouches for the words of a task that somebody else wrote.
     TaskLifted {},
 }
@@ -198,7 +227,33 @@ pub struct About {
 #[derive(Debug, Default, PartialEq)]
 pub struct Decided {
     pub events: Vec<About>,
-    pub effects: Vec<run::Effect>,
+    pub effects: Vec<Effect>,
+}
+
+/// Work for the daemon, for a run or for a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Effect {
+    Run(run::Effect),
+    Task(task::Effect),
+}
+
+impl Effect {
+    /// The run that it is about.
+    pub fn run(&self) -> &RunId {
+        match self {
+            Effect::Run(effect) => effect.run(),
+            Effect::Task(effect) => effect.run(),
+        }
+    }
+
+    /// Its kind, in one word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Effect::Run(effect) => effect.kind(),
+            Effect::Task(effect) => effect.kind(),
+        }
+    }
 }
 
 /// An event of the ledger that does not fit.
@@ -206,6 +261,8 @@ pub struct Decided {
 pub enum Misfit {
     #[error("{0}")]
     Run(#[from] run::Misfit),
+    #[error("{0}")]
+    Task(#[from] task::Misfit),
     #[error("`{subject}` is not known")]
     Unknown { subject: String },
 }
@@ -305,6 +362,11 @@ impl Fleet {
             }
             Input::Create { brief, naming } => self.create(*brief, &naming, now, decided)?,
             Input::Run { run, input } => self.step(&run, input, now, decided)?,
+            Input::Task { task, input } => self.step_task(&task, input, now, decided)?,
+            Input::RemoveTask { task } => self.remove_task(&task, now, decided)?,
+            Input::Begin { task, run, begun, warnings } => {
+                self.begin(&task, run, begun, warnings, now, decided)?;
+            }
             Input::Tick => {
                 let due: Vec<RunId> = self
                     .runs
@@ -344,7 +406,7 @@ impl Fleet {
         if let Some(old) = &brief.supersedes {
             self.require_run(old)?;
         }
-        if let Some(id) = &brief.task {
+        if let Some(id) = brief.task.as_ref().filter(|_| !brief.is_of_plan()) {
             self.check_task(id, brief.supersedes.as_ref())?;
         }
         self.check_branch(&brief)?;
@@ -357,7 +419,8 @@ impl Fleet {
             let subject = format!("project/{project}");
             self.note(&subject, House::Themed { project, theme }, now, decided);
         }
-        let (subject, task) = (brief.id.to_string(), brief.task.clone());
+        let subject = brief.id.to_string();
+        let task = brief.task.clone().filter(|_| !brief.is_of_plan());
         let run = brief.id.clone();
         self.record(
             &subject,
@@ -468,8 +531,11 @@ impl Fleet {
     }
 
     /// What may stand against another attempt of `run`: that meanwhile another has its task or its name.
-    fn check_again(&self, run: &Run) -> Result<(), Rejected> {
+    fn check_again(&self, run: &Run, by_task: bool) -> Result<(), Rejected> {
         self.check_name(&run.brief)?;
+        if run.brief.is_of_plan() {
+            return if by_task { Ok(()) } else { self.check_of_plan(run) };
+        }
         match &run.brief.task {
             Some(id)
                 if self.tasks.get(id).is_some_and(|task| task.run.as_ref() != Some(run.id())) =>
@@ -486,11 +552,11 @@ impl Fleet {
         };
         let holder = task.run.as_ref().and_then(|run| self.runs.get(run));
         match task.state {
-            TaskState::Ingested | TaskState::Failed => Ok(()),
+            TaskState::Ingested | TaskState::Failed if task.plan().is_none() => Ok(()),
             TaskState::Implementing if task.run.is_some() && task.run.as_ref() == supersedes => {
                 Ok(())
             }
-            TaskState::Implementing => {
+            TaskState::Implementing if task.plan().is_none() => {
                 let run = holder.map_or_else(
                     || "a run".to_owned(),
                     |run| format!("{} ({})", run.id(), run.brief.name),
@@ -503,6 +569,19 @@ impl Fleet {
                 "task-completed",
                 format!("{id} is completed"),
                 &["skep task add TITLE", &format!("skep task show {id}")],
+            )),
+            TaskState::Ingested
+            | TaskState::Failed
+            | TaskState::Planning
+            | TaskState::PlanReview
+            | TaskState::Implementing
+            | TaskState::Approved
+            | TaskState::Reviewing
+            | TaskState::Merged
+            | TaskState::Archived => Err(reject(
+                "task-planned",
+                format!("{id} is {}", task.state.as_str().replace('_', " ")),
+                &[&format!("skep show {id}")],
             )),
         }
     }
@@ -554,6 +633,18 @@ impl Fleet {
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<(), Rejected> {
+        self.step_for(id, input, false, now, decided)
+    }
+
+    /// A step of a run; `by_task` where its own task's plan wants it, which needs no telling then.
+    fn step_for(
+        &mut self,
+        id: &RunId,
+        input: run::Input,
+        by_task: bool,
+        now: Timestamp,
+        decided: &mut Decided,
+    ) -> Result<(), Rejected> {
         let run = self.require_run(id)?;
         let again = matches!(input, run::Input::Again { .. });
         let comes_back = matches!(run.env, EnvState::Closed(_));
@@ -566,9 +657,10 @@ impl Fleet {
             step.events.push(run::Event::Renamed { name: self.other_name(run) });
         }
         if again {
-            self.check_again(run)?;
+            self.check_again(run, by_task)?;
         }
-        let task = run.brief.task.clone();
+        let task = run.brief.task.clone().filter(|_| !run.brief.is_of_plan());
+        let mut told = tasks::Told::of(run, by_task);
         let mut moved = again.then_some(TaskState::Implementing);
         for event in step.events {
             if let run::Event::Ended { outcome, .. } = &event {
@@ -578,9 +670,10 @@ impl Fleet {
             } else if let run::Event::Requeued { .. } = &event {
                 moved = moved.map(|_| TaskState::Implementing);
             }
+            told.hear(&event);
             self.record(id.as_str(), Event::Run(event), now, decided);
         }
-        decided.effects.extend(step.effects);
+        decided.effects.extend(step.effects.into_iter().map(Effect::Run));
         if let (Some(task), Some(state)) = (task, moved)
             && self.tasks.get(&task).is_some_and(|task| again || task.run.as_ref() == Some(id))
         {
@@ -591,7 +684,7 @@ impl Fleet {
                 decided,
             );
         }
-        Ok(())
+        self.tell_task(told, now, decided)
     }
 
     fn note(&mut self, subject: &str, event: House, now: Timestamp, decided: &mut Decided) {
@@ -635,8 +728,16 @@ impl Fleet {
             Event::House(House::TaskMoved { state, run }) => {
                 let id: TaskId = subject.parse().map_err(|_| unknown())?;
                 let task = Arc::make_mut(self.tasks.get_mut(&id).ok_or_else(unknown)?);
-                task.state = *state;
-                task.run.clone_from(run);
+                task.moved(*state, run.as_ref());
+            }
+            Event::House(House::TaskRemoved {}) => {
+                let id: TaskId = subject.parse().map_err(|_| unknown())?;
+                self.tasks.remove(&id).ok_or_else(unknown)?;
+            }
+            Event::Task(event) => {
+                let id: TaskId = subject.parse().map_err(|_| unknown())?;
+                let task = self.tasks.get_mut(&id).ok_or_else(unknown)?;
+                Arc::make_mut(task).apply(event, at)?;
             }
             Event::House(House::TaskLifted {}) => {
                 let id: TaskId = subject.parse().map_err(|_| unknown())?;
@@ -796,7 +897,7 @@ impl Fleet {
 /// Whether a slot is all that it waits for, or a moment and a slot.
 pub fn is_in_line(run: &Run) -> bool {
     match run.state {
-        State::Queued { .. } => !run.rests_for_answer(),
+        State::Queued { .. } => !run.rests_for_answer() && !run.waits_for_wave(),
         State::Waiting { .. } => run.has_answers(),
         State::Preparing { .. }
         | State::Starting { .. }

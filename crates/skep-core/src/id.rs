@@ -116,6 +116,8 @@ ids! {
     RunId = "run";
     /// A piece of requested work.
     TaskId = "task";
+    /// A version of a task's plan.
+    PlanId = "plan";
     /// A run's files at a moment.
     SnapshotId = "snap";
     /// One wish of a person that changes something, with its answer.

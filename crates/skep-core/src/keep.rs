@@ -83,7 +83,7 @@ enum Rule {
 
 fn rule(kind: Kind) -> Rule {
     match kind {
-        Kind::Code => Rule::AfterDone,
+        Kind::Code | Kind::Plan => Rule::AfterDone,
     }
 }
 

@@ -21,6 +21,9 @@ pub use reconcile::{Answer, Held, HeldState, Note, Plan, SessionSeen, Unanswered
 /// The role of a worker that writes code: the same word names its window, stands in its environment and is its address.
 pub const CODER: &str = "coder";
 
+/// The role of a worker that makes plans.
+pub const PLANNER: &str = "planner";
+
 /// How long the name of a worker may be; an overflow name is a project's name with a number.
 ///
 /// Unit: bytes, which are characters here.
@@ -86,7 +89,7 @@ pub const RESERVED: &[&str] = &[
     "pause",
     "person",
     "plan",
-    "planner",
+    PLANNER,
     "policy",
     "pr",
     "project",

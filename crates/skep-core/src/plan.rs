@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 mod block;
 mod check;
@@ -23,7 +23,7 @@ pub const LONGEST: usize = 1 << 20;
 pub const SECTIONS: [&str; 5] = ["Goal", "Scope", "Changes", "Validation", "Risks"];
 
 /// What a document says, as far as it says it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Projects in the order of work: those of one group may go side by side.
     pub groups: Vec<Vec<String>>,
@@ -36,7 +36,7 @@ pub struct Plan {
 }
 
 /// The part of a plan for one project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubPlan {
     /// The name as the project itself has it.
     pub project: String,
@@ -55,7 +55,7 @@ impl SubPlan {
 }
 
 /// Why a document is no plan yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub kind: Kind,
     pub detail: String,
@@ -64,7 +64,7 @@ pub struct Finding {
 }
 
 /// What kind of finding it is. The names are part of the contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
     MissingBlock,
     #[serde(rename = "InvalidYAML")]

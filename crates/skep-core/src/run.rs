@@ -99,9 +99,20 @@ pub struct Brief {
     /// Whose words its task is made of.
     #[serde(default, skip_serializing_if = "Trust::is_person")]
     pub trust: Trust,
+    /// Whether it belongs to its task's plan, which says when it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// What no text can know: the marks around words from outside follow from it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub seed: String,
+}
+
+/// Which part of its task's plan a run does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub project: String,
+    /// Whether it waits for its wave when its place stands.
+    pub held: bool,
 }
 
 /// A run's purpose.
@@ -109,6 +120,8 @@ pub struct Brief {
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Code,
+    /// It makes a plan, and changes nothing.
+    Plan,
 }
 
 /// How skep speaks to the agent.
@@ -172,6 +185,9 @@ pub struct Place {
     pub fetch_ms: u64,
     /// Whether commits are signed as the user's own settings say.
     pub sign: bool,
+    /// Folders beside its own that it reads: the repositories that a plan is made for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<String>,
     /// What the project gives its agents to read.
     #[serde(default, skip_serializing_if = "Guide::is_empty")]
     pub guide: Guide,
@@ -497,6 +513,8 @@ pub struct Run {
     pub lifted: Option<Timestamp>,
     /// How far changed rules have come.
     pub rules: Rules,
+    /// Whether it waits for the wave of its plan; its place is made all the same.
+    pub held: bool,
 }
 
 /// What can happen to a run: wishes, reports and the clock.
@@ -546,6 +564,8 @@ pub enum Input {
         word: Word,
         text: String,
     },
+    /// Its wave begins.
+    Release,
     /// The rules of today are to hold for the attempt under way.
     Rules,
     /// A person vouches for the words from outside that it works by.
@@ -729,6 +749,10 @@ pub enum Event {
     Prepared {
         env: Env,
     },
+    /// Its place stands, and it waits for its wave.
+    Readied {},
+    /// Its wave begins.
+    Released {},
     Began {
         gatekeeper: u32,
     },
@@ -1219,6 +1243,7 @@ impl Run {
     /// Begins a run; it waits for a slot.
     pub fn new(brief: Brief, order: u64, at: Timestamp) -> Run {
         Run {
+            held: brief.part.as_ref().is_some_and(|part| part.held),
             speech: Speech { surface: brief.surface, speaks: brief.speaks, hears: brief.hears },
             conversation: Conversation::default(),
             spent: Spent::of(brief.budget),
@@ -1303,6 +1328,13 @@ impl Run {
             EnvState::Held(_) | EnvState::Closing { .. } | EnvState::Restoring { .. } => true,
             EnvState::None | EnvState::Preparing | EnvState::Closed(_) => false,
         }
+    }
+
+    /// Whether its place stands, and only its wave is waited for.
+    pub fn waits_for_wave(&self) -> bool {
+        self.held
+            && matches!(self.state, State::Queued { .. })
+            && matches!(self.env, EnvState::Held(_))
     }
 
     /// Whether snapshots can be taken of its files.

@@ -19,6 +19,7 @@ use thiserror::Error;
 
 pub use self::agents::of_agents;
 pub use self::budget::{BudgetSettings, PriceSettings, ProjectBudget, prices};
+pub use self::commit::{Commit, MessageFormat, Strategy};
 use self::layer::{Layer, layered, schema_of, unknown};
 pub use self::merge::{Addition, merged, project_values, value_of};
 pub use self::places::Places;
@@ -33,6 +34,7 @@ pub use self::settings::{
 
 mod agents;
 mod budget;
+mod commit;
 mod layer;
 mod merge;
 mod places;
@@ -152,6 +154,19 @@ pub fn project_file(dir: &Path, name: &str) -> Result<PathBuf, ConfigError> {
         return Err(ConfigError::Name { name: name.to_owned() });
     }
     Ok(dir.join("projects").join(format!("{name}.toml")))
+}
+
+/// The folder of a person's own prompts in `dir`.
+pub fn prompts_folder(dir: &Path) -> PathBuf {
+    dir.join("prompts")
+}
+
+/// The folder of a person's own prompts for the project called `name`.
+pub fn project_prompts_folder(dir: &Path, name: &str) -> Result<PathBuf, ConfigError> {
+    if !settings::is_name(name) {
+        return Err(ConfigError::Name { name: name.to_owned() });
+    }
+    Ok(prompts_folder(dir).join(name))
 }
 
 /// Reads which agent files there are, by the agent's name: `agents/<name>.toml`.

@@ -27,7 +27,7 @@ use signal_hook::{
 use skep_api::wire::chain;
 use skep_api::{place::Home, wire::Refusal};
 use skep_core::{
-    fleet::Fleet,
+    fleet::{self, Fleet},
     run::{Effect, Surface},
     time::{Reading, Timestamp},
 };
@@ -199,7 +199,7 @@ fn serve(
     let starting = |run: &skep_core::run::Run| {
         left_over
             .iter()
-            .any(|due| matches!(&due.effect, Effect::Start { run: id, .. } if id == run.id()))
+            .any(|due| matches!(&due.effect, fleet::Effect::Run(Effect::Start { run: id, .. }) if id == run.id()))
     };
     let watches = reconcile::attempts(&fleet, home, &starting, &|key| engine.has_seen(key))?;
     for watch in watches {

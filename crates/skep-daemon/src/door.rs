@@ -26,7 +26,7 @@ use skep_core::{
     fleet::{Fleet, Input, Limits},
     id::{RunId, TaskId},
     run::{self, How, OpResult, Outcome, Run, State, WaitingFor},
-    task::{Choice, Task, TaskState},
+    task::{Choice, Course, Task, TaskState},
     time::Timestamp,
 };
 
@@ -637,6 +637,7 @@ impl Door {
             run: None,
             choice,
             trust: if ask.outside { run::Trust::Outside } else { run::Trust::Person },
+            course: Course::default(),
         };
         self.wishes.wish(key, Input::AddTask(task))?;
         value(&self.wishes.board.read().fleet.tasks.get(&id).map(|task| TaskView::of(task)))

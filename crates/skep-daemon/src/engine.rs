@@ -15,8 +15,8 @@ use std::{
 
 use skep_api::wire::chain;
 use skep_core::{
-    fleet::{Decided, Event, Fleet, Input, Misfit},
-    run::{Effect, Rejected},
+    fleet::{Decided, Effect, Event, Fleet, Input, Misfit},
+    run::Rejected,
     time::{Pace, Reading, Timestamp},
 };
 use skep_ledger::{Batch, Fed, Ledger, LedgerError, NewEffect, NewEvent, Reserve, Retry};
@@ -438,6 +438,9 @@ fn adds(input: &Input) -> bool {
         | Input::RemoveProject { .. }
         | Input::Approve { .. }
         | Input::LiftTask { .. }
+        | Input::Task { .. }
+        | Input::RemoveTask { .. }
+        | Input::Begin { .. }
         | Input::Run { .. }
         | Input::Tick => false,
     }

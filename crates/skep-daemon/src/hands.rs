@@ -30,13 +30,18 @@ pub use crate::launch::digest;
 use crate::{config, launch};
 
 pub mod close;
+<<<<<<< HEAD
 mod hooks;
+=======
+pub mod finalize;
+>>>>>>> b21f93be170aeec263a66fc1d4791c89fa12e0be
 pub mod keep;
 pub mod land;
 pub mod lent;
 mod set_up;
 
 use close::Going;
+use finalize::{Finalizing, Found};
 use keep::{Returning, Standing};
 
 /// Something to be done to git and files.
@@ -96,6 +101,10 @@ pub enum Deed {
         new: String,
         run: String,
     },
+    /// Commits what was left over and brings the branch to the remote.
+    Finalize {
+        finalizing: Box<Finalizing>,
+    },
     Land {
         locks: PathBuf,
         repository: PathBuf,
@@ -136,6 +145,9 @@ pub enum Done {
     },
     Purged {
         text: Option<String>,
+    },
+    Finalized {
+        found: Found,
     },
 }
 
@@ -330,6 +342,9 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
         Deed::Revert { repository, locks, of, target, old, new, run } => {
             let what = Undo::Land { target, old, new };
             Done::Op { result: keep::revert(&git, &repository, &locks, &of, &what, &run) }
+        }
+        Deed::Finalize { finalizing } => {
+            Done::Finalized { found: finalize::finalize(&git, &finalizing) }
         }
         Deed::Land { locks, repository, root: _, worktree, branch, base, target, run } => {
             let bring = land::Bring {

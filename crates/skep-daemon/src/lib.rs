@@ -5,10 +5,12 @@
 
 pub mod agents;
 pub mod board;
+pub mod briefing;
 pub mod cleanup;
 pub mod collect;
 pub mod config;
 pub mod daemon;
+pub mod discover;
 pub mod doctor;
 pub mod door;
 pub mod engine;
@@ -17,6 +19,7 @@ pub mod ingest;
 pub mod init;
 pub mod launch;
 pub mod perform;
+pub mod prompts;
 pub mod reconcile;
 pub mod resolve;
 pub mod scripts;

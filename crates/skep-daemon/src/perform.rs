@@ -59,6 +59,7 @@ use crate::{
 
 mod answers;
 mod rules;
+mod tasks;
 
 /// What a keeper said to a control.
 type Told = io::Result<ctl::Answer>;
@@ -122,7 +123,11 @@ impl Performer {
     /// Takes effects that are committed; returns at once.
     pub fn take(self: &Arc<Performer>, due: Vec<Due>) {
         for due in due {
-            match &due.effect {
+            let fleet::Effect::Run(effect) = &due.effect else {
+                self.enqueue(&due);
+                continue;
+            };
+            match effect {
                 Effect::Stop { .. } => self.overtake(&due),
                 Effect::CancelPrepare { run, .. } => {
                     self.cancel(run);
@@ -177,7 +182,7 @@ impl Performer {
             // What was queued meanwhile has no thread either; the first is told already.
             let left = self.queues().remove(&run).map(|queue| queue.waiting).unwrap_or_default();
             for due in left.iter().skip(1) {
-                self.report(due, failed(&due.effect, "no thread could be started"));
+                self.tell(due, failed(&due.effect, "no thread could be started"));
             }
         }
     }
@@ -185,7 +190,7 @@ impl Performer {
     /// Performs it; a panic is a report as well, or the run would wait for ever.
     fn perform_or_tell(self: &Arc<Performer>, due: &Due) {
         if catch_unwind(AssertUnwindSafe(|| self.perform(due))).is_err() {
-            self.report(due, failed(&due.effect, "carrying it out went wrong inside skep"));
+            self.tell(due, failed(&due.effect, "carrying it out went wrong inside skep"));
         }
     }
 
@@ -197,7 +202,7 @@ impl Performer {
             Ok(_) => true,
             Err(err) => {
                 let text = format!("no thread could be started: {err}");
-                self.report(due, failed(&due.effect, &text));
+                self.tell(due, failed(&due.effect, &text));
                 false
             }
         }
@@ -229,13 +234,26 @@ impl Performer {
 
     fn perform(self: &Arc<Performer>, due: &Due) {
         let fleet = self.board.read().fleet;
-        let Some(run) = fleet.runs.get(due.effect.run()) else {
-            return self.report(due, Input::Done);
-        };
         let kind = due.effect.kind();
         skep_host::paths::crash_point("effect.before");
         skep_host::paths::crash_point(&format!("{kind}.before"));
         let input = match &due.effect {
+            fleet::Effect::Task(effect) => self.for_task(effect, &fleet),
+            fleet::Effect::Run(effect) => {
+                let input = match fleet.runs.get(effect.run()) {
+                    Some(run) => self.for_run(effect, run),
+                    None => Input::Done,
+                };
+                fleet::Input::Run { run: effect.run().clone(), input }
+            }
+        };
+        skep_host::paths::crash_point(&format!("{kind}.after"));
+        skep_host::paths::crash_point("effect.after");
+        self.tell(due, input);
+    }
+
+    fn for_run(self: &Arc<Performer>, effect: &Effect, run: &Run) -> Input {
+        match effect {
             Effect::Prepare { .. } => self.prepare(run),
             Effect::Undo { .. } => self.undo(run),
             Effect::Start { attempt, .. } => self.start(run, *attempt),
@@ -296,14 +314,15 @@ impl Performer {
                 Input::Done
             }
             Effect::CancelPrepare { .. } => Input::Done,
-        };
-        skep_host::paths::crash_point(&format!("{kind}.after"));
-        skep_host::paths::crash_point("effect.after");
-        self.report(due, input);
+        }
     }
 
     fn report(&self, due: &Due, input: Input) {
-        let input = Box::new(fleet::Input::Run { run: due.effect.run().clone(), input });
+        self.tell(due, fleet::Input::Run { run: due.effect.run().clone(), input });
+    }
+
+    fn tell(&self, due: &Due, input: fleet::Input) {
+        let input = Box::new(input);
         let key = format!("{}{}", skep_ledger::outbox::REPORT, due.id);
         // The engine closes last; the effect then stays in the outbox and is done again.
         let _closed =
@@ -667,8 +686,17 @@ fn failed_op(slug: &str, text: &str) -> OpResult {
     OpResult::Failed { slug: slug.to_owned(), text: text.to_owned() }
 }
 
-/// What a run hears when its effect could not even begin.
-fn failed(effect: &Effect, text: &str) -> Input {
+/// What a run or a task hears when its effect could not even begin.
+fn failed(effect: &fleet::Effect, text: &str) -> fleet::Input {
+    match effect {
+        fleet::Effect::Task(effect) => tasks::failed(effect, text),
+        fleet::Effect::Run(effect) => {
+            fleet::Input::Run { run: effect.run().clone(), input: failed_run(effect, text) }
+        }
+    }
+}
+
+fn failed_run(effect: &Effect, text: &str) -> Input {
     match effect {
         Effect::Prepare { .. } => Input::PrepareFailed {
             fault: Fault::Environment,

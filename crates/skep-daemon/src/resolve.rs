@@ -26,7 +26,11 @@ use skep_core::{
     project::Project,
     refs::{self, Parts},
     run::{
+<<<<<<< HEAD
         Brief, EnvType, Fence, Hooks, Kind, Permissions, Place, Policy, Run, SetUp, Surface, Trust,
+=======
+        Brief, EnvType, Fence, Kind, Part, Permissions, Place, Policy, Run, SetUp, Surface, Trust,
+>>>>>>> b21f93be170aeec263a66fc1d4791c89fa12e0be
     },
     task::Task,
     text,
@@ -55,7 +59,7 @@ pub mod rules;
 mod secrets;
 
 use choice::Choice;
-pub use secrets::hand_over;
+pub use secrets::{hand_over, hold};
 
 pub use choice::{folders as account_folders, require as require_choice};
 pub use logins::login_of;
@@ -121,6 +125,40 @@ pub fn runs(
     config: &Path,
     now: Timestamp,
 ) -> Result<Resolved, Refusal> {
+    resolved(id, ask, None, fleet, home, config, now)
+}
+
+/// What a run of a task's plan is, beyond what is asked for.
+#[derive(Debug, Clone)]
+pub struct OfPlan {
+    pub run: RunId,
+    pub kind: Kind,
+    pub part: Option<Part>,
+}
+
+/// Resolves the run that a task's plan wants; its id was given when it was wanted.
+///
+/// Errors: as for one that a person asks for.
+pub fn of_plan(
+    of: &OfPlan,
+    ask: &RunAsk,
+    fleet: &Fleet,
+    home: &Home,
+    config: &Path,
+    now: Timestamp,
+) -> Result<Resolved, Refusal> {
+    resolved(of.run.as_str(), ask, Some(of), fleet, home, config, now)
+}
+
+fn resolved(
+    id: &str,
+    ask: &RunAsk,
+    of: Option<&OfPlan>,
+    fleet: &Fleet,
+    home: &Home,
+    config: &Path,
+    now: Timestamp,
+) -> Result<Resolved, Refusal> {
     let settings = config::user(config).map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
     require_disk(&settings, home)?;
     let env_type = hands::env_type(ask.env_type.as_deref())
@@ -142,6 +180,7 @@ pub fn runs(
     let (set_up, hooks) = script.map(|script| (script.set_up, script.hooks)).unwrap_or_default();
     let wanted = Wanted {
         ask,
+        of,
         settings: &settings,
         project: &project,
         place: place.as_ref(),
@@ -780,6 +819,7 @@ pub fn seen(path: &str, fleet: &Fleet, now: Timestamp) -> Result<(Project, bool)
 
 struct Wanted<'a> {
     ask: &'a RunAsk,
+    of: Option<&'a OfPlan>,
     settings: &'a Settings,
     project: &'a ProjectSettings,
     place: Option<&'a FoundPlace>,
@@ -813,9 +853,13 @@ fn brief(
     trust
         .require(permissions)
         .map_err(|err| Refusal { hints: err.hints, ..Refusal::error(err.slug, err.text) })?;
-    let id = RunId::new(spell(key));
+    let id = wanted.of.map_or_else(|| RunId::new(spell(key)), |of| of.run.clone());
     let seed = OpId::new(spell(&format!("{key}/seed"))).tail().to_owned();
-    let told = launch::words::told(&prompt, trust, &Secret::of(id.as_str(), &seed));
+    // What is written for a plan has its own marks, and is not there yet.
+    let told = match wanted.of {
+        Some(_) => prompt.clone(),
+        None => launch::words::told(&prompt, trust, &Secret::of(id.as_str(), &seed)),
+    };
     profile
         .require(choice.model.as_deref(), asked_of(profile, surface, permissions), &told)
         .map_err(|err| choice::refusal(profile, &err))?;
@@ -869,7 +913,8 @@ fn brief(
             }
             None => String::new(),
         },
-        kind: Kind::Code,
+        kind: wanted.of.map_or(Kind::Code, |of| of.kind),
+        part: wanted.of.and_then(|of| of.part.clone()),
         task: task.map(|task| task.id.clone()),
         title: text::words(title, 500),
         project: place.map(|place| place.project.name.clone()),
@@ -887,7 +932,7 @@ fn brief(
             secrets: taken.secrets,
             ..policy
         },
-        supersedes: superseded(ask, task, fleet),
+        supersedes: superseded(ask, task, fleet).filter(|_| wanted.of.is_none()),
         adopted: None,
         hears: profile.hears(surface == Surface::Terminal),
         budget: may,
@@ -1027,6 +1072,7 @@ fn the_place(
         hooks: hooks::frozen(hooks, *env_type, task),
         fetch_ms: millis(settings.time.fetch),
         sign: project.sign,
+        reads: Vec::new(),
         guide: Guide {
             instructions: project.instructions.clone(),
             skills: project.skills.clone(),

@@ -23,8 +23,10 @@ use crate::{
 
 mod base;
 mod diff;
+mod entries;
 mod facts;
 mod fetch;
+mod hook;
 mod identity;
 mod remotes;
 mod repository;
@@ -36,8 +38,11 @@ mod within;
 
 pub use base::{Base, base};
 pub use diff::{Changed, Diff, Side, diff};
+pub use entries::{Entry, entries};
 pub use facts::{Facts, facts};
-pub use fetch::{FETCH_EVERY, FetchOutcome, fetch};
+pub(crate) use fetch::remote_of;
+pub use fetch::{FETCH_EVERY, FetchOutcome, fetch, fetch_every};
+pub(crate) use hook::hook;
 pub use identity::{Identity, identity};
 pub use repository::{Repository, discover};
 pub use revision::{branch, count, file_at, is_oid, merge_base};
@@ -45,6 +50,7 @@ pub(crate) use revision::{commit, ref_exists, require_oid};
 pub use standing::{Standing, standing};
 pub(crate) use status::{status, unwatched};
 pub(crate) use talk::Talk;
+pub use within::Bounds;
 
 #[cfg(test)]
 mod tests;
@@ -164,6 +170,7 @@ pub struct Git {
     timeout: Duration,
     /// What stands in for the user's own list of what is ignored everywhere.
     excludes: Option<OsString>,
+    bounds: Bounds,
 }
 
 /// Git variables that say who the user is and where the settings lie; every other one could lead git elsewhere and is dropped.
@@ -226,13 +233,26 @@ impl Git {
             .collect();
         kept.extend(SET.map(|(name, value)| (name.into(), value.into())));
         let program = find_git(kept.get(OsStr::new("PATH")).map(OsString::as_os_str));
-        Git { program, env: kept, timeout: Duration::from_secs(60), excludes: None }
+        Git {
+            program,
+            env: kept,
+            timeout: Duration::from_secs(60),
+            excludes: None,
+            bounds: Bounds::default(),
+        }
     }
 
     /// Sets how long one call may take.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Git {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets what its calls in a worktree where a run has been at work may write to.
+    #[must_use]
+    pub fn bounded(mut self, bounds: Bounds) -> Git {
+        self.bounds = bounds;
         self
     }
 
@@ -383,7 +403,7 @@ impl Call<'_> {
             .stdin(self.stdin.clone())
             .timeout(self.git.timeout)
             .most(self.most)
-            .behind(within::fence(&self.dir))
+            .behind(self.git.bounds.around(&self.dir))
             .output()
             .map_err(|error| match error {
                 ProcError::Timeout { after, .. } => GitError::Timeout { args: self.shown(), after },

@@ -12,6 +12,7 @@ pub mod handout;
 pub mod lock;
 pub mod paths;
 pub mod proc;
+pub mod publish;
 pub mod salvage;
 pub mod secrets;
 pub mod snapshot;

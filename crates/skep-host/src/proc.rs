@@ -159,6 +159,13 @@ impl Program {
         self
     }
 
+    /// Has `program` run it, as its first argument.
+    #[must_use]
+    pub fn by(mut self, program: impl AsRef<OsStr>) -> Program {
+        self.argv.insert(0, program.as_ref().to_owned());
+        self
+    }
+
     /// Puts it behind a fence.
     #[must_use]
     pub fn behind(mut self, fence: Option<Fence>) -> Program {

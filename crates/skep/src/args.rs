@@ -915,6 +915,21 @@ pub(crate) enum Plan {
         #[arg(long = "project", value_name = "P")]
         projects: Vec<String>,
     },
+    /// What agents are told while a plan is made and carried out: which prompts there are, or one of them
+    #[command(
+        after_help = "Yours take the place of those that come with skep: prompts/NAME.md in the folder of your settings,\n\
+                      prompts/PROJECT/NAME.md for one project. It needs no daemon."
+    )]
+    Prompt {
+        /// Which one; none: the list
+        name: Option<String>,
+        /// As it is for this project
+        #[arg(long, value_name = "P")]
+        project: Option<String>,
+        /// Filled in, with values as an example
+        #[arg(long, requires = "name")]
+        example: bool,
+    },
 }
 
 /// What can be done with rules.

@@ -68,7 +68,8 @@ impl<'a> Slots<'a> {
         }
         if run.is_living() {
             self.living.insert(run.id());
-            self.tasks.extend(run.brief.task.as_ref().map(|task| (task, run.id())));
+            let task = run.brief.task.as_ref().filter(|_| !run.brief.is_of_plan());
+            self.tasks.extend(task.map(|task| (task, run.id())));
         }
         // To take over what stands costs nothing that is limited.
         if !run.holds_slot() || run.is_being_adopted() {
@@ -108,7 +109,8 @@ impl<'a> Slots<'a> {
             return Some(format!("it takes the place of {old}, which has not ended yet"));
         }
         // Whoever takes a task up after one that gave way waits for its end too.
-        let other = run.brief.task.as_ref().and_then(|task| self.tasks.get(task));
+        let task = run.brief.task.as_ref().filter(|_| !run.brief.is_of_plan());
+        let other = task.and_then(|task| self.tasks.get(task));
         if let Some(other) = other.filter(|other| **other != run.id()) {
             return Some(format!("{other}, which had its task before, has not ended yet"));
         }

@@ -12,6 +12,7 @@ mod golden;
 mod history;
 mod limits;
 mod outside;
+mod plans;
 mod redelivery;
 mod rotation;
 mod spending;
@@ -63,7 +64,16 @@ fn task(name: &str) -> Task {
         run: None,
         choice: crate::task::Choice::default(),
         trust: run::Trust::Person,
+        course: crate::task::Course::default(),
     }
+}
+
+/// What is to be done for runs.
+fn run_effects(decided: &Decided) -> impl Iterator<Item = &Effect> {
+    decided.effects.iter().filter_map(|effect| match effect {
+        super::Effect::Run(effect) => Some(effect),
+        super::Effect::Task(_) => None,
+    })
 }
 
 fn task_id(name: &str) -> TaskId {
@@ -158,7 +168,7 @@ fn changes(before: &Fleet, after: &Fleet, decided: &Decided) -> String {
         let new = Arc::new(Run::new(run.brief.clone(), run.order, run.created));
         let old = before.runs.get(run.id()).unwrap_or(&new);
         let effects: Vec<Effect> =
-            decided.effects.iter().filter(|effect| effect.run() == run.id()).cloned().collect();
+            run_effects(&decided).filter(|effect| effect.run() == run.id()).cloned().collect();
         if !before.runs.contains_key(run.id())
             || old.state != run.state
             || old.env != run.env

@@ -245,6 +245,18 @@ impl Run {
                 ask.ok_or_else(misfit)?.ruling = Some(ruling.clone());
             }
             Event::Lifted {} => self.lifted_at(at),
+            Event::Readied {} => {
+                if !self.held || !matches!(self.state, State::Starting { gatekeeper: None }) {
+                    return Err(misfit());
+                }
+                self.enter(State::Queued { not_before: None }, at);
+            }
+            Event::Released {} => {
+                if !self.waits_for_wave() {
+                    return Err(misfit());
+                }
+                self.held = false;
+            }
             Event::RulesAsked {} => self.rules_asked_at()?,
             Event::RulesSet { nth, why } => self.rules_set_at(*nth, why.as_deref())?,
             Event::LeaveWithdrawn { id } => self.asks.retain(|ask| ask.id != *id),

@@ -200,6 +200,7 @@ impl Run {
             Event::ResumeRefused { .. } | Event::AsBefore { .. } => true,
             Event::Worked {} | Event::TurnsTo { .. } => false,
             Event::Lifted {} | Event::RulesAsked {} | Event::RulesSet { .. } => false,
+            Event::Readied {} | Event::Released {} => false,
             Event::Created { .. }
             | Event::Prepared { .. }
             | Event::Began { .. }

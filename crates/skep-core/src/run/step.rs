@@ -106,6 +106,7 @@ impl Run {
                 self.answer(&question, text.as_deref(), &by, now)
             }
             Input::Tool { tool, .. } => self.tool(tool, now),
+            Input::Release => self.release(),
             Input::Rules => self.rules(),
             Input::Lift => self.lift(),
             Input::RulesSet { nth, why, .. } => Ok(self.rules_set(nth, why.as_deref())),
@@ -159,6 +160,7 @@ impl Run {
             (State::Queued { not_before }, env)
                 if not_before.is_none_or(|at| at <= now)
                     && !self.undoing
+                    && !self.waits_for_wave()
                     && !self.rests_for_answer() =>
             {
                 if let Some(step) = self.spent_up(now) {
@@ -195,6 +197,7 @@ impl Run {
         let (run, attempt) = (self.id().clone(), self.attempt);
         let ask = |force| Event::StopAsked { force, because: why };
         match &self.state {
+            State::Queued { .. } if self.waits_for_wave() => self.never_ran(self.stopped(why)),
             State::Queued { .. } | State::Limited { .. } => Step::of([self.stopped(why)], []),
             State::Preparing { unwanted: None } => {
                 Step::of([ask(force)], [Effect::CancelPrepare { run, attempt }])
@@ -251,9 +254,20 @@ impl Run {
             Step::of(events, [Effect::Undo { run, attempt }])
         } else if self.is_being_adopted() {
             self.taken_over(env)
+        } else if self.held {
+            Step::of([Event::Prepared { env }, Event::Readied {}], [])
         } else {
             Step::of([Event::Prepared { env }], [Effect::Start { run, attempt }])
         })
+    }
+
+    /// Its wave begins: it is in line for a slot as others are.
+    fn release(&self) -> Result<Step, Rejected> {
+        if self.waits_for_wave() {
+            Ok(Step::of([Event::Released {}], []))
+        } else {
+            Err(self.misplaced("release"))
+        }
     }
 
     fn prepare_failed(
@@ -733,10 +747,16 @@ impl Run {
 }
 
 impl super::Brief {
+    /// Whether its task's plan, or the making of one, is what it is for.
+    pub fn is_of_plan(&self) -> bool {
+        self.part.is_some() || self.kind == super::Kind::Plan
+    }
+
     /// Whether the run is to leave something in a tree of its own.
     fn asks_for_work(&self) -> bool {
         match self.kind {
             super::Kind::Code => self.place.repository.is_some(),
+            super::Kind::Plan => false,
         }
     }
 }
@@ -771,6 +791,7 @@ impl Input {
             | Input::Send { .. }
             | Input::Rule { .. }
             | Input::Answer { .. }
+            | Input::Release
             | Input::Rules
             | Input::Lift
             | Input::Close { .. }

@@ -17,6 +17,7 @@ pub use super::agents::{Account, AgentSettings};
 use super::{
     agents,
     budget::{BudgetSettings, PriceSettings, ProjectBudget},
+    commit::{self, Commit},
     secrets,
 };
 
@@ -44,6 +45,9 @@ pub struct Settings {
     pub retry: Retry,
     pub breaker: Breaker,
     pub keep: Keep,
+    /// How agents commit what they do for a plan.
+    #[serde(deserialize_with = "commit::whole")]
+    pub commit: Commit,
     pub plan: Plan,
     pub review: Review,
     pub foreman: Foreman,

@@ -10,7 +10,7 @@ use skep_host::{
     handout::{self, HandoutError},
 };
 
-use super::{Deed, Done};
+use super::{Deed, Done, finalize::Found};
 
 /// Takes back what was lent to the env that `deed` is about; returns a git that sees nothing of what had to stay.
 ///
@@ -34,6 +34,7 @@ fn env_of(deed: &Deed) -> Option<&Path> {
             (going.env_type == EnvType::Worktree).then_some(&going.leaving.root)
         }
         Deed::Snapshot { standing } => Some(&standing.root),
+        Deed::Finalize { finalizing } => Some(&finalizing.root),
         Deed::Restore { returning } => Some(&returning.standing.root),
         Deed::Prepare { .. }
         | Deed::Settle { .. }
@@ -54,6 +55,10 @@ fn not_done(deed: &Deed, err: &HandoutError) -> Option<Done> {
         Deed::Close { going } if going.leaving.force => None,
         Deed::Close { .. } | Deed::Land { .. } | Deed::Restore { .. } => {
             Some(Done::Op { result: failed() })
+        }
+        Deed::Finalize { .. } => {
+            let found = Found::Failed { slug: err.slug().to_owned(), text: text() };
+            Some(Done::Finalized { found })
         }
         // A snapshot holds too much rather than nothing.
         Deed::Snapshot { .. }

@@ -34,7 +34,9 @@ pub(super) fn prompt_file(
     let task = home.prompt(run.id());
     let words = messages::words(run);
     let alone = attempt == 1 || (!knows && !run.goes_on && words.is_none());
-    if alone && run.brief.trust.is_person() {
+    // What is written for a plan has words from outside between marks already.
+    let trust = if run.brief.is_of_plan() { Trust::Person } else { run.brief.trust };
+    if alone && trust.is_person() {
         return Ok(task);
     }
     let words = words.as_deref();
@@ -43,7 +45,7 @@ pub(super) fn prompt_file(
     } else {
         let task = fs::read_to_string(&task).map_err(|err| format!("{}: {err}", task.display()))?;
         let secret = Secret::of(run.id().as_str(), &run.brief.seed);
-        let task = told(&task, run.brief.trust, &secret);
+        let task = told(&task, trust, &secret);
         if alone {
             task
         } else if run.goes_on {

@@ -350,6 +350,7 @@ impl Look<'_> {
         let project = project_settings(&place, &ask, self.config)?;
         let profile = self.agent(house, &ask, &project, program)?;
         let wanted = Wanted {
+            of: None,
             ask: &ask,
             settings: &self.settings,
             project: &project,

@@ -90,11 +90,7 @@ fn refusal(name: &str, err: &SecretError) -> Refusal {
 }
 
 /// Holds in memory what was handed over with a request.
-pub(super) fn hold(
-    home: &Home,
-    run: &str,
-    values: &BTreeMap<String, String>,
-) -> Result<(), Refusal> {
+pub fn hold(home: &Home, run: &str, values: &BTreeMap<String, String>) -> Result<(), Refusal> {
     if values.is_empty() {
         return Ok(());
     }

@@ -91,8 +91,14 @@ fn checked_out_base(git: &Git, repo: &Repository) -> Result<Base, GitError> {
             candidates: heads.lines().map(str::to_owned).collect(),
         });
     }
-    match commit(git, repo, &format!("refs/heads/{branch}"))? {
+    let name = format!("refs/heads/{branch}");
+    match commit(git, repo, &name)? {
         Some(oid) => Ok(Base { branch, oid }),
+        // It is there, and its commit is not: that is no beginning but damage.
+        None if ref_exists(git, repo, &name)? => Err(GitError::Odd {
+            args: vec!["rev-parse".to_owned(), name],
+            answer: "no commit of that name is there".to_owned(),
+        }),
         None => Err(GitError::Unborn { branch }),
     }
 }

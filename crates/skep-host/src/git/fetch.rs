@@ -19,7 +19,7 @@ pub const FETCH_EVERY: Duration = Duration::from_secs(60);
 #[serde(tag = "fetch", rename_all = "snake_case")]
 pub enum FetchOutcome {
     Fetched,
-    /// Asked less than a minute ago, with or without success.
+    /// Asked only just, with or without success.
     Skipped {
         refs_age_s: Option<u64>,
     },
@@ -41,6 +41,17 @@ pub fn fetch(
     folder: &Path,
     timeout: Duration,
 ) -> Result<FetchOutcome, GitError> {
+    fetch_every(git, repo, folder, timeout, FETCH_EVERY)
+}
+
+/// Like [`fetch`], at most once in `every`; the tries of both count for both.
+pub fn fetch_every(
+    git: &Git,
+    repo: &Repository,
+    folder: &Path,
+    timeout: Duration,
+    every: Duration,
+) -> Result<FetchOutcome, GitError> {
     let key = key(&repo.common_dir);
     let (tried, fetched) =
         (folder.join(format!("{key}.tried")), folder.join(format!("{key}.fetched")));
@@ -55,11 +66,11 @@ pub fn fetch(
     let refs_age_s = || {
         age(&fetched).or_else(|| age(&repo.common_dir.join("FETCH_HEAD"))).map(|age| age.as_secs())
     };
-    if age(&tried).is_some_and(|age| age < FETCH_EVERY) {
+    if age(&tried).is_some_and(|age| age < every) {
         return Ok(FetchOutcome::Skipped { refs_age_s: refs_age_s() });
     }
     // Asked only now: where there is a stamp, there was a remote.
-    let Some(remote) = fetched_remote(git, repo)? else { return Ok(FetchOutcome::NoRemote) };
+    let Some(remote) = remote_of(git, repo)? else { return Ok(FetchOutcome::NoRemote) };
     File::create(&tried).map_err(io(&tried))?;
     match run_fetch(&git.clone().timeout(timeout), repo, &remote) {
         Ok(()) => {
@@ -73,7 +84,8 @@ pub fn fetch(
     }
 }
 
-fn fetched_remote(git: &Git, repo: &Repository) -> Result<Option<String>, GitError> {
+/// The remote that counts: the one with branches here, else `origin`, else the only one.
+pub(crate) fn remote_of(git: &Git, repo: &Repository) -> Result<Option<String>, GitError> {
     let names = git.call(repo.seat()).args(["remote"]).line()?;
     let names: Vec<&str> = names.lines().collect();
     if names.is_empty() {

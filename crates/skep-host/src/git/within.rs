@@ -14,6 +14,29 @@ use serde::Deserialize;
 
 use crate::fence::{self, Fence};
 
+/// What our git may write to in a worktree where a run has been at work.
+#[derive(Debug, Clone, Default)]
+pub enum Bounds {
+    /// Its env and what git writes for it.
+    #[default]
+    Env,
+    /// What the run's own agent could: for git that starts what that agent's git would have started.
+    Agent(Fence),
+    /// Everything, as its agent could.
+    None,
+}
+
+impl Bounds {
+    /// The fence for git in `dir`.
+    pub(super) fn around(&self, dir: &Path) -> Option<Fence> {
+        match self {
+            Bounds::Env => fence(dir),
+            Bounds::Agent(fence) => Some(fence.clone()),
+            Bounds::None => None,
+        }
+    }
+}
+
 /// What of the shared folder git writes to for a worktree.
 const SHARED: [&str; 5] = ["objects", "refs", "reftable", "logs", "lfs"];
 
@@ -26,7 +49,7 @@ struct Record {
 }
 
 /// The fence for git in `dir`; none where no run has been at work, or the kernel has none.
-pub(super) fn fence(dir: &Path) -> Option<Fence> {
+fn fence(dir: &Path) -> Option<Fence> {
     let dir = dir.canonicalize().ok()?;
     // The outermost is ours: a run could lay another one into its worktree.
     let (root, bytes) = dir.ancestors().collect::<Vec<_>>().into_iter().rev().find_map(|root| {

@@ -291,6 +291,14 @@ const EXAMPLES: &[Of] = &[
         ],
     ),
     (
+        "plan prompt",
+        &[
+            ("plan prompt planning", "what a planner is told, before it is filled in"),
+            ("plan prompt", "all of them, and whose they are"),
+            ("plan prompt implementation --project web --example", "filled in, for a project"),
+        ],
+    ),
+    (
         "policy show",
         &[("policy show", "deny, ask, allow"), ("policy show --project web", "with a project's")],
     ),

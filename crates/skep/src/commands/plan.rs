@@ -10,9 +10,14 @@ use skep_core::{
 
 use crate::{args, connect::Skep, exit::Outcome, output::Tone};
 
+mod prompt;
+
 pub(super) fn plan(skep: &Skep, verb: args::Plan) -> Outcome {
     match verb {
         args::Plan::Check { file, projects } => check(skep, &file, &projects),
+        args::Plan::Prompt { name, project, example } => {
+            prompt::prompt(skep, name.as_deref(), project.as_deref(), example)
+        }
     }
 }
 

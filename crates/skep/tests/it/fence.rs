@@ -13,7 +13,7 @@ pub(crate) fn skipped(name: &str) {
 }
 
 /// A home in which the agent `sh` is a shell that takes its task as its script.
-fn home() -> Home {
+pub(crate) fn home() -> Home {
     let home = Home::new();
     home.write(
         "c/agents/sh.toml",
@@ -27,7 +27,8 @@ eval \"$text\"''']\n",
     home
 }
 
-fn run(home: &Home, title: &str, script: &str, more: &[&str]) -> Value {
+/// Runs a script by that agent to its end.
+pub(crate) fn run(home: &Home, title: &str, script: &str, more: &[&str]) -> Value {
     let file = home.write(format!("{}.sh", title.replace(' ', "-")), script);
     let mut args = vec!["run", title, "--agent", "sh", "--prompt-file", &file];
     args.extend(more);

@@ -41,6 +41,7 @@ mod pages;
 mod picture;
 mod policy;
 mod project;
+mod prompts;
 mod questions;
 mod recovery;
 mod resume;

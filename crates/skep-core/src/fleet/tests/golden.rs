@@ -22,6 +22,8 @@ use crate::{
     snapshot::{Snapshot, Why},
 };
 
+pub(super) mod of_tasks;
+
 const GOLDEN: &str = include_str!("../../../tests/golden/events.jsonl");
 /// As they were written before snapshots; only read.
 const V1: &str = include_str!("../../../tests/golden/events.v1.jsonl");
@@ -67,6 +69,7 @@ fn houses() -> Vec<House> {
         House::TaskAdded { task: Task { trust: crate::run::Trust::Outside, ..task("t") } },
         House::TaskMoved { state: TaskState::Implementing, run: Some(brief("amber").id) },
         House::TaskLifted {},
+        House::TaskRemoved {},
     ]
 }
 
@@ -83,10 +86,11 @@ fn kind_of_house(house: &House) -> usize {
         House::BudgetsSet { .. } => 8,
         House::DayBudgetMet { .. } => 9,
         House::TaskLifted {} => 10,
+        House::TaskRemoved {} => 11,
     }
 }
 
-const KINDS_OF_HOUSES: usize = 11;
+const KINDS_OF_HOUSES: usize = 12;
 
 /// A brief in which nothing is left out.
 fn whole_brief() -> Brief {
@@ -266,6 +270,8 @@ fn of_runs() -> Vec<Of> {
         Of::Claimed { claim: Box::new(Claim::Note { text: text() }) },
         Of::Lifted {},
         Of::RulesAsked {},
+        Of::Readied {},
+        Of::Released {},
         Of::RulesSet { nth: 2, why: Some(text()) },
         Of::Goes {},
         Of::Shown { session: "skep-amber".to_owned(), pane: "%3".to_owned() },
@@ -438,7 +444,9 @@ fn kind_of_result(result: &OpResult) -> usize {
 const KINDS_OF_RESULTS: usize = 8;
 
 fn events() -> Vec<Event> {
-    houses().into_iter().map(Event::House).chain(of_runs().into_iter().map(Event::Run)).collect()
+    let theirs = of_tasks::events().into_iter().map(Event::Task);
+    let of_runs = of_runs().into_iter().map(Event::Run);
+    houses().into_iter().map(Event::House).chain(of_runs).chain(theirs).collect()
 }
 
 #[test]
@@ -460,6 +468,8 @@ fn there_is_a_golden_event_of_each_kind() {
     assert_eq!(houses, (0..KINDS_OF_HOUSES).collect());
     let of_runs: BTreeSet<usize> = of_runs().iter().map(kind_of_event).collect();
     assert_eq!(of_runs, (0..KINDS_OF_EVENTS).collect());
+    let theirs: BTreeSet<usize> = of_tasks::events().iter().map(of_tasks::kind).collect();
+    assert_eq!(theirs, (0..of_tasks::KINDS).collect());
     let results: BTreeSet<usize> = results().iter().map(kind_of_result).collect();
     assert_eq!(results, (0..KINDS_OF_RESULTS).collect());
 }
@@ -507,6 +517,7 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
     let changed = read.iter().filter(|event| match event {
         Event::Run(event) => !of_runs.contains(event),
         Event::House(event) => !houses().contains(event),
+        Event::Task(event) => !of_tasks::events().contains(event),
     });
     assert_eq!(changed.count(), 6, "the others are what they are today");
 }
@@ -568,8 +579,9 @@ fn no_word_means_two_events() {
         })
         .collect();
     let different: BTreeSet<&String> = words.iter().collect();
-    assert_eq!(different.len(), KINDS_OF_HOUSES + KINDS_OF_EVENTS);
-    let more = of_runs().len() + houses().len() - KINDS_OF_EVENTS - KINDS_OF_HOUSES;
+    let kinds = KINDS_OF_HOUSES + KINDS_OF_EVENTS + of_tasks::KINDS;
+    assert_eq!(different.len(), kinds);
+    let more = events().len() - kinds;
     assert_eq!(words.len() - different.len(), more, "only lines of one kind share a word");
 }
 

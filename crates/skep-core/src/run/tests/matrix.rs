@@ -220,10 +220,11 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Rules => 47,
         Input::Lift => 48,
         Input::RulesSet { .. } => 49,
+        Input::Release => 50,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 50;
+const KINDS_OF_INPUTS: usize = 51;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -292,10 +293,12 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::Lifted {} => 62,
         Event::RulesAsked {} => 63,
         Event::RulesSet { .. } => 64,
+        Event::Readied {} => 65,
+        Event::Released {} => 66,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 65;
+pub(crate) const KINDS_OF_EVENTS: usize = 67;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -347,6 +350,8 @@ fn events() -> Vec<Event> {
         Event::Claimed { claim: Box::new(question::Claim::Note { text: text.clone() }) },
         Event::Lifted {},
         Event::RulesAsked {},
+        Event::Readied {},
+        Event::Released {},
         Event::RulesSet { nth: 1, why: None },
         Event::Goes {},
         Event::Stalled { quiet_ms: 1, tool: false },

@@ -10,6 +10,7 @@ pub(crate) fn brief(name: &str) -> Brief {
         *byte = letter;
     }
     Brief {
+        part: None,
         id: RunId::new(id),
         name: name.to_owned(),
         kind: Kind::Code,
@@ -39,6 +40,7 @@ pub(crate) fn brief(name: &str) -> Brief {
             discard: Vec::new(),
             sign: false,
             guide: crate::guide::Guide::default(),
+            reads: Vec::new(),
             fetch_ms: 0,
             set_up: None,
             hooks: Hooks::default(),

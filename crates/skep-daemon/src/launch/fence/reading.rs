@@ -132,6 +132,7 @@ impl Attempt<'_> {
             self.home.prompt(run.id()),
         ];
         own.extend(self.git.map(|git| git.common.clone()));
+        own.extend(run.brief.place.reads.iter().map(PathBuf::from));
         own.extend(self.profile.places_to_read(vars));
         own.extend(self.reads.iter().cloned());
         // What the project lends its worktrees is a link to its checkout.

@@ -110,3 +110,13 @@ fn a_wished_base_is_never_taken_for_an_option_or_a_range() {
         assert!(matches!(error, GitError::NoSuchRef { .. }), "{wanted}: {error}");
     }
 }
+
+#[test]
+fn a_branch_whose_commit_is_lost_is_damage_and_not_one_without_a_commit() {
+    let place = Place::new();
+    let repo = place.repo("r");
+    fs::remove_dir_all(repo.path().join(".git/objects")).unwrap();
+    fs::create_dir(repo.path().join(".git/objects")).unwrap();
+    let found = discover(&git(&place), repo.path()).unwrap();
+    assert_eq!(base(&git(&place), &found, None).unwrap_err().slug(), "git-failed");
+}

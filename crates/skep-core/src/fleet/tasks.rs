@@ -1,0 +1,205 @@
+//! Where tasks and their runs meet: what a run comes to is told to its task, and what a task wants is done to its runs.
+//!
+//! Owns: the order of it, in one batch. Never: decides what a task or a run does.
+
+use std::sync::Arc;
+
+use super::{Begun, Decided, Effect, Event, Fleet, House, Rejected, reject};
+use crate::{
+    id::{RunId, TaskId},
+    run::{self, Outcome, Run},
+    task::{self, Input, TaskState, Then},
+    time::Timestamp,
+};
+
+/// What a step of a run means to the task whose plan it is of.
+pub(super) struct Told {
+    task: Option<TaskId>,
+    run: RunId,
+    was_ended: bool,
+    inputs: Vec<Input>,
+}
+
+impl Told {
+    /// Nothing yet; that it goes on is news only where its task did not want it.
+    pub(super) fn of(run: &Run, by_task: bool) -> Told {
+        Told {
+            task: run.brief.task.clone().filter(|_| run.brief.is_of_plan()),
+            run: run.id().clone(),
+            was_ended: run.is_ended() && !by_task,
+            inputs: Vec::new(),
+        }
+    }
+
+    /// Takes an event of the run for what it means to its task.
+    pub(super) fn hear(&mut self, event: &run::Event) {
+        let run = self.run.clone();
+        let input = match event {
+            run::Event::Readied {} => Input::Placed { run },
+            run::Event::Ended { outcome, reason, text, .. } => {
+                let reason = reason.map(run::Reason::as_str).unwrap_or_default();
+                let text = match text.trim() {
+                    "" => reason.to_owned(),
+                    words if reason.is_empty() => words.to_owned(),
+                    words => format!("{reason}: {words}"),
+                };
+                Input::Ended { run, outcome: *outcome, text }
+            }
+            run::Event::AsBefore { text } => {
+                Input::Ended { run, outcome: Outcome::Completed, text: text.clone() }
+            }
+            run::Event::Requeued { .. } if self.was_ended => Input::Again { run },
+            _ => return,
+        };
+        if self.task.is_some() {
+            self.inputs.push(input);
+        }
+    }
+}
+
+impl Fleet {
+    /// Tells a task what one of its runs came to.
+    pub(super) fn tell_task(
+        &mut self,
+        told: Told,
+        now: Timestamp,
+        decided: &mut Decided,
+    ) -> Result<(), Rejected> {
+        let Some(task) = told.task.filter(|task| self.tasks.contains_key(task)) else {
+            return Ok(());
+        };
+        for input in told.inputs {
+            self.step_task(&task, input, now, decided)?;
+        }
+        Ok(())
+    }
+
+    /// Decides what a task does, and has its runs do what follows.
+    pub(super) fn step_task(
+        &mut self,
+        id: &TaskId,
+        input: Input,
+        now: Timestamp,
+        decided: &mut Decided,
+    ) -> Result<(), Rejected> {
+        let task = self.require_task(id)?;
+        let step = task.step(input, &self.runs, now)?;
+        let run = task.run.clone();
+        let state = task.state;
+        for event in step.events {
+            self.record(id.as_str(), Event::Task(event), now, decided);
+        }
+        if let Some(to) = step.moves.filter(|to| *to != state) {
+            self.note(id.as_str(), House::TaskMoved { state: to, run }, now, decided);
+        }
+        decided.effects.extend(step.effects.into_iter().map(Effect::Task));
+        for then in step.then {
+            self.follow(id, then, now, decided)?;
+        }
+        Ok(())
+    }
+
+    /// What a run cannot do that its task wants of it, the task hears.
+    fn follow(
+        &mut self,
+        task: &TaskId,
+        then: Then,
+        now: Timestamp,
+        decided: &mut Decided,
+    ) -> Result<(), Rejected> {
+        let run = then.run().clone();
+        let input = match then {
+            Then::Release { .. } => run::Input::Release,
+            Then::GoOn { words, .. } => {
+                run::Input::Again { goes_on: true, message: words, speech: None }
+            }
+            Then::Stop { .. } => run::Input::Stop { force: false },
+        };
+        match self.step_for(&run, input, true, now, decided) {
+            Ok(()) => Ok(()),
+            Err(rejected) => {
+                let input = Input::Refused { run, text: rejected.text };
+                self.step_task(task, input, now, decided)
+            }
+        }
+    }
+
+    /// Begins the run that a task asked for, or tells it that it cannot be.
+    pub(super) fn begin(
+        &mut self,
+        id: &TaskId,
+        run: RunId,
+        begun: Result<Begun, String>,
+        warnings: Vec<task::Warning>,
+        now: Timestamp,
+        decided: &mut Decided,
+    ) -> Result<(), Rejected> {
+        let task = self.require_task(id)?;
+        // Nobody waits for it any more.
+        let planned = task.course.planning.as_ref().is_some_and(|now| now.run == run && !now.begun);
+        if !planned && task.part_of(&run).is_none() {
+            return Ok(());
+        }
+        let made = match begun {
+            Ok(Begun { brief, naming, left_out }) => {
+                let created = self.create(*brief, &naming, now, decided);
+                created.map(|()| left_out).map_err(|rejected| rejected.text)
+            }
+            Err(text) => Err(text),
+        };
+        let input = match made {
+            Ok(left_out) => Input::Began { run, warnings, left_out },
+            Err(text) => Input::NotBegun { run, text, warnings },
+        };
+        self.step_task(id, input, now, decided)
+    }
+
+    pub(super) fn remove_task(
+        &mut self,
+        id: &TaskId,
+        now: Timestamp,
+        decided: &mut Decided,
+    ) -> Result<(), Rejected> {
+        self.require_task(id)?;
+        let of_it = |run: &&Arc<Run>| run.brief.task.as_ref() == Some(id);
+        let held = self.runs.values().filter(of_it).find(|run| !run.is_ended() || run.holds_env());
+        if let Some(run) = held {
+            let text = format!("{} of {id} is {} and holds an env", run.id(), run.state_name());
+            return Err(reject("task-held", text, &[&format!("skep task rm {id} --force")]));
+        }
+        if let Some(other) = self.tasks.values().find(|task| task.needs.contains(id)) {
+            let text = format!("{} needs {id}", other.id);
+            return Err(reject("task-needed", text, &[&format!("skep task show {}", other.id)]));
+        }
+        self.note(id.as_str(), House::TaskRemoved {}, now, decided);
+        Ok(())
+    }
+
+    /// What may stand against another attempt of a run that belongs to a plan: that the plan knows nothing of it.
+    pub(super) fn check_of_plan(&self, run: &Run) -> Result<(), Rejected> {
+        let task = run.brief.task.as_ref().and_then(|task| self.tasks.get(task));
+        let Some(task) = task else { return Ok(()) };
+        if run.brief.kind == run::Kind::Plan {
+            let text = format!("{} makes plans; ask for another one", run.id());
+            let hints = [format!("skep plan {}", task.id), format!("skep reject {} TEXT", task.id)];
+            return Err(reject("planning-run", text, &[&hints[0], &hints[1]]));
+        }
+        let states = [
+            TaskState::Implementing,
+            TaskState::Failed,
+            TaskState::Reviewing,
+            TaskState::Completed,
+        ];
+        if task.part_of(run.id()).is_none() || !states.contains(&task.state) {
+            let text = format!("{} is of a plan that does not hold any more", run.id());
+            return Err(reject("not-of-plan", text, &[&format!("skep show {}", task.id)]));
+        }
+        Ok(())
+    }
+
+    fn require_task(&self, id: &TaskId) -> Result<&Arc<task::Task>, Rejected> {
+        self.tasks.get(id).ok_or_else(|| {
+            reject("task-unknown", format!("`{id}` is not a task"), &["skep task ls"])
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! An event of each kind about a task, in which nothing is left out.
+
+use crate::{
+    id::PlanId,
+    plan::{self, Finding, Kind, Plan},
+    run::tests::script::brief,
+    task::{Choice, Event, TaskState, Warning, WarningKind, Why, Words},
+};
+
+pub(in crate::fleet::tests) fn events() -> Vec<Event> {
+    let run = || brief("amber").id;
+    let id = || PlanId::new([3; crate::id::LENGTH]);
+    let project = || "web".to_owned();
+    let words = || "it said \"no\"\n…".to_owned();
+    let choice = || Choice {
+        agent: Some("codex".to_owned()),
+        model: Some("m1".to_owned()),
+        account: Some("work".to_owned()),
+    };
+    let warning = || Warning {
+        kind: WarningKind::PullFailed,
+        text: words(),
+        project: Some("api".to_owned()),
+    };
+    let finding = || Finding { kind: Kind::UnknownRepos, detail: words(), line: Some(3) };
+    let told = |words| Event::PartTold { project: project(), words };
+    vec![
+        Event::PlanAsked {
+            why: Why::FollowUp,
+            text: words(),
+            projects: vec!["api".to_owned(), project()],
+            choice: choice(),
+            run: run(),
+            goes_on: true,
+            draft: "plan-draft-2.md".to_owned(),
+            tries: 2,
+            before: TaskState::Completed,
+        },
+        Event::PlanBegun { run: run(), warnings: vec![warning()], left_out: vec![project()] },
+        Event::DraftRefused { run: run(), findings: vec![finding()] },
+        Event::PlanGenerated {
+            plan: id(),
+            version: 2,
+            document: Box::new(document()),
+            carried: vec!["api".to_owned()],
+        },
+        Event::PlanSubmitted { plan: id() },
+        Event::PlanSuperseded { plan: id(), by: PlanId::new([4; crate::id::LENGTH]) },
+        Event::PlanRejected { plan: id(), text: words() },
+        Event::PlanRevised { plan: id(), document: Box::new(document()) },
+        Event::PlanApproved { plan: id(), taken_as_done: vec!["api".to_owned()] },
+        Event::PlanFailed {
+            run: run(),
+            text: words(),
+            findings: vec![finding()],
+            warnings: vec![warning()],
+        },
+        Event::PlanCancelled { run: run() },
+        Event::ImplementAsked {
+            plan: id(),
+            branch: "skep/mend-the-roof".to_owned(),
+            choice: choice(),
+        },
+        Event::PartGiven { project: project(), run: run() },
+        Event::PartPlaced { project: project() },
+        Event::WaveStarted { projects: vec!["api".to_owned(), project()] },
+        Event::SubPlanStarted { project: project(), run: Some(run()) },
+        Event::SubPlanCompleted { project: project() },
+        Event::SubPlanFailed { project: project(), text: words() },
+        Event::SubPlanEscalated { project: project(), text: words() },
+        Event::SubPlanReset { project: project(), anew: true, rests: true },
+        Event::FinalizeAsked {},
+        Event::PartLooked { project: project(), look: 2 },
+        told(Words::Commit { files: vec!["a b".to_owned()] }),
+        told(Words::Mend { text: words() }),
+        Event::SubPlanReady {
+            project: project(),
+            head: "c1".to_owned(),
+            remote: Some("origin".to_owned()),
+        },
+        Event::SubPlanStands { project: project(), head: "c1".to_owned(), remote: None },
+        Event::FinalizeFailed { project: project(), text: words() },
+        Event::Amended { title: Some(words()), body: Some(words()), priority: Some(-2) },
+    ]
+}
+
+fn document() -> Plan {
+    let part = |name: &str| {
+        format!(
+            "## SubPlan: {name}\n### Goal\nIt holds.\n### Scope\n- a\n### Changes\n- b\n### Validation\n- c\n### Risks\n- d\n"
+        )
+    };
+    let text = format!(
+        "```skep-plan\nexecution_groups:\n  - [api]\n  - [web]\nneeds:\n  web: [api]\n```\n\n## Orchestration\nTogether.\n\n{}\n{}",
+        part("api"),
+        part("web")
+    );
+    let checked = plan::check(&text, None);
+    assert_eq!(checked.findings, []);
+    checked.plan
+}
+
+pub(super) fn kind(event: &Event) -> usize {
+    match event {
+        Event::PlanAsked { .. } => 0,
+        Event::PlanBegun { .. } => 1,
+        Event::DraftRefused { .. } => 2,
+        Event::PlanGenerated { .. } => 3,
+        Event::PlanSubmitted { .. } => 4,
+        Event::PlanSuperseded { .. } => 5,
+        Event::PlanRejected { .. } => 6,
+        Event::PlanRevised { .. } => 7,
+        Event::PlanApproved { .. } => 8,
+        Event::PlanFailed { .. } => 9,
+        Event::PlanCancelled { .. } => 10,
+        Event::ImplementAsked { .. } => 11,
+        Event::PartGiven { .. } => 12,
+        Event::PartPlaced { .. } => 13,
+        Event::WaveStarted { .. } => 14,
+        Event::SubPlanStarted { .. } => 15,
+        Event::SubPlanCompleted { .. } => 16,
+        Event::SubPlanFailed { .. } => 17,
+        Event::SubPlanEscalated { .. } => 18,
+        Event::SubPlanReset { .. } => 19,
+        Event::FinalizeAsked {} => 20,
+        Event::PartLooked { .. } => 21,
+        Event::PartTold { .. } => 22,
+        Event::SubPlanReady { .. } => 23,
+        Event::SubPlanStands { .. } => 24,
+        Event::FinalizeFailed { .. } => 25,
+        Event::Amended { .. } => 26,
+    }
+}
+
+pub(super) const KINDS: usize = 27;

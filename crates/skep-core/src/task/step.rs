@@ -1,0 +1,160 @@
+//! The task's table: what each input means where it stands.
+//!
+//! Owns: the decisions about plans, waves and handing over. Never: changes anything; `apply` makes it so.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Event, Input, Step, Task, TaskState, Then};
+use crate::{
+    id::{RunId, derived},
+    run::{EnvState, Rejected, Run},
+    time::Timestamp,
+};
+
+mod finish;
+mod plan;
+mod work;
+
+/// What a task may see of the runs.
+pub(super) type Runs = BTreeMap<RunId, Arc<Run>>;
+
+impl Task {
+    /// Decides what `input` at `now` leads to; [`Task::apply`] then makes it so.
+    ///
+    /// Errors: [`Rejected`] when the input does not fit where the task stands. A report that came too late to matter
+    /// leads to nothing.
+    pub fn step(&self, input: Input, runs: &Runs, now: Timestamp) -> Result<Step, Rejected> {
+        let step = match input {
+            Input::Plan { text, more, projects, choice, tries } => {
+                self.ask_plan(text, more, projects, choice, tries, runs)?
+            }
+            Input::Reject { text, tries } => self.reject_plan(text, tries, runs)?,
+            Input::Edit { text } => self.edit_plan(&text)?,
+            Input::Approve { from_wave } => self.approve_plan(from_wave)?,
+            Input::Implement { branch, choice } => self.implement(branch, choice, runs, now)?,
+            Input::Finalize => self.finalize(runs)?,
+            Input::Archive => self.archive()?,
+            Input::Unarchive => self.unarchive()?,
+            Input::Amend { title, body, priority } => self.amend(title, body, priority),
+            Input::Began { run, warnings, left_out } => self.began(run, warnings, left_out),
+            Input::NotBegun { run, text, warnings } => {
+                self.not_begun(&run, &text, warnings, runs, now)
+            }
+            Input::Placed { run } => self.placed(&run, runs, now),
+            Input::Ended { run, outcome, text } => self.ended(&run, outcome, &text, runs, now),
+            Input::Again { run } => self.goes_on(&run),
+            Input::Draft { run, text } => self.read(&run, text.as_deref()),
+            Input::Worded { run, words } => self.worded(&run, words, runs, now),
+            Input::Refused { run, text } => self.refused(&run, &text, runs, now),
+            Input::Found { run, look, found } => self.found(&run, look, found, now),
+        };
+        if let Some(to) = step.moves
+            && to != self.state
+            && !self.state.may_become(to)
+        {
+            let text = format!("{} is {}, and cannot become {}", self.id, self.said(), to.as_str());
+            return Err(reject("task-misplaced", text, &[&self.see()]));
+        }
+        Ok(step)
+    }
+
+    fn archive(&self) -> Result<Step, Rejected> {
+        if self.state == TaskState::Archived {
+            return Ok(Step::default());
+        }
+        if !self.state.may_become(TaskState::Archived) {
+            let text = format!("{} is {}, and only what is over is archived", self.id, self.said());
+            return Err(reject("task-not-over", text, &[&self.see()]));
+        }
+        Ok(Step { moves: Some(TaskState::Archived), ..Step::default() })
+    }
+
+    fn unarchive(&self) -> Result<Step, Rejected> {
+        match (self.state, self.course.before) {
+            (TaskState::Archived, Some(before)) => {
+                Ok(Step { moves: Some(before), ..Step::default() })
+            }
+            _ => {
+                let text = format!("{} is {}, not archived", self.id, self.said());
+                Err(reject("task-not-archived", text, &[&self.see()]))
+            }
+        }
+    }
+
+    fn amend(&self, title: Option<String>, body: Option<String>, priority: Option<i64>) -> Step {
+        let title = title.filter(|title| *title != self.title);
+        let body = body.filter(|body| *body != self.body);
+        let priority = priority.filter(|priority| *priority != self.priority);
+        if title.is_none() && body.is_none() && priority.is_none() {
+            return Step::default();
+        }
+        Step::of([Event::Amended { title, body, priority }])
+    }
+
+    /// The task as it is after these events.
+    fn after(&self, events: &[Event], now: Timestamp) -> Task {
+        let mut task = self.clone();
+        for event in events {
+            task.apply(event, now).expect("what is decided of a task fits it");
+        }
+        task
+    }
+
+    /// The id of the next run that is begun for it: the same whenever it is asked for.
+    fn next_run(&self, nth: u32) -> RunId {
+        RunId::new(derived(&format!("{}/run/{}", self.id, self.course.runs + nth)))
+    }
+
+    /// Its state in words.
+    fn said(&self) -> String {
+        self.state.as_str().replace('_', " ")
+    }
+
+    fn see(&self) -> String {
+        format!("skep show {}", self.id)
+    }
+}
+
+impl Step {
+    fn of(events: impl IntoIterator<Item = Event>) -> Step {
+        Step { events: events.into_iter().collect(), ..Step::default() }
+    }
+
+    fn to(mut self, state: TaskState) -> Step {
+        self.moves = Some(state);
+        self
+    }
+
+    /// Adds what another step leads to; where both move, the later one counts.
+    fn and(mut self, other: Step) -> Step {
+        self.events.extend(other.events);
+        self.effects.extend(other.effects);
+        self.then.extend(other.then);
+        self.moves = other.moves.or(self.moves);
+        self
+    }
+}
+
+impl Then {
+    /// The run that it is about.
+    pub fn run(&self) -> &RunId {
+        match self {
+            Then::Release { run } | Then::GoOn { run, .. } | Then::Stop { run } => run,
+        }
+    }
+}
+
+/// Whether a run that is over may go on where it was.
+fn may_go_on(run: &RunId, runs: &Runs) -> bool {
+    let there = |run: &Arc<Run>| run.is_ended() && matches!(run.env, EnvState::Held(_));
+    runs.get(run).is_some_and(there)
+}
+
+/// Whether something of a run lives, or it is in line.
+fn is_open(run: &RunId, runs: &Runs) -> bool {
+    runs.get(run).is_some_and(|run| !run.is_ended())
+}
+
+fn reject(slug: &'static str, text: String, hints: &[&str]) -> Rejected {
+    Rejected { slug, text, hints: hints.iter().map(|hint| (*hint).to_owned()).collect() }
+}
