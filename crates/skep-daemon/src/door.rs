@@ -52,6 +52,7 @@ mod rules;
 mod send;
 mod speaker;
 mod surface;
+mod tasks;
 
 use speaker::Peer;
 
@@ -327,6 +328,9 @@ impl Door {
                 value(&json!({"name": name, "removed": !dry_run}))
             }
             Ask::TaskAdd(ask) => self.add_task(&request.id, ask),
+            Ask::TaskEdit(ask) => self.edit_task(&request.id, ask),
+            Ask::TaskArchive { task, back } => self.archive_task(&request.id, task, *back),
+            Ask::TaskRm { task, force } => self.remove_task(&request.id, task, *force, out),
             Ask::TaskLs {} => {
                 value(&fleet.tasks.values().map(|task| TaskView::of(task)).collect::<Vec<_>>())
             }

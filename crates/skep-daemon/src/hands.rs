@@ -30,11 +30,8 @@ pub use crate::launch::digest;
 use crate::{config, launch};
 
 pub mod close;
-<<<<<<< HEAD
-mod hooks;
-=======
 pub mod finalize;
->>>>>>> b21f93be170aeec263a66fc1d4791c89fa12e0be
+mod hooks;
 pub mod keep;
 pub mod land;
 pub mod lent;

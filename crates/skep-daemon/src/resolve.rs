@@ -26,11 +26,8 @@ use skep_core::{
     project::Project,
     refs::{self, Parts},
     run::{
-<<<<<<< HEAD
-        Brief, EnvType, Fence, Hooks, Kind, Permissions, Place, Policy, Run, SetUp, Surface, Trust,
-=======
-        Brief, EnvType, Fence, Kind, Part, Permissions, Place, Policy, Run, SetUp, Surface, Trust,
->>>>>>> b21f93be170aeec263a66fc1d4791c89fa12e0be
+        Brief, EnvType, Fence, Hooks, Kind, Part, Permissions, Place, Policy, Run, SetUp, Surface,
+        Trust,
     },
     task::Task,
     text,

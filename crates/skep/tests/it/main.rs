@@ -52,6 +52,7 @@ mod snapshot;
 mod speaker;
 mod status;
 mod stop;
+mod tasks;
 mod terminal;
 mod tidy;
 mod tour;
