@@ -111,6 +111,9 @@ pub struct Doubt {
     pub text: String,
     /// How many like it the conversation is known to have beside it.
     pub earlier: u32,
+    /// Whether it is the answer to the question of its id.
+    #[serde(default)]
+    pub answer: bool,
 }
 
 impl Spec {

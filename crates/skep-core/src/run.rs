@@ -509,6 +509,8 @@ pub struct Run {
     pub insisted: bool,
     /// What its own processes asked for that no run may have.
     pub oversteps: Vec<overstep::Overstep>,
+    /// Since when there is one of them after which no person has done anything with the run.
+    pub unseen: Option<Timestamp>,
     /// When a person vouched for words from outside that it works by.
     pub lifted: Option<Timestamp>,
     /// How far changed rules have come.
@@ -1260,6 +1262,7 @@ impl Run {
             deaths: Vec::new(),
             begun: None,
             oversteps: Vec::new(),
+            unseen: None,
             given: Vec::new(),
             messages: Vec::new(),
             asks: Vec::new(),

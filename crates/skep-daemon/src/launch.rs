@@ -115,7 +115,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     let asker = asker_env(home, run)?;
     let session = run.session.clone().filter(|_| run.goes_on && can_go_on);
     // Another login has a conversation only where its own records hold it.
-    let has = |session: &String| history::read_user(&profile.records(&asker), session).is_some();
+    let has = |session: &String| history::read(&profile.records(&asker), session).is_some();
     let session = session.filter(|session| !run.moved || has(session));
     let goes_on = session.is_some();
     let doubts = session.as_ref().and_then(|session| messages::doubts(run, session));
@@ -187,7 +187,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
             resumes: launch.setting.resume == acp::Resume::Resume,
             tools: server,
         }),
-        carries: run.carried().map(|message| message.id.clone()).collect(),
+        carries: messages::carried(run, goes_on).iter().map(|it| it.id.clone()).collect(),
         doubts,
         argv: launch.argv,
         env: vars,

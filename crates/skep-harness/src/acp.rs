@@ -5,7 +5,10 @@
 //! Never: takes `end_turn` for success (agents end so after a failed model call and after a refusal), leaves a request
 //! unanswered, or believes an update of a history that is being loaded.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use agent_client_protocol_schema::ProtocolVersion;
 use agent_client_protocol_schema::v1::{
@@ -19,12 +22,13 @@ use serde_json::{Value, json};
 use skep_core::said::{Carried, ErrorClass, Said, TurnResult, Usage};
 
 use crate::deed;
-use crate::history::{Doubt, History};
+use crate::history::{Doubt, Kept};
 use crate::port::{
     self, Grant, Heard, Session, TEXT_CAP, Turn, class_of_text, clip, count_at, output, text_at,
     tool_input, trouble,
 };
 
+mod history;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -105,10 +109,12 @@ pub struct Acp {
     model: String,
     /// The agent has told that its model's service failed, whatever the turn's end will say.
     failed: bool,
-    /// What a user said in the history that was repeated; none where it was not.
-    history: Option<Vec<String>>,
+    /// What the history holds that was repeated; none where it was not.
+    history: Option<Kept>,
     /// Whether the last piece of it was the user's.
     of_user: bool,
+    /// The calls in it that asked somebody.
+    asking: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +161,7 @@ impl Acp {
             failed: false,
             history: None,
             of_user: false,
+            asking: BTreeSet::new(),
         }
     }
 
@@ -214,7 +221,7 @@ impl Acp {
             }
             Resume::Load | Resume::Resume if caps.load_session => {
                 let ask = LoadSessionRequest::new(session, cwd).mcp_servers(self.servers());
-                self.history = Some(Vec::new());
+                self.history = Some(Kept::default());
                 self.call(Call::Begin, "session/load", &ask)
             }
             Resume::Load | Resume::Resume | Resume::Never => {
@@ -250,9 +257,9 @@ impl Acp {
         let mut prompt = std::mem::take(&mut self.prompt);
         let mut heard = Vec::new();
         for doubt in std::mem::take(&mut self.setting.doubts) {
-            let history = self.history.as_ref().map_or(History::Unclear, |said| doubt.within(said));
-            if history == History::Lacks {
-                prompt = format!("{prompt}\n\n{}", doubt.text);
+            let history = doubt.within(self.history.as_ref());
+            if let Some(words) = doubt.again(history) {
+                prompt = format!("{prompt}\n\n{words}");
             }
             heard.push(Heard::Recalled { id: doubt.id, history });
         }
@@ -387,7 +394,7 @@ impl Acp {
             return Some(self.answers(&model));
         }
         if !self.live {
-            self.repeats(&told.update);
+            self.repeats(told.update);
             return Some(Vec::new());
         }
         let heard = if let SessionUpdate::AgentMessageChunk(chunk) = &told.update {
@@ -410,21 +417,6 @@ impl Acp {
             Vec::new()
         };
         Some(heard)
-    }
-
-    /// Keeps what a user said in a history that is being loaded.
-    fn repeats(&mut self, update: &SessionUpdate) {
-        let Some(history) = &mut self.history else { return };
-        let SessionUpdate::UserMessageChunk(chunk) = update else {
-            self.of_user = false;
-            return;
-        };
-        let ContentBlock::Text(text) = &chunk.content else { return };
-        match history.last_mut().filter(|_| self.of_user) {
-            Some(last) => last.push_str(&text.text),
-            None => history.push(text.text.clone()),
-        }
-        self.of_user = true;
     }
 
     fn chunk(&mut self, chunk: &ContentChunk, thought: bool) -> Vec<Heard> {

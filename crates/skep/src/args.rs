@@ -956,10 +956,11 @@ pub(crate) enum Plan {
         #[arg(long = "project", value_name = "P")]
         projects: Vec<String>,
     },
-    /// What agents are told while a plan is made and carried out: which prompts there are, or one of them
+    /// Shows what agents are told while a plan is made and carried out
     #[command(
-        after_help = "Yours take the place of those that come with skep: prompts/NAME.md in the folder of your settings,\n\
-                      prompts/PROJECT/NAME.md for one project. It needs no daemon."
+        after_help = "Yours take the place of those that come with skep: prompts/NAME.md in the\n\
+                      folder of your settings, prompts/PROJECT/NAME.md for one project. Each is\n\
+                      looked through, and one that does not fit is an error, never passed over."
     )]
     Prompt {
         /// Which one; none: the list

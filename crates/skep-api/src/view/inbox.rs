@@ -15,7 +15,7 @@ const WORDS: usize = 500;
 /// One thing that needs a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboxView {
-    /// `question`, `leave`, `input`, `stalled`, `failure`, `review`, `limit`.
+    /// `question`, `leave`, `input`, `stalled`, `overstep`, `failure`, `review`, `limit`.
     pub kind: String,
     /// What it is answered by: a question's, a request's or a run's id.
     pub id: String,
@@ -34,7 +34,8 @@ pub struct InboxView {
 }
 
 /// What an item is, the most urgent first where they hold up the same.
-const KINDS: [&str; 7] = ["question", "leave", "input", "stalled", "failure", "review", "limit"];
+const KINDS: [&str; 8] =
+    ["question", "leave", "input", "stalled", "overstep", "failure", "review", "limit"];
 
 impl InboxView {
     /// Makes the list for `fleet`, what holds up most first, then by kind, then the oldest.
@@ -135,6 +136,19 @@ fn items_of(run: &Run, fleet: &Fleet) -> Vec<InboxView> {
         | State::Waiting { .. }
         | State::Stopping { .. }
         | State::Ended { .. } => {}
+    }
+    if let (Some(since), Some(what)) = (run.unseen, run.oversteps_in_words())
+        && (!run.is_ended() || stands(run))
+    {
+        let ways: &[&str] = if run.is_ended() {
+            &["logs NAME", "resume NAME", "close NAME"]
+        } else {
+            &["logs NAME", "send NAME TEXT", "stop NAME"]
+        };
+        let ways: Vec<String> =
+            ways.iter().map(|way| format!("skep {}", way.replace("NAME", &name))).collect();
+        let words = format!("asked skep to {what}, which no run may; it was refused");
+        items.push(item("overstep", id, &words, since, 0, &ways));
     }
     items
 }

@@ -24,6 +24,7 @@ impl Run {
         if Run::ends_retry(event) {
             self.retrying = None;
         }
+        self.overstep_seen(event);
         match event {
             Event::Created { .. } => return Err(misfit()),
             Event::Admitted {} => {
@@ -394,6 +395,8 @@ impl Run {
                             && !self.is_restoring() =>
                     {
                         self.faults = 0;
+                        // Who has it go on by itself does not wait for its wave.
+                        self.held = false;
                         self.deaths.clear();
                         self.follows_up();
                         self.then_close = None;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Run, Step};
+use super::{Because, Event, Requeue, Run, Step};
 use crate::{text, time::Timestamp};
 
 #[cfg(test)]
@@ -39,6 +39,21 @@ impl Run {
                 one.at = at;
             }
             None => self.oversteps.push(Overstep { what: what.to_owned(), times: 1, at }),
+        }
+        self.unseen.get_or_insert(at);
+    }
+
+    /// A person has done something with the run: what it overstepped before is seen.
+    pub(super) fn overstep_seen(&mut self, event: &Event) {
+        let by_person = matches!(
+            event,
+            Event::Sent { .. }
+                | Event::PauseAsked {}
+                | Event::StopAsked { because: Because::Person, .. }
+                | Event::Requeued { why: Requeue::Wish, .. }
+        );
+        if by_person {
+            self.unseen = None;
         }
     }
 

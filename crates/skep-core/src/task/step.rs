@@ -155,7 +155,8 @@ impl Then {
 
 /// Whether a run that is over may go on where it was.
 fn may_go_on(run: &RunId, runs: &Runs) -> bool {
-    let there = |run: &Arc<Run>| run.is_ended() && matches!(run.env, EnvState::Held(_));
+    let there =
+        |run: &Arc<Run>| run.is_ended() && !run.undoing && matches!(run.env, EnvState::Held(_));
     runs.get(run).is_some_and(there)
 }
 

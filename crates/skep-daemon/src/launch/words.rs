@@ -32,7 +32,7 @@ pub(super) fn prompt_file(
     knows: bool,
 ) -> Result<PathBuf, String> {
     let task = home.prompt(run.id());
-    let words = messages::words(run);
+    let words = messages::words(run, knows);
     let alone = attempt == 1 || (!knows && !run.goes_on && words.is_none());
     // What is written for a plan has words from outside between marks already.
     let trust = if run.brief.is_of_plan() { Trust::Person } else { run.brief.trust };

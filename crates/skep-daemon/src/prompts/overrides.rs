@@ -54,6 +54,22 @@ impl Overrides {
         Ok(overrides)
     }
 
+    /// Lists the projects for which there are some in the settings in `dir`.
+    ///
+    /// Order: by name. Errors: a folder that no project can be called by.
+    pub fn projects(dir: &Path) -> Result<Vec<String>, PromptError> {
+        let folder = config::prompts_folder(dir);
+        let mut names = Vec::new();
+        for path in entries(&folder)? {
+            if is_folder(&path)? {
+                let name = name_of(&path);
+                config::project_prompts_folder(dir, &name)?;
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
     /// The text of a template that is in force.
     pub fn text(&self, template: Template) -> &str {
         self.own.get(&template).map_or_else(|| template.built_in(), |(_, text)| text)
@@ -65,31 +81,13 @@ impl Overrides {
     }
 
     fn add(&mut self, folder: &Path, whose: Whose) -> Result<(), PromptError> {
-        let failed = |path: &Path, err: &io::Error| PromptError::Unreadable {
-            path: path.display().to_string(),
-            why: err.to_string(),
-        };
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(err) => return Err(failed(folder, &err)),
-        };
-        let mut paths = Vec::new();
-        for entry in entries {
-            paths.push(entry.map_err(|err| failed(folder, &err))?.path());
-        }
-        paths.sort();
-        for path in paths {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            // What editors and tools leave beside a file.
-            if name.starts_with('.') || name.ends_with('~') {
-                continue;
-            }
-            let is_folder = fs::metadata(&path).map_err(|err| failed(&path, &err))?.is_dir();
-            // Which projects there are, nobody knows here.
+        for path in entries(folder)? {
+            let is_folder = is_folder(&path)?;
+            // A project's own.
             if is_folder && whose == Whose::Person {
                 continue;
             }
+            let name = name_of(&path);
             let found = name.strip_suffix(".md").filter(|_| !is_folder).and_then(Template::named);
             let Some(template) = found else {
                 let word = name.strip_suffix(".md").unwrap_or(&name);
@@ -104,6 +102,37 @@ impl Overrides {
         }
         Ok(())
     }
+}
+
+/// What stands in a folder, by name, but for what editors and tools leave beside a file; nothing where there is none.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, PromptError> {
+    let list = match fs::read_dir(folder) {
+        Ok(list) => list,
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(err) => return Err(failed(folder, &err)),
+    };
+    let mut paths = Vec::new();
+    for entry in list {
+        let path = entry.map_err(|err| failed(folder, &err))?.path();
+        let name = name_of(&path);
+        if !name.starts_with('.') && !name.ends_with('~') {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn is_folder(path: &Path) -> Result<bool, PromptError> {
+    fs::metadata(path).map(|found| found.is_dir()).map_err(|err| failed(path, &err))
+}
+
+fn failed(path: &Path, err: &io::Error) -> PromptError {
+    PromptError::Unreadable { path: path.display().to_string(), why: err.to_string() }
 }
 
 fn read(path: &Path) -> io::Result<String> {

@@ -63,8 +63,8 @@ impl Template {
             Template::Implementation => "to the implementer of one part",
             Template::GoOn => "to whoever was interrupted",
             Template::FollowUpPart => "to the implementer: you want more of one part",
-            Template::Commit => "to who commits what was left uncommitted",
-            Template::Repair => "to who mends what a hook refused to be pushed",
+            Template::Commit => "to whoever commits what was left uncommitted",
+            Template::Repair => "to whoever mends what a hook refused to take",
             Template::PlanForm => "a piece of the planner's: the form of a plan",
             Template::CommitStyle => "a piece of others: how to commit",
         }

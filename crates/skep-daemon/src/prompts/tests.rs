@@ -246,3 +246,17 @@ fn a_draft_is_checked_by_a_command_that_a_shell_takes_as_it_was_meant() {
     );
     assert_eq!(Draft::new(Path::new("/x"), None, &[]).check, None);
 }
+
+#[test]
+fn what_is_empty_is_as_absent_as_what_is_not_there() {
+    let mut given = examples::sparse(Template::Planning);
+    let absent = rendered(&given);
+    if let Prompt::Planning(given) = &mut given {
+        given.reference = Some(String::new());
+        given.projects[0].language = Some(String::new());
+        given.projects[0].agents_md = Some(String::new());
+        given.draft.check = Some(String::new());
+    }
+    assert_eq!(rendered(&given), absent);
+    assert!(!absent.contains("none"), "{absent}");
+}

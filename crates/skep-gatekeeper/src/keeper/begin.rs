@@ -182,8 +182,8 @@ fn read_opening(
         PromptBy::File | PromptBy::Arg | PromptBy::None => Vec::new(),
     };
     let mut prompt = String::from_utf8_lossy(&prompt).into_owned();
-    for (doubt, _) in looked.iter().filter(|(_, history)| *history == History::Lacks) {
-        prompt = format!("{prompt}\n\n{}", doubt.text);
+    for words in looked.iter().filter_map(|(doubt, history)| doubt.again(*history)) {
+        prompt = format!("{prompt}\n\n{words}");
     }
     Ok(session.opening(&prompt))
 }

@@ -235,7 +235,7 @@ impl Keeper {
         if taken {
             self.quiet.given(Instant::now());
             self.report(Entry::Delivered { id: given.id.clone(), text: given.words });
-            self.mail.wrote(given.id);
+            self.mail.gave(given.id);
         } else {
             self.send_after_all(given.id, given.words);
         }

@@ -37,10 +37,19 @@ pub(super) struct Mail {
     waiting: VecDeque<Letter>,
     /// Written, or about to be, while the agent has not said that it has them; in order.
     open: VecDeque<String>,
+    /// Answers given to calls that waited, while no word of the agent follows from them.
+    returned: Vec<Returned>,
     /// Held by the prompt.
     opening: Vec<String>,
     /// Being written.
     unread: usize,
+}
+
+/// An answer that a call was given.
+struct Returned {
+    id: String,
+    /// Whether the agent has told that its call is over: what it said before comes late.
+    over: bool,
 }
 
 struct Letter {
@@ -60,9 +69,9 @@ impl Mail {
         self.seen.insert(id.to_owned());
     }
 
-    /// The agent was given it; it has not said that it has it.
-    pub(super) fn wrote(&mut self, id: String) {
-        self.open.push_back(id);
+    /// The call that asked was given it; the agent has not said a word since.
+    pub(super) fn gave(&mut self, id: String) {
+        self.returned.push(Returned { id, over: false });
     }
 
     /// Whether no message is on its way to the agent.
@@ -243,7 +252,10 @@ impl Keeper {
             | Said::Permission { .. } => true,
             Said::TurnEnded { result, .. } => *result != TurnResult::Failed,
             // An agent on a screen says so by a hook or its title.
-            Said::TurnStarted {} => return self.turn_began(),
+            Said::TurnStarted {} => {
+                self.went_on(true);
+                return self.turn_began();
+            }
             Said::Session { .. }
             | Said::ResumeRefused { .. }
             | Said::Idle {}
@@ -254,10 +266,25 @@ impl Keeper {
             | Said::Retry { .. }
             | Said::Error { .. } => false,
         };
+        if let Said::ToolResult { text, .. } = said {
+            // The agent's hands have the answer; that its model or its history has it is another thing.
+            for given in &mut self.mail.returned {
+                given.over |= text.is_empty() || text.contains(&given.id);
+            }
+        } else if begins {
+            self.went_on(matches!(said, Said::TurnEnded { .. }));
+        }
         // What stands on a screen is no word about a message.
         if begins && self.tty.is_none() {
             self.turn_began_unless_told();
         }
+    }
+
+    /// The agent has said a word: it follows from every answer whose call is over, and the turn's end from `all`.
+    fn went_on(&mut self, all: bool) {
+        let heard = |given: &mut Returned| all || given.over;
+        let heard: Vec<Returned> = self.mail.returned.extract_if(.., heard).collect();
+        heard.iter().for_each(|given| self.tell(&given.id, Word::TurnStarted, ""));
     }
 
     fn turn_began_unless_told(&mut self) {
@@ -280,6 +307,10 @@ impl Keeper {
     pub(super) fn recalled(&mut self, id: String, history: History) {
         match history {
             History::Has => self.tell(&id, Word::Accepted, "its history has it"),
+            History::Unclear if self.is_answer(&id) => {
+                self.tell(&id, Word::Sending, "it may have it already; it is told so");
+                self.mail.open.push_back(id);
+            }
             History::Unclear => {
                 self.tell(&id, Word::Unclear, "its history cannot be read; it was not sent again");
             }
@@ -306,6 +337,12 @@ impl Keeper {
         }
     }
 
+    /// Whether a message in doubt is the answer to a question.
+    fn is_answer(&self, id: &str) -> bool {
+        let doubts = self.spec.doubts.iter().flat_map(|doubts| &doubts.messages);
+        doubts.filter(|doubt| doubt.answer).any(|doubt| doubt.id == id)
+    }
+
     pub(super) fn tell(&mut self, id: &str, word: Word, text: &str) {
         self.report(Entry::Message { id: id.to_owned(), word, text: text.to_owned() });
     }
@@ -318,6 +355,7 @@ pub(super) fn doubts(spec: &Spec) -> Vec<Doubt> {
         id: doubt.id.clone(),
         text: doubt.text.clone(),
         earlier: usize::try_from(doubt.earlier).unwrap_or(usize::MAX),
+        answer: doubt.answer,
     };
     doubts.messages.iter().map(doubt).collect()
 }
@@ -327,9 +365,9 @@ pub(super) fn looked_up(spec: &Spec) -> Vec<(Doubt, History)> {
     let Some(of) = spec.doubts.as_ref().filter(|_| spec.conversation.is_none()) else {
         return Vec::new();
     };
-    let said = history::read_user(&of.records, &of.session);
+    let kept = history::read(&of.records, &of.session);
     let look = |doubt: Doubt| {
-        let history = said.as_ref().map_or(History::Unclear, |said| doubt.within(said));
+        let history = doubt.within(kept.as_ref());
         (doubt, history)
     };
     doubts(spec).into_iter().map(look).collect()

@@ -3,6 +3,7 @@ use std::{fs, path::Path};
 use skep_core::said::TurnResult;
 
 use super::*;
+use crate::history::History;
 
 mod outcomes;
 
@@ -332,7 +333,12 @@ fn another_version_and_an_answer_in_no_form_end_the_turn_with_the_reason() {
 
 #[test]
 fn what_a_loaded_history_lacks_is_in_the_prompt_and_what_nobody_can_tell_is_not() {
-    let doubt = |text: &str| Doubt { id: text.to_owned(), text: text.to_owned(), earlier: 0 };
+    let doubt = |text: &str| Doubt {
+        id: text.to_owned(),
+        text: text.to_owned(),
+        earlier: 0,
+        answer: false,
+    };
     let chunk = |kind: &str, text: &str| {
         json!({"jsonrpc": "2.0", "method": "session/update", "params": {"sessionId": "s",
             "update": {"sessionUpdate": kind, "content": {"type": "text", "text": text}}}})
@@ -364,6 +370,52 @@ fn what_a_loaded_history_lacks_is_in_the_prompt_and_what_nobody_can_tell_is_not(
     let (prompt, told) = replay(Resume::Resume, &[]);
     assert_eq!(told, "and docs: Unclear, and tests: Unclear");
     assert!(!prompt.contains("and tests"), "{prompt}");
+}
+
+#[test]
+fn an_answer_is_looked_for_in_what_a_loaded_history_says_that_tools_returned() {
+    let result = json!({"question": "q_1", "pending": false, "answer": "teal"}).to_string();
+    let update = |update: &Value| json!({"jsonrpc": "2.0", "method": "session/update", "params": {"sessionId": "s", "update": update}});
+    let call = json!({"sessionUpdate": "tool_call", "toolCallId": "c", "title": "skep_ask_human", "status": "pending"});
+    let done = |more: Value| {
+        let mut done =
+            json!({"sessionUpdate": "tool_call_update", "toolCallId": "c", "status": "completed"});
+        done.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        done
+    };
+    let text =
+        json!({"content": [{"type": "content", "content": {"type": "text", "text": result}}]});
+    let raw = json!({"rawOutput": {"output": result}});
+    let other = json!({"rawOutput": {"output": "teal"}});
+    for (returned, want) in [
+        (Some(text), "Has"),
+        (Some(raw), "Has"),
+        (Some(other), "Lacks"),
+        (Some(json!({})), "Unclear"),
+        (None, "Lacks"),
+    ] {
+        let mut replay = Replay::begin(Setting {
+            doubts: vec![Doubt {
+                id: "q_1".to_owned(),
+                text: "the answer".to_owned(),
+                earlier: 0,
+                answer: true,
+            }],
+            session: Some("s".to_owned()),
+            ..Setting::default()
+        });
+        replay.hear(&json!({"jsonrpc": "2.0", "id": 1, "result": able(true, true)}));
+        replay.hear(&update(&call));
+        if let Some(returned) = returned.clone() {
+            replay.hear(&update(&done(returned)));
+        }
+        replay.hear(&json!({"jsonrpc": "2.0", "id": 2, "result": {}}));
+        let prompt = &replay.written.last().unwrap()["params"]["prompt"][0]["text"];
+        let prompt = prompt.as_str().unwrap();
+        assert_eq!(format!("{:?}", replay.recalled[0].1), want, "{returned:?}");
+        assert_eq!(prompt.contains("the answer"), want != "Has", "{prompt}");
+        assert_eq!(prompt.contains("may have had"), want == "Unclear", "{prompt}");
+    }
 }
 
 #[test]

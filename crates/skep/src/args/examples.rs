@@ -315,9 +315,10 @@ const EXAMPLES: &[Of] = &[
     (
         "plan prompt",
         &[
-            ("plan prompt planning", "what a planner is told, before it is filled in"),
+            ("plan prompt planning", "before it is filled in"),
+            ("plan prompt planning --example", "as a planner hears it"),
             ("plan prompt", "all of them, and whose they are"),
-            ("plan prompt implementation --project web --example", "filled in, for a project"),
+            ("plan prompt commit --project web", "as it is for a project"),
         ],
     ),
     (

@@ -123,6 +123,7 @@ fn shown(out: &Output, item: &InboxView, now: Timestamp) -> std::io::Result<()> 
         "leave" => (Tone::Wants, "asks leave"),
         "input" => (Tone::Wants, "waits for a word"),
         "stalled" => (Tone::Wants, "is stalled"),
+        "overstep" => (Tone::Bad, "overstepped"),
         "failure" => (Tone::Bad, "failed"),
         "review" => (Tone::Good, "is to be reviewed"),
         "limit" => (Tone::Faint, "waits for its limit"),

@@ -29,7 +29,10 @@ fn the_prompts_are_listed_and_shown_without_a_daemon_and_ones_own_are_told_from_
         let own = rows.filter(|row| row["from"] != "built-in");
         own.map(|row| format!("{} {}", row["name"], row["from"])).collect()
     };
-    assert_eq!(from(&of(&[])), [r#""repair" "yours""#]);
+    assert_eq!(from(&of(&[])), [r#""go-on" "project""#, r#""repair" "yours""#]);
+    let list = home.skep(&["plan", "prompt"]).ok();
+    assert!(list.contains("yours for web") && list.contains("yours  "), "{list}");
+    assert_eq!(list.lines().count(), 1 + 11 + 1, "{list}");
     assert_eq!(from(&of(&["--project", "web"])), [r#""go-on" "project""#, r#""repair" "yours""#]);
     let shown = of(&["go-on", "--project", "web", "--example"]);
     assert_eq!(shown["text"], "You are back at the site.\n");

@@ -89,7 +89,19 @@ fn a_run_that_speaks_as_another_is_refused_and_it_is_shown() {
     assert!(home.skep(&["ls"]).ok().contains("(overstepped)"));
     let why = home.json(&["why", &rogue]);
     assert!(why.to_string().contains("overstepped"), "{why}");
+    let inbox = || home.json(&["inbox"]);
+    let item = inbox()[0].clone();
+    assert_eq!((&item["kind"], &item["run"]), (&"overstep".into(), &rogue.clone().into()));
+    assert_eq!(
+        text_of(&item, "text"),
+        "asked skep to stop, rule, land, why, events, show, which no run may; it was refused"
+    );
+    let name = text_of(&item, "name");
+    let ways = [format!("logs {name}"), format!("send {name} TEXT"), format!("stop {name}")];
+    assert_eq!(item["ways"], serde_json::json!(ways.map(|way| format!("skep {way}"))));
+    assert!(home.skep(&["inbox"]).ok().contains(&format!("web/{name} overstepped")));
     home.skep(&["stop", "--now", &rogue, &id]).ok();
+    assert_eq!(inbox(), serde_json::json!([]), "a person has seen it");
 }
 
 #[test]

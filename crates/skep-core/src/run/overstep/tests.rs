@@ -1,5 +1,8 @@
 use super::*;
-use crate::run::{Input, tests::script::brief};
+use crate::run::{
+    Input,
+    tests::script::{after, brief},
+};
 
 #[test]
 fn what_a_run_asks_for_too_much_is_counted_by_name_and_not_for_ever() {
@@ -14,4 +17,19 @@ fn what_a_run_asks_for_too_much_is_counted_by_name_and_not_for_ever() {
     }
     assert_eq!(run.oversteps.iter().map(|one| one.times).sum::<u32>(), MOST);
     assert_eq!(run.oversteps_in_words().unwrap(), "task add 5 times, stop 15 times");
+}
+
+#[test]
+fn an_overstep_is_unseen_until_a_person_does_something_with_the_run_and_the_next_is_unseen_again() {
+    const BEFORE: &str = "0 admit, 1 prepared, 2 started, 3 session, 4 overstepped stop";
+    for act in ["send m", "pause", "stop", "turn success", "exit 0", "words"] {
+        let run = after(brief("amber"), &format!("{BEFORE}, 5 {act}"));
+        let by_person = ["send m", "pause", "stop"].contains(&act);
+        assert_eq!(run.unseen, (!by_person).then_some(Timestamp(4000)), "{act}");
+        assert_eq!(run.oversteps.len(), 1, "{act}: it stays in its record");
+    }
+    let again = format!("{BEFORE}, 5 exit 1, 6 again");
+    assert_eq!(after(brief("amber"), &again).unseen, None);
+    let more = format!("{BEFORE}, 5 send m, 6 overstepped land");
+    assert_eq!(after(brief("amber"), &more).unseen, Some(Timestamp(6000)));
 }

@@ -361,6 +361,26 @@ fn an_answer_that_the_agent_took_up_is_not_told_again() {
 }
 
 #[test]
+fn an_answer_that_died_with_its_call_is_in_doubt_and_only_the_agents_history_settles_it() {
+    let id = nth(&brief("amber").id, 0);
+    let died = format!(
+        "{RUNNING}, 4 asked k, 5 answer 0 1, 6 admit, 7 told {id} sending, 8 told {id} delivered, 9 exit 137 forced, \
+         900 admit, 901 started"
+    );
+    let run = after(brief("amber"), &died);
+    assert_eq!(run.carried().count(), 0, "the core does not say it again");
+    assert_eq!(run.doubtful().map(|it| it.id.as_str()).collect::<Vec<_>>(), [id.as_str()]);
+    for (history, receipt) in [
+        (format!("902 told {id} accepted"), Receipt::Accepted),
+        (format!("902 told {id} sending, 903 told {id} turn-started"), Receipt::TurnStarted),
+    ] {
+        let run = after(brief("amber"), &format!("{died}, {history}, 950 stop, 951 signal 15"));
+        assert_eq!(run.messages[0].receipt, receipt, "{history}");
+        assert_eq!(run.doubtful().count(), 0, "{history}");
+    }
+}
+
+#[test]
 fn a_key_of_a_message_is_never_a_questions() {
     let id = nth(&brief("amber").id, 0);
     running(

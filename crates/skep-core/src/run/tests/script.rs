@@ -200,6 +200,7 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["claims", what] => Input::of_tool(attempt, question::tests::claims(what)),
         ["answer", n, said] => question::tests::answer(run.id(), n, Some(said)),
         ["skip", n] => question::tests::answer(run.id(), n, None),
+        ["release"] => Input::Release,
         ["rules"] => Input::Rules,
         ["lift"] => Input::Lift,
         ["rules-set", nth] => Input::RulesSet { attempt, nth: nth.parse().unwrap(), why: None },

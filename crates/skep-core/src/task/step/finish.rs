@@ -123,7 +123,9 @@ impl Task {
         let Some((project, version)) = found else { return Step::default() };
         let Some(part) = version.parts.get(project) else { return Step::default() };
         let at_work = part.state == PartState::InProgress;
-        if !at_work && !part.finishing.under_way {
+        // Whom a person had go on meanwhile needs them no longer.
+        let needless = is_open(run, runs) || !at_work && !part.finishing.under_way;
+        if needless {
             return Step::default();
         }
         match words {

@@ -230,6 +230,9 @@ impl Task {
         if let Some(planning) = self.planning_of(run) {
             return self.plan_failed(planning, text, &[], Vec::new());
         }
+        if is_open(run, runs) {
+            return Step::default();
+        }
         let found = self.part_of(run).zip(self.last_version());
         let part = found.and_then(|(project, version)| version.parts.get(project));
         match part {
@@ -244,8 +247,9 @@ impl Task {
 
 /// Whether worktrees are being made: some parts have runs whose place does not stand yet.
 fn is_being_placed(version: &Version) -> bool {
-    let waits =
-        |part: &Part| part.state == PartState::Pending && part.run.is_some() && !part.placed;
+    let waits = |part: &Part| {
+        part.state == PartState::Pending && part.run.is_some() && !part.placed && !part.rests
+    };
     version.parts.values().any(waits)
 }
 

@@ -135,11 +135,21 @@ fn a_template_that_cannot_be_read_is_refused() {
     );
     let blank = settings(&[("repair.md", " \n")]);
     assert_eq!(refused(&blank, None).0, "prompt-unfit");
-    assert_eq!(refused(&dir_of("../x"), Some("../x")).0, "project-name");
+    assert_eq!(refused(&TempDir::new().unwrap(), Some("../x")).0, "project-name");
 }
 
-fn dir_of(_: &str) -> TempDir {
-    TempDir::new().unwrap()
+#[test]
+fn the_projects_that_have_their_own_are_listed_and_a_folder_of_no_project_is_an_error() {
+    let dir = settings(&[
+        ("web/go-on.md", "x"),
+        ("api/go-on.md", "x"),
+        (".git/x", "x"),
+        ("go-on.md", "x"),
+    ]);
+    assert_eq!(Overrides::projects(dir.path()).unwrap(), ["api", "web"]);
+    let odd = settings(&[("the web/go-on.md", "x")]);
+    assert_eq!(Overrides::projects(odd.path()).unwrap_err().slug(), "project-name");
+    assert_eq!(Overrides::projects(TempDir::new().unwrap().path()).unwrap(), [""; 0]);
 }
 
 #[test]

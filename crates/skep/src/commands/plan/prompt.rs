@@ -18,6 +18,8 @@ struct View<'a> {
     name: &'static str,
     purpose: &'static str,
     from: &'static str,
+    /// The one that it is for alone.
+    project: Option<&'a str>,
     /// The file, where it is a person's own.
     path: Option<&'a Path>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,14 +27,14 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn of(template: Template, own: &'a Overrides) -> View<'a> {
-        let (from, path) = match own.origin(template) {
-            Origin::BuiltIn => ("built-in", None),
-            Origin::Person(path) => ("yours", Some(path.as_path())),
-            Origin::Project(path) => ("project", Some(path.as_path())),
+    fn of(template: Template, own: &'a Overrides, project: Option<&'a str>) -> View<'a> {
+        let (from, project, path) = match own.origin(template) {
+            Origin::BuiltIn => ("built-in", None, None),
+            Origin::Person(path) => ("yours", None, Some(path.as_path())),
+            Origin::Project(path) => ("project", project, Some(path.as_path())),
         };
         let (name, purpose) = (template.word(), template.purpose());
-        View { name, purpose, from, path, text: None }
+        View { name, purpose, from, project, path, text: None }
     }
 }
 
@@ -46,49 +48,62 @@ pub(super) fn prompt(
         config::require_project(skep, project)?;
     }
     let own = Overrides::read(&skep.config, project).map_err(|err| refuse(&err))?;
-    match name {
-        Some(name) => {
-            let template = Template::find(name).map_err(|err| refuse(&err))?;
-            tell(skep, template, &own, example)?;
-        }
-        None => list(skep, &own)?,
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn tell(skep: &Skep, template: Template, own: &Overrides, example: bool) -> Result<(), CliError> {
+    let Some(name) = name else {
+        list(skep, &own, project)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let template = Template::find(name).map_err(|err| refuse(&err))?;
     let text = if example {
-        prompts::example(template, own).map_err(|err| refuse(&err))?
+        prompts::example(template, &own).map_err(|err| refuse(&err))?
     } else {
         own.text(template).to_owned()
     };
     if skep.out.json {
-        skep.out.json(&View { text: Some(text), ..View::of(template, own) })?;
+        skep.out.json(&View { text: Some(text), ..View::of(template, &own, project) })?;
     } else {
         skep.out.exact(text.strip_suffix('\n').unwrap_or(&text))?;
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
-fn list(skep: &Skep, own: &Overrides) -> Result<(), CliError> {
-    let views: Vec<View<'_>> = Template::ALL.map(|template| View::of(template, own)).into();
+/// Lists those in force; where no project is named, what there is for single ones too.
+fn list(skep: &Skep, own: &Overrides, project: Option<&str>) -> Result<(), CliError> {
+    let mut beside = Vec::new();
+    if project.is_none() {
+        for name in Overrides::projects(&skep.config).map_err(|err| refuse(&err))? {
+            let of = Overrides::read(&skep.config, Some(&name)).map_err(|err| refuse(&err))?;
+            beside.push((name, of));
+        }
+    }
+    let all = Template::ALL.into_iter();
+    let views = all.flat_map(|template| {
+        let others = beside.iter().filter(move |(_, of)| is_projects(of, template));
+        let others = others.map(move |(name, of)| View::of(template, of, Some(name)));
+        [View::of(template, own, project)].into_iter().chain(others)
+    });
+    let views: Vec<View<'_>> = views.collect();
     if skep.out.json {
         skep.out.json(&views)?;
         return Ok(());
     }
     let row = |view: &View<'_>| {
         let tone = if view.path.is_some() { Tone::Good } else { Tone::Faint };
-        let from = if view.from == "built-in" { "built in" } else { view.from };
-        vec![
-            (Tone::Strong, view.name.to_owned()),
-            (tone, from.to_owned()),
-            (Tone::Plain, view.purpose.to_owned()),
-        ]
+        let from = match (view.from, view.project) {
+            ("built-in", _) => "built in".to_owned(),
+            (_, Some(name)) => format!("yours for {name}"),
+            (from, None) => from.to_owned(),
+        };
+        let (name, purpose) = (view.name.to_owned(), view.purpose.to_owned());
+        vec![(Tone::Strong, name), (tone, from), (Tone::Plain, purpose)]
     };
     skep.out.table(&["PROMPT", "FROM", "IS TOLD"], &views.iter().map(row).collect::<Vec<_>>())?;
     let folder = skep_daemon::config::prompts_folder(&skep.config);
     skep.out.note(&format!("one of your own: {}/NAME.md · docs/prompts.md", folder.display()));
     Ok(())
+}
+
+fn is_projects(own: &Overrides, template: Template) -> bool {
+    matches!(own.origin(template), Origin::Project(_))
 }
 
 /// An error of the prompts, and what to type next.

@@ -657,31 +657,48 @@ fn what_the_prompt_carries_is_told_and_what_the_history_has_is_not_sent_again() 
     );
     let session = "0199f3a0-1111-7222-8333-944455556666";
     fs::create_dir(attempt.path("records")).unwrap();
-    let said =
-        format!("{{\"id\":\"{session}\"}}\n{{\"role\":\"user\",\"content\":\"had this\"}}\n");
+    let said = format!(
+        "{{\"id\":\"{session}\"}}\n{{\"role\":\"user\",\"content\":\"had this\"}}\n\
+             {{\"type\":\"tool_result\",\"content\":\"{{\\\"question\\\":\\\"q_had\\\",\\\"pending\\\":false}}\"}}\n"
+    );
     put(attempt.path(&format!("records/{session}.jsonl")), said);
-    let doubt =
-        |id: &str, text: &str| Doubt { id: id.to_owned(), text: text.to_owned(), earlier: 0 };
+    let doubt = |id: &str, text: &str| {
+        let (id, text, answer) = (id.to_owned(), text.to_owned(), id.starts_with("q_"));
+        Doubt { id, text, earlier: 0, answer }
+    };
     attempt.spec.carries = vec!["c".to_owned()];
     attempt.spec.doubts = Some(Doubts {
         session: session.to_owned(),
         records: vec![attempt.path("records")],
-        messages: vec![doubt("had", "had this"), doubt("not", "never had this")],
+        messages: vec![
+            doubt("had", "had this"),
+            doubt("not", "never had this"),
+            doubt("q_had", "answered"),
+            doubt("q_not", "never answered"),
+        ],
     });
     attempt.run();
     let seen = fs::read_to_string(attempt.path("seen")).unwrap();
     assert!(seen.contains("do it") && seen.contains("never had this"), "{seen}");
-    assert!(!seen.contains("\n\nhad this"), "{seen}");
+    assert!(!seen.contains("\n\nhad this") && !seen.contains("\n\nanswered"), "{seen}");
+    assert!(seen.contains("\n\nnever answered") && !seen.contains("may have had"), "{seen}");
     assert_eq!(words_about(&attempt, "c"), ["sending", "delivered", "turn_started"]);
     assert_eq!(words_about(&attempt, "not"), ["sending", "delivered", "turn_started"]);
     assert_eq!(words_about(&attempt, "had"), ["accepted"]);
-    // Nobody can tell: it is not sent, and that is said.
+    assert_eq!(words_about(&attempt, "q_had"), ["accepted"], "its call had the answer");
+    assert_eq!(words_about(&attempt, "q_not"), ["sending", "delivered", "turn_started"]);
+    // Nobody can tell: it is not sent, and that is said; an answer is, and that it may be there already.
     let mut attempt = Attempt::new("json_lines", "cat >seen");
-    let (session, messages) = (session.to_owned(), vec![doubt("not", "never had this")]);
+    let messages = vec![doubt("not", "never had this"), doubt("q_not", "never answered")];
+    let session = session.to_owned();
     attempt.spec.doubts = Some(Doubts { session, records: Vec::new(), messages });
     attempt.run();
-    assert!(!fs::read_to_string(attempt.path("seen")).unwrap().contains("never had this"));
+    let seen = fs::read_to_string(attempt.path("seen")).unwrap();
+    assert!(!seen.contains("never had this"));
+    assert!(seen.contains("You may have had this answer already"), "{seen}");
+    assert_eq!(seen.matches("never answered").count(), 1, "{seen}");
     assert_eq!(words_about(&attempt, "not"), ["unclear"]);
+    assert_eq!(words_about(&attempt, "q_not"), ["sending", "delivered"]);
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! A real agent asks a person with skep's own tool, and has the answer: while it waits, or as its next message.
 
+use rustix::process::Signal;
 use serde_json::Value;
+use skep_harness::history::History;
 use skep_testkit::lab::Lab;
 
 use super::{fleet::Yard, scenes::until};
-use crate::home::{eventually, text_of};
+use crate::{
+    gatekeeper::warden_of,
+    home::{eventually, kill, pid_of, text_of},
+};
 
 /// What a person says, which stands nowhere else.
 const ANSWER: &str = "teal, by all means";
@@ -61,6 +66,72 @@ fn asks_and_is_answered_later(agent: &str) {
     let last = lab.requests().pop().unwrap();
     assert_eq!(last.matches(ANSWER).count(), 1, "once: {last}");
     yard.home.no_agents();
+}
+
+/// Is killed, with its guards, when its model has the answer and has not said a word; goes on, and has the answer once: nobody
+/// asks for it again, and nobody says it again to one whose own history holds it.
+#[track_caller]
+fn is_answered_once_though_it_is_killed(agent: &str, history: History) {
+    let Some(lab) = Lab::open(agent, "heldanswer") else { return };
+    let yard = Yard::new();
+    let id = yard.begin(&lab, agent, "Write a file");
+    let asked = question(&yard, &id);
+    yard.skep(&lab, &["answer", &text_of(&asked, "id"), ANSWER]).ok();
+    eventually("its model has the answer", || heard(&lab));
+    let times = |request: &String| request.matches(ANSWER).count();
+    let first = lab.requests().iter().map(times).max().unwrap();
+    let run = yard.home.listed(&id);
+    let keeper = pid_of(&run, "gatekeeper");
+    let warden = warden_of(keeper);
+    kill(keeper, Signal::KILL);
+    kill(warden, Signal::KILL);
+    lab.open_gate("go");
+    let run = until(&yard, &id, "ended");
+    let journal = yard.home.root().join("runs").join(&id).join("1/journal.jsonl");
+    let told = std::fs::read_to_string(journal).unwrap();
+    assert_eq!(run["attempt"], 2, "{run}");
+    let last = lab.requests().pop().unwrap();
+    let more = usize::from(history != History::Has);
+    assert_eq!(times(&last), first + more, "{agent}: {}\n{told}\n{last}", run["messages"]);
+    assert_eq!(last.contains("You may have had this answer already"), history == History::Unclear);
+    let receipt = if history == History::Has { "accepted" } else { "turn-started" };
+    assert_eq!(run["messages"][0]["receipt"], receipt, "{agent}: {told}");
+    yard.home.no_agents();
+}
+
+#[test]
+fn claude_is_answered_once_though_it_is_killed() {
+    is_answered_once_though_it_is_killed("claude", History::Has);
+}
+
+#[test]
+fn codex_is_answered_once_though_it_is_killed() {
+    is_answered_once_though_it_is_killed("codex", History::Has);
+}
+
+#[test]
+fn qwen_is_answered_once_though_it_is_killed() {
+    is_answered_once_though_it_is_killed("qwen", History::Has);
+}
+
+#[test]
+fn claude_by_acp_is_answered_once_though_it_is_killed() {
+    is_answered_once_though_it_is_killed("claude-acp", History::Has);
+}
+
+#[test]
+fn codex_by_acp_is_answered_once_though_it_is_killed() {
+    is_answered_once_though_it_is_killed("codex-acp", History::Has);
+}
+
+#[test]
+fn opencode_by_acp_is_answered_once_though_it_is_killed() {
+    is_answered_once_though_it_is_killed("opencode-acp", History::Has);
+}
+
+#[test]
+fn opencode_is_told_that_it_may_have_its_answer_already() {
+    is_answered_once_though_it_is_killed("opencode", History::Unclear);
 }
 
 #[test]

@@ -225,8 +225,7 @@ fn comes_to_an_end(world: &mut World) -> Result<(), TestCaseError> {
                 "starting" => "started",
                 "running" if run.verdict.turn.is_some() => "exit 0",
                 "running" => "turn success",
-                "stopping" if run.pid().is_some() => "exit 143 forced",
-                "stopping" => "swept",
+                "stopping" => "exit 143 forced",
                 "ended" => "undone",
                 _ => "tick",
             };
