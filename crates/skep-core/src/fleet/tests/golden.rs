@@ -493,7 +493,7 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
     assert_eq!(read[0], Event::House(House::LimitsSet { limits }));
     let whole = whole_brief();
     let brief = Brief {
-        place: Place { hooks: Hooks::default(), ..whole.place.clone() },
+        place: crate::run::Place { hooks: Hooks::default(), ..whole.place.clone() },
         supersedes: None,
         fallback: None,
         budget: Budget::default(),
