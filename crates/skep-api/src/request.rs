@@ -272,6 +272,8 @@ pub struct RunAsk {
     /// More names of variables to pass on.
     pub pass: Vec<String>,
     pub surface: Option<String>,
+    /// How readily the agent involves a person; none: as its surface has it.
+    pub posture: Option<String>,
     pub permissions: Option<String>,
     pub base: Option<String>,
     pub branch: Option<String>,

@@ -11,8 +11,8 @@ use skep_core::{
     keep::Due,
     project::Project,
     run::{
-        Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Quota, Retrying, Run,
-        State, Surface, Trust, Undoable, WaitingFor, overstep::Overstep,
+        Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Posture, Quota, Retrying,
+        Run, State, Surface, Trust, Undoable, WaitingFor, overstep::Overstep,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -53,6 +53,9 @@ pub struct RunView {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
     pub surface: Surface,
+    /// How readily its agent involves a person.
+    #[serde(default)]
+    pub posture: Posture,
     pub permissions: Permissions,
     pub state: String,
     pub waiting_for: Option<String>,
@@ -252,6 +255,7 @@ impl RunView {
             account: brief.account.clone(),
             secrets,
             surface: run.speech.surface,
+            posture: brief.posture,
             permissions: brief.permissions,
             state: run.state_name().to_owned(),
             waiting_for,
@@ -342,6 +346,7 @@ fn state_fields(run: &Run) -> StateFields {
         State::Queued { .. } if run.rests_for_answer() => {
             (Some("answer".to_owned()), None, None, None)
         }
+        State::Queued { .. } if run.waits_for_wave() => (Some("wave".to_owned()), None, None, None),
         State::Queued { .. } => (Some("slot".to_owned()), None, None, None),
         State::Waiting { on, .. } => {
             let on = match on {

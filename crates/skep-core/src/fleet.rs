@@ -464,7 +464,10 @@ impl Fleet {
 
     /// What has had its time, were it collected at `now`.
     pub fn due(&self, keep: &Keep, now: Timestamp) -> Vec<Due> {
-        keep::due(self.runs.values().map(AsRef::as_ref), keep, now, self.short.is_some())
+        let short = self.short.is_some();
+        let mut due = keep::due(self.runs.values().map(AsRef::as_ref), keep, now, short);
+        due.retain(|due| !matches!(due, Due::Env { run } if self.is_wanted(run)));
+        due
     }
 
     fn check_name(&self, brief: &Brief) -> Result<(), Rejected> {

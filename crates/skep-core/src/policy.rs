@@ -16,7 +16,7 @@ mod tests;
 mod when;
 
 pub use decide::{decide, host_of};
-pub use when::{POSTURES, When};
+pub use when::When;
 
 /// The rules of a run. The order within a list only says which of two is named.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

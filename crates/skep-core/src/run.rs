@@ -30,6 +30,7 @@ pub mod message;
 pub mod orientation;
 pub mod outcome;
 pub mod overstep;
+pub mod posture;
 pub mod question;
 mod quota;
 pub mod rules;
@@ -47,6 +48,7 @@ pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
+pub use posture::Posture;
 pub use question::{Question, Standing};
 pub use quota::{Login, Logins, Onward, Quota};
 pub use rules::Rules;
@@ -102,6 +104,9 @@ pub struct Brief {
     /// Whether it belongs to its task's plan, which says when it goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
+    /// How readily its agent involves a person.
+    #[serde(default, skip_serializing_if = "Posture::is_headless")]
+    pub posture: Posture,
     /// What no text can know: the marks around words from outside follow from it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub seed: String,

@@ -138,7 +138,7 @@ impl Health {
     /// What a person should know of it; none where all is well.
     pub fn warning(&self) -> Option<Warning> {
         let (name, at) = (text::shell(&self.project), text::shell(&self.path.to_string_lossy()));
-        let (kind, text, ways) = match &self.condition {
+        let (slug, text, ways) = match &self.condition {
             Condition::Well | Condition::Bare => return None,
             Condition::Shallow => (
                 "repository-shallow",
@@ -172,7 +172,7 @@ impl Health {
             }
         };
         let text = text::visible(&format!("{}: {text}", self.project));
-        Some(Warning { kind: kind.to_owned(), project: self.project.clone(), text, ways })
+        Some(Warning { kind: slug.to_owned(), project: self.project.clone(), text, ways })
     }
 }
 
@@ -195,7 +195,6 @@ pub fn preflight(git: &Git, projects: &[&Project], config: &Path) -> Vec<Health>
 }
 
 fn condition(git: &Git, project: &Project, config: &Path) -> (Condition, Option<Base>) {
-    let broken = |slug: &str, text: String| Condition::Broken { slug: slug.to_owned(), text };
     let path = Path::new(&project.path);
     if fs::metadata(path).is_err_and(|err| err.kind() == ErrorKind::NotFound) {
         return (Condition::Missing { path: path.to_owned() }, None);
@@ -228,6 +227,10 @@ fn condition(git: &Git, project: &Project, config: &Path) -> (Condition, Option<
         Condition::Well
     };
     (condition, Some(base))
+}
+
+fn broken(slug: &str, text: String) -> Condition {
+    Condition::Broken { slug: slug.to_owned(), text }
 }
 
 /// The repository of a project; none where another stands in its place.

@@ -26,8 +26,8 @@ use skep_core::{
     project::Project,
     refs::{self, Parts},
     run::{
-        Brief, EnvType, Fence, Hooks, Kind, Part, Permissions, Place, Policy, Run, SetUp, Surface,
-        Trust,
+        Brief, EnvType, Fence, Hooks, Kind, Part, Permissions, Place, Policy, Posture, Run, SetUp,
+        Surface, Trust,
     },
     task::Task,
     text,
@@ -936,10 +936,20 @@ fn brief(
         prices,
         fallback: second.map(fallback::of),
         trust,
+        posture: posture(ask, surface)?,
         seed,
         id,
     };
     Ok(Asked { brief, prompt, env, secrets: taken.values })
+}
+
+/// How the agent is put to work: as asked, else as its surface has it.
+fn posture(ask: &RunAsk, surface: Surface) -> Result<Posture, Refusal> {
+    let Some(word) = &ask.posture else { return Ok(Posture::on(surface)) };
+    Posture::find(word).ok_or_else(|| {
+        let all = Posture::ALL.map(Posture::as_str).join(", ");
+        Refusal::error("usage", format!("`{word}` is no posture: {all}"))
+    })
 }
 
 /// Whose words the run works by; that it inherits more, the core sees to.

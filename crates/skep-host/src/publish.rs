@@ -127,7 +127,7 @@ pub struct Standing {
     pub head: String,
     /// None when HEAD is detached.
     pub branch: Option<String>,
-    /// Changed and untracked paths; what git ignores is none of them.
+    /// Changed and untracked paths, and those that git was told not to look at; what it ignores is none of them.
     pub dirty: Vec<PathBuf>,
     /// None where the repository has no remote.
     pub remote: Option<Remote>,
@@ -148,7 +148,8 @@ pub fn status_of(
     let status = git::status(git.call(worktree))?;
     let unborn = || GitError::Unborn { branch: status.branch.clone().unwrap_or_default() };
     let head = status.head.clone().ok_or_else(unborn)?;
-    let dirty = status.changed.into_iter().chain(status.untracked).collect();
+    let hidden = git::unwatched(git.call(worktree), worktree)?;
+    let dirty = status.changed.into_iter().chain(status.untracked).chain(hidden).collect();
     let remote = remote::of(git, repo, status.branch.as_deref())?;
     let remote_head = match (&remote, &status.branch) {
         (Some(remote), Some(_)) => remote.head(&git.clone().timeout(wait), repo, &head)?,

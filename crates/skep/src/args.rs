@@ -627,6 +627,9 @@ pub(crate) struct Run {
     /// The same as --surface terminal
     #[arg(short, conflicts_with = "surface")]
     pub(crate) terminal: bool,
+    /// headless, watch, consult or cascade: rules may be there for one of them [default: as the surface]
+    #[arg(long, value_name = "P", value_parser = ["headless", "watch", "consult", "cascade"], hide_possible_values = true)]
+    pub(crate) posture: Option<String>,
     /// The branch or commit to start from
     #[arg(long, value_name = "B")]
     pub(crate) base: Option<String>,
@@ -1032,6 +1035,9 @@ pub(crate) struct PolicyTest {
     /// As for a run that works by text from outside
     #[arg(long, requires = "commands")]
     pub(crate) outside: bool,
+    /// As for a run of this posture: headless, watch, consult or cascade [default: headless]
+    #[arg(long, value_name = "P", requires = "commands", value_parser = ["headless", "watch", "consult", "cascade"], hide_possible_values = true)]
+    pub(crate) posture: Option<String>,
     /// ask, auto or bypass [default: auto; of what was recorded, as it was]
     #[arg(long, value_name = "P", value_parser = ["ask", "auto", "bypass"], hide_possible_values = true)]
     pub(crate) permissions: Option<String>,

@@ -241,6 +241,9 @@ fn plain_state_of(run: &RunView) -> (Tone, String) {
             (Tone::Wants, format!("waits: {}", run.waiting_for.as_deref().unwrap_or("?")))
         }
         ("stalled", _) => (Tone::Wants, "stalled".to_owned()),
+        ("queued", _) if run.waiting_for.as_deref() == Some("wave") => {
+            (Tone::Faint, "waits: wave".to_owned())
+        }
         ("queued", _) => (Tone::Faint, "queued".to_owned()),
         (state, _) => (Tone::Strong, state.to_owned()),
     }

@@ -127,6 +127,13 @@ impl Fleet {
         }
     }
 
+    /// Whether the env of a run that is over is still needed: its task's plan is not carried out yet.
+    pub(super) fn is_wanted(&self, run: &RunId) -> bool {
+        let run = self.runs.get(run).filter(|run| run.brief.is_of_plan());
+        let task = run.and_then(|run| self.tasks.get(run.brief.task.as_ref()?));
+        task.is_some_and(|task| !task.state.is_over())
+    }
+
     /// Begins the run that a task asked for, or tells it that it cannot be.
     pub(super) fn begin(
         &mut self,

@@ -124,6 +124,8 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
                 brief.place =
                     Place { env_type: EnvType::Directory, repository: None, ..brief.place }
             }
+            "by" => brief.by = id(how.next().unwrap()).to_string(),
+            "bypassing" => brief.permissions = run::Permissions::Bypass,
             "may" => brief.budget = how.next().unwrap().replace('_', " ").parse().unwrap(),
             "on" => {
                 brief.place.branches = vec![(*how.next().unwrap()).to_owned()];

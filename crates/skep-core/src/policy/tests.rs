@@ -49,6 +49,42 @@ fn judge(mode: Permissions, text: &str) -> Verdict {
 }
 
 #[test]
+fn a_rule_is_there_for_the_runs_that_are_as_it_says_in_all() {
+    use crate::run::{Posture, Trust};
+    let when = |trust, posture: &[Posture]| Some(When { trust, posture: posture.to_vec() });
+    let of = |when, name: &str| Rule { when, ..rule(name) };
+    let rules = Policy {
+        deny: vec![
+            of(None, "any"),
+            of(when(Some(Trust::Outside), &[]), "outside"),
+            of(when(None, &[Posture::Watch, Posture::Consult]), "seen"),
+            of(when(Some(Trust::Outside), &[Posture::Cascade]), "both"),
+        ],
+        ..Policy::default()
+    };
+    let mut found = String::new();
+    for trust in [Trust::Person, Trust::Outside] {
+        for posture in Posture::ALL {
+            let rules = rules.of(trust, posture).deny;
+            let named: Vec<&str> = rules.iter().filter_map(|it| it.command.as_deref()).collect();
+            found += &format!("\n{} {}: {}", trust.as_str(), posture.as_str(), named.join(" "));
+        }
+    }
+    assert_eq!(
+        found,
+        "
+person headless: any
+person watch: any seen
+person consult: any seen
+person cascade: any
+outside headless: any outside
+outside watch: any outside seen
+outside consult: any outside seen
+outside cascade: any outside both"
+    );
+}
+
+#[test]
 fn every_line_of_the_table_is_judged_as_it_says() {
     let mut wrong = Vec::new();
     for (expected, line) in table::LINES {

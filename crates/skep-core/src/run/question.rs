@@ -314,8 +314,9 @@ impl Run {
     pub(super) fn tool(&self, tool: Tool, at: Timestamp) -> Result<Step, Rejected> {
         match tool {
             Tool::Asked(asking) => Ok(self.asked(*asking, at)),
-            Tool::Left { key } => Ok(self.left(&key)),
             // What comes late says nothing of what is over.
+            Tool::Left { .. } if self.is_ended() => Ok(Step::default()),
+            Tool::Left { key } => Ok(self.left(&key)),
             Tool::Claimed(_) if !self.is_at_work() => Ok(Step::default()),
             Tool::Claimed(claim) => {
                 let claim = Box::new(claim.cut());

@@ -52,9 +52,9 @@ impl Run {
         Ok(step)
     }
 
-    /// What its keeper made of the rules.
+    /// What its keeper made of the rules. A word that comes when nobody is judged any longer says nothing.
     pub(super) fn rules_set(&self, nth: u32, why: Option<&str>) -> Step {
-        if nth <= self.rules.told || nth > self.rules.asked {
+        if nth <= self.rules.told || nth > self.rules.asked || !self.has_judge() {
             return Step::default();
         }
         let why = why.map(|why| text::words(why, WORDS));

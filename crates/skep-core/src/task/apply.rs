@@ -137,7 +137,8 @@ impl Task {
             Event::SubPlanReset { project, anew, rests } => {
                 let part = self.part_mut(project)?;
                 let run = part.run.take().filter(|_| !*anew);
-                let placed = part.placed && run.is_some();
+                // Whoever is kept has a place, or rests until that is looked at.
+                let placed = run.is_some();
                 let reworded = part.reworded && run.is_some();
                 *part = Part { run, placed, rests: *rests, reworded, ..Part::new() };
             }

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use skep_core::{
     policy::{self, Policy, Rule},
-    run::Trust,
+    run::{Posture, Trust},
 };
 
 use super::{
@@ -148,7 +148,7 @@ fn add(whole: &mut Policy, rules: Rules, text: &str, label: &str) -> Result<(), 
         for (nth, condition) in conditions.into_iter().enumerate() {
             let Condition { tool, command, path, write, host, when, why } = condition;
             let when = when
-                .map(|when| of_when(when, &format!("{name}[{nth}]"), text, label))
+                .map(|when| of_when(&when, &format!("{name}[{nth}]"), text, label))
                 .transpose()?;
             let said = [&tool, &command, &path, &write, &host];
             let blank =
@@ -170,7 +170,7 @@ fn add(whole: &mut Policy, rules: Rules, text: &str, label: &str) -> Result<(), 
 
 /// The condition, where each word of it is one that there is: what is misspelt would hold for nobody.
 fn of_when(
-    when: When,
+    when: &When,
     key_of_rule: &str,
     text: &str,
     label: &str,
@@ -189,15 +189,20 @@ fn of_when(
             return Err(wrong(".trust", "person or outside".to_owned(), &format!("\"{other}\"")));
         }
     };
-    let unknown = when.posture.iter().find(|word| !policy::POSTURES.contains(&word.as_str()));
-    if let Some(other) = unknown {
-        let allowed = policy::POSTURES.join(", ");
-        return Err(wrong(".posture", allowed, &format!("\"{other}\"")));
-    }
-    if trust.is_none() && when.posture.is_empty() {
+    let posture: Vec<Posture> = when
+        .posture
+        .iter()
+        .map(|word| {
+            Posture::find(word).ok_or_else(|| {
+                let allowed = Posture::ALL.map(Posture::as_str).join(", ");
+                wrong(".posture", allowed, &format!("\"{word}\""))
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    if trust.is_none() && posture.is_empty() {
         return Err(wrong("", "a trust or a posture".to_owned(), "nothing"));
     }
-    Ok(policy::When { trust, posture: when.posture })
+    Ok(policy::When { trust, posture })
 }
 
 /// The line of a place in a text, from 1.

@@ -95,7 +95,9 @@ fn create() -> Input {
         logins: skep_core::run::Logins::default(),
         surface: Surface::Headless,
         permissions: Permissions::Auto,
+        part: None,
         place: Place {
+            reads: Vec::new(),
             env_type: EnvType::Directory,
             envs: "/nowhere".to_owned(),
             key: "abcdefghijkl".to_owned(),
@@ -122,6 +124,7 @@ fn create() -> Input {
         budget: skep_core::budget::Budget::default(),
         prices: Vec::new(),
         trust: skep_core::run::Trust::Person,
+        posture: skep_core::run::Posture::Headless,
         seed: String::new(),
     });
     Input::Create { brief, naming: Naming::Project }

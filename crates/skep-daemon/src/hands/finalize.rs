@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use skep_api::{place::Home, spec::Spec, wire::chain};
+use skep_api::{place::Home, wire::chain};
 use skep_core::{
     run::{EnvState, Fence, Run},
     text,
@@ -63,7 +63,7 @@ pub struct Finalizing {
 }
 
 /// What hooks may write to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "may", rename_all = "snake_case")]
 enum May {
     /// What the run's agent could.
@@ -134,16 +134,20 @@ pub fn finalize_deed(
     })
 }
 
+/// What `spec.json` says of the fence of an attempt.
+#[derive(Deserialize)]
+struct Told {
+    fence: Option<fence::Fence>,
+}
+
 /// What was open to the agent at its last attempt; less where that is not known any more.
 fn may(run: &Run, home: &Home) -> May {
-    let spec = fs::read(home.attempt(run.id(), run.attempt).join("spec.json"));
-    let spec: Option<Spec> = spec.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    match spec.map(|spec| spec.fence) {
-        Some(Some(open)) => May::AsAgent {
-            fence: fence::Fence { write: open.write, plain: open.plain, read: open.read },
-        },
-        Some(None) if matches!(run.brief.policy.fence, Fence::Off | Fence::Absent) => May::All,
-        Some(None) | None => May::Env,
+    let told = fs::read(home.attempt(run.id(), run.attempt).join("spec.json"));
+    let told: Option<Told> = told.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    match told {
+        Some(Told { fence: Some(fence) }) => May::AsAgent { fence },
+        Some(_) if matches!(run.brief.policy.fence, Fence::Off | Fence::Absent) => May::All,
+        Some(_) | None => May::Env,
     }
 }
 
@@ -151,12 +155,12 @@ fn may(run: &Run, home: &Home) -> May {
 pub(super) fn finalize(git: &Git, ask: &Finalizing) -> Found {
     let _alone = match lock::hold_within(&ask.lock, ENV) {
         Ok(held) => held,
-        Err(err) => return failed(err.slug(), chain(&err)),
+        Err(err) => return unfinished(err.slug(), chain(&err)),
     };
-    bring(git, ask).unwrap_or_else(|err| failed(err.slug(), chain(&err)))
+    bring(git, ask).unwrap_or_else(|err| unfinished(err.slug(), chain(&err)))
 }
 
-fn failed(slug: &str, text: String) -> Found {
+fn unfinished(slug: &str, text: String) -> Found {
     Found::Failed { slug: slug.to_owned(), text }
 }
 
@@ -185,12 +189,12 @@ fn bring(git: &Git, ask: &Finalizing) -> Result<Found, PublishError> {
     match publish::push(&patient, &agent, &repo, &push)? {
         Pushed::Pushed { .. } | Pushed::UpToDate { .. } => {}
         Pushed::Rejected { by, output } => return Ok(Found::Rejected { by, output }),
-        Pushed::Failed { text } => return Ok(failed("push-failed", text)),
+        Pushed::Failed { text } => return Ok(unfinished("push-failed", text)),
     }
     let stands = look(git, &repo, ask)?;
     Ok(judge(ask, &stands).unwrap_or_else(|| {
         let text = format!("the remote took the push, and {} is elsewhere there now", ask.branch);
-        failed("remote-moved", text)
+        unfinished("remote-moved", text)
     }))
 }
 
@@ -217,7 +221,7 @@ fn elsewhere(ask: &Finalizing, stands: &Standing) -> Option<Found> {
     let on =
         stands.branch.as_ref().map_or_else(|| "no branch".to_owned(), |name| format!("`{name}`"));
     let text = format!("its worktree is on {on}, not on `{}`", ask.branch);
-    Some(failed("branch-left", text::one_line(&text)))
+    Some(unfinished("branch-left", text::one_line(&text)))
 }
 
 /// What is found as it stands; none where there is something to push.
@@ -238,7 +242,7 @@ fn judge(ask: &Finalizing, stands: &Standing) -> Option<Found> {
         }
         Head::At { .. } | Head::Absent => None,
         Head::Unknown { why } => {
-            Some(failed("remote-unknown", format!("{remote_name} gives no answer: {why}")))
+            Some(unfinished("remote-unknown", format!("{remote_name} gives no answer: {why}")))
         }
     }
 }

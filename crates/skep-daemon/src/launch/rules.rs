@@ -29,7 +29,7 @@ pub fn of(run: &Run, agents: &Path, asker: &BTreeMap<String, String>) -> Result<
         None => None,
     };
     let rules = read(dir, run.brief.project.as_deref(), shared.as_deref())?;
-    Ok(tools::allowed(rules.of(run.brief.trust)))
+    Ok(tools::allowed(rules.of(run.brief.trust, run.brief.posture)))
 }
 
 /// All the rules that hold for a project, or for none, whatever its runs are like.

@@ -34,7 +34,9 @@ pub fn let_secrets_go(home: &Home, run: &RunId) {
 pub fn let_old_secrets_go(home: &Home, fleet: &Fleet) {
     let holds = |run: &&Run| !matches!(run.env, EnvState::Closed(_));
     let runs = fleet.runs.values().map(std::ops::Deref::deref).filter(holds);
-    let holders: Vec<String> = runs.map(|run| run.id().to_string()).collect();
+    let tasks = fleet.tasks.values().filter(|task| !task.state.is_over());
+    let holders: Vec<String> =
+        runs.map(|run| run.id().to_string()).chain(tasks.map(|task| task.id.to_string())).collect();
     // As above.
     let _later = secrets::folder(home.root()).map(|folder| secrets::keep_only(&folder, &holders));
 }

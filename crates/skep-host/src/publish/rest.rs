@@ -38,7 +38,8 @@ pub fn commit_rest(
     require_home(agent, repo, worktree)?;
     let git_dir = worktree::git_dir(agent, worktree)?;
     let status = git::status(agent.call(worktree))?;
-    if !status.is_dirty() {
+    let hidden = git::unwatched(agent.call(worktree), worktree)?;
+    if !status.is_dirty() && hidden.is_empty() {
         return Ok(Rest::Nothing);
     }
     if let Some(what) = worktree::under_way(&git_dir).first() {
@@ -55,8 +56,12 @@ pub fn commit_rest(
     }
     let index = git_dir.join("index");
     let before = read(&index)?;
-    match commit(agent, worktree, message, sign) {
-        Ok(head) => Ok(Rest::Committed { head }),
+    let done = stage(agent, worktree, &hidden).and_then(|is_something| {
+        if is_something { commit(agent, worktree, message, sign).map(Some) } else { Ok(None) }
+    });
+    match done {
+        Ok(Some(head)) => Ok(Rest::Committed { head }),
+        Ok(None) => Ok(Rest::Nothing),
         Err(err) => {
             if matches!(err, PublishError::Git(GitError::Timeout { .. })) {
                 // Git was killed with its lock in its hand, and nobody else works there.
@@ -68,7 +73,17 @@ pub fn commit_rest(
     }
 }
 
-fn commit(agent: &Git, worktree: &Path, message: &str, sign: bool) -> Result<String, PublishError> {
+/// Stages all that is not ignored, what git was told not to look at included; returns whether that is anything.
+fn stage(agent: &Git, worktree: &Path, hidden: &[PathBuf]) -> Result<bool, PublishError> {
+    let listed = hidden.iter().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"]).flatten();
+    let listed: Vec<u8> = listed.copied().collect();
+    // Git heeds only the first of such options.
+    for again in ["--no-assume-unchanged", "--no-skip-worktree"] {
+        if !hidden.is_empty() {
+            let look = agent.call(worktree).args(["update-index", again, "-z", "--stdin"]);
+            look.stdin(listed.clone()).bytes()?;
+        }
+    }
     let add = ["-c", "add.ignoreErrors=false", "add", "--all", "--", "."];
     match agent.call(worktree).args(add).code(&[0]) {
         Ok(_) => {}
@@ -77,6 +92,11 @@ fn commit(agent: &Git, worktree: &Path, message: &str, sign: bool) -> Result<Str
         }
         Err(err) => return Err(err.into()),
     }
+    let ask = ["diff-index", "--cached", "--quiet", "HEAD", "--"];
+    Ok(!agent.call(worktree).args(ask).yes()?)
+}
+
+fn commit(agent: &Git, worktree: &Path, message: &str, sign: bool) -> Result<String, PublishError> {
     let mut call = agent.call(worktree).with_hooks().var("LC_ALL", "C.UTF-8");
     // Else git makes up who commits, of the machine's name.
     call = call.args(["-c", "user.useConfigOnly=true"]);

@@ -18,7 +18,7 @@ use skep_api::{
 use skep_core::{
     id::RunId,
     policy::{self, Decision, Place, Policy, Rule, Verdict, When},
-    run::{Permissions, Trust},
+    run::{Permissions, Posture, Trust},
     said::{Deed, Said},
     text,
 };
@@ -152,8 +152,9 @@ struct Judged {
 /// Judges command lines that a person types, as in this folder.
 fn try_out(skep: &Skep, test: &PolicyTest) -> Outcome {
     let trust = if test.outside { Trust::Outside } else { Trust::Person };
-    let now = rules(skep, test.project.as_deref())?.of(trust);
-    let other = changed(test)?.map(|rules| rules.of(trust));
+    let posture = test.posture.as_deref().and_then(Posture::find).unwrap_or_default();
+    let now = rules(skep, test.project.as_deref())?.of(trust, posture);
+    let other = changed(test)?.map(|rules| rules.of(trust, posture));
     let mode = mode(test.permissions.as_deref());
     let here = std::path::absolute(".").map_err(CliError::from)?.to_string_lossy().into_owned();
     let open = ["/tmp", "/var/tmp"].map(str::to_owned).to_vec();
@@ -238,8 +239,8 @@ fn replay(skep: &Skep, test: &PolicyTest) -> Outcome {
             let dir = skep.home.attempt(&id, attempt);
             let Some(spec) = spec(&dir) else { continue };
             let now = match &other {
-                Some(rules) => rules.of(run.trust),
-                None => of_run(skep, &run, &mut read)?.of(run.trust),
+                Some(rules) => rules.of(run.trust, run.posture),
+                None => of_run(skep, &run, &mut read)?.of(run.trust, run.posture),
             };
             for (tool, request, deed, was) in recorded(&dir) {
                 let verdict = policy::decide(&now, spec.permissions, &tool, &deed, &spec.place());

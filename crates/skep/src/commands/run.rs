@@ -50,6 +50,7 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
         args: args.args,
         pass: args.pass,
         surface: if args.terminal { Some("terminal".to_owned()) } else { args.surface },
+        posture: args.posture,
         permissions: args.permissions,
         base: args.base,
         branch: args.branch,

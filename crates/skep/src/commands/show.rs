@@ -78,9 +78,10 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         (
             "asked by",
             format!(
-                "{}, {} ago, permissions: {}",
+                "{}, {} ago, posture: {}, permissions: {}",
                 run.by,
                 age(run.created, now),
+                run.posture.as_str(),
                 permissions(&run)
             ),
         ),

@@ -42,6 +42,7 @@ mod picture;
 mod policy;
 mod project;
 mod prompts;
+mod publish;
 mod questions;
 mod recovery;
 mod resume;

@@ -49,6 +49,26 @@ fn a_denied_command_is_refused_with_its_reason_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_rule_for_a_posture_is_there_for_the_runs_of_that_posture() {
+    let home = Home::new();
+    home.repo();
+    let rule = "[[deny]]\ncommand = \"make\"\nwhen = { posture = [\"consult\", \"cascade\"] }\n";
+    home.write("c/policy.toml", rule);
+    let (run, answer) = judged(&home, "Bash: make", &["--name", "amber", "--posture", "consult"]);
+    assert_eq!((&run["posture"], &run["surface"]), (&"consult".into(), &"headless".into()));
+    assert!(answer.starts_with("Bash refused"), "{answer}");
+    assert!(home.skep(&["show", "amber"]).ok().contains("posture: consult"));
+    let replayed = home.json(&["policy", "test", "--run", "amber"]);
+    assert_eq!(replayed[0]["decision"], "deny", "judged again as what it is: {replayed}");
+    let (run, answer) = judged(&home, "Bash: make", &["--name", "birch"]);
+    assert_eq!((&run["posture"], answer.as_str()), (&"headless".into(), "Bash allowed"));
+    let tried = |more: &[&str]| home.skep(&[&["policy", "test", "make"], more].concat()).code;
+    assert_eq!((tried(&[]), tried(&["--posture", "cascade"])), (0, 1));
+    assert!(home.skep(&["policy", "show"]).ok().contains("posture = [\"consult\", \"cascade\"]"));
+    home.skep(&["--json", "run", "more", "--posture", "bold"]).refused(2, "usage");
+}
+
+#[test]
 fn the_rules_are_those_of_the_person_the_project_and_the_base_commit() {
     let home = Home::new();
     let repo = home.repo();

@@ -142,6 +142,7 @@ fn whole_brief() -> Brief {
         cache_write: Some(2.5),
     }];
     brief.trust = crate::run::Trust::Outside;
+    brief.posture = crate::run::Posture::Consult;
     brief.seed = "7k2m9qx4ab".to_owned();
     brief.logins = Logins {
         shared: "claude".to_owned(),
@@ -500,6 +501,7 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
         prices: Vec::new(),
         hears: Hears::default(),
         trust: crate::run::Trust::Person,
+        posture: crate::run::Posture::Headless,
         seed: String::new(),
         logins: Logins::default(),
         ..whole

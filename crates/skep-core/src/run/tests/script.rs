@@ -53,6 +53,7 @@ pub(crate) fn brief(name: &str) -> Brief {
         budget: Budget::default(),
         prices: Vec::new(),
         trust: crate::run::Trust::Person,
+        posture: crate::run::Posture::Headless,
         seed: String::new(),
     }
 }

@@ -8,6 +8,8 @@ use super::{
     *,
 };
 
+mod deed;
+
 /// A repository with a remote and an env whose worktree is on `skep/x`, one commit ahead.
 struct Yard {
     place: Place,

@@ -105,3 +105,22 @@ fn what_was_begun_is_not_ended_and_what_would_be_lost_is_not_named_as_kept() {
     yard.place.at("w/inner").commit_file("deep", "1");
     assert_eq!(slug(), "worktree-nested-repository");
 }
+
+#[test]
+fn what_git_was_told_not_to_look_at_is_committed_too() {
+    let yard = Yard::alone();
+    for (flag, text) in [("--assume-unchanged", "two\n"), ("--skip-worktree", "three\n")] {
+        yard.tree().git(&["update-index", flag, "file"]);
+        yard.tree().write("file", text);
+        assert_eq!(yard.tree().status(), "", "{flag}");
+        assert_eq!(yard.standing().dirty, [PathBuf::from("file")], "{flag}");
+        assert!(matches!(yard.rest("hidden").unwrap(), Rest::Committed { .. }), "{flag}");
+        assert_eq!(yard.tree().git(&["show", "HEAD:file"]), text.trim(), "{flag}");
+        assert_eq!(yard.standing().dirty, Vec::<PathBuf>::new(), "{flag}");
+    }
+    // One that has no change is only looked at again.
+    let head = yard.tree().head();
+    yard.tree().git(&["update-index", "--assume-unchanged", "file"]);
+    assert_eq!(yard.rest("nothing").unwrap(), Rest::Nothing);
+    assert_eq!((yard.tree().head(), yard.standing().dirty), (head, Vec::new()));
+}

@@ -417,14 +417,48 @@ fn works_on_text_from_outside_behind_a_fence_of_reading(agent: &Agent) {
     if !skep_host::fence::is_possible() {
         return crate::fence::skipped("Landlock");
     }
-    let Some(lab) = open(agent, "commit") else { return };
+    let Some(lab) = open(agent, "outread") else { return };
     let yard = Yard::new();
+    let secret = "no-model-hears-8VqX2tRk";
+    // Words of a person's own that stand in the ledger.
+    yard.skep(&lab, &["task", "add", &format!("another matter {secret}")]).ok();
+    let keys = [".ssh/id_x", ".aws/credentials", ".netrc"].map(|path| lab.home().join(path));
+    let ledger = fs::read_dir(yard.home.root())
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().contains("ledger"));
+    let ledger: Vec<_> = ledger.filter(|path| path.is_file()).collect();
+    let in_ledger = |path: &std::path::PathBuf| {
+        let bytes = fs::read(path).unwrap();
+        bytes.windows(secret.len()).any(|bytes| bytes == secret.as_bytes())
+    };
+    assert!(ledger.iter().any(in_ledger), "{ledger:?}");
+    for key in &keys {
+        fs::create_dir_all(key.parent().unwrap()).unwrap();
+        fs::write(key, format!("key = {secret}\n")).unwrap();
+    }
+    // What a script in a file does, no rule judges.
+    let look: Vec<String> =
+        keys.iter().chain(&ledger).map(|path| format!("cat '{}'\n", path.display())).collect();
+    yard.repo().commit_file("look.sh", &look.concat());
+    yard.repo().git(&["push", "--quiet", "origin", "main"]);
+
     let args = ["--json", "run", "Write a file", "--agent", agent.name, "-d", "--outside"];
     let id = text_of(&yard.skep(&lab, &args).json(0), "id");
     let run = reaches(&yard, &lab, &id, "ended");
     outcome(&yard, &lab, &run, "completed");
     assert_eq!(run["fence"], "on", "{run}");
     assert_eq!(commits(&yard, &run), "scripted commit", "{}", story(&yard, &lab, &id));
+    let asked = lab.requests().concat();
+    let refused = asked.matches("Permission denied").count();
+    assert!(refused >= look.len(), "it tried each: {refused}\n{}", story(&yard, &lab, &id));
+    assert!(!asked.contains(secret), "{}", story(&yard, &lab, &id));
+    let records = yard.home.root().join("runs").join(&id);
+    for file in ["1/journal.jsonl", "1/reports.jsonl"] {
+        let text = fs::read_to_string(records.join(file)).unwrap();
+        assert!(!text.contains(secret), "{file}");
+    }
     yard.home.no_agents();
 }
 

@@ -270,11 +270,15 @@ fn told(acts: &[Act]) -> Result<(), TestCaseError> {
     at_the_end(&world)
 }
 
-/// Ten thousand histories, in four parts that run side by side.
+/// Ten thousand histories, in four parts that run side by side; a tenth of them where nobody asks for slow tests.
+fn cases() -> u32 {
+    if std::env::var_os("SKEP_SLOW").is_some() { 2_500 } else { 250 }
+}
+
 macro_rules! histories {
     ($($name:ident)*) => {
         proptest! {
-            #![proptest_config(ProptestConfig { cases: 2_500, failure_persistence: None, ..ProptestConfig::default() })]
+            #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
             $(
                 #[test]
                 fn $name(acts in prop::collection::vec(any_act(), 0..100)) {

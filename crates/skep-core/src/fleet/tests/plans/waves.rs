@@ -232,6 +232,23 @@ fn a_new_title_does_not_change_the_recorded_branch() {
     assert_eq!(world.task().course.branch.as_deref(), Some("skep/t"));
 }
 
+/// Its age is counted from the end of its run, and the plan may take days.
+#[test]
+fn the_env_of_a_part_stands_until_its_task_is_over() {
+    let mut world = World::under_way(&document("api; web"));
+    world.done("api");
+    let (api, planner) = (world.run("api"), world.run("planner"));
+    world.later(10_000);
+    let due = |world: &World| world.fleet.due(&KEEP, world.now);
+    let env = |run: &RunId| keep::Due::Env { run: run.clone() };
+    assert!(!due(&world).contains(&env(&api)) && !due(&world).contains(&env(&planner)));
+    world.done("web");
+    world.found(Found::Published { head: "c1".to_owned(), remote: None });
+    world.found(Found::Published { head: "c2".to_owned(), remote: None });
+    world.later(10_000);
+    assert!(due(&world).contains(&env(&api)) && due(&world).contains(&env(&planner)));
+}
+
 #[test]
 fn who_waits_for_a_wave_takes_no_slot() {
     let mut world = World::approved(&document("api; web; ops"));
