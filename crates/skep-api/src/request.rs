@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use skep_core::run::{How, Surface};
 
 mod adopt;
+mod plan;
 
 pub use adopt::AdoptAsk;
+pub use plan::{ImplementAsk, PlanAsk};
 
 /// One request: a line of JSON on the daemon's socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,10 +121,14 @@ pub enum Ask {
         timeout_ms: Option<u64>,
     },
     /// A person's word on a request for leave: `of` is its id, or that of a run with one request. Answer: a `RunView`.
+    /// Or on a plan that waits: `of` is its id, its task's or that of the run which made it. Answer: a `PlanView`.
     Rule {
         of: String,
         allow: bool,
         text: Option<String>,
+        /// Of a plan: what comes before this wave, from 1, is done already.
+        #[serde(default)]
+        from_wave: Option<u32>,
     },
     /// Questions of agents that are open, or all; of a run, or one by its id. Answer: a list of `QuestionView`.
     Questions {
@@ -238,6 +244,7 @@ pub enum Ask {
     TaskShow {
         task: String,
     },
+<<<<<<< HEAD
     /// Changes what a task says. Answer: a `TaskView`.
     TaskEdit(Box<TaskEdit>),
     /// Puts a task that is over out of sight, or back where it was. Answer: a `TaskView`.
@@ -249,6 +256,29 @@ pub enum Ask {
     TaskRm {
         task: String,
         force: bool,
+=======
+    /// Has a task planned. Answer: a `TaskView`.
+    Plan(Box<PlanAsk>),
+    /// A plan: `of` is its id, a task's, or that of a run which made it or works on it. Answer: a `PlanView`.
+    PlanShow {
+        of: String,
+        version: Option<u32>,
+    },
+    /// A person's own text of a plan that waits. Answer: a `PlanView`.
+    PlanEdit {
+        of: String,
+        text: String,
+    },
+    /// Has an approved plan carried out, or what is left of it. Answer: a `TaskView`.
+    Implement(Box<ImplementAsk>),
+    /// Has what is done handed over once more. Answer: a `TaskView`.
+    Finalize {
+        of: String,
+    },
+    /// Tells what goes on for a task until nobody is at work for it. Answer: a `TaskView`.
+    Follow {
+        of: String,
+>>>>>>> 05d7f32d8f9f8daa4bebc137af31d70f11aebde7
     },
     /// Ends the daemon; runs go on. Answer: its `Health`.
     Shutdown {},

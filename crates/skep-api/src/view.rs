@@ -16,7 +16,6 @@ use skep_core::{
     },
     said::Usage,
     snapshot::Snapshot,
-    task::Task,
     text,
     time::Timestamp,
 };
@@ -26,15 +25,19 @@ mod ask;
 mod cost;
 mod fence;
 mod inbox;
+mod plan;
 mod question;
 mod rules;
+mod task;
 
 pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
 pub use cost::CostView;
 pub use inbox::InboxView;
+pub use plan::{PartView, PlanView, WarningView, WaveView};
 pub use question::{ClaimsView, QuestionView};
 pub use rules::{LiftView, RulesView};
+pub use task::{PlanningView, TaskView, WaitsView};
 
 /// A run, as `run` prints it and `ls` and `show` list it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -630,6 +633,7 @@ pub struct SeenView {
     pub registered: bool,
 }
 
+<<<<<<< HEAD
 /// A task that was removed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskGone {
@@ -687,6 +691,8 @@ impl TaskView {
     }
 }
 
+=======
+>>>>>>> 05d7f32d8f9f8daa4bebc137af31d70f11aebde7
 /// What `daemon status` and `GET /health` answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {

@@ -52,6 +52,11 @@ impl SubPlan {
     pub fn goal(&self) -> String {
         scan::goal(&self.content)
     }
+
+    /// Returns what may go wrong, one line each.
+    pub fn risks(&self) -> Vec<String> {
+        scan::risks(&self.content)
+    }
 }
 
 /// Why a document is no plan yet.

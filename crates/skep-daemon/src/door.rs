@@ -47,6 +47,8 @@ mod cost;
 mod diff;
 mod events;
 mod finish;
+mod follow;
+mod plans;
 mod questions;
 mod rules;
 mod send;
@@ -241,7 +243,11 @@ impl Door {
             Ask::Raise { run, by } => self.raise(&request.id, run, by),
             Ask::Cost { runs, since } => self.cost(runs, since.as_deref(), &fleet),
             Ask::Send { .. } => self.send(&request.id, &request.ask),
-            Ask::Rule { of, allow, text } => {
+            Ask::Rule { of, allow, text, from_wave } => {
+                if let Some(task) = fleet.find_in_review(of)? {
+                    let word = plans::Word { allow: *allow, text, from_wave: *from_wave };
+                    return self.rule_plan(&request.id, task, &word);
+                }
                 let ruling = run::Ruling { allow: *allow, text: text.clone() };
                 self.rule(&request.id, of, ruling)
             }
@@ -332,9 +338,16 @@ impl Door {
             Ask::TaskArchive { task, back } => self.archive_task(&request.id, task, *back),
             Ask::TaskRm { task, force } => self.remove_task(&request.id, task, *force, out),
             Ask::TaskLs {} => {
-                value(&fleet.tasks.values().map(|task| TaskView::of(task)).collect::<Vec<_>>())
+                let views = fleet.tasks.values().map(|task| TaskView::of(task, &fleet));
+                value(&views.collect::<Vec<_>>())
             }
-            Ask::TaskShow { task } => value(&TaskView::of(fleet.find_task(task)?)),
+            Ask::TaskShow { task } => value(&TaskView::of(fleet.find_task(task)?, &fleet)),
+            Ask::Plan(_)
+            | Ask::PlanShow { .. }
+            | Ask::PlanEdit { .. }
+            | Ask::Implement(_)
+            | Ask::Finalize { .. } => self.plans(&request.id, &request.ask, out),
+            Ask::Follow { of } => self.follow(of, out),
             Ask::Shutdown {} => {
                 self.enter(Phase::Stopping);
                 // Answered first: when the inbox closes, the process goes at once.
@@ -644,7 +657,8 @@ impl Door {
             course: Course::default(),
         };
         self.wishes.wish(key, Input::AddTask(task))?;
-        value(&self.wishes.board.read().fleet.tasks.get(&id).map(|task| TaskView::of(task)))
+        let fleet = self.wishes.board.read().fleet;
+        value(&fleet.tasks.get(&id).map(|task| TaskView::of(task, &fleet)))
     }
 }
 

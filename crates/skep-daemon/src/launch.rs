@@ -17,7 +17,7 @@ use skep_api::{
 };
 use skep_core::{
     names,
-    run::{Env, Fence, Kind, Run, Surface},
+    run::{Fence, Kind, Run, Surface},
 };
 
 use skep_harness::{
@@ -131,7 +131,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         model: run.brief.model.clone(),
         permissions: confinement(run, &profile),
         args: run.brief.policy.args.clone(),
-        git_roots: roots(run, env, folders.as_ref()),
+        git_roots: fence::roots(folders.as_ref(), env),
         skep: own_program()?,
         brief_file: told.file.clone(),
         tools: tools::of(run, attempt, home, &profile),
@@ -224,15 +224,6 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         secrets,
         held,
     })
-}
-
-/// Where an agent that confines itself may write beside its folder: for a commit, and a planner its plan.
-fn roots(run: &Run, env: &Env, git: Option<&fence::GitFolders>) -> Vec<PathBuf> {
-    let mut roots = git.map(fence::GitFolders::roots).unwrap_or_default();
-    if run.brief.kind == Kind::Plan {
-        roots.push(Path::new(&env.root).join("output"));
-    }
-    roots
 }
 
 /// Whether the agent is not to hear a word of ours: it was brought to its own screen for a person who speaks there.

@@ -53,8 +53,8 @@ pub enum PromptError {
     #[error("{}no prompt is called `{name}`{}", place(.file.as_deref()), near(*.nearest))]
     Unknown { file: Option<String>, name: String, nearest: Option<&'static str> },
     /// It cannot be filled in.
-    #[error("{at}: {why}; `{}` is given {}", .template.word(), .known.join(", "))]
-    Unfit { at: At, why: String, template: Template, known: Vec<String> },
+    #[error("{at}: {why}; `{}` is given {}", .template.word(), listed(.names))]
+    Unfit { at: At, why: String, template: Template, names: Vec<String> },
     /// No project can be called so.
     #[error(transparent)]
     Project(#[from] ConfigError),
@@ -62,6 +62,10 @@ pub enum PromptError {
 
 fn place(file: Option<&str>) -> String {
     file.map(|file| format!("{file}: ")).unwrap_or_default()
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
 fn near(nearest: Option<&str>) -> String {
@@ -92,6 +96,13 @@ pub fn render(prompt: &Prompt, overrides: &Overrides) -> Result<String, PromptEr
 /// Spells a template with values as an example.
 pub fn example(template: Template, overrides: &Overrides) -> Result<String, PromptError> {
     render(&examples::full(template), overrides)
+}
+
+/// Lists the names that a template may use.
+///
+/// Shape: `draft.path` for what stands in another, `projects[].name` for what each of a list has.
+pub fn names(template: Template, overrides: &Overrides) -> Result<Vec<String>, PromptError> {
+    Ok(fill::names(&given(&examples::full(template), overrides)?))
 }
 
 /// All that a template is given: what its prompt says, and the pieces that it is made of, spelled already.

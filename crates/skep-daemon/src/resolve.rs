@@ -984,7 +984,7 @@ fn reserved(name: &str) -> Refusal {
 }
 
 /// The task that a title is the id of. Only what starts with `task_` is an id.
-fn task<'a>(title: &str, fleet: &'a Fleet) -> Result<Option<&'a Task>, Refusal> {
+pub fn task<'a>(title: &str, fleet: &'a Fleet) -> Result<Option<&'a Task>, Refusal> {
     if title.starts_with("task_") {
         let found = fleet.find_task(title);
         let task = found

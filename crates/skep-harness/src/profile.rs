@@ -294,7 +294,7 @@ pub struct Brief {
     pub permissions: Permissions,
     /// More arguments, as they are.
     pub args: Vec<String>,
-    /// The git folders that the agent's commits write to: the repository's, and the linked worktree's own.
+    /// What the agent writes besides its worktree: git's folders, the repository's and the linked worktree's own, and its output.
     pub git_roots: Vec<PathBuf>,
     /// The program that `{skep}` stands for.
     pub skep: PathBuf,

@@ -4,6 +4,7 @@
 
 mod examples;
 mod overview;
+mod plan;
 #[cfg(test)]
 mod tests;
 mod wrong;
@@ -12,6 +13,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub(crate) use plan::{Implement, Plan, PlanVerb, Planning, With};
 pub(crate) use wrong::{no_verb, refusal};
 
 /// Reads a command line.
@@ -343,25 +345,46 @@ Examples:
         #[arg(long, value_parser = duration, value_name = "TIME", requires = "wait")]
         timeout: Option<Duration>,
     },
-    /// Give an agent leave for what it asks
+    /// Take a plan that waits for you; or give an agent leave for what it asks
     #[command(after_help = "\
-skep show ID shows what is asked, word for word. An ID of a run will do where it asks for one thing. Nothing else is given
-leave by it: the next time the agent asks again.")]
+A plan: nothing is begun by it; skep implement does that. Leave: skep show ID shows what is asked, word for word. An ID of a
+run will do where it asks for one thing. Nothing else is given leave by it: the next time the agent asks again.")]
     Approve {
-        /// A request's id (ask_…), a run's id, the beginning of one, or a worker's name
+        /// A plan's or task's id, a request's (ask_…), a run's, the beginning of one, or a worker's name
         id: String,
         /// Words for the agent; an agent that gets its leave takes none
         text: Option<String>,
+        /// Of a plan: what comes before this wave is done already, by other hands
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "text")]
+        from_wave: Option<u32>,
     },
-    /// Refuse an agent what it asks leave for
+    /// Send a plan back with what is to be otherwise; or refuse an agent what it asks leave for
     #[command(after_help = "\
-The agent decides what becomes of its turn: some go on otherwise, some end it. A reason reaches it where its protocol carries
-one (claude); to others say more by skep send or skep resume.")]
+A plan is planned again, by the one who planned it, with your words. Leave: the agent decides what becomes of its turn: some
+go on otherwise, some end it. A reason reaches it where its protocol carries one (claude); to others say more by skep send or
+skep resume.")]
     Reject {
-        /// A request's id (ask_…), a run's id, the beginning of one, or a worker's name
+        /// A plan's or task's id, a request's (ask_…), a run's, the beginning of one, or a worker's name
         id: String,
         /// Why, or - for standard input
         text: Option<String>,
+    },
+    /// Carry an approved plan out: wave after wave, one worker for each project
+    #[command(after_help = "\
+All projects are looked at first: where one of them stands in the way, nothing is begun. What failed or was stopped is taken
+up again, in the same worktrees; what is done stays done. Ctrl-C leaves the work going on.
+Leaves with 0 when all of it is done and handed over, 4 when a part failed, 1 when it waits for you.")]
+    Implement(Box<Implement>),
+    /// Hand over what is done once more: committed, and pushed where there is a remote
+    #[command(after_help = "\
+It happens by itself when the last part is done; this is for when that failed. Leaves with 4 when it failed again.")]
+    Finalize {
+        /// A task's id, a plan's, or the beginning of one
+        #[arg(value_name = "TASK")]
+        id: String,
+        /// Answer at once
+        #[arg(short, long)]
+        detach: bool,
     },
     /// Questions of agents that nobody has answered
     Questions {
@@ -496,10 +519,19 @@ Nothing in the worktree changes, now or when it is closed; no process that runs 
     /// The process that keeps everything together
     #[command(subcommand)]
     Daemon(Daemon),
-    /// Plans: what one says and what is wrong with it
+    /// Have a task planned before it is done, over one project or many; you decide on the plan
     #[command(
-        subcommand,
+        args_conflicts_with_subcommands = true,
+        subcommand_negates_reqs = true,
         after_help = "\
+An agent reads the projects and writes a plan; nothing is changed before you say so: skep approve, then skep implement.
+Ctrl-C leaves the planner at work. Leaves with 4 when nothing came of it.
+
+Examples:
+  skep plan \"a faster search\" --project api --project web
+  skep plan task_7k2m9qx4ab --say \"keep the old route\"
+  skep plan task_7k2m9qx4ab --more \"and the docs\"    when the first plan is done
+
 The form of a plan, a text in Markdown:
   ```skep-plan
   execution_groups:          projects of one group go side by side,
@@ -523,7 +555,7 @@ The form of a plan, a text in Markdown:
   ### Risks
   - what may go wrong"
     )]
-    Plan(Plan),
+    Plan(Box<Plan>),
     /// What agents may do: the rules, and what they say of a command or of what was asked before
     #[command(subcommand)]
     Policy(Policy),
@@ -941,39 +973,6 @@ pub(crate) enum Daemon {
         /// Come up for another process: a session of its own, one line of standard output when ready
         #[arg(long, hide = true)]
         detached: bool,
-    },
-}
-
-/// What can be done with plans.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Plan {
-    /// Reads a plan and says all that is wrong with it, or its waves
-    #[command(
-        after_help = "Leaves with 1 when something is wrong. It needs no daemon and changes nothing: whoever writes a plan can\n\
-                      check it while it is written. `skep help plan` shows the form of a plan."
-    )]
-    Check {
-        /// The document; - for standard input
-        file: PathBuf,
-        /// A project that the plan may name, once each [default: any]
-        #[arg(long = "project", value_name = "P")]
-        projects: Vec<String>,
-    },
-    /// Shows what agents are told while a plan is made and carried out
-    #[command(
-        after_help = "Yours take the place of those that come with skep: prompts/NAME.md in the\n\
-                      folder of your settings, prompts/PROJECT/NAME.md for one project. Each is\n\
-                      looked through, and one that does not fit is an error, never passed over."
-    )]
-    Prompt {
-        /// Which one; none: the list
-        name: Option<String>,
-        /// As it is for this project
-        #[arg(long, value_name = "P")]
-        project: Option<String>,
-        /// Filled in, with values as an example
-        #[arg(long, requires = "name")]
-        example: bool,
     },
 }
 

@@ -109,8 +109,10 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
             let words = control::Words { id, text, steer, wait, key };
             control::send(skep, words, timeout)
         }
-        Verb::Approve { id, text } => control::rule(skep, &id, true, text),
-        Verb::Reject { id, text } => control::rule(skep, &id, false, text),
+        Verb::Approve { id, text, from_wave } => control::rule(skep, &id, true, text, from_wave),
+        Verb::Reject { id, text } => control::rule(skep, &id, false, text, None),
+        Verb::Implement(args) => plan::implement(skep, *args),
+        Verb::Finalize { id, detach } => plan::finalize(skep, id, detach),
         Verb::Questions { id, all } => questions::questions(skep, id, all),
         Verb::Answer { question, text, skip } => questions::answer(skep, &question, text, skip),
         Verb::Inbox {} => questions::inbox(skep),
@@ -132,7 +134,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Task(verb) => task::task(skep, verb),
         Verb::Agent(verb) => agent::agent(skep, verb),
         Verb::Daemon(verb) => daemon::daemon(skep, &verb),
-        Verb::Plan(verb) => plan::plan(skep, verb),
+        Verb::Plan(args) => plan::plan(skep, *args),
         Verb::Policy(verb) => policy::policy(skep, verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),

@@ -13,6 +13,8 @@ use crate::{
     text,
 };
 
+mod plans;
+
 /// How many runs an error names that knows none by the text it was given.
 const LISTED: usize = 8;
 

@@ -198,3 +198,37 @@ pub(super) fn goal(content: &str) -> String {
     }
     words.join(" ")
 }
+
+/// The items of its last section: what may go wrong.
+pub(super) fn risks(content: &str) -> Vec<String> {
+    let mut risks: Vec<String> = Vec::new();
+    let mut inside = false;
+    for (line, text) in lines(content) {
+        match line {
+            Line::Section(name) => inside = name == SECTIONS[4],
+            Line::Item if inside => {
+                let item = text.trim().split_once(char::is_whitespace).map_or("", |(_, item)| item);
+                let item = item.trim_start();
+                let boxed = ["[ ]", "[x]", "[X]"].iter().find_map(|it| item.strip_prefix(it));
+                risks.push(boxed.unwrap_or(item).trim().to_owned());
+            }
+            Line::Text if inside => {
+                if let Some(last) = risks.last_mut() {
+                    last.push(' ');
+                    last.push_str(text.trim());
+                }
+            }
+            Line::Text
+            | Line::Item
+            | Line::Fenced
+            | Line::Block
+            | Line::InBlock
+            | Line::BlockEnd
+            | Line::Orchestration
+            | Line::SubPlan(_)
+            | Line::Other
+            | Line::Blank => {}
+        }
+    }
+    risks
+}

@@ -101,11 +101,12 @@ impl GitFolders {
         }
         Ok(Some(GitFolders { common, private: Some(private) }))
     }
+}
 
-    /// The folders that git writes when it commits: a sandbox must let the agent write there.
-    pub(super) fn roots(&self) -> Vec<PathBuf> {
-        [self.common.clone()].into_iter().chain(self.private.clone()).collect()
-    }
+/// The folders that a sandbox of the agent's own must let it write besides its worktree: git's, for a commit, and its output.
+pub(super) fn roots(git: Option<&GitFolders>, env: &Env) -> Vec<PathBuf> {
+    let git = git.into_iter().flat_map(|git| [Some(git.common.clone()), git.private.clone()]);
+    git.flatten().chain([Path::new(&env.root).join("output")]).collect()
 }
 
 /// What the fence of an attempt is made for.

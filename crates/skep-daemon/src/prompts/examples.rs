@@ -54,7 +54,10 @@ pub(super) fn full(template: Template) -> Prompt {
         }),
         Template::Correction => {
             let mut given = correction(Kind::UnknownRepos);
-            given.findings.extend(correction(Kind::MissingSubPlans).findings);
+            for name in ["web", "docs"] {
+                let detail = format!("no `## SubPlan: {name}` section");
+                given.findings.push(Finding { kind: Kind::MissingSubPlans, detail, line: None });
+            }
             Prompt::Correction(given)
         }
         Template::Revision => Prompt::Revision(Revision {
@@ -180,7 +183,7 @@ pub(super) fn correction(kind: Kind) -> Correction {
         Kind::EmptyExecutionGroups => ("execution_groups names no project", Some(2)),
         Kind::MissingOrchestration => ("missing ## Orchestration section, or nothing in it", None),
         Kind::IncompleteSubPlans => ("api: ### Risks must include at least 1 list item", Some(12)),
-        Kind::UnknownRepos => ("`api` is no project here", Some(3)),
+        Kind::UnknownRepos => ("`frontend` is no project here", Some(3)),
         Kind::MissingSubPlans => ("no `## SubPlan: web` section", None),
         Kind::UndeclaredSubPlans => ("docs is not in execution_groups", Some(40)),
         Kind::DuplicateSubPlans => ("`api` has a section on line 9 already", Some(31)),

@@ -109,30 +109,27 @@ fn line_of(source: &str, path: &str) -> Option<usize> {
 }
 
 /// All names that a template may use.
-fn known(given: &Json) -> Vec<String> {
-    fn add(path: &str, value: &Json, known: &mut Vec<String>) {
+pub(super) fn names(given: &Json) -> Vec<String> {
+    fn add(path: &str, value: &Json, names: &mut Vec<String>) {
         match value {
             Json::Object(fields) => {
                 for (name, value) in fields {
                     let path =
                         if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                    add(&path, value, known);
+                    add(&path, value, names);
                 }
             }
             Json::Array(items) if items.first().is_some_and(Json::is_object) => {
-                add(&format!("{path}[]"), &items[0], known);
+                add(&format!("{path}[]"), &items[0], names);
             }
-            Json::Array(_) => known.push(format!("{path}[]")),
+            Json::Array(_) => names.push(format!("{path}[]")),
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {
-                known.push(path.to_owned());
+                names.push(path.to_owned());
             }
         }
     }
     let mut found = Vec::new();
     add("", given, &mut found);
-    if found.is_empty() {
-        found.push("nothing".to_owned());
-    }
     found
 }
 
@@ -159,7 +156,7 @@ impl Unfit {
             Origin::Person(path) | Origin::Project(path) => path.display().to_string(),
         };
         let at = At { file, line: self.line };
-        PromptError::Unfit { at, why: self.why, template, known: known(given) }
+        PromptError::Unfit { at, why: self.why, template, names: names(given) }
     }
 }
 

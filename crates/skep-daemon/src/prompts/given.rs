@@ -4,7 +4,10 @@ use std::{path::Path, time::Duration};
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
-use skep_core::{plan::Finding, text};
+use skep_core::{
+    plan::{Finding, Kind},
+    text,
+};
 
 use super::{Prompt, Template, Words};
 use crate::config;
@@ -291,12 +294,26 @@ impl Prompt {
 }
 
 impl Correction {
-    /// What a draft says of itself in a finding stands on one line of bounded length.
+    /// What a draft says of itself in a finding stands on one line of bounded length; beside it the projects without a part.
     fn harmless(&self) -> Json {
         let mut given = self.clone();
         for finding in &mut given.findings {
             finding.detail = text::words(&text::one_line(&finding.detail), FINDING);
         }
-        json!(given)
+        let mut given = json!(given);
+        given["missing"] = json!(self.missing());
+        given
+    }
+
+    /// The projects that are told to have no part.
+    fn missing(&self) -> Vec<&String> {
+        let lacks = |name: &&String| {
+            let heading = format!("`## SubPlan: {name}`");
+            let told = |finding: &Finding| {
+                finding.kind == Kind::MissingSubPlans && finding.detail.contains(&heading)
+            };
+            self.findings.iter().any(told)
+        };
+        self.projects.iter().filter(lacks).collect()
     }
 }

@@ -83,7 +83,7 @@ fn of_many_findings_each_is_told_with_its_line_and_each_way_out_once() {
     let text = rendered(&Prompt::Correction(given));
     assert!(text.contains("- line 12, IncompleteSubPlans: api: "), "{text}");
     assert!(text.contains("- line 77, IncompleteSubPlans: api: "), "{text}");
-    assert!(text.contains("- missing, MissingBlock: "), "{text}");
+    assert!(text.contains("\n- MissingBlock: "), "{text}");
     assert_eq!(text.matches("**IncompleteSubPlans.**").count(), 1);
     assert_eq!(text.matches("**MissingBlock.**").count(), 1);
 }
@@ -131,23 +131,14 @@ fn the_markers_of_lists_that_a_planner_is_told_of_are_those_that_count() {
 
 #[test]
 fn what_corrections_show_makes_a_plan_when_it_is_put_together() {
-    let of = |kind| {
-        let mut given = examples::correction(kind);
-        given.draft.check = None;
-        rendered(&Prompt::Correction(given))
-    };
-    let section = |text: &str, from: &str| {
-        let from = text.find(&format!("\n{from}\n")).expect(text);
-        let length = text[from..].find("\n\nYour work is").expect(text);
-        text[from..from + length].to_owned()
-    };
+    let of = |kind| rendered(&Prompt::Correction(examples::correction(kind)));
     for kind in [Kind::MissingBlock, Kind::EmptyExecutionGroups] {
         for whole in [Kind::MissingSubPlans, Kind::IncompleteSubPlans] {
             let plan = format!(
                 "```skep-plan\n{}```\n{}\n{}\n",
                 fence(&of(kind), "```skep-plan"),
-                section(&of(Kind::MissingOrchestration), "## Orchestration"),
-                section(&of(whole), "## SubPlan: api"),
+                fence(&of(Kind::MissingOrchestration), "```markdown"),
+                fence(&of(whole), "```markdown").replace("SubPlan: web", "SubPlan: api"),
             );
             let checked = plan::check(&plan, Some(&names(&["api"])));
             assert_eq!(checked.findings, [], "{plan}");
@@ -156,6 +147,19 @@ fn what_corrections_show_makes_a_plan_when_it_is_put_together() {
     let yaml = of(Kind::InvalidYaml);
     let block = format!("```skep-plan\n{}```\n", fence(&yaml, "```skep-plan"));
     assert_eq!(plan::check(&block, None).plan.groups.len(), 2);
+}
+
+#[test]
+fn whoever_forgot_parts_is_shown_one_for_a_project_that_lacks_it() {
+    let projects = names(&["api", "web", "docs", "infra"]);
+    let draft = "```skep-plan\nexecution_groups: [[API, Web], [docs, inrfa]]\n```\n## Orchestration\nx\n## SubPlan: api\n### Goal\nx\n";
+    let findings = plan::check(draft, Some(&projects)).findings;
+    let draft = examples::correction(Kind::MissingBlock).draft;
+    let text = rendered(&Prompt::Correction(Correction { findings, projects, draft, left: 1 }));
+    assert!(text.contains("- line 2, UnknownRepos: `inrfa` is no project here\n"), "{text}");
+    assert!(text.contains("- line 6, IncompleteSubPlans: api: missing ### Scope\n"), "{text}");
+    assert!(text.contains("- MissingSubPlans: no `## SubPlan: inrfa` section\n"), "{text}");
+    assert!(text.contains(" Missing are those for `web`, `docs`.\n`web` would have this one:\n\n```markdown\n## SubPlan: web\n"), "{text}");
 }
 
 /// Every place of a value that a reader could be told, and the value as another one.

@@ -118,6 +118,8 @@ pub fn agent(
         answer: String::new(),
         calls: 0,
         listens: false,
+        draft: None,
+        session: String::new(),
         term: Arc::default(),
     };
     agent.live()
@@ -163,6 +165,9 @@ struct Agent<'a> {
     answer: String,
     calls: u64,
     listens: bool,
+    /// Where the plan goes that it is to write.
+    draft: Option<PathBuf>,
+    session: String,
     term: Arc<AtomicBool>,
 }
 
@@ -174,9 +179,11 @@ impl Agent<'_> {
             .clone()
             .unwrap_or_else(|| format!("scripted-{}", std::process::id()));
         let prompt = self.inbox.recv().unwrap_or_default().text;
+        self.session.clone_from(&id);
         if self.say(&Said::Session { id }).is_err() {
             return 1;
         }
+        self.draft = script::draft_in(&prompt);
         let mut steps = self.script(&prompt);
         loop {
             let ok = match steps.map(|steps| self.turn(steps)) {
@@ -194,26 +201,58 @@ impl Agent<'_> {
                 return 1;
             }
             let message = message.text;
-            steps = match script::find_in(&message) {
-                Some(text) => script::parse(&text).map_err(|error| error.to_string()),
+            self.draft = script::draft_in(&message).or(self.draft.take());
+            let given = script::find_in(&message);
+            steps = match given.or_else(|| self.remembered()) {
+                Some(text) => self.first_turn(&text),
                 None => Ok(script::reply_to(&message)),
             };
         }
     }
 
-    /// Chooses the script: the file, else the prompt's block, else the default.
+    /// Chooses the script: the file, else the prompt's block, else the default; in a conversation that goes on, what was
+    /// left of it for later turns.
     fn script(&self, prompt: &str) -> Result<Vec<Step>, String> {
-        let text = match &self.setting.script {
-            Some(file) => Some(
+        let goes_on = self.setting.session.is_some();
+        let given = script::find_in(prompt);
+        let later = if goes_on && given.is_none() { self.remembered() } else { None };
+        let text = match (&self.setting.script, later) {
+            (_, Some(text)) => Some(text),
+            (Some(file), None) => Some(
                 fs::read_to_string(file)
                     .map_err(|error| format!("read `{}`: {error}", file.display()))?,
             ),
-            None => script::find_in(prompt),
+            (None, None) => given,
         };
         match text {
-            Some(text) => script::parse(&text).map_err(|error| error.to_string()),
+            Some(text) => self.first_turn(&text),
             None => Ok(script::default_for(prompt)),
         }
+    }
+
+    /// The steps of a script's first turn; the rest is kept for the next one, which another process may be.
+    fn first_turn(&self, text: &str) -> Result<Vec<Step>, String> {
+        let (first, rest) = script::turns(text);
+        if let Some(rest) = rest {
+            fs::write(self.memory(), rest)
+                .map_err(|error| format!("write `{}`: {error}", self.memory().display()))?;
+        }
+        script::parse(&first).map_err(|error| error.to_string())
+    }
+
+    /// Takes what was left for this turn; none where nothing was.
+    fn remembered(&self) -> Option<String> {
+        let text = fs::read_to_string(self.memory()).ok()?;
+        // What stays is played again at worst.
+        let _stays = fs::remove_file(self.memory());
+        Some(text)
+    }
+
+    /// Where the conversation is kept between its turns.
+    fn memory(&self) -> PathBuf {
+        let of = self.setting.env.get(OsStr::new("TMPDIR"));
+        let folder = of.map_or_else(std::env::temp_dir, PathBuf::from);
+        folder.join(format!("{}.script", self.session.replace('/', "-")))
     }
 
     fn turn(&mut self, steps: Vec<Step>) -> Next {
@@ -237,6 +276,7 @@ impl Agent<'_> {
             Step::Write { path, text } => self.write(path, &text, false)?,
             Step::Append { path, text } => self.write(path, &text, true)?,
             Step::Commit(message) => self.commit(&message)?,
+            Step::Draft(text) => self.write_draft(&text)?,
             Step::Ask { text, options } => self.ask(text, options)?,
             Step::Call(call) => self.ask_skep(&call)?,
             Step::Permit(wishes) => self.permit(&wishes)?,
@@ -318,6 +358,28 @@ impl Agent<'_> {
             ok: written.is_ok(),
             text: format!("{} bytes", text.len()),
         })?;
+        written.map_err(|source| StepError::File { what: "write", path, source })
+    }
+
+    /// Writes the plan where it was asked for: in the `output` folder beside its own, and nowhere else.
+    fn write_draft(&mut self, text: &str) -> Result<(), StepError> {
+        let beside = self.setting.dir.ancestors().map(|dir| dir.join("output"));
+        let asked = self.draft.clone().filter(|path| {
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            beside.take(3).any(|dir| dir == folder)
+        });
+        let path = asked.ok_or_else(|| StepError::File {
+            what: "write the plan to",
+            path: self.draft.clone().unwrap_or_default(),
+            source: io::Error::new(io::ErrorKind::NotFound, "no plan is asked for here"),
+        })?;
+        let id = self.call("write", path.display().to_string())?;
+        let text = format!("{}\n", self.filled(text));
+        let name = Path::new(path.file_name().unwrap_or_default());
+        let written = no_links(path.parent().unwrap_or(Path::new("/")), name)
+            .and_then(|()| write_file(&path, text.as_bytes(), false));
+        let ok = written.is_ok();
+        self.say(&Said::ToolResult { id, ok, text: format!("{} bytes", text.len()) })?;
         written.map_err(|source| StepError::File { what: "write", path, source })
     }
 

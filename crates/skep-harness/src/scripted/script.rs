@@ -24,6 +24,8 @@ pub enum Step {
         text: String,
     },
     Commit(String),
+    /// Writes the plan that it is asked for to where it is asked to.
+    Draft(String),
     Ask {
         text: String,
         options: Vec<String>,
@@ -79,6 +81,8 @@ pub struct ScriptError {
 
 /// The fence of a script in a prompt.
 const FENCE: &str = "```skep-script";
+/// The fence of a script for whoever is to write a plan; a task that holds it gives its other scripts to those who carry it out.
+const PLAN_FENCE: &str = "```skep-script plan";
 
 /// Reads a script: one step a line, `#` begins a comment line, `\n` in a text is a newline.
 ///
@@ -91,11 +95,39 @@ pub fn parse(text: &str) -> Result<Vec<Step>, ScriptError> {
         .collect()
 }
 
-/// Finds the script in a prompt: the lines of its first `skep-script` block.
+/// Finds the script in a prompt: the lines of its first `skep-script` block, of a planner's `skep-script plan`.
 pub fn find_in(prompt: &str) -> Option<String> {
-    let mut lines = prompt.lines().skip_while(|line| line.trim() != FENCE);
+    let fence = if draft_in(prompt).is_some() { PLAN_FENCE } else { FENCE };
+    let mut lines = prompt.lines().skip_while(|line| line.trim() != fence);
     lines.next()?;
     Some(lines.take_while(|line| line.trim() != "```").flat_map(|line| [line, "\n"]).collect())
+}
+
+/// Finds the file that a plan is to be written to, where the words ask for one: `/…/output/plan-draft….md` in backticks.
+pub fn draft_in(words: &str) -> Option<PathBuf> {
+    // A line at a time: a fence of three is no span.
+    let mut spans = words.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let named = |path: &&str| {
+        let path = Path::new(path);
+        let folder = path.parent().and_then(Path::file_name);
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        path.is_absolute()
+            && folder.is_some_and(|it| it == "output")
+            && name.starts_with("plan-draft")
+    };
+    spans.find(named).map(PathBuf::from)
+}
+
+/// Splits a script at its first line `then`: what stands behind it is for the next turn of the conversation.
+pub fn turns(script: &str) -> (String, Option<String>) {
+    let mut lines = script.lines();
+    let first: String = lines
+        .by_ref()
+        .take_while(|line| line.trim() != "then")
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let rest: String = lines.flat_map(|line| [line, "\n"]).collect();
+    (first, Some(rest).filter(|rest| !rest.is_empty()))
 }
 
 /// Returns what is played when nobody gave a script: a word, a file named after the prompt's first line, a commit.
@@ -139,6 +171,7 @@ fn step(line: &str) -> Result<Step, String> {
         "write" => file(rest).map(|(path, text)| Step::Write { path, text })?,
         "append" => file(rest).map(|(path, text)| Step::Append { path, text })?,
         "commit" => Step::Commit(text()?),
+        "draft" => Step::Draft(text()?),
         "ask" => question(&text()?),
         "call" => Step::Call(tools::ask(&text()?)?),
         "report" => Step::Call(tools::report(&text()?)?),
@@ -169,8 +202,8 @@ fn step(line: &str) -> Result<Step, String> {
 
 fn unknown(word: &str) -> String {
     format!(
-        "no step is called `{word}` (there are say think stderr write append commit ask call report claim note permit usage limit \
-         retry wait-for hang flood ignore-term fork close-stdout crash signal exit result listen)"
+        "no step is called `{word}` (there are say think stderr write append commit draft ask call report claim note permit usage limit \
+         retry wait-for hang flood ignore-term fork close-stdout crash signal exit result listen then)"
     )
 }
 

@@ -8,7 +8,7 @@ use skep_api::{
 };
 use skep_core::run::Surface;
 
-use super::{ls, read, read_text};
+use super::{ls, plan, read, read_text};
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
@@ -113,9 +113,19 @@ fn note(id: &str, sent: &SendView, wanted: Option<&str>) -> Option<String> {
     }
 }
 
-pub(super) fn rule(skep: &Skep, id: &str, allow: bool, text: Option<String>) -> Outcome {
+pub(super) fn rule(
+    skep: &Skep,
+    id: &str,
+    allow: bool,
+    text: Option<String>,
+    from_wave: Option<u32>,
+) -> Outcome {
     let text = text.map(|text| words(&text)).transpose()?;
-    let run: RunView = read(skep.ask(Ask::Rule { of: id.to_owned(), allow, text })?)?;
+    let answer = skep.ask(Ask::Rule { of: id.to_owned(), allow, text, from_wave })?;
+    if answer["id"].as_str().is_some_and(|id| id.starts_with("plan_")) {
+        return plan::page(skep, &read(answer)?);
+    }
+    let run: RunView = read(answer)?;
     if skep.out.json {
         skep.out.json(&run)?;
         return Ok(ExitCode::SUCCESS);

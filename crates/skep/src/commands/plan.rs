@@ -10,12 +10,22 @@ use skep_core::{
 
 use crate::{args, connect::Skep, exit::Outcome, output::Tone};
 
+mod edit;
+mod made;
+mod page;
 mod prompt;
 
-pub(super) fn plan(skep: &Skep, verb: args::Plan) -> Outcome {
-    match verb {
-        args::Plan::Check { file, projects } => check(skep, &file, &projects),
-        args::Plan::Prompt { name, project, example } => {
+pub(super) use made::{finalize, implement};
+pub(super) use page::{plan as page, task as task_page, task_state};
+
+pub(super) fn plan(skep: &Skep, args: args::Plan) -> Outcome {
+    use args::PlanVerb;
+    match args.verb {
+        None => made::plan(skep, args.planning),
+        Some(PlanVerb::Show { id, document, version }) => page::show(skep, &id, document, version),
+        Some(PlanVerb::Edit { id, file }) => edit::edit(skep, &id, file.as_deref()),
+        Some(PlanVerb::Check { file, projects }) => check(skep, &file, &projects),
+        Some(PlanVerb::Prompt { name, project, example }) => {
             prompt::prompt(skep, name.as_deref(), project.as_deref(), example)
         }
     }

@@ -14,7 +14,7 @@ use skep_core::{
     time::Timestamp,
 };
 
-use super::{logs, logs::readable::span, questions, read, state_of};
+use super::{logs, logs::readable::span, plan, questions, read, state_of};
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
@@ -25,6 +25,13 @@ use crate::{
 };
 
 pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
+    if id.starts_with("task_") {
+        return plan::task_page(skep, &read(skep.ask(Ask::TaskShow { task: id.to_owned() })?)?);
+    }
+    if id.starts_with("plan_") {
+        let ask = Ask::PlanShow { of: id.to_owned(), version: None };
+        return plan::page(skep, &read(skep.ask(ask)?)?);
+    }
     let answer = skep.ask(Ask::Show { run: id.to_owned() })?;
     if skep.out.json {
         skep.out.json(&answer)?;

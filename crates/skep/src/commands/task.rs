@@ -7,6 +7,7 @@ use skep_api::{
     view::{TaskGone, TaskView},
 };
 
+<<<<<<< HEAD
 use super::{close, ls::titled, read, read_text};
 use crate::{
     args::Task,
@@ -14,6 +15,10 @@ use crate::{
     exit::{CliError, Outcome},
     output::Tone,
 };
+=======
+use super::{ls::titled, plan::task_state, read, read_text};
+use crate::{args::Task, connect::Skep, exit::Outcome, output::Tone};
+>>>>>>> 05d7f32d8f9f8daa4bebc137af31d70f11aebde7
 
 pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
     let list = matches!(verb, Task::Ls);
@@ -71,6 +76,9 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let tasks: Vec<TaskView> = if list { read(answer)? } else { vec![read(answer)?] };
+    if let (false, [task]) = (list, tasks.as_slice()) {
+        return super::plan::task_page(skep, task);
+    }
     if tasks.is_empty() {
         skep.out.note("no tasks yet: skep task add TITLE");
         return Ok(ExitCode::SUCCESS);
@@ -80,7 +88,7 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
         .map(|task| {
             vec![
                 (Tone::Strong, task.id.clone()),
-                (Tone::Plain, task.state.clone()),
+                task_state(task),
                 (Tone::Plain, task.project.clone().unwrap_or_else(|| "-".to_owned())),
                 (Tone::Plain, task.run.clone().unwrap_or_else(|| "-".to_owned())),
                 (Tone::Plain, titled(&task.title, task.trust)),
@@ -88,13 +96,6 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
         })
         .collect();
     skep.out.table(&["ID", "STATE", "PROJECT", "RUN", "TITLE"], &rows)?;
-    if let (false, [task]) = (list, tasks.as_slice()) {
-        if !task.body.is_empty() {
-            skep.out.line("")?;
-            skep.out.line(&skep_core::text::visible(&task.body))?;
-        }
-        skep.out.note(&format!("put an agent to it: skep run {}", task.id));
-    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -39,6 +39,7 @@ mod outside;
 mod ownership;
 mod pages;
 mod picture;
+mod plans;
 mod policy;
 mod project;
 mod prompts;

@@ -37,6 +37,8 @@ fn the_prompts_are_listed_and_shown_without_a_daemon_and_ones_own_are_told_from_
     let shown = of(&["go-on", "--project", "web", "--example"]);
     assert_eq!(shown["text"], "You are back at the site.\n");
     assert_eq!(shown["path"], home.at("c/prompts/web/go-on.md").to_string_lossy().as_ref());
+    let repair = of(&["repair"]);
+    assert_eq!(repair["names"], serde_json::json!(["project", "branch", "output"]));
     let own = home.skep(&["plan", "prompt", "repair"]).ok();
     assert_eq!(own, built_in.replacen("You are", "Today you are", 1));
 }
@@ -82,4 +84,23 @@ fn a_planner_behind_its_fence_checks_its_draft_by_the_command_that_it_is_told() 
         let said: Value = serde_json::from_str(&said).unwrap_or_else(|err| panic!("{err}: {said}"));
         assert_eq!(said["errors"][0]["kind"], "MissingBlock", "{said}");
     }
+}
+
+#[test]
+fn an_agent_with_a_sandbox_of_its_own_is_told_of_its_output_folder() {
+    let home = Home::new();
+    let repo = home.repo();
+    home.write(
+        "c/agents/sh.toml",
+        "protocol = \"plain\"\nprogram = \"sh\"\nprompt = \"stdin\"\nheadless = [\"-c\", \"cat > said; printf %s \\\"$1\\\" > ../output/roots\", \"sh\", \"{git_roots}\"]\n",
+    );
+    let run = fence::run(&home, "look", "what may I write?", &[]);
+    let env = text_of(&run, "env");
+    let told = fs::read_to_string(format!("{env}/output/roots")).unwrap();
+    let told: Vec<String> = serde_json::from_str(&told).unwrap();
+    let git = repo.path().join(".git");
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(Path::new(&told[0]), git.canonicalize().unwrap());
+    assert!(Path::new(&told[1]).starts_with(git.join("worktrees")), "{told:?}");
+    assert_eq!(Path::new(&told[2]), Path::new(&env).join("output"));
 }

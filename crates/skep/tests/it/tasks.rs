@@ -45,7 +45,7 @@ fn deleting_a_running_task_ends_all_its_processes_and_gives_back_all_that_it_hel
     assert_eq!(gone["id"], task.as_str());
     let runs = gone["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 2, "{gone}");
-    assert!(runs.iter().all(|run| run["cleaned"] == true && !run["snapshot"].is_null()), "{gone}");
+    assert!(runs.iter().all(|run| run["cleaned"] == true), "{gone}");
     assert_eq!(titles(&home), ["Paint the fence"]);
     home.skep(&["--json", "task", "show", &task]).refused(2, "task-unknown");
     for run in [&id, &text_of(&earlier, "id")] {
@@ -62,7 +62,10 @@ fn deleting_a_running_task_ends_all_its_processes_and_gives_back_all_that_it_hel
         !listed.contains("/env/") && repo.branches() == ["main"]
     });
     // What was only there is in a snapshot, and comes back.
-    let snapshot = text_of(runs.iter().find(|run| run["id"] == id.as_str()).unwrap(), "snapshot");
+    home.at_rest();
+    let kept = home.json(&["snapshot", "ls", &id]);
+    let kept = kept.as_array().unwrap().iter().find(|kept| kept["why"] == "close");
+    let snapshot = text_of(kept.expect("the close kept all of it"), "id");
     let to = home.at("back");
     home.skep(&["restore", &snapshot, "--to", to.to_str().unwrap()]).ok();
     assert_eq!(fs::read_to_string(to.join("a")).unwrap(), "a\n");

@@ -828,7 +828,9 @@ impl Witness {
             prop_assert!(was == task.trust || lifted, "{id} was {was:?}, by {input:?}");
         }
         for effect in &decided.effects {
-            let Effect::Rules { run, attempt, nth } = effect else { continue };
+            let super::super::Effect::Run(Effect::Rules { run, attempt, nth }) = effect else {
+                continue;
+            };
             let told = (run.clone(), *attempt, *nth);
             prop_assert!(self.judged.insert(told), "{effect:?} twice");
             prop_assert!(self.fleet.runs[run].has_judge(), "{effect:?} for nobody");

@@ -317,7 +317,7 @@ fn permission(stage: &mut Stage<'_>) -> Judged {
     // Some try it in another way when they hear no.
     for _ in 0..REFUSALS {
         let Some(ask) = run.open_asks().next().map(|ask| ask.id.clone()) else { break };
-        stage.ask(Ask::Rule { of: ask.clone(), allow: false, text: None })?;
+        stage.ask(Ask::Rule { of: ask.clone(), allow: false, text: None, from_wave: None })?;
         let heard = |_: &Stage<'_>, run: &RunView| {
             let is_open = run.open_asks().any(|open| open.id == ask);
             !is_open && (rests(run) || run.state == "ended")

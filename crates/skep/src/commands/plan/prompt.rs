@@ -22,6 +22,9 @@ struct View<'a> {
     project: Option<&'a str>,
     /// The file, where it is a person's own.
     path: Option<&'a Path>,
+    /// What it may use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    names: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
 }
@@ -34,7 +37,7 @@ impl<'a> View<'a> {
             Origin::Project(path) => ("project", project, Some(path.as_path())),
         };
         let (name, purpose) = (template.word(), template.purpose());
-        View { name, purpose, from, project, path, text: None }
+        View { name, purpose, from, project, path, names: None, text: None }
     }
 }
 
@@ -59,7 +62,8 @@ pub(super) fn prompt(
         own.text(template).to_owned()
     };
     if skep.out.json {
-        skep.out.json(&View { text: Some(text), ..View::of(template, &own, project) })?;
+        let names = Some(prompts::names(template, &own).map_err(|err| refuse(&err))?);
+        skep.out.json(&View { names, text: Some(text), ..View::of(template, &own, project) })?;
     } else {
         skep.out.exact(text.strip_suffix('\n').unwrap_or(&text))?;
     }

@@ -29,7 +29,7 @@ impl State {
         let rule = |allow| Asked {
             what: What::Rule,
             name: name.clone(),
-            ask: Ask::Rule { of: ask.id.clone(), allow, text: None },
+            ask: Ask::Rule { of: ask.id.clone(), allow, text: None, from_wave: None },
         };
         self.mode = Mode::Choose(Choice {
             title: format!("{name} asks leave: {}", text::one_line(&ask.tool)),

@@ -164,7 +164,8 @@ fn what_an_agent_asks_leave_for_is_shown_whole_before_it_can_be_allowed() {
         state.step(Event::Listed(vec![run]), later(201));
         state
     };
-    let rule = |allow| Ask::Rule { of: "ask_7k2m9qx4ab".to_owned(), allow, text: None };
+    let rule =
+        |allow| Ask::Rule { of: "ask_7k2m9qx4ab".to_owned(), allow, text: None, from_wave: None };
     let mut state = asking("make\nrm -rf \u{1b}build");
     assert!(press(&mut state, "a").is_empty());
     let Mode::Choose(choice) = &state.mode else { panic!("{:?}", state.mode) };

@@ -1,0 +1,453 @@
+//! Wishes about plans: that one is made, what a person says to it, and that it is carried out.
+//!
+//! Owns: which task and which projects are meant, and that all that can be wrong is told before anything is made or wished.
+//! Never: decides where a task goes; the core does.
+
+use std::{collections::BTreeMap, os::unix::net::UnixStream, path::Path, sync::Arc};
+
+use serde_json::Value;
+use skep_api::{
+    request::{Ask, ImplementAsk, PlanAsk, RunAsk},
+    view::{PlanView, TaskView},
+    wire::{Refusal, chain},
+};
+use skep_core::{
+    fleet::{Fleet, Input},
+    id::{PlanId, TaskId},
+    project::Project,
+    refs::{self, Parts},
+    run::Trust,
+    task::{self, Choice, Course, PartState, PlanState, Purpose, Task, TaskState},
+    text,
+};
+use skep_host::git::{self, Git};
+
+use super::{Door, Trouble, progress, value};
+use crate::{
+    briefing::{self, Briefing, Tried},
+    config::{self, Settings},
+    discover, launch, resolve,
+};
+
+/// A person's word on a plan.
+pub(super) struct Word<'a> {
+    pub allow: bool,
+    pub text: &'a Option<String>,
+    pub from_wave: Option<u32>,
+}
+
+/// A task that is to be planned, as it is or would be.
+struct Planned {
+    task: Task,
+    projects: Vec<String>,
+    /// Whether the task is made by this.
+    new: bool,
+    /// A project that is registered by this.
+    registers: Option<Project>,
+}
+
+impl Door {
+    pub(super) fn plans(
+        &self,
+        key: &str,
+        ask: &Ask,
+        out: &mut UnixStream,
+    ) -> Result<Option<Value>, Trouble> {
+        match ask {
+            Ask::Plan(ask) => self.plan(key, ask, out),
+            Ask::PlanEdit { of, text } => self.edit_plan(key, of, text),
+            Ask::Implement(ask) => self.implement(key, ask, out),
+            Ask::Finalize { of } => {
+                let task = self.planned(of)?;
+                self.wish_task(key, &task.id, task::Input::Finalize)?;
+                self.task_view(&task.id)
+            }
+            Ask::PlanShow { of, version } => self.show_plan(of, *version),
+            _ => Ok(None),
+        }
+    }
+
+    fn planned(&self, of: &str) -> Result<Arc<Task>, Trouble> {
+        Ok(Arc::clone(self.wishes.board.read().fleet.find_plan(of)?.0))
+    }
+
+    fn wish_task(&self, key: &str, task: &TaskId, input: task::Input) -> Result<(), Trouble> {
+        self.wishes.wish(key, Input::Task { task: task.clone(), input }).map(drop)
+    }
+
+    fn task_view(&self, id: &TaskId) -> Result<Option<Value>, Trouble> {
+        let fleet = self.wishes.board.read().fleet;
+        value(&fleet.tasks.get(id).map(|task| TaskView::of(task, &fleet)))
+    }
+
+    fn settings(&self) -> Result<Settings, Refusal> {
+        config::user(&self.config).map_err(|err| Refusal::error(err.slug(), chain(&err)))
+    }
+
+    fn plan(
+        &self,
+        key: &str,
+        ask: &PlanAsk,
+        out: &mut UnixStream,
+    ) -> Result<Option<Value>, Trouble> {
+        let settings = self.settings()?;
+        let fleet = self.wishes.board.read().fleet;
+        let Planned { task, projects, new, registers } = self.to_plan(key, ask, &fleet)?;
+        // What is not there yet is tried out as if it were.
+        let mut trial = fleet.as_ref().clone();
+        trial.tasks.insert(task.id.clone(), Arc::new(task.clone()));
+        if let Some(project) = &registers {
+            trial.projects.insert(project.name.clone(), Arc::new(project.clone()));
+        }
+        let input = task::Input::Plan {
+            text: ask.text.clone(),
+            more: ask.more,
+            projects,
+            choice: choice_of(&ask.how),
+            tries: settings.plan.max_parse_retries,
+        };
+        task.step(input.clone(), &trial.runs, (self.clock)())?;
+        let purpose = Purpose::Plan { draft: String::new() };
+        let ask_of = chosen_for(&ask.how, &task.course.choice, false);
+        let tried = self.briefing(&trial).try_out(&task, &[purpose], &ask_of)?;
+        if let Some(project) = registers {
+            progress(out, &format!("project `{}` registered: {}", project.name, project.path))?;
+            self.wishes.wish(&format!("{key}/project"), Input::AddProject(project))?;
+        }
+        if new {
+            self.wishes.wish(&format!("{key}/task"), Input::AddTask(task.clone()))?;
+        }
+        self.prepare(key, &task.id, &ask.how, tried)?;
+        self.wish_task(key, &task.id, input)?;
+        self.task_view(&task.id)
+    }
+
+    fn briefing<'a>(&'a self, fleet: &'a Fleet) -> Briefing<'a> {
+        Briefing { fleet, home: &self.home, config: &self.config, now: (self.clock)() }
+    }
+
+    /// Sees to what runs need before they are wanted: approvals, limits, how a person asked for them.
+    fn prepare(
+        &self,
+        key: &str,
+        task: &TaskId,
+        ask: &RunAsk,
+        mut tried: Tried,
+    ) -> Result<(), Trouble> {
+        let mut budgets = None;
+        for (nth, resolved) in tried.resolved.iter_mut().enumerate() {
+            if let Some(approval) = resolved.approve.take() {
+                self.approve(&format!("{key}/{nth}/approve"), approval)?;
+            }
+            // Each knows the shares of its own project anew.
+            let known = budgets.get_or_insert_with(|| resolved.budgets.clone());
+            let project = resolved.briefs.first().and_then(|asked| asked.brief.project.clone());
+            if let Some(project) = project {
+                match resolved.budgets.projects.get(&project) {
+                    Some(shares) => known.projects.insert(project, *shares),
+                    None => known.projects.remove(&project),
+                };
+            }
+        }
+        if let Some(resolved) = tried.resolved.first() {
+            self.wishes.wish(&format!("{key}/limits"), Input::Limits(resolved.limits))?;
+        }
+        if let Some(budgets) = budgets {
+            self.wishes.wish(&format!("{key}/budgets"), Input::Budgets(budgets))?;
+        }
+        self.see_disk(key)?;
+        briefing::keep(task, ask, &tried, &self.home)?;
+        Ok(())
+    }
+
+    /// Finds the task and the projects that are meant.
+    fn to_plan(&self, key: &str, ask: &PlanAsk, fleet: &Fleet) -> Result<Planned, Trouble> {
+        let (now, title) = ((self.clock)(), ask.task.trim());
+        if title.is_empty() {
+            return Err(Refusal::error("title-empty", "what is to be planned?")
+                .hint("skep plan \"a faster search\"")
+                .hint("skep plan TASK   (skep task ls)")
+                .into());
+        }
+        if let Some(name) = ask.projects.iter().find(|name| !fleet.projects.contains_key(*name)) {
+            return Err(resolve::unknown_project(name, fleet).into());
+        }
+        let known = resolve::task(title, fleet)?;
+        let new = known.is_none();
+        let mut task = known.cloned().unwrap_or_else(|| new_task(key, title, ask, now));
+        if ask.how.outside {
+            task.trust = task.trust.with(Trust::Outside);
+        }
+        let still_there = |names: &[String]| -> Vec<String> {
+            names.iter().filter(|name| fleet.projects.contains_key(*name)).cloned().collect()
+        };
+        let before = still_there(&task.course.projects);
+        let own = task.project.as_ref().filter(|name| fleet.projects.contains_key(*name));
+        let mut registers = None;
+        let projects = match own {
+            _ if !ask.projects.is_empty() => without_twins(&ask.projects),
+            _ if !before.is_empty() => before,
+            Some(own) => vec![own.clone()],
+            None if !fleet.projects.is_empty() => fleet.projects.keys().cloned().collect(),
+            None => {
+                let project = resolve::project(&ask.how.cwd, None, None, fleet, now)?;
+                let name = project.name.clone();
+                registers = Some(project);
+                vec![name]
+            }
+        };
+        Ok(Planned { task, projects, new, registers })
+    }
+
+    /// A person's word on the plan of `task`.
+    pub(super) fn rule_plan(
+        &self,
+        key: &str,
+        task: &Task,
+        word: &Word<'_>,
+    ) -> Result<Option<Value>, Trouble> {
+        let text = word.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        let input = match (word.allow, text) {
+            (true, None) => task::Input::Approve { from_wave: word.from_wave.unwrap_or(1) },
+            (true, Some(_)) => {
+                let refusal = Refusal::error("usage", "a plan is taken without words")
+                    .hint(format!("skep reject {} TEXT   changes it", task.id))
+                    .hint(format!("skep plan edit {}   in your own hand", task.id));
+                return Err(refusal.into());
+            }
+            (false, Some(text)) => {
+                let tries = self.settings()?.plan.max_parse_retries;
+                task::Input::Reject { text: text.to_owned(), tries }
+            }
+            (false, None) => {
+                let refusal = Refusal::error("words-missing", "say what is to be otherwise")
+                    .hint(format!("skep reject {} \"the API comes first\"", task.id))
+                    .hint(format!("skep plan edit {}   in your own hand", task.id));
+                return Err(refusal.into());
+            }
+        };
+        self.wish_task(key, &task.id, input)?;
+        self.view_of_plan(&task.id, None)
+    }
+
+    fn edit_plan(&self, key: &str, of: &str, text: &str) -> Result<Option<Value>, Trouble> {
+        let task = self.planned(of)?;
+        self.wish_task(key, &task.id, task::Input::Edit { text: text.to_owned() })?;
+        self.view_of_plan(&task.id, None)
+    }
+
+    fn show_plan(&self, of: &str, number: Option<u32>) -> Result<Option<Value>, Trouble> {
+        let fleet = self.wishes.board.read().fleet;
+        let (task, version) = fleet.find_plan(of)?;
+        let version = match number {
+            None => version,
+            Some(number) => {
+                let found = task.course.versions.iter().find(|version| version.number == number);
+                let id = found.map(|version| version.id.clone()).ok_or_else(|| {
+                    let last = task.course.versions.len();
+                    let text = format!("{} has {last} versions, and no version {number}", task.id);
+                    Refusal::error("version-unknown", text)
+                        .hint(format!("skep plan show {}", task.id))
+                })?;
+                Some(id)
+            }
+        };
+        self.view_of_plan(&task.id, version.as_ref())
+    }
+
+    fn view_of_plan(&self, id: &TaskId, plan: Option<&PlanId>) -> Result<Option<Value>, Trouble> {
+        let fleet = self.wishes.board.read().fleet;
+        let task = fleet.tasks.get(id);
+        let version = task.and_then(|task| match plan {
+            Some(plan) => task.version(plan),
+            None => task.last_version(),
+        });
+        match task.zip(version) {
+            Some((task, version)) => value(&PlanView::of(task, version, &fleet)),
+            None => {
+                let refusal = Refusal::error("no-plan", format!("{id} has no plan yet"));
+                Err(match task.is_some_and(|task| task.state == TaskState::Planning) {
+                    true => refusal.hint(format!("skep show {id}   how far its planner is")),
+                    false => refusal.hint(format!("skep plan {id}")),
+                }
+                .into())
+            }
+        }
+    }
+
+    fn implement(
+        &self,
+        key: &str,
+        ask: &ImplementAsk,
+        out: &mut UnixStream,
+    ) -> Result<Option<Value>, Trouble> {
+        let settings = self.settings()?;
+        let fleet = self.wishes.board.read().fleet;
+        let (task, _) = fleet.find_plan(&ask.of)?;
+        let choice = choice_of(&ask.how);
+        let wish = |branch: String| task::Input::Implement { branch, choice: choice.clone() };
+        let now = (self.clock)();
+        // Whether it fits at all is told before repositories are looked at.
+        task.step(wish("skep/none".to_owned()), &fleet.runs, now)?;
+        let left = left_of(task);
+        let projects = self.preflight(&ask.how, &left, &fleet)?;
+        let purposes: Vec<Purpose> =
+            left.iter().map(|project| Purpose::Part { project: project.clone() }).collect();
+        let ask_of = chosen_for(&ask.how, &task.course.choice, true);
+        let tried =
+            self.briefing(&fleet).try_out(task, &purposes, &ask_of).map_err(for_implement)?;
+        let branch = match &task.course.branch {
+            Some(branch) => branch.clone(),
+            None => branch_for(task, &ask.how, &settings, &projects)?,
+        };
+        progress(out, &format!("branch {branch} in {}", left.join(", ")))?;
+        self.prepare(key, &task.id, &ask.how, tried)?;
+        self.wish_task(key, &task.id, wish(branch))?;
+        self.task_view(&task.id)
+    }
+
+    /// Looks whether work can be done in each of these projects.
+    ///
+    /// Errors: all that stands in the way, of all of them.
+    fn preflight<'a>(
+        &self,
+        ask: &RunAsk,
+        names: &[String],
+        fleet: &'a Fleet,
+    ) -> Result<Vec<&'a Project>, Refusal> {
+        if let Some(name) = names.iter().find(|name| !fleet.projects.contains_key(*name)) {
+            return Err(resolve::unknown_project(name, fleet)
+                .hint(format!("skep project add PATH --name {}", text::shell(name))));
+        }
+        let projects: Vec<&Project> =
+            names.iter().filter_map(|name| fleet.projects.get(name).map(AsRef::as_ref)).collect();
+        let git = git_of(ask);
+        let ill: Vec<discover::Warning> = discover::preflight(&git, &projects, &self.config)
+            .iter()
+            .filter(|health| !health.is_usable())
+            .filter_map(discover::Health::warning)
+            .collect();
+        let Some(first) = ill.first() else { return Ok(projects) };
+        let said: Vec<&str> = ill.iter().map(|warning| warning.text.as_str()).collect();
+        let refusal = Refusal::error(&first.kind, said.join("; "));
+        Err(ill
+            .iter()
+            .flat_map(|warning| &warning.ways)
+            .fold(refusal, |refusal, way| refusal.hint(way)))
+    }
+}
+
+/// What a script that nobody approved asks for, in the words of this verb.
+fn for_implement(mut refusal: Refusal) -> Refusal {
+    for hint in &mut refusal.hints {
+        *hint = hint.replace("skep run --yes …", "skep implement TASK --yes");
+    }
+    refusal
+}
+
+/// The parts that are not done, in the order of work.
+fn left_of(task: &Task) -> Vec<String> {
+    let Some(version) = task.plan().filter(|plan| plan.state == PlanState::Approved) else {
+        return Vec::new();
+    };
+    let is_left = |project: &&str| {
+        version.parts.get(*project).is_some_and(|part| part.state != PartState::Completed)
+    };
+    version.projects().filter(is_left).map(str::to_owned).collect()
+}
+
+fn choice_of(ask: &RunAsk) -> Choice {
+    Choice { agent: ask.agent.clone(), model: ask.model.clone(), account: ask.account.clone() }
+}
+
+/// How it is asked for, with what was chosen before where nothing is chosen now.
+fn chosen_for(ask: &RunAsk, before: &Choice, keeps: bool) -> RunAsk {
+    if !keeps || !choice_of(ask).is_none() {
+        return ask.clone();
+    }
+    let Choice { agent, model, account } = before.clone();
+    RunAsk { agent, model, account, ..ask.clone() }
+}
+
+fn without_twins(names: &[String]) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for name in names {
+        if !kept.contains(name) {
+            kept.push(name.clone());
+        }
+    }
+    kept
+}
+
+fn new_task(key: &str, title: &str, ask: &PlanAsk, now: skep_core::time::Timestamp) -> Task {
+    let project = match ask.projects.as_slice() {
+        [only] => Some(only.clone()),
+        _ => None,
+    };
+    Task {
+        id: TaskId::new(resolve::spell(key)),
+        title: title.to_owned(),
+        body: ask.how.prompt.clone().unwrap_or_default(),
+        project,
+        reference: None,
+        priority: 0,
+        needs: Vec::new(),
+        added: now,
+        state: TaskState::Ingested,
+        run: None,
+        choice: Choice::default(),
+        trust: Trust::Person,
+        course: Course::default(),
+    }
+}
+
+fn git_of(ask: &RunAsk) -> Git {
+    let base = ask.env.iter().filter(|(name, _)| launch::is_base(name));
+    let vars: BTreeMap<&String, &String> = base.collect();
+    Git::new(vars)
+}
+
+/// A name for the branch of all its work, that is free in every project.
+fn branch_for(
+    task: &Task,
+    ask: &RunAsk,
+    settings: &Settings,
+    projects: &[&Project],
+) -> Result<String, Refusal> {
+    let short: String = task.id.tail().chars().take(6).collect();
+    let user = ask.env.get("USER").or_else(|| ask.env.get("LOGNAME")).cloned().unwrap_or_default();
+    let wanted = match &task.reference {
+        Some(reference) => refs::external_branch(reference, &task.title),
+        None => refs::branch_name(
+            &settings.branch,
+            &Parts {
+                slug: &text::slug(&task.title),
+                name: "",
+                short: &short,
+                task: task.id.tail(),
+                user: &user,
+            },
+        ),
+    };
+    let git = git_of(ask);
+    let mut repositories = Vec::new();
+    for project in projects {
+        let repo = git::discover(&git, Path::new(&project.path));
+        repositories.push(repo.map_err(|err| resolve::git_refusal(&err))?);
+    }
+    for name in refs::candidates(&wanted, &short) {
+        let mut taken = false;
+        for repo in &repositories {
+            let local = git::branch(&git, repo, &name).map_err(|err| resolve::git_refusal(&err))?;
+            let remote = git::base(&git, repo, Some(&format!("origin/{name}")));
+            taken |= local.is_some() || remote.is_ok();
+        }
+        if !taken {
+            return Ok(name);
+        }
+    }
+    let text = format!("the branch {wanted}, and every name beside it, is taken in these projects");
+    Err(Refusal::error("branch-taken", text)
+        .hint("git branch --list 'skep/*'   which there are")
+        .hint("skep config set branch \"skep/{slug}-{short}\""))
+}
