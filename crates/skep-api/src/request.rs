@@ -244,7 +244,6 @@ pub enum Ask {
     TaskShow {
         task: String,
     },
-<<<<<<< HEAD
     /// Changes what a task says. Answer: a `TaskView`.
     TaskEdit(Box<TaskEdit>),
     /// Puts a task that is over out of sight, or back where it was. Answer: a `TaskView`.
@@ -256,7 +255,7 @@ pub enum Ask {
     TaskRm {
         task: String,
         force: bool,
-=======
+    },
     /// Has a task planned. Answer: a `TaskView`.
     Plan(Box<PlanAsk>),
     /// A plan: `of` is its id, a task's, or that of a run which made it or works on it. Answer: a `PlanView`.
@@ -278,7 +277,6 @@ pub enum Ask {
     /// Tells what goes on for a task until nobody is at work for it. Answer: a `TaskView`.
     Follow {
         of: String,
->>>>>>> 05d7f32d8f9f8daa4bebc137af31d70f11aebde7
     },
     /// Ends the daemon; runs go on. Answer: its `Health`.
     Shutdown {},

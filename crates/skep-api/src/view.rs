@@ -633,7 +633,6 @@ pub struct SeenView {
     pub registered: bool,
 }
 
-<<<<<<< HEAD
 /// A task that was removed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskGone {
@@ -643,56 +642,6 @@ pub struct TaskGone {
     pub runs: Vec<CloseView>,
 }
 
-/// A task in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskView {
-    pub id: String,
-    pub title: String,
-    pub body: String,
-    pub project: Option<String>,
-    #[serde(rename = "ref")]
-    pub reference: Option<String>,
-    pub priority: i64,
-    pub needs: Vec<String>,
-    pub state: String,
-    pub run: Option<String>,
-    pub added: Timestamp,
-    /// Which agent it is for.
-    #[serde(default)]
-    pub agent: Option<String>,
-    #[serde(default)]
-    pub model: Option<String>,
-    #[serde(default)]
-    pub account: Option<String>,
-    /// Whose words it is made of.
-    #[serde(default)]
-    pub trust: Trust,
-}
-
-impl TaskView {
-    /// Makes the view of `task`.
-    pub fn of(task: &Task) -> TaskView {
-        TaskView {
-            id: task.id.to_string(),
-            title: task.title.clone(),
-            body: task.body.clone(),
-            project: task.project.clone(),
-            reference: task.reference.clone(),
-            priority: task.priority,
-            needs: task.needs.iter().map(ToString::to_string).collect(),
-            state: task.state.as_str().to_owned(),
-            run: task.run.as_ref().map(ToString::to_string),
-            added: task.added,
-            agent: task.choice.agent.clone(),
-            model: task.choice.model.clone(),
-            account: task.choice.account.clone(),
-            trust: task.trust,
-        }
-    }
-}
-
-=======
->>>>>>> 05d7f32d8f9f8daa4bebc137af31d70f11aebde7
 /// What `daemon status` and `GET /health` answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {

@@ -176,18 +176,15 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::ProjectSee { .. }
         | Ask::ProjectRm { .. }
         | Ask::TaskAdd(_)
-<<<<<<< HEAD
         | Ask::TaskEdit(_)
         | Ask::TaskArchive { .. }
         | Ask::TaskRm { .. }
-=======
         | Ask::Plan(_)
         | Ask::PlanShow { .. }
         | Ask::PlanEdit { .. }
         | Ask::Implement(_)
         | Ask::Finalize { .. }
         | Ask::Follow { .. }
->>>>>>> 05d7f32d8f9f8daa4bebc137af31d70f11aebde7
         | Ask::Shutdown {} => false,
     }
 }

@@ -5,11 +5,7 @@
 use std::os::unix::net::UnixStream;
 
 use serde_json::Value;
-use skep_api::{
-    request::TaskEdit,
-    view::{TaskGone, TaskView},
-    wire::Refusal,
-};
+use skep_api::{request::TaskEdit, view::TaskGone, wire::Refusal};
 use skep_core::{
     fleet::Input,
     id::{OpId, RunId, TaskId},
@@ -89,10 +85,5 @@ impl Door {
             views.push(finish::close_view(&run, How::Force, result));
         }
         value(&TaskGone { id: id.to_string(), title, runs: views })
-    }
-
-    fn task_view(&self, id: &TaskId) -> Result<Option<Value>, Trouble> {
-        let fleet = self.wishes.board.read().fleet;
-        value(&fleet.tasks.get(id).map(|task| TaskView::of(task)))
     }
 }

@@ -7,18 +7,13 @@ use skep_api::{
     view::{TaskGone, TaskView},
 };
 
-<<<<<<< HEAD
-use super::{close, ls::titled, read, read_text};
+use super::{close, ls::titled, plan::task_state, read, read_text};
 use crate::{
     args::Task,
     connect::Skep,
     exit::{CliError, Outcome},
     output::Tone,
 };
-=======
-use super::{ls::titled, plan::task_state, read, read_text};
-use crate::{args::Task, connect::Skep, exit::Outcome, output::Tone};
->>>>>>> 05d7f32d8f9f8daa4bebc137af31d70f11aebde7
 
 pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
     let list = matches!(verb, Task::Ls);
