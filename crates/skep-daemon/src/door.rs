@@ -54,6 +54,7 @@ mod rules;
 mod send;
 mod speaker;
 mod surface;
+mod tasks;
 
 use speaker::Peer;
 
@@ -333,6 +334,9 @@ impl Door {
                 value(&json!({"name": name, "removed": !dry_run}))
             }
             Ask::TaskAdd(ask) => self.add_task(&request.id, ask),
+            Ask::TaskEdit(ask) => self.edit_task(&request.id, ask),
+            Ask::TaskArchive { task, back } => self.archive_task(&request.id, task, *back),
+            Ask::TaskRm { task, force } => self.remove_task(&request.id, task, *force, out),
             Ask::TaskLs {} => {
                 let views = fleet.tasks.values().map(|task| TaskView::of(task, &fleet));
                 value(&views.collect::<Vec<_>>())

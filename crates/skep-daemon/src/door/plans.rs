@@ -75,7 +75,7 @@ impl Door {
         self.wishes.wish(key, Input::Task { task: task.clone(), input }).map(drop)
     }
 
-    fn task_view(&self, id: &TaskId) -> Result<Option<Value>, Trouble> {
+    pub(super) fn task_view(&self, id: &TaskId) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
         value(&fleet.tasks.get(id).map(|task| TaskView::of(task, &fleet)))
     }

@@ -21,7 +21,7 @@ fn document(groups: &[&[&str]], parts: &[Of<'_>]) -> String {
             "\n## SubPlan: {project}\n### Goal\nSearches of {project} answer by pages.\n### Scope\n- all of it\n\
              ### Changes\n1. as the script says\n\n```skep-script\n{}\n```\n\n### Validation\n- `true`\n### Risks\n\
              - Old clients send no page.\n",
-            [script, &["say done"]].concat().join("\n")
+            [*script, &["say done"]].concat().join("\n")
         );
     }
     text
