@@ -26,8 +26,8 @@ use skep_core::{
     project::Project,
     refs::{self, Parts},
     run::{
-        Brief, EnvType, Fence, Hooks, Kind, Part, Permissions, Place, Policy, Posture, Run, SetUp, Surface,
-        Trust,
+        Brief, EnvType, Fence, Hooks, Kind, Part, Permissions, Place, Policy, Posture, Run, SetUp,
+        Surface, Trust,
     },
     task::Task,
     text,
