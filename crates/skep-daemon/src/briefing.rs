@@ -261,7 +261,7 @@ impl Briefing<'_> {
             extra: Words::of_person(extra),
             workspace: Words::of_person(workspace),
             projects: pointers.iter().map(project_of).collect(),
-            draft: prompts::Draft::new(draft, None, &names),
+            draft: draft_at(draft, &names)?,
             corrections: planning.tries,
             time: settings.plan.timeout,
         };
@@ -333,6 +333,12 @@ fn by_choice(task: &Task, purpose: &Purpose, ask: RunAsk) -> RunAsk {
         },
         None => RunAsk { agent: None, model: None, account: None, ..ask },
     }
+}
+
+/// The file of a plan, with the command that a planner can look at it by.
+fn draft_at(path: &Path, projects: &[String]) -> Result<prompts::Draft, String> {
+    let skep = launch::own_program()?;
+    Ok(prompts::Draft::new(path, Some(&skep), projects))
 }
 
 /// The repositories that a planner reads: their checkouts and their git folders.

@@ -271,30 +271,23 @@ pub fn base_of(
 /// The first goes alone, so that whoever opens a key or a connection does it once. What fails is a warning and no more.
 /// Order: as they were given.
 pub fn update(git: &Git, home: &Home, projects: &[&Project], wait: Duration) -> Vec<Warning> {
-    let mut each: Vec<(usize, &Project)> = Vec::new();
-    for (at, project) in projects.iter().enumerate() {
-        if !each.iter().any(|(_, other)| other.common_dir == project.common_dir) {
-            each.push((at, project));
-        }
-    }
     let found: Mutex<Vec<(usize, Warning)>> = Mutex::new(Vec::new());
-    let fetch = |(at, project): &(usize, &Project)| {
-        if let Some(warning) = fetched(git, home, project, wait) {
-            found.lock().unwrap_or_else(PoisonError::into_inner).push((*at, warning));
-        }
-    };
-    let Some((first, rest)) = each.split_first() else { return Vec::new() };
-    fetch(first);
     let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(rest.len()) {
-            scope.spawn(|| {
-                while let Some(one) = rest.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    fetch(one);
-                }
-            });
+    let fetch_next = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        let project = projects.get(at)?;
+        if let Some(warning) = fetched(git, home, project, wait) {
+            found.lock().unwrap_or_else(PoisonError::into_inner).push((at, warning));
         }
-    });
+        Some(())
+    };
+    if fetch_next().is_some() {
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE.min(projects.len() - 1) {
+                scope.spawn(|| while fetch_next().is_some() {});
+            }
+        });
+    }
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     found.sort_by_key(|(at, _)| *at);
     found.into_iter().map(|(_, warning)| warning).collect()

@@ -10,7 +10,7 @@ use skep_core::{
 };
 use skep_host::git::Git;
 
-use super::{Briefing, guidance, render};
+use super::{Briefing, draft_at, guidance, render};
 use crate::{
     launch,
     prompts::{self, CommitStyle, Overrides, Prompt, Words},
@@ -79,7 +79,7 @@ impl Briefing<'_> {
         let version = task.last_version().ok_or("there is no plan yet")?;
         let plan = Words::recorded(&version.plan.compose(), secret);
         let feedback = Words::of_person(&planning.text);
-        let draft = prompts::Draft::new(draft, None, &planning.projects);
+        let draft = draft_at(draft, &planning.projects)?;
         let projects = planning.projects.clone();
         let prompt = match planning.why {
             Why::Feedback | Why::Fresh => {
@@ -166,5 +166,5 @@ impl Briefing<'_> {
 fn draft_of(run: &Run, draft: &str, projects: &[String]) -> Result<prompts::Draft, String> {
     let root = run.env().ok_or_else(|| "it has no env".to_owned())?;
     let path = Path::new(&root.root).join("output").join(draft);
-    Ok(prompts::Draft::new(&path, None, projects))
+    draft_at(&path, projects)
 }

@@ -202,6 +202,7 @@ fn a_fetch_touches_nothing_of_the_persons() {
 
 #[test]
 fn a_project_is_fetched_once_in_five_minutes_and_a_clock_set_back_does_not_end_that() {
+    assert_eq!(COOL_DOWN.as_secs(), 5 * 60);
     let yard = Yard::new();
     let project = yard.cloned("web");
     let seed = yard.at("seed-web");

@@ -42,6 +42,10 @@ pub fn commit_rest(
     if !status.is_dirty() && hidden.is_empty() {
         return Ok(Rest::Nothing);
     }
+    let lock = git_dir.join("index.lock");
+    if fs::symlink_metadata(&lock).is_ok() {
+        return Err(GitError::Locked { lock }.into());
+    }
     if let Some(what) = worktree::under_way(&git_dir).first() {
         return Err(PublishError::UnderWay { what: format!("a {what}") });
     }
@@ -65,7 +69,7 @@ pub fn commit_rest(
         Err(err) => {
             if matches!(err, PublishError::Git(GitError::Timeout { .. })) {
                 // Git was killed with its lock in its hand, and nobody else works there.
-                remove(&git_dir.join("index.lock"))?;
+                remove(&lock)?;
             }
             put_back(&index, before)?;
             Err(err)

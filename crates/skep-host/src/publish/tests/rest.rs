@@ -91,6 +91,12 @@ fn what_was_begun_is_not_ended_and_what_would_be_lost_is_not_named_as_kept() {
         assert_eq!(yard.before(), before);
         slug
     };
+    yard.tree().write("new", "1");
+    let lock = yard.repo().path().join(".git/worktrees/w/index.lock");
+    yard.place.write(&lock, "");
+    assert_eq!(slug(), "git-locked", "a git that was killed, or one at work");
+    fs::remove_file(lock).unwrap();
+    fs::remove_file(yard.tree().path().join("new")).unwrap();
     yard.tree().try_git(&["merge", "main"]);
     assert_eq!(slug(), "worktree-under-way");
     yard.tree().git(&["merge", "--abort"]);

@@ -1,5 +1,7 @@
 use skep_core::{
-    run::{Base, Brief, Env, EnvType, Kind, Permissions, Place as RunPlace, Policy, Surface},
+    run::{
+        Base, Brief, Env, EnvType, Kind, Permissions, Place as RunPlace, Policy, Posture, Surface,
+    },
     time::Timestamp,
 };
 use skep_host::paths;
@@ -11,6 +13,8 @@ fn run(yard: &Yard) -> (Run, Home) {
     let at = |path: &str| yard.place.root().join(path).to_str().unwrap().to_owned();
     let home = Home::new(&yard.place.root().join("skep-home"), 1000);
     let brief = Brief {
+        part: None,
+        posture: Posture::default(),
         id: "run_0000000001".parse().unwrap(),
         name: "amber".to_owned(),
         kind: Kind::Code,
@@ -26,6 +30,8 @@ fn run(yard: &Yard) -> (Run, Home) {
         surface: Surface::Headless,
         permissions: Permissions::Auto,
         place: RunPlace {
+            hooks: skep_core::run::Hooks::default(),
+            reads: Vec::new(),
             env_type: EnvType::Worktree,
             envs: at(""),
             key: "env".to_owned(),
@@ -56,6 +62,7 @@ fn run(yard: &Yard) -> (Run, Home) {
     let mut run = Run::new(brief, 1, Timestamp(0));
     run.attempt = 1;
     run.env = EnvState::Held(Env {
+        reused: false,
         root: at("env"),
         lock: at("env/lock"),
         worktree: at("env/w"),
