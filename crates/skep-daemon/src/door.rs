@@ -214,11 +214,17 @@ impl Door {
                 value(&named.collect::<Result<Vec<_>, _>>()?)
             }
             Ask::Show { run } => self.show(&request.id, run),
+            Ask::Why { run } if run.starts_with("task_") => {
+                value(&follow::why(fleet.find_task(run)?, &fleet, (self.clock)()))
+            }
             Ask::Why { run } => value(&why::why(fleet.find_run(run)?, &fleet, (self.clock)())),
             Ask::Diff { run, path } => {
                 value(&diff::diff(fleet.find_run(run)?, &self.home, path.as_deref())?)
             }
             Ask::Stop { runs, all, now } => self.stop(&request.id, runs, *all, *now),
+            Ask::Wait { runs, until, any, timeout_ms } if follow::are_tasks(runs) => {
+                self.wait_for_tasks(runs, until, *any, *timeout_ms)
+            }
             Ask::Wait { runs, until, any, timeout_ms } => self.wait(runs, until, *any, *timeout_ms),
             Ask::Close { runs, how, merged, dry_run } => {
                 let (how, merged, dry_run) = (*how, *merged, *dry_run);
@@ -530,9 +536,14 @@ impl Door {
         let chosen: Vec<RunId> = if all {
             fleet.runs.values().filter(|run| !run.is_ended()).map(|run| run.id().clone()).collect()
         } else {
-            runs.iter()
-                .map(|text| fleet.find_run(text).map(|run| run.id().clone()))
-                .collect::<Result<_, _>>()?
+            let mut chosen = Vec::new();
+            for text in runs {
+                let found = fleet.find_runs(text)?;
+                // Of a task what is over is over.
+                let open = |run: &&&Arc<Run>| !text.starts_with("task_") || !run.is_ended();
+                chosen.extend(found.iter().filter(open).map(|run| run.id().clone()));
+            }
+            chosen
         };
         for (nth, run) in chosen.iter().enumerate() {
             let input = run::Input::Stop { force };

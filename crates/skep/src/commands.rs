@@ -46,7 +46,10 @@ use std::{fs, io::Read, path::Path, process::ExitCode};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use skep_api::{request::Ask, view::RunView};
+use skep_api::{
+    request::Ask,
+    view::{RunView, TaskView},
+};
 use skep_core::run::Surface;
 
 use crate::{
@@ -162,11 +165,31 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, CliError> {
     })
 }
 
-/// The run that `id` means, as the list has it.
+/// The run that `id` means, as the list has it; of a task the one at work, or the last.
 fn named(skep: &Skep, id: &str) -> Result<RunView, CliError> {
+    let of_task;
+    let id = if id.starts_with("task_") {
+        let task: TaskView = read(skep.ask(Ask::TaskShow { task: id.to_owned() })?)?;
+        of_task = run_of(&task).ok_or_else(|| {
+            CliError::error("run-unknown", format!("no run of {} is known", task.id))
+                .hint(format!("skep show {}", task.id))
+        })?;
+        of_task.as_str()
+    } else {
+        id
+    };
     let runs: Vec<RunView> = read(skep.ask(Ask::Named { runs: vec![id.to_owned()] })?)?;
     let unknown = || CliError::error("run-unknown", format!("no run `{id}`"));
     runs.into_iter().next().ok_or_else(unknown)
+}
+
+/// The run of a task that is at work, or was last.
+fn run_of(task: &TaskView) -> Option<String> {
+    let planning = task.planning.as_ref().map(|planning| planning.run.clone());
+    let part = |state: &str| task.parts.iter().find(|part| part.state == state);
+    let at_work =
+        || ["in_progress", "failed", "completed"].iter().find_map(|it| part(it)?.run.clone());
+    planning.or_else(|| task.run.clone()).or_else(at_work).or_else(|| task.planner.clone())
 }
 
 /// Whether a run goes on, or goes away, only when a person does something: it asks, it stalled, or it failed and still stands.

@@ -5,9 +5,12 @@ use skep_core::{
     fleet::Fleet,
     id::TaskId,
     run::{EnvState, Outcome, Run, State, WaitingFor, question::Claimed},
+    task::{Task, TaskState},
     text,
     time::Timestamp,
 };
+
+use super::task::waits_for;
 
 /// The most of the words of an item. Characters.
 const WORDS: usize = 500;
@@ -15,12 +18,13 @@ const WORDS: usize = 500;
 /// One thing that needs a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboxView {
-    /// `question`, `leave`, `input`, `stalled`, `overstep`, `failure`, `review`, `limit`.
+    /// `question`, `leave`, `input`, `stalled`, `overstep`, `plan`, `failure`, `review`, `limit`.
     pub kind: String,
-    /// What it is answered by: a question's, a request's or a run's id.
+    /// What it is answered by: a question's, a request's, a run's or a task's id.
     pub id: String,
+    /// Of a task: the run that planned it, or empty.
     pub run: String,
-    /// The worker's name.
+    /// The worker's name, or the task's title.
     pub name: String,
     pub project: Option<String>,
     pub text: String,
@@ -34,14 +38,15 @@ pub struct InboxView {
 }
 
 /// What an item is, the most urgent first where they hold up the same.
-const KINDS: [&str; 8] =
-    ["question", "leave", "input", "stalled", "overstep", "failure", "review", "limit"];
+const KINDS: [&str; 9] =
+    ["question", "leave", "input", "stalled", "overstep", "plan", "failure", "review", "limit"];
 
 impl InboxView {
     /// Makes the list for `fleet`, what holds up most first, then by kind, then the oldest.
     pub fn of(fleet: &Fleet) -> Vec<InboxView> {
         let mut items: Vec<InboxView> =
             fleet.runs.values().flat_map(|run| items_of(run, fleet)).collect();
+        items.extend(fleet.tasks.values().filter_map(|task| of_task(task, fleet)));
         let place = |item: &InboxView| KINDS.iter().position(|kind| *kind == item.kind);
         items.sort_by(|a, b| {
             let by = |item: &InboxView| (std::cmp::Reverse(item.holds), place(item), item.since);
@@ -153,6 +158,46 @@ fn items_of(run: &Run, fleet: &Fleet) -> Vec<InboxView> {
     items
 }
 
+/// What a task wants of a person: a word on its plan, or on what failed of it.
+fn of_task(task: &Task, fleet: &Fleet) -> Option<InboxView> {
+    let waits = waits_for(task, fleet).filter(|waits| waits.on == "person")?;
+    let (version, id) = (task.plan(), task.id.to_string());
+    let (kind, since) = match (task.state, version) {
+        (TaskState::PlanReview | TaskState::Approved, Some(version)) => ("plan", version.since),
+        (TaskState::Failed | TaskState::Reviewing, Some(version)) => ("failure", version.since),
+        // Who asks, of its runs, stands there by itself.
+        (TaskState::Implementing, Some(version)) if task.course.finalizing => {
+            ("failure", version.since)
+        }
+        (
+            TaskState::Ingested
+            | TaskState::Planning
+            | TaskState::PlanReview
+            | TaskState::Approved
+            | TaskState::Implementing
+            | TaskState::Reviewing
+            | TaskState::Completed
+            | TaskState::Failed
+            | TaskState::Merged
+            | TaskState::Archived,
+            _,
+        ) => return None,
+    };
+    let why = task.course.failed.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    Some(InboxView {
+        kind: kind.to_owned(),
+        id,
+        run: task.course.planner.as_ref().map(ToString::to_string).unwrap_or_default(),
+        name: text::words(&task.title, 60),
+        project: None,
+        text: text::words(&format!("{}{why}", waits.text), WORDS),
+        options: Vec::new(),
+        since,
+        holds: 1 + needing(&[&task.id], fleet),
+        ways: waits.ways,
+    })
+}
+
 fn stands(run: &Run) -> bool {
     matches!(run.env, EnvState::Held(_) | EnvState::Closing { .. } | EnvState::Restoring { .. })
 }
@@ -167,8 +212,18 @@ fn called(run: &Run, fleet: &Fleet) -> String {
 
 /// How many tasks need what this run is to do, over any number of others, and runs that wait for its place.
 fn behind(run: &Run, fleet: &Fleet) -> u32 {
+    let tasks: Vec<&TaskId> = run.brief.task.iter().collect();
+    let supersedes = fleet
+        .runs
+        .values()
+        .filter(|other| !other.is_ended() && other.brief.supersedes.as_ref() == Some(run.id()));
+    needing(&tasks, fleet) + u32::try_from(supersedes.count()).unwrap_or(u32::MAX)
+}
+
+/// How many tasks need one of these, over any number of others.
+fn needing(tasks: &[&TaskId], fleet: &Fleet) -> u32 {
     let mut behind: Vec<&TaskId> = Vec::new();
-    let mut next: Vec<&TaskId> = run.brief.task.iter().collect();
+    let mut next: Vec<&TaskId> = tasks.to_vec();
     while let Some(task) = next.pop() {
         for later in fleet.tasks.values().filter(|later| later.needs.contains(task)) {
             if !behind.contains(&&later.id) {
@@ -177,9 +232,5 @@ fn behind(run: &Run, fleet: &Fleet) -> u32 {
             }
         }
     }
-    let supersedes = fleet
-        .runs
-        .values()
-        .filter(|other| !other.is_ended() && other.brief.supersedes.as_ref() == Some(run.id()));
-    u32::try_from(behind.len() + supersedes.count()).unwrap_or(u32::MAX)
+    u32::try_from(behind.len()).unwrap_or(u32::MAX)
 }

@@ -157,7 +157,7 @@ fn cost(task: &Task, fleet: &Fleet) -> Option<f64> {
 }
 
 /// Whom a task waits for.
-fn waits_for(task: &Task, fleet: &Fleet) -> Option<WaitsView> {
+pub(super) fn waits_for(task: &Task, fleet: &Fleet) -> Option<WaitsView> {
     let id = &task.id;
     let person = |text: String, ways: &[String]| {
         Some(WaitsView { on: "person".to_owned(), text, ways: ways.to_vec() })

@@ -25,9 +25,11 @@ impl Door {
     ) -> Result<Option<Value>, Trouble> {
         let today = fleet.budgets.day((self.clock)());
         let since = since.map(|text| first_day(text, today)).transpose()?;
-        let named = runs.iter().map(|text| fleet.find_run(text).map(|run| run.id().clone()));
-        let named: Vec<RunId> = named.collect::<Result<_, _>>()?;
-        let wanted = |id: &RunId| named.is_empty() || named.contains(id);
+        let mut named: Vec<RunId> = Vec::new();
+        for text in runs {
+            named.extend(fleet.find_runs(text)?.into_iter().map(|run| run.id().clone()));
+        }
+        let wanted = |id: &RunId| runs.is_empty() || named.contains(id);
         let mut rows = Vec::new();
         for (day, users) in &fleet.spending {
             for (user, amount) in users.iter().filter(|(user, _)| wanted(&user.run)) {

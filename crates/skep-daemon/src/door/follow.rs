@@ -1,17 +1,26 @@
-//! What goes on for a task, told while it goes on.
+//! What goes on for a task, told while it goes on; the waiting for it, and why it is as it is.
 //!
 //! Owns: which facts are told, each once as long as it stays as it was, and when nobody is at work any more.
 //! Never: changes anything.
 
-use std::{collections::BTreeMap, os::unix::net::UnixStream};
+use std::{
+    collections::BTreeMap,
+    os::unix::net::UnixStream,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
-use skep_api::{view::TaskView, wire::Refusal};
+use skep_api::{
+    view::{TaskView, WhyView},
+    wire::Refusal,
+};
 use skep_core::{
     fleet::Fleet,
+    id::TaskId,
     run::{Run, State},
     task::{ExecutionState, PartState, Task, TaskState, WarningKind},
     text,
+    time::Timestamp,
 };
 
 use super::{Door, Trouble, progress, value};
@@ -48,6 +57,122 @@ impl Door {
             posted = self.wishes.board.wait_beyond(posted.seq, None);
         }
     }
+}
+
+/// Whether all that is waited for are tasks.
+pub(super) fn are_tasks(ids: &[String]) -> bool {
+    !ids.is_empty() && ids.iter().all(|id| id.starts_with("task_"))
+}
+
+impl Door {
+    /// Waits until tasks are in a state, or, with `ended`, until nobody is at work for them.
+    pub(super) fn wait_for_tasks(
+        &self,
+        tasks: &[String],
+        until: &str,
+        any: bool,
+        timeout_ms: Option<u64>,
+    ) -> Result<Option<Value>, Trouble> {
+        let states = TaskState::ALL.map(TaskState::as_str);
+        if until != "ended" && !states.contains(&until) {
+            let text = format!("`{until}` is no state of a task: ended, {}", states.join(", "));
+            return Err(Refusal::error("state-unknown", text)
+                .hint("skep wait TASK --for plan_review   until its plan waits for you")
+                .hint("skep wait TASK   until nobody is at work for it")
+                .into());
+        }
+        let mut posted = self.wishes.board.read();
+        let ids: Vec<TaskId> = tasks
+            .iter()
+            .map(|text| posted.fleet.find_task(text).map(|task| task.id.clone()))
+            .collect::<Result<_, _>>()?;
+        let deadline = timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
+        loop {
+            let fleet = &posted.fleet;
+            let there = |id: &TaskId| {
+                fleet.tasks.get(id).is_none_or(|task| match until {
+                    "ended" => !is_at_work(task) && !has_a_run(task, fleet),
+                    state => task.state.as_str() == state,
+                })
+            };
+            if if any { ids.iter().any(there) } else { ids.iter().all(there) } {
+                let found = ids.iter().filter_map(|id| fleet.tasks.get(id));
+                return value(&found.map(|task| TaskView::of(task, fleet)).collect::<Vec<_>>());
+            }
+            if posted.closing {
+                return Err(Refusal::error(
+                    "daemon-stopping",
+                    "the daemon is stopping; wait again",
+                )
+                .into());
+            }
+            if deadline.is_some_and(|at| at <= Instant::now()) {
+                let left = ids.iter().filter(|id| !there(id)).map(TaskId::as_str);
+                let left: Vec<&str> = left.collect();
+                let text = format!("not {until} in time: {}", left.join(", "));
+                let mut refusal = Refusal::error("wait-timeout", text);
+                refusal.exit = 3;
+                refusal.hints = left.iter().take(3).map(|id| format!("skep show {id}")).collect();
+                return Err(refusal.into());
+            }
+            posted = self.wishes.board.wait_beyond(posted.seq, deadline);
+        }
+    }
+}
+
+/// Whether the one run of a task without a plan is at work.
+fn has_a_run(task: &Task, fleet: &Fleet) -> bool {
+    let run = task.run.as_ref().and_then(|run| fleet.runs.get(run));
+    run.is_some_and(|run| !run.is_ended())
+}
+
+/// Why a task is as it is.
+pub(super) fn why(task: &Task, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
+    let view = TaskView::of(task, fleet);
+    let fact = |fact: &str, value: String, since: Option<Timestamp>, rule: &str| WhyView {
+        fact: fact.to_owned(),
+        value,
+        source: "the ledger".to_owned(),
+        age_ms: since.map(|at| u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX)),
+        rule: rule.to_owned(),
+    };
+    let state = view.state.replace('_', " ");
+    let rule = match task.state {
+        TaskState::Ingested => "nobody has taken it up, or what was begun came to nothing",
+        TaskState::Planning => "a planner writes a plan; its file is read when its turn ends",
+        TaskState::PlanReview => "a plan goes on only by a person's word",
+        TaskState::Approved => "what is approved is begun only when a person says so",
+        TaskState::Implementing => "a wave begins when the one before it is over",
+        TaskState::Reviewing => "a person is wanted for a part, and none failed",
+        TaskState::Completed => "all of it is done, and handed over",
+        TaskState::Failed => "a part failed: no later wave begins",
+        TaskState::Merged => "all of it has landed",
+        TaskState::Archived => "it was put away",
+    };
+    let mut facts = vec![fact("state", state, None, rule)];
+    if let Some(version) = task.plan() {
+        let state = version.state.as_str().replace('_', " ");
+        let value = format!("{}, version {}, {state}", version.id, version.number);
+        let rule = "one version holds; each says what a person said to the one before";
+        facts.push(fact("plan", value, Some(version.since), rule));
+    }
+    for part in &view.parts {
+        let run = part.name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+        let why = part.text.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let rests = if part.rests { ", rests" } else { "" };
+        let value = format!("{} {}{rests}{run}{why}", part.project, part.state.replace('_', " "));
+        let rule = format!("wave {}; the last attempt of its run decides", part.wave);
+        facts.push(fact("part", value, None, &rule));
+    }
+    if let Some(failed) = &task.course.failed {
+        let rule = "the last planning or handing over that came to nothing";
+        facts.push(fact("failed", failed.clone(), None, rule));
+    }
+    if let Some(waits) = &view.waits_for {
+        let ways = waits.ways.join("; ");
+        facts.push(fact("waits for", format!("{}: {}", waits.on, waits.text), None, &ways));
+    }
+    facts
 }
 
 /// Whether something happens for it without a person's wish; one that asks a person counts.

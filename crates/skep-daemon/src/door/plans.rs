@@ -53,17 +53,20 @@ impl Door {
         ask: &Ask,
         out: &mut UnixStream,
     ) -> Result<Option<Value>, Trouble> {
-        match ask {
-            Ask::Plan(ask) => self.plan(key, ask, out),
-            Ask::PlanEdit { of, text } => self.edit_plan(key, of, text),
-            Ask::Implement(ask) => self.implement(key, ask, out),
-            Ask::Finalize { of } => {
-                let task = self.planned(of)?;
-                self.wish_task(key, &task.id, task::Input::Finalize)?;
-                self.task_view(&task.id)
-            }
-            Ask::PlanShow { of, version } => self.show_plan(of, *version),
-            _ => Ok(None),
+        if let Ask::Plan(ask) = ask {
+            self.plan(key, ask, out)
+        } else if let Ask::Implement(ask) = ask {
+            self.implement(key, ask, out)
+        } else if let Ask::PlanEdit { of, text } = ask {
+            self.edit_plan(key, of, text)
+        } else if let Ask::PlanShow { of, version } = ask {
+            self.show_plan(of, *version)
+        } else if let Ask::Finalize { of } = ask {
+            let task = self.planned(of)?;
+            self.wish_task(key, &task.id, task::Input::Finalize)?;
+            self.task_view(&task.id)
+        } else {
+            Ok(None)
         }
     }
 

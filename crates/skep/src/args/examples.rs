@@ -121,6 +121,8 @@ const EXAMPLES: &[Of] = &[
         "approve",
         &[
             ("approve amber", "the one thing that it asks"),
+            ("approve task_7k2m9qx4ab", "its plan"),
+            ("approve plan_7k2m9qx4ab --from-wave 2", "the first wave is done by other hands"),
             ("approve ask_7k2m9qx4ab", "one of several: skep show amber lists them"),
         ],
     ),
@@ -129,6 +131,7 @@ const EXAMPLES: &[Of] = &[
         &[
             ("reject amber", "not this"),
             ("reject amber \"not outside of src\"", "and why"),
+            ("reject task_7k2m9qx4ab \"the API comes first\"", "its plan, to be made otherwise"),
             ("reject ask_7k2m9qx4ab", "one of several"),
         ],
     ),
@@ -302,6 +305,35 @@ const EXAMPLES: &[Of] = &[
             ("config set limits.runs 4", "at most four at once"),
             ("config set agent codex", "who works by default"),
             ("config set setup.run \"npm ci\" --project web", "for one project"),
+        ],
+    ),
+    (
+        "implement",
+        &[
+            ("implement task_7k2m9qx4ab", "wave after wave, until all is done"),
+            ("implement plan_7k2m9qx4ab --agent codex -d", "by another agent, in the background"),
+        ],
+    ),
+    (
+        "finalize",
+        &[
+            ("finalize task_7k2m9qx4ab", "what could not be pushed"),
+            ("finalize 7k2 -d", "in the background"),
+        ],
+    ),
+    (
+        "plan show",
+        &[
+            ("plan show task_7k2m9qx4ab", "its waves, and how far each part is"),
+            ("plan show 7k2 --document > plan.md", "its text"),
+            ("plan show 7k2 --version 1", "the one before"),
+        ],
+    ),
+    (
+        "plan edit",
+        &[
+            ("plan edit task_7k2m9qx4ab", "in your editor"),
+            ("plan edit 7k2 --file plan.md", "as the file says"),
         ],
     ),
     (

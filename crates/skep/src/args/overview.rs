@@ -36,7 +36,8 @@ const GROUPS: &[Group] = &[
         &[
             (&["send", "attach"], "Tell an agent something; have its screen here"),
             (&["inbox", "questions", "answer"], "What needs you; what agents ask; answer"),
-            (&["approve", "reject"], "Answer an agent that asks leave"),
+            (&["approve", "reject"], "Answer a plan, or an agent that asks leave"),
+            (&["implement", "finalize"], "Carry a plan out; hand over what is done"),
             (&["pause", "resume", "retry"], "Let it rest, go on, or begin afresh"),
             (&["stop", "abandon"], "End it, its work stays; give it up"),
             (&["wait"], "Until runs have ended, or want something"),

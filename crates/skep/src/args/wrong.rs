@@ -264,7 +264,11 @@ fn missing(err: &Error, verb: &Command, of: &str) -> Refusal {
         None => refusal,
     };
     let of_runs = args.iter().any(|arg| matches!(arg.get_id().as_str(), "id" | "ids"));
-    if of_runs && !of.contains("task") {
+    let of_plans =
+        ["implement", "finalize", "plan show", "plan edit"].iter().any(|it| of.ends_with(it));
+    if of_runs && of_plans {
+        refusal.hint("skep task ls   the tasks there are")
+    } else if of_runs && !of.contains("task") {
         refusal.hint("skep ls   the runs there are")
     } else {
         refusal

@@ -26,7 +26,7 @@ use skep_daemon::{config, doctor};
 
 use super::read;
 use crate::{
-    connect::Skep,
+    connect::{Skep, random_id},
     exit::{CliError, Outcome},
     output::bytes,
 };
@@ -208,7 +208,7 @@ fn versions() -> Value {
 fn events(skep: &Skep, bundle: &mut Bundle) -> VecDeque<EventView> {
     let mut all = VecDeque::new();
     let mut more = false;
-    let told = skep.stream(Ask::Events { from: 0, follow: false }, |item| {
+    let mut hear = |item: serde_json::Value| {
         if let Ok(event) = serde_json::from_value::<EventView>(item) {
             all.push_back(event);
             if all.len() > EVENTS {
@@ -217,6 +217,10 @@ fn events(skep: &Skep, bundle: &mut Bundle) -> VecDeque<EventView> {
             }
         }
         true
+    };
+    let told = skep.client().and_then(|mut client| {
+        let ask = Ask::Events { from: 0, follow: false };
+        Ok(client.stream(&random_id()?, ask, &mut hear)?)
     });
     if let Err(err) = told {
         bundle.left_out.push(format!("events: {}", err.refusal.message));

@@ -54,7 +54,9 @@ fn all(command: &Command, above: &str) -> Vec<String> {
         .flat_map(|verb| {
             let name = format!("{above}{}", verb.get_name());
             let below = all(verb, &format!("{name} "));
-            if below.is_empty() { vec![name] } else { below }
+            // One that takes words of its own is a verb beside those below it.
+            let itself = below.is_empty() || verb.get_positionals().next().is_some();
+            itself.then_some(name).into_iter().chain(below).collect::<Vec<_>>()
         })
         .collect()
 }

@@ -124,6 +124,8 @@ fn shown(out: &Output, item: &InboxView, now: Timestamp) -> std::io::Result<()> 
         "input" => (Tone::Wants, "waits for a word"),
         "stalled" => (Tone::Wants, "is stalled"),
         "overstep" => (Tone::Bad, "overstepped"),
+        "plan" if item.text.contains("approved") => (Tone::Wants, "is planned"),
+        "plan" => (Tone::Wants, "has a plan for you"),
         "failure" => (Tone::Bad, "failed"),
         "review" => (Tone::Good, "is to be reviewed"),
         "limit" => (Tone::Faint, "waits for its limit"),

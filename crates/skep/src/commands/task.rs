@@ -78,20 +78,33 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
         skep.out.note("no tasks yet: skep task add TITLE");
         return Ok(ExitCode::SUCCESS);
     }
+    table(skep, &tasks)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints tasks as a list.
+pub(super) fn table(skep: &Skep, tasks: &[TaskView]) -> std::io::Result<()> {
     let rows: Vec<Vec<(Tone, String)>> = tasks
         .iter()
         .map(|task| {
+            let projects = match (&task.project, task.parts.as_slice()) {
+                (_, [_, ..]) => {
+                    let names = task.parts.iter().map(|part| part.project.as_str());
+                    names.collect::<Vec<_>>().join(",")
+                }
+                (Some(project), []) => project.clone(),
+                (None, []) => "-".to_owned(),
+            };
             vec![
                 (Tone::Strong, task.id.clone()),
                 task_state(task),
-                (Tone::Plain, task.project.clone().unwrap_or_else(|| "-".to_owned())),
+                (Tone::Plain, projects),
                 (Tone::Plain, task.run.clone().unwrap_or_else(|| "-".to_owned())),
                 (Tone::Plain, titled(&task.title, task.trust)),
             ]
         })
         .collect();
-    skep.out.table(&["ID", "STATE", "PROJECT", "RUN", "TITLE"], &rows)?;
-    Ok(ExitCode::SUCCESS)
+    skep.out.table(&["ID", "STATE", "PROJECT", "RUN", "TITLE"], &rows)
 }
 
 fn remove(skep: &Skep, id: String, force: bool) -> Outcome {

@@ -1,11 +1,17 @@
 //! `skep wait`
 
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
-use skep_api::{request::Ask, view::RunView};
+use skep_api::{
+    request::Ask,
+    view::{RunView, TaskView},
+};
 
-use super::{code_of, ls, read};
-use crate::{connect::Skep, exit::Outcome};
+use super::{code_of, ls, read, task};
+use crate::{
+    connect::Skep,
+    exit::{NOT_COMPLETED, Outcome},
+};
 
 pub(super) fn wait(
     skep: &Skep,
@@ -16,6 +22,11 @@ pub(super) fn wait(
 ) -> Outcome {
     let timeout_ms = timeout.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
     let answer = skep.ask(Ask::Wait { runs: ids, until: until.to_owned(), any, timeout_ms })?;
+    let is_task =
+        |view: &serde_json::Value| view["id"].as_str().is_some_and(|id| id.starts_with("task_"));
+    if answer.as_array().is_some_and(|views| views.iter().any(is_task)) {
+        return tasks(skep, until, read(answer)?);
+    }
     let runs: Vec<RunView> = read(answer.clone())?;
     if skep.out.json {
         skep.out.json(&answer)?;
@@ -28,4 +39,15 @@ pub(super) fn wait(
         runs
     };
     Ok(code_of(&awaited))
+}
+
+/// 4 where one of them failed while its end was waited for.
+fn tasks(skep: &Skep, until: &str, tasks: Vec<TaskView>) -> Outcome {
+    if skep.out.json {
+        skep.out.json(&tasks)?;
+    } else {
+        task::table(skep, &tasks)?;
+    }
+    let failed = until == "ended" && tasks.iter().any(|task| task.state == "failed");
+    Ok(if failed { ExitCode::from(NOT_COMPLETED) } else { ExitCode::SUCCESS })
 }

@@ -27,10 +27,8 @@ impl Fleet {
             ([], []) => {}
             _ => return Err(ambiguous(text, &ids().collect::<Vec<_>>())),
         }
-        if let Some(kind) = ["plan_", "task_"].iter().find(|kind| text.starts_with(**kind)) {
-            let what = kind.trim_end_matches('_');
-            let said = format!("`{text}` is not a {what} that is known");
-            return Err(reject("task-unknown", said, &["skep task ls"]));
+        if is_of_task(text) {
+            return Err(unknown(text));
         }
         let run = self.find_run(text)?;
         match self.task_of_plan(run) {
@@ -62,6 +60,7 @@ impl Fleet {
                 let planned = run.brief.kind == Kind::Plan && run.open_asks().next().is_none();
                 Ok(task.filter(waits).filter(|_| planned))
             }
+            ([], None) if is_of_task(text) => Err(unknown(text)),
             ([], None) => Ok(None),
             ([task], None) => Ok(Some(task)),
             (many, run) => {
@@ -70,6 +69,21 @@ impl Fleet {
                 Err(ambiguous(text, &ids.chain(run).collect::<Vec<_>>()))
             }
         }
+    }
+
+    /// Finds the runs that `text` names: all of a task, in the order in which they began, else the one that
+    /// [`Fleet::find_run`] finds.
+    ///
+    /// Errors: unknown or ambiguous, with the candidates.
+    pub fn find_runs(&self, text: &str) -> Result<Vec<&Arc<Run>>, Rejected> {
+        if !text.starts_with("task_") {
+            return Ok(vec![self.find_run(text)?]);
+        }
+        let task = self.find_task(text)?;
+        let of_it = |run: &&Arc<Run>| run.brief.task.as_ref() == Some(&task.id);
+        let mut runs: Vec<&Arc<Run>> = self.runs.values().filter(of_it).collect();
+        runs.sort_by_key(|run| run.order);
+        Ok(runs)
     }
 
     fn task_of_plan(&self, run: &Run) -> Option<&Arc<Task>> {
@@ -101,6 +115,17 @@ fn tail<'a>(text: &'a str, kind: &str) -> Option<&'a str> {
         None => text,
     };
     (!tail.is_empty()).then_some(tail)
+}
+
+/// Whether it is, or would be, the id of a plan or a task.
+fn is_of_task(text: &str) -> bool {
+    text.starts_with("plan_") || text.starts_with("task_")
+}
+
+fn unknown(text: &str) -> Rejected {
+    let what = if text.starts_with("plan_") { "plan" } else { "task" };
+    let said = format!("`{text}` is not a {what} that is known");
+    reject("task-unknown", said, &["skep task ls"])
 }
 
 fn ambiguous(text: &str, ids: &[String]) -> Rejected {
