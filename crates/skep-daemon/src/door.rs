@@ -26,7 +26,7 @@ use skep_core::{
     fleet::{Fleet, Input, Limits},
     id::{RunId, TaskId},
     run::{self, How, OpResult, Outcome, Run, State, WaitingFor},
-    task::{Choice, Course, Task, TaskState},
+    task::{Choice, Task, TaskState},
     time::Timestamp,
 };
 
@@ -665,7 +665,7 @@ impl Door {
             run: None,
             choice,
             trust: if ask.outside { run::Trust::Outside } else { run::Trust::Person },
-            course: Course::default(),
+            course: Box::default(),
         };
         self.wishes.wish(key, Input::AddTask(task))?;
         let fleet = self.wishes.board.read().fleet;

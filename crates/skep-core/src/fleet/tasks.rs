@@ -34,22 +34,22 @@ impl Told {
     /// Takes an event of the run for what it means to its task.
     pub(super) fn hear(&mut self, event: &run::Event) {
         let run = self.run.clone();
-        let input = match event {
-            run::Event::Readied {} => Input::Placed { run },
-            run::Event::Ended { outcome, reason, text, .. } => {
-                let reason = reason.map(run::Reason::as_str).unwrap_or_default();
-                let text = match text.trim() {
-                    "" => reason.to_owned(),
-                    words if reason.is_empty() => words.to_owned(),
-                    words => format!("{reason}: {words}"),
-                };
-                Input::Ended { run, outcome: *outcome, text }
-            }
-            run::Event::AsBefore { text } => {
-                Input::Ended { run, outcome: Outcome::Completed, text: text.clone() }
-            }
-            run::Event::Requeued { .. } if self.was_ended => Input::Again { run },
-            _ => return,
+        let input = if let run::Event::Readied {} = event {
+            Input::Placed { run }
+        } else if let run::Event::Ended { outcome, reason, text, .. } = event {
+            let reason = reason.map(run::Reason::as_str).unwrap_or_default();
+            let text = match text.trim() {
+                "" => reason.to_owned(),
+                words if reason.is_empty() => words.to_owned(),
+                words => format!("{reason}: {words}"),
+            };
+            Input::Ended { run, outcome: *outcome, text }
+        } else if let run::Event::AsBefore { text } = event {
+            Input::Ended { run, outcome: Outcome::Completed, text: text.clone() }
+        } else if matches!(event, run::Event::Requeued { .. } if self.was_ended) {
+            Input::Again { run }
+        } else {
+            return;
         };
         if self.task.is_some() {
             self.inputs.push(input);

@@ -17,7 +17,7 @@ use skep_core::{
     project::Project,
     refs::{self, Parts},
     run::Trust,
-    task::{self, Choice, Course, PartState, PlanState, Purpose, Task, TaskState},
+    task::{self, Choice, PartState, PlanState, Purpose, Task, TaskState},
     text,
 };
 use skep_host::git::{self, Git};
@@ -400,7 +400,7 @@ fn new_task(key: &str, title: &str, ask: &PlanAsk, now: skep_core::time::Timesta
         run: None,
         choice: Choice::default(),
         trust: Trust::Person,
-        course: Course::default(),
+        course: Box::default(),
     }
 }
 
