@@ -54,6 +54,7 @@ mod snapshot;
 mod speaker;
 mod status;
 mod stop;
+mod story;
 mod terminal;
 mod tidy;
 mod tour;
