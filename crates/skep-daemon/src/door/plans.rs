@@ -336,7 +336,7 @@ impl Door {
         Err(ill
             .iter()
             .flat_map(|warning| &warning.ways)
-            .fold(refusal, |refusal, way| refusal.hint(way)))
+            .fold(refusal, Refusal::hint))
     }
 }
 

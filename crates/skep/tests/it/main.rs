@@ -56,6 +56,7 @@ mod speaker;
 mod status;
 mod stop;
 mod tasks;
+mod story;
 mod terminal;
 mod tidy;
 mod tour;
