@@ -39,8 +39,7 @@ const GROUPS: &[Group] = &[
             (&["approve", "reject"], "Answer a plan, or an agent that asks leave"),
             (&["implement", "finalize"], "Carry a plan out; hand over what is done"),
             (&["pause", "resume", "retry"], "Let it rest, go on, or begin afresh"),
-            (&["stop", "abandon"], "End it, its work stays; give it up"),
-            (&["wait"], "Until runs have ended, or want something"),
+            (&["stop", "abandon", "wait"], "End it, its work stays; give it up; await it"),
         ],
     ),
     (
