@@ -17,7 +17,7 @@ use skep_core::{
     project::Project,
     refs::{self, Parts},
     run::Trust,
-    task::{self, Choice, Course, PartState, PlanState, Purpose, Task, TaskState},
+    task::{self, Choice, PartState, PlanState, Purpose, Task, TaskState},
     text,
 };
 use skep_host::git::{self, Git};
@@ -78,7 +78,7 @@ impl Door {
         self.wishes.wish(key, Input::Task { task: task.clone(), input }).map(drop)
     }
 
-    fn task_view(&self, id: &TaskId) -> Result<Option<Value>, Trouble> {
+    pub(super) fn task_view(&self, id: &TaskId) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
         value(&fleet.tasks.get(id).map(|task| TaskView::of(task, &fleet)))
     }
@@ -414,7 +414,7 @@ fn new_task(key: &str, title: &str, ask: &PlanAsk, now: skep_core::time::Timesta
         run: None,
         choice: Choice::default(),
         trust: Trust::Person,
-        course: Course::default(),
+        course: Box::default(),
     }
 }
 

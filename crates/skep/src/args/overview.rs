@@ -57,6 +57,7 @@ const GROUPS: &[Group] = &[
             (&["policy"], "What agents may do, and what a rule would say"),
             (&["config", "daemon"], "Settings; the process behind all this"),
             (&["doctor", "explain"], "What is not well; what an error means"),
+            (&["bundle"], "All that a report of an error needs, no secrets"),
             (&["completions", "help"], "Your shell's Tab key; this, or skep help VERB"),
         ],
     ),
