@@ -347,10 +347,7 @@ impl Door {
         let Some(first) = ill.first() else { return Ok(projects) };
         let said: Vec<&str> = ill.iter().map(|warning| warning.text.as_str()).collect();
         let refusal = Refusal::error(&first.kind, said.join("; "));
-        Err(ill
-            .iter()
-            .flat_map(|warning| &warning.ways)
-            .fold(refusal, |refusal, way| refusal.hint(way)))
+        Err(ill.iter().flat_map(|warning| &warning.ways).fold(refusal, Refusal::hint))
     }
 }
 

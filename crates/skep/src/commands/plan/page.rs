@@ -304,9 +304,7 @@ fn task_ways(task: &TaskView) -> Vec<(&'static str, String)> {
                 .parts
                 .iter()
                 .filter(run)
-                .filter_map(|part| {
-                    Some(("bring it in", format!("skep land {}", part.run.as_ref()?)))
-                })
+                .map(|part| ("bring it in", format!("skep land {}", address(part))))
                 .collect();
             ways.push(("ask for more", format!("skep plan {id} --more TEXT")));
             ways
