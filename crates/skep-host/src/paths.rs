@@ -8,7 +8,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use thiserror::Error;
@@ -151,13 +151,33 @@ pub fn free_bytes(path: &Path) -> Result<u64, PathError> {
 }
 
 /// Dies on the spot, as by kill -9, when `SKEP_CRASH` names this point; only in builds with debug assertions.
+///
+/// `name:3` dies when it comes there the third time; `list:FILE` dies nowhere and writes down where it came by.
 pub fn crash_point(name: &str) {
-    if cfg!(debug_assertions) && crash_wanted().is_some_and(|wanted| wanted == name) {
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    let Some(wanted) = crash_wanted() else { return };
+    let wanted = wanted.to_string_lossy();
+    if let Some(list) = wanted.strip_prefix("list:") {
+        let file = OpenOptions::new().append(true).create(true).open(list);
+        // A line that is missing there is missed by whoever reads it.
+        let _written = file.and_then(|mut file| file.write_all(format!("{name}\n").as_bytes()));
+        return;
+    }
+    let (point, nth) = match wanted.rsplit_once(':') {
+        Some((point, nth)) => (point, nth.parse().unwrap_or(1)),
+        None => (&*wanted, 1),
+    };
+    if point == name && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == nth {
         // Nothing may run after this, no handler and no destructor.
         let _dead =
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
 }
+
+/// How often this process came by the point that it is to die at.
+static PASSED: AtomicU32 = AtomicU32::new(0);
 
 #[expect(clippy::disallowed_methods, reason = "a kill point is chosen from outside the process")]
 fn crash_wanted() -> Option<std::ffi::OsString> {

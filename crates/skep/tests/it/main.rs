@@ -55,6 +55,7 @@ mod snapshot;
 mod speaker;
 mod status;
 mod stop;
+mod story;
 mod tasks;
 mod terminal;
 mod tidy;
