@@ -13,7 +13,7 @@ use skep_api::{
 };
 use skep_core::{
     fleet::{Fleet, Input},
-    id::{PlanId, TaskId},
+    id::{PlanId, RunId, TaskId},
     project::Project,
     refs::{self, Parts},
     run::Trust,
@@ -120,9 +120,21 @@ impl Door {
         if new {
             self.wishes.wish(&format!("{key}/task"), Input::AddTask(task.clone()))?;
         }
+        self.hand_over(task.course.planner.iter().filter(|_| ask.more), &ask.how, &fleet)?;
         self.prepare(key, &task.id, &ask.how, tried)?;
         self.wish_task(key, &task.id, input)?;
         self.task_view(&task.id)
+    }
+
+    /// What goes on where it was gets the secrets of whoever wishes it.
+    fn hand_over<'a>(
+        &self,
+        runs: impl Iterator<Item = &'a RunId>,
+        ask: &RunAsk,
+        fleet: &Fleet,
+    ) -> Result<(), Refusal> {
+        let mut runs = runs.filter_map(|run| fleet.runs.get(run)).filter(|run| run.is_ended());
+        runs.try_for_each(|run| resolve::hand_over(&self.home, run, &ask.env))
     }
 
     fn briefing<'a>(&'a self, fleet: &'a Fleet) -> Briefing<'a> {
@@ -303,6 +315,8 @@ impl Door {
             Some(branch) => branch.clone(),
             None => branch_for(task, &ask.how, &settings, &projects)?,
         };
+        let parts = task.plan().into_iter().flat_map(|version| version.parts.values());
+        self.hand_over(parts.filter_map(|part| part.run.as_ref()), &ask.how, &fleet)?;
         progress(out, &format!("branch {branch} in {}", left.join(", ")))?;
         self.prepare(key, &task.id, &ask.how, tried)?;
         self.wish_task(key, &task.id, wish(branch))?;
