@@ -78,6 +78,18 @@ pub fn keep(task: &TaskId, ask: &RunAsk, tried: &Tried, home: &Home) -> Result<(
     paths::write_atomically(&home.task_ask(task), &bytes).map_err(|err| failed(&err))
 }
 
+/// Lets go of how a person asked for the runs of a task that is gone.
+///
+/// Errors: what was kept cannot be removed.
+pub fn forget(task: &TaskId, home: &Home) -> io::Result<()> {
+    // What stays in memory is gone with the next start of the daemon, or of the machine.
+    let _later = secrets::folder(home.root()).map(|folder| secrets::let_go(&folder, task.as_str()));
+    match fs::remove_dir_all(home.task(task)) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => Err(err),
+        _ => Ok(()),
+    }
+}
+
 /// How a person asked for the runs of a task.
 fn kept(task: &TaskId, home: &Home) -> Result<RunAsk, String> {
     let path = home.task_ask(task);

@@ -111,6 +111,8 @@ pub struct Ending<'a> {
     pub speaks: bool,
     /// Whether it left within its health window.
     pub young: bool,
+    /// Whether what it says is what was asked for; a plan stands in a file.
+    pub words_asked: bool,
     /// Whether work on the tree was asked for.
     pub work_asked: bool,
 }
@@ -190,7 +192,11 @@ fn of_exit(end: &Ending<'_>) -> Option<Reason> {
 /// Exit 0, and yet no answer: a turn that broke off, or the missing word of a protocol that has one.
 fn of_turn(end: &Ending<'_>) -> Option<Reason> {
     match end.verdict.turn {
-        Some(TurnResult::Success | TurnResult::Ended) if !end.speaks || !end.verdict.empty => None,
+        Some(TurnResult::Success | TurnResult::Ended)
+            if !end.speaks || !end.words_asked || !end.verdict.empty =>
+        {
+            None
+        }
         // Whatever its agent calls a turn that was cancelled because nothing was heard.
         Some(_) if end.verdict.stalled => Some(Reason::Stalled),
         Some(TurnResult::Cancelled) => Some(Reason::AgentError),

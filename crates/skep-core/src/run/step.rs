@@ -547,6 +547,7 @@ impl Run {
             exit: &exit,
             speaks: self.speech.speaks,
             young: self.begun.is_none() || exit.ended.since(exit.started).as_millis() < health,
+            words_asked: self.brief.kind != super::Kind::Plan,
             work_asked: self.brief.asks_for_work(),
         });
         if reason == Some(Reason::UsageLimit)

@@ -14,7 +14,7 @@ use skep_core::{
 };
 
 use super::{Door, Trouble, finish, progress, value};
-use crate::resolve;
+use crate::{briefing, resolve};
 
 impl Door {
     pub(super) fn edit_task(&self, key: &str, ask: &TaskEdit) -> Result<Option<Value>, Trouble> {
@@ -84,6 +84,7 @@ impl Door {
             let (run, result) = self.wishes.await_op(run, &op)?;
             views.push(finish::close_view(&run, How::Force, result));
         }
+        briefing::forget(&id, &self.home)?;
         value(&TaskGone { id: id.to_string(), title, runs: views })
     }
 }

@@ -63,6 +63,18 @@ fn a_missing_draft_is_a_draft_without_a_block() {
 }
 
 #[test]
+fn a_planner_that_says_nothing_has_said_it_in_its_file() {
+    let mut world = World::new();
+    world.plan().unwrap();
+    world.begin();
+    world.hear("planner", "prepared, started, turn success empty, exit 0");
+    let Work::ReadDraft { task, run, .. } = world.next("read_draft") else { unreachable!() };
+    let text = Some(document("api"));
+    world.give(Input::Task { task, input: Wish::Draft { run, text } }).unwrap();
+    assert_eq!(world.state(), "plan_review");
+}
+
+#[test]
 fn a_question_while_planning_is_answered_and_costs_no_retry() {
     let mut world = World::new();
     world.ask_plan("", false, 0).unwrap();
