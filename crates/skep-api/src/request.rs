@@ -244,6 +244,18 @@ pub enum Ask {
     TaskShow {
         task: String,
     },
+    /// Changes what a task says. Answer: a `TaskView`.
+    TaskEdit(Box<TaskEdit>),
+    /// Puts a task that is over out of sight, or back where it was. Answer: a `TaskView`.
+    TaskArchive {
+        task: String,
+        back: bool,
+    },
+    /// Removes a task; with `force` its runs are stopped, and their envs given back with all of it kept. Answer: a `TaskGone`.
+    TaskRm {
+        task: String,
+        force: bool,
+    },
     /// Has a task planned. Answer: a `TaskView`.
     Plan(Box<PlanAsk>),
     /// A plan: `of` is its id, a task's, or that of a run which made it or works on it. Answer: a `PlanView`.
@@ -311,6 +323,18 @@ pub struct RunAsk {
     pub outside: bool,
     /// The asker's environment: the base names, and what profile and project may list.
     pub env: BTreeMap<String, String>,
+}
+
+/// What of a task is to change; what is none stays.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskEdit {
+    pub task: String,
+    pub title: Option<String>,
+    pub body: Option<String>,
+    pub priority: Option<i64>,
+    /// All that it needs from now on.
+    pub needs: Option<Vec<String>>,
 }
 
 /// What a task is asked to be.

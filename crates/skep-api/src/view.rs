@@ -633,6 +633,15 @@ pub struct SeenView {
     pub registered: bool,
 }
 
+/// A task that was removed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskGone {
+    pub id: String,
+    pub title: String,
+    /// What became of the runs that it had.
+    pub runs: Vec<CloseView>,
+}
+
 /// What `daemon status` and `GET /health` answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {

@@ -113,9 +113,10 @@ pub enum Input {
         task: TaskId,
         input: task::Input,
     },
-    /// A task and all that is known of it goes.
+    /// A task and all that is known of it goes; with a wish, its runs are given up first: all of each is kept.
     RemoveTask {
         task: TaskId,
+        force: Option<OpId>,
     },
     /// The run that a task asked for can begin; or why it cannot.
     Begin {
@@ -363,7 +364,9 @@ impl Fleet {
             Input::Create { brief, naming } => self.create(*brief, &naming, now, decided)?,
             Input::Run { run, input } => self.step(&run, input, now, decided)?,
             Input::Task { task, input } => self.step_task(&task, input, now, decided)?,
-            Input::RemoveTask { task } => self.remove_task(&task, now, decided)?,
+            Input::RemoveTask { task, force } => {
+                self.remove_task(&task, force.as_ref(), now, decided)?;
+            }
             Input::Begin { task, run, begun, warnings } => {
                 self.begin(&task, run, begun, warnings, now, decided)?;
             }

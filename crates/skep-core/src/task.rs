@@ -54,7 +54,7 @@ pub struct Task {
     pub trust: Trust,
     /// What became of it by plans.
     #[serde(skip)]
-    pub course: Course,
+    pub course: Box<Course>,
 }
 
 /// What becomes of a task by plans: every version, and where the work of the last one stands.

@@ -287,6 +287,12 @@ impl Briefing<'_> {
         let guidance = guidance(&git, held, self.config)?;
         let given = self.implementation(task, project, &asked.brief, &guidance, &secret)?;
         asked.prompt = render(&Prompt::Implementation(given), &self.overrides(Some(project))?)?;
+        let hooks = &mut asked.brief.place.hooks;
+        if !hooks.is_none() {
+            let parts = task.last_version().map(|version| &version.plan.sub_plans);
+            let part = parts.and_then(|parts| parts.iter().find(|part| part.project == project));
+            hooks.sub_plan = part.map(|part| part.content.clone());
+        }
         Ok(())
     }
 

@@ -26,7 +26,7 @@ use skep_core::{
     fleet::{Fleet, Input, Limits},
     id::{RunId, TaskId},
     run::{self, How, OpResult, Outcome, Run, State, WaitingFor},
-    task::{Choice, Course, Task, TaskState},
+    task::{Choice, Task, TaskState},
     time::Timestamp,
 };
 
@@ -54,6 +54,7 @@ mod rules;
 mod send;
 mod speaker;
 mod surface;
+mod tasks;
 
 use speaker::Peer;
 
@@ -339,6 +340,9 @@ impl Door {
                 value(&json!({"name": name, "removed": !dry_run}))
             }
             Ask::TaskAdd(ask) => self.add_task(&request.id, ask),
+            Ask::TaskEdit(ask) => self.edit_task(&request.id, ask),
+            Ask::TaskArchive { task, back } => self.archive_task(&request.id, task, *back),
+            Ask::TaskRm { task, force } => self.remove_task(&request.id, task, *force, out),
             Ask::TaskLs {} => {
                 let views = fleet.tasks.values().map(|task| TaskView::of(task, &fleet));
                 value(&views.collect::<Vec<_>>())
@@ -661,7 +665,7 @@ impl Door {
             run: None,
             choice,
             trust: if ask.outside { run::Trust::Outside } else { run::Trust::Person },
-            course: Course::default(),
+            course: Box::default(),
         };
         self.wishes.wish(key, Input::AddTask(task))?;
         let fleet = self.wishes.board.read().fleet;

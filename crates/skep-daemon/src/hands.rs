@@ -372,15 +372,16 @@ fn prepare(
     let prepared = match env::prepare_asking(git, ask, &mut may) {
         Ok(prepared) => prepared,
         Err(err) => {
-            return Done::PrepareFailed {
-                fault: fault(err.fault()),
-                slug: err.slug().to_owned(),
-                text: match &err.cause {
-                    // The hook's own words are the answer.
-                    env::Cause::Vetoed { text } if err.left.is_empty() => text.clone(),
-                    _ => chain(&err),
-                },
+            // The hook's own words are the answer.
+            let text = if let env::Cause::Vetoed { text } = &err.cause
+                && err.left.is_empty()
+            {
+                text.clone()
+            } else {
+                chain(&err)
             };
+            let (fault, slug) = (fault(err.fault()), err.slug().to_owned());
+            return Done::PrepareFailed { fault, slug, text };
         }
     };
     vars.insert("PWD".to_owned(), prepared.cwd.to_string_lossy().into_owned());

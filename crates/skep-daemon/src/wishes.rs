@@ -152,6 +152,7 @@ impl From<Rejected> for Trouble {
             "already-undone",
             "nothing-to-land",
             "task-held",
+            "task-needed",
             "budget-spent",
         ];
         let exit = if decisions.contains(&rejected.slug) { 1 } else { 2 };

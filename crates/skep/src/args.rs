@@ -571,6 +571,18 @@ The form of a plan, a text in Markdown:
         #[arg(long)]
         fix: bool,
     },
+    /// A file for a report of an error: what happened and how skep is set up, without secrets
+    #[command(
+        after_help = "For its owner alone, and sent nowhere: it has the last runs' records, the daemon's log, the settings and what \
+doctor finds; INDEX.md in it says what, and what is not. Read it before you give it to anybody."
+    )]
+    Bundle {
+        /// The runs it is about [default: the last five]
+        ids: Vec<String>,
+        /// The file to write; it must not be there [default: skep-bundle-TIME.tar.gz in this folder]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// What an error means and what leads out of it
     Explain {
         /// The word in `error[word]`; none: the list
@@ -842,6 +854,47 @@ pub(crate) enum Task {
     Show {
         /// Its id, or the beginning of it
         id: String,
+    },
+    /// Change what one says; where it stands, only work changes
+    Edit {
+        /// Its id, or the beginning of it
+        id: String,
+        /// What is to be done
+        #[arg(long, value_name = "TEXT")]
+        title: Option<String>,
+        /// More words: a file, or - for standard input
+        #[arg(long, value_name = "F")]
+        body: Option<PathBuf>,
+        /// Higher goes first
+        #[arg(long, allow_negative_numbers = true, value_name = "N")]
+        priority: Option<i64>,
+        /// Tasks that come before it, in place of those that did
+        #[arg(long, value_name = "T", conflicts_with = "no_needs")]
+        needs: Vec<String>,
+        /// No task comes before it
+        #[arg(long)]
+        no_needs: bool,
+    },
+    /// Put one that is over out of sight
+    Archive {
+        /// Its id, or the beginning of it
+        id: String,
+    },
+    /// Bring an archived one back to where it was
+    Unarchive {
+        /// Its id, or the beginning of it
+        id: String,
+    },
+    /// Remove one; what its runs made stays in their branches and snapshots
+    #[command(after_help = "\
+One that has runs which live or hold an env is refused; --force stops them, keeps all of each in a snapshot and gives the envs back.
+skep undo brings those back; the task itself does not come back.")]
+    Rm {
+        /// Its id, or the beginning of it
+        id: String,
+        /// Stop its runs first, and keep what they have in snapshots
+        #[arg(long)]
+        force: bool,
     },
 }
 

@@ -5,6 +5,7 @@
 mod adopt;
 mod agent;
 mod attach;
+mod bundle;
 mod cleanup;
 mod close;
 mod completions;
@@ -141,6 +142,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Policy(verb) => policy::policy(skep, verb),
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),
+        Verb::Bundle { ids, output } => bundle::bundle(skep, ids, output),
         Verb::Mcp { run, keeper, wait } => mcp::mcp(skep, run, keeper, wait),
         Verb::Completions { shell, at, words } => {
             completions::complete(skep, &shell, at.unwrap_or(0), words)

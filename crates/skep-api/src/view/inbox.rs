@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use skep_core::{
     fleet::Fleet,
     id::TaskId,
-    run::{EnvState, Outcome, Run, State, WaitingFor, question::Claimed},
+    run::{EnvState, Kind, Outcome, Run, State, WaitingFor, question::Claimed},
     task::{Task, TaskState},
     text,
     time::Timestamp,
@@ -126,7 +126,19 @@ fn items_of(run: &Run, fleet: &Fleet) -> Vec<InboxView> {
                     format!("skep resume {name}"),
                     format!("skep retry {name}"),
                 ];
-                items.push(item("failure", id, &words, since, behind, &ways));
+                // Who plans is taken up by its task, where that still wants a plan of it.
+                let task = run.brief.task.as_ref().filter(|_| run.brief.kind == Kind::Plan);
+                match task.map(|task| (task, fleet.tasks.get(task))) {
+                    None => items.push(item("failure", id, &words, since, behind, &ways)),
+                    Some((task, Some(of)))
+                        if of.course.planner.as_ref() == Some(run.id())
+                            && of.course.failed.is_some() =>
+                    {
+                        let ways = [format!("skep logs {name}"), format!("skep plan {task}")];
+                        items.push(item("failure", id, &words, since, behind, &ways));
+                    }
+                    Some(_) => {}
+                }
             } else if let (Outcome::Completed, Some((Claimed::NeedsReview, summary)), None) =
                 (outcome, run.claimed(), &run.landed)
             {

@@ -2,11 +2,11 @@
 //!
 //! Owns: the order of it, in one batch. Never: decides what a task or a run does.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Begun, Decided, Effect, Event, Fleet, House, Rejected, reject};
 use crate::{
-    id::{RunId, TaskId},
+    id::{OpId, RunId, TaskId},
     run::{self, Outcome, Run},
     task::{self, Input, TaskState, Then},
     time::Timestamp,
@@ -34,22 +34,22 @@ impl Told {
     /// Takes an event of the run for what it means to its task.
     pub(super) fn hear(&mut self, event: &run::Event) {
         let run = self.run.clone();
-        let input = match event {
-            run::Event::Readied {} => Input::Placed { run },
-            run::Event::Ended { outcome, reason, text, .. } => {
-                let reason = reason.map(run::Reason::as_str).unwrap_or_default();
-                let text = match text.trim() {
-                    "" => reason.to_owned(),
-                    words if reason.is_empty() => words.to_owned(),
-                    words => format!("{reason}: {words}"),
-                };
-                Input::Ended { run, outcome: *outcome, text }
-            }
-            run::Event::AsBefore { text } => {
-                Input::Ended { run, outcome: Outcome::Completed, text: text.clone() }
-            }
-            run::Event::Requeued { .. } if self.was_ended => Input::Again { run },
-            _ => return,
+        let input = if let run::Event::Readied {} = event {
+            Input::Placed { run }
+        } else if let run::Event::Ended { outcome, reason, text, .. } = event {
+            let reason = reason.map(run::Reason::as_str).unwrap_or_default();
+            let text = match text.trim() {
+                "" => reason.to_owned(),
+                words if reason.is_empty() => words.to_owned(),
+                words => format!("{reason}: {words}"),
+            };
+            Input::Ended { run, outcome: *outcome, text }
+        } else if let run::Event::AsBefore { text } = event {
+            Input::Ended { run, outcome: Outcome::Completed, text: text.clone() }
+        } else if matches!(event, run::Event::Requeued { .. } if self.was_ended) {
+            Input::Again { run }
+        } else {
+            return;
         };
         if self.task.is_some() {
             self.inputs.push(input);
@@ -82,6 +82,9 @@ impl Fleet {
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<(), Rejected> {
+        if let Input::Amend { needs: Some(needs), .. } = &input {
+            self.check_needs(id, needs)?;
+        }
         let task = self.require_task(id)?;
         let step = task.step(input, &self.runs, now)?;
         let run = task.run.clone();
@@ -161,24 +164,62 @@ impl Fleet {
         self.step_task(id, input, now, decided)
     }
 
+    /// Removes a task; with `force` each of its runs that lives or holds an env is given up in the same batch.
     pub(super) fn remove_task(
         &mut self,
         id: &TaskId,
+        force: Option<&OpId>,
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<(), Rejected> {
         self.require_task(id)?;
-        let of_it = |run: &&Arc<Run>| run.brief.task.as_ref() == Some(id);
-        let held = self.runs.values().filter(of_it).find(|run| !run.is_ended() || run.holds_env());
-        if let Some(run) = held {
-            let text = format!("{} of {id} is {} and holds an env", run.id(), run.state_name());
-            return Err(reject("task-held", text, &[&format!("skep task rm {id} --force")]));
-        }
         if let Some(other) = self.tasks.values().find(|task| task.needs.contains(id)) {
             let text = format!("{} needs {id}", other.id);
-            return Err(reject("task-needed", text, &[&format!("skep task show {}", other.id)]));
+            let way = format!("skep task edit {} --no-needs", other.id);
+            return Err(reject("task-needed", text, &[&way]));
         }
+        let of_it = |run: &&Arc<Run>| run.brief.task.as_ref() == Some(id);
+        let held = |run: &&Arc<Run>| !run.is_ended() || run.holds_env();
+        let held: Vec<&Arc<Run>> = self.runs.values().filter(of_it).filter(held).collect();
+        let Some(op) = force else {
+            if let Some(run) = held.first() {
+                let holds = if run.holds_env() { " and holds an env" } else { "" };
+                let text = format!("{} of {id} is {}{holds}", run.id(), run.state_name());
+                let way =
+                    format!("skep task rm {id} --force   stops its runs; all of each is kept");
+                return Err(reject("task-held", text, &[&way]));
+            }
+            self.note(id.as_str(), House::TaskRemoved {}, now, decided);
+            return Ok(());
+        };
+        let give_up = || run::Input::Abandon { op: op.clone() };
+        for run in &held {
+            // All of them or none.
+            run.step(give_up(), now)?;
+        }
+        let held: Vec<RunId> = held.into_iter().map(|run| run.id().clone()).collect();
+        // It goes first, so that nothing is begun for it because one of its runs ends.
         self.note(id.as_str(), House::TaskRemoved {}, now, decided);
+        for run in held {
+            self.step_for(&run, give_up(), true, now, decided)?;
+        }
+        Ok(())
+    }
+
+    /// What a task is to need must be there, and must not need it in turn.
+    fn check_needs(&self, id: &TaskId, needs: &[TaskId]) -> Result<(), Rejected> {
+        let mut seen = BTreeSet::new();
+        let mut line = needs.to_vec();
+        while let Some(next) = line.pop() {
+            if next == *id {
+                let text = format!("{id} would need itself, over what it is to need");
+                return Err(reject("task-needs-itself", text, &[&format!("skep task show {id}")]));
+            }
+            let task = self.require_task(&next)?;
+            if seen.insert(next) {
+                line.extend(task.needs.iter().cloned());
+            }
+        }
         Ok(())
     }
 

@@ -64,7 +64,7 @@ fn task(name: &str) -> Task {
         run: None,
         choice: crate::task::Choice::default(),
         trust: run::Trust::Person,
-        course: crate::task::Course::default(),
+        course: Box::default(),
     }
 }
 
@@ -170,7 +170,7 @@ fn changes(before: &Fleet, after: &Fleet, decided: &Decided) -> String {
         let new = Arc::new(Run::new(run.brief.clone(), run.order, run.created));
         let old = before.runs.get(run.id()).unwrap_or(&new);
         let effects: Vec<Effect> =
-            run_effects(&decided).filter(|effect| effect.run() == run.id()).cloned().collect();
+            run_effects(decided).filter(|effect| effect.run() == run.id()).cloned().collect();
         if !before.runs.contains_key(run.id())
             || old.state != run.state
             || old.env != run.env

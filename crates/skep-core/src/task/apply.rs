@@ -178,7 +178,7 @@ impl Task {
                 finishing.failed = Some(text.clone());
                 self.course.failed = Some(format!("{project}: {text}"));
             }
-            Event::Amended { title, body, priority } => {
+            Event::Amended { title, body, priority, needs } => {
                 if let Some(title) = title {
                     self.title.clone_from(title);
                 }
@@ -186,6 +186,9 @@ impl Task {
                     self.body.clone_from(body);
                 }
                 self.priority = priority.unwrap_or(self.priority);
+                if let Some(needs) = needs {
+                    self.needs.clone_from(needs);
+                }
             }
         }
         Some(())

@@ -47,6 +47,8 @@ pub enum Input {
         title: Option<String>,
         body: Option<String>,
         priority: Option<i64>,
+        /// All that it needs from now on.
+        needs: Option<Vec<TaskId>>,
     },
     /// The run that was asked for is there.
     Began {
@@ -278,6 +280,8 @@ pub enum Event {
         body: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         priority: Option<i64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        needs: Option<Vec<TaskId>>,
     },
 }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Event, Input, Step, Task, TaskState, Then};
 use crate::{
-    id::{RunId, derived},
+    id::{RunId, TaskId, derived},
     run::{EnvState, Rejected, Run},
     time::Timestamp,
 };
@@ -35,7 +35,9 @@ impl Task {
             Input::Finalize => self.finalize(runs)?,
             Input::Archive => self.archive()?,
             Input::Unarchive => self.unarchive()?,
-            Input::Amend { title, body, priority } => self.amend(title, body, priority),
+            Input::Amend { title, body, priority, needs } => {
+                self.amend(title, body, priority, needs)
+            }
             Input::Began { run, warnings, left_out } => self.began(run, warnings, left_out),
             Input::NotBegun { run, text, warnings } => {
                 self.not_begun(&run, &text, warnings, runs, now)
@@ -81,14 +83,21 @@ impl Task {
         }
     }
 
-    fn amend(&self, title: Option<String>, body: Option<String>, priority: Option<i64>) -> Step {
+    fn amend(
+        &self,
+        title: Option<String>,
+        body: Option<String>,
+        priority: Option<i64>,
+        needs: Option<Vec<TaskId>>,
+    ) -> Step {
         let title = title.filter(|title| *title != self.title);
         let body = body.filter(|body| *body != self.body);
         let priority = priority.filter(|priority| *priority != self.priority);
-        if title.is_none() && body.is_none() && priority.is_none() {
+        let needs = needs.filter(|needs| *needs != self.needs);
+        if title.is_none() && body.is_none() && priority.is_none() && needs.is_none() {
             return Step::default();
         }
-        Step::of([Event::Amended { title, body, priority }])
+        Step::of([Event::Amended { title, body, priority, needs }])
     }
 
     /// The task as it is after these events.

@@ -13,11 +13,11 @@ use skep_api::{
 };
 use skep_core::{
     fleet::{Fleet, Input},
-    id::{PlanId, TaskId},
+    id::{PlanId, RunId, TaskId},
     project::Project,
     refs::{self, Parts},
     run::Trust,
-    task::{self, Choice, Course, PartState, PlanState, Purpose, Task, TaskState},
+    task::{self, Choice, PartState, PlanState, Purpose, Task, TaskState},
     text,
 };
 use skep_host::git::{self, Git};
@@ -78,7 +78,7 @@ impl Door {
         self.wishes.wish(key, Input::Task { task: task.clone(), input }).map(drop)
     }
 
-    fn task_view(&self, id: &TaskId) -> Result<Option<Value>, Trouble> {
+    pub(super) fn task_view(&self, id: &TaskId) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
         value(&fleet.tasks.get(id).map(|task| TaskView::of(task, &fleet)))
     }
@@ -123,9 +123,21 @@ impl Door {
         if new {
             self.wishes.wish(&format!("{key}/task"), Input::AddTask(task.clone()))?;
         }
+        self.hand_over(task.course.planner.iter().filter(|_| ask.more), &ask.how, &fleet)?;
         self.prepare(key, &task.id, &ask.how, tried)?;
         self.wish_task(key, &task.id, input)?;
         self.task_view(&task.id)
+    }
+
+    /// What goes on where it was gets the secrets of whoever wishes it.
+    fn hand_over<'a>(
+        &self,
+        runs: impl Iterator<Item = &'a RunId>,
+        ask: &RunAsk,
+        fleet: &Fleet,
+    ) -> Result<(), Refusal> {
+        let mut runs = runs.filter_map(|run| fleet.runs.get(run)).filter(|run| run.is_ended());
+        runs.try_for_each(|run| resolve::hand_over(&self.home, run, &ask.env))
     }
 
     fn briefing<'a>(&'a self, fleet: &'a Fleet) -> Briefing<'a> {
@@ -309,6 +321,8 @@ impl Door {
             Some(branch) => branch.clone(),
             None => branch_for(task, &ask.how, &settings, &projects)?,
         };
+        let parts = task.plan().into_iter().flat_map(|version| version.parts.values());
+        self.hand_over(parts.filter_map(|part| part.run.as_ref()), &ask.how, &fleet)?;
         progress(out, &format!("branch {branch} in {}", left.join(", ")))?;
         self.prepare(key, &task.id, &ask.how, tried)?;
         self.wish_task(key, &task.id, wish(branch))?;
@@ -339,10 +353,7 @@ impl Door {
         let Some(first) = ill.first() else { return Ok(projects) };
         let said: Vec<&str> = ill.iter().map(|warning| warning.text.as_str()).collect();
         let refusal = Refusal::error(&first.kind, said.join("; "));
-        Err(ill
-            .iter()
-            .flat_map(|warning| &warning.ways)
-            .fold(refusal, |refusal, way| refusal.hint(way)))
+        Err(ill.iter().flat_map(|warning| &warning.ways).fold(refusal, Refusal::hint))
     }
 }
 
@@ -406,7 +417,7 @@ fn new_task(key: &str, title: &str, ask: &PlanAsk, now: skep_core::time::Timesta
         run: None,
         choice: Choice::default(),
         trust: Trust::Person,
-        course: Course::default(),
+        course: Box::default(),
     }
 }
 

@@ -176,6 +176,9 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::ProjectSee { .. }
         | Ask::ProjectRm { .. }
         | Ask::TaskAdd(_)
+        | Ask::TaskEdit(_)
+        | Ask::TaskArchive { .. }
+        | Ask::TaskRm { .. }
         | Ask::Plan(_)
         | Ask::PlanShow { .. }
         | Ask::PlanEdit { .. }

@@ -234,7 +234,8 @@ impl Agent<'_> {
     fn first_turn(&self, text: &str) -> Result<Vec<Step>, String> {
         let (first, rest) = script::turns(text);
         if let Some(rest) = rest {
-            fs::write(self.memory(), rest)
+            skep_host::paths::write_atomically(&self.memory(), rest.as_bytes())
+                .map_err(io::Error::other)
                 .map_err(|error| format!("write `{}`: {error}", self.memory().display()))?;
         }
         script::parse(&first).map_err(|error| error.to_string())

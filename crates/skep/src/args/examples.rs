@@ -220,6 +220,28 @@ const EXAMPLES: &[Of] = &[
         &[("task show task_7k2m9qx4ab", ""), ("task show 7k2", "by the beginning of its id")],
     ),
     (
+        "task edit",
+        &[
+            ("task edit 7k2 --title \"a faster search\"", "in other words"),
+            ("task edit 7k2 --priority 3 --needs task_p4d8w1ne6s", "after another"),
+        ],
+    ),
+    (
+        "task archive",
+        &[("task archive 7k2", "out of sight"), ("task archive 7k2 --json", "for a program")],
+    ),
+    (
+        "task unarchive",
+        &[("task unarchive 7k2", ""), ("task unarchive 7k2 --json", "for a program")],
+    ),
+    (
+        "task rm",
+        &[
+            ("task rm 7k2", ""),
+            ("task rm 7k2 --force", "and stop its runs; what they have is kept"),
+        ],
+    ),
+    (
         "agent ls",
         &[("agent ls", "which are there, and logged in"), ("agent ls --json", "for a program")],
     ),
@@ -353,6 +375,13 @@ const EXAMPLES: &[Of] = &[
             ("policy test \"sudo git push -f\"", "one command; nothing is run"),
             ("policy test", "all that was asked, by the rules of today"),
             ("policy test --run amber --policy new.toml", "what a change would change"),
+        ],
+    ),
+    (
+        "bundle",
+        &[
+            ("bundle", "of the last runs"),
+            ("bundle amber --output report.tar.gz", "of one, into this file"),
         ],
     ),
     ("doctor", &[("doctor", "look"), ("doctor --fix", "and mend what can be taken back")]),

@@ -39,8 +39,7 @@ const GROUPS: &[Group] = &[
             (&["approve", "reject"], "Answer a plan, or an agent that asks leave"),
             (&["implement", "finalize"], "Carry a plan out; hand over what is done"),
             (&["pause", "resume", "retry"], "Let it rest, go on, or begin afresh"),
-            (&["stop", "abandon"], "End it, its work stays; give it up"),
-            (&["wait"], "Until runs have ended, or want something"),
+            (&["stop", "abandon", "wait"], "End it, its work stays; give it up; await it"),
         ],
     ),
     (
@@ -57,7 +56,7 @@ const GROUPS: &[Group] = &[
             (&["agent"], "Which agents there are, and what works"),
             (&["policy"], "What agents may do, and what a rule would say"),
             (&["config", "daemon"], "Settings; the process behind all this"),
-            (&["doctor", "explain"], "What is not well; what an error means"),
+            (&["doctor", "explain", "bundle"], "What is not well; what errors mean; a report"),
             (&["completions", "help"], "Your shell's Tab key; this, or skep help VERB"),
         ],
     ),

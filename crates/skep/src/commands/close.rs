@@ -62,7 +62,7 @@ fn tell(skep: &Skep, views: &[CloseView], named: usize) -> Outcome {
 }
 
 /// 0 cleaned, 1 a decision is wanted, 2 an error.
-fn code(views: &[CloseView]) -> ExitCode {
+pub(super) fn code(views: &[CloseView]) -> ExitCode {
     let failed = views.iter().any(|view| view.status.starts_with("error "));
     let looked = |view: &CloseView| view.status.starts_with("dry-run: ");
     let kept = views.iter().any(|view| !view.cleaned && !looked(view));
@@ -73,7 +73,7 @@ fn code(views: &[CloseView]) -> ExitCode {
     }
 }
 
-fn print(out: &Output, view: &CloseView) -> std::io::Result<()> {
+pub(super) fn print(out: &Output, view: &CloseView) -> std::io::Result<()> {
     out.line(&format!("id={}", view.id))?;
     out.line(&format!("cleaned={}", view.cleaned))?;
     if view.forced {

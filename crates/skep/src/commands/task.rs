@@ -3,12 +3,17 @@
 use std::process::ExitCode;
 
 use skep_api::{
-    request::{Ask, TaskAsk},
-    view::TaskView,
+    request::{Ask, TaskAsk, TaskEdit},
+    view::{TaskGone, TaskView},
 };
 
-use super::{ls::titled, plan::task_state, read, read_text};
-use crate::{args::Task, connect::Skep, exit::Outcome, output::Tone};
+use super::{close, ls::titled, plan::task_state, read, read_text};
+use crate::{
+    args::Task,
+    connect::Skep,
+    exit::{CliError, Outcome},
+    output::Tone,
+};
 
 pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
     let list = matches!(verb, Task::Ls);
@@ -45,6 +50,21 @@ pub(super) fn task(skep: &Skep, verb: Task) -> Outcome {
         }
         Task::Ls => skep.ask(Ask::TaskLs {})?,
         Task::Show { id } => skep.ask(Ask::TaskShow { task: id })?,
+        Task::Edit { id, title, body, priority, needs, no_needs } => {
+            let body =
+                body.as_deref().map(|path| read_text(path, "task edit ID --body -")).transpose()?;
+            let needs = (no_needs || !needs.is_empty()).then_some(needs);
+            let edit = TaskEdit { task: id, title, body, priority, needs };
+            if edit == (TaskEdit { task: edit.task.clone(), ..TaskEdit::default() }) {
+                return Err(CliError::error("usage", "nothing is to change")
+                    .hint(format!("skep task edit {} --title \"a faster search\"", edit.task))
+                    .hint("skep help task edit"));
+            }
+            skep.ask(Ask::TaskEdit(Box::new(edit)))?
+        }
+        Task::Archive { id } => skep.ask(Ask::TaskArchive { task: id, back: false })?,
+        Task::Unarchive { id } => skep.ask(Ask::TaskArchive { task: id, back: true })?,
+        Task::Rm { id, force } => return remove(skep, id, force),
     };
     if skep.out.json {
         skep.out.json(&answer)?;
@@ -85,4 +105,19 @@ pub(super) fn table(skep: &Skep, tasks: &[TaskView]) -> std::io::Result<()> {
         })
         .collect();
     skep.out.table(&["ID", "STATE", "PROJECT", "RUN", "TITLE"], &rows)
+}
+
+fn remove(skep: &Skep, id: String, force: bool) -> Outcome {
+    let answer = skep.ask(Ask::TaskRm { task: id, force })?;
+    let gone: TaskGone = read(answer.clone())?;
+    if skep.out.json {
+        skep.out.json(&answer)?;
+        return Ok(close::code(&gone.runs));
+    }
+    for view in &gone.runs {
+        close::print(&skep.out, view)?;
+        skep.out.line("")?;
+    }
+    skep.out.line(&format!("removed: {} {}", gone.id, skep_core::text::visible(&gone.title)))?;
+    Ok(close::code(&gone.runs))
 }

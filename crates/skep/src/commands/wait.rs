@@ -25,7 +25,7 @@ pub(super) fn wait(
     let is_task =
         |view: &serde_json::Value| view["id"].as_str().is_some_and(|id| id.starts_with("task_"));
     if answer.as_array().is_some_and(|views| views.iter().any(is_task)) {
-        return tasks(skep, until, read(answer)?);
+        return tasks(skep, until, &read::<Vec<TaskView>>(answer)?);
     }
     let runs: Vec<RunView> = read(answer.clone())?;
     if skep.out.json {
@@ -42,11 +42,11 @@ pub(super) fn wait(
 }
 
 /// 4 where one of them failed while its end was waited for.
-fn tasks(skep: &Skep, until: &str, tasks: Vec<TaskView>) -> Outcome {
+fn tasks(skep: &Skep, until: &str, tasks: &[TaskView]) -> Outcome {
     if skep.out.json {
         skep.out.json(&tasks)?;
     } else {
-        task::table(skep, &tasks)?;
+        task::table(skep, tasks)?;
     }
     let failed = until == "ended" && tasks.iter().any(|task| task.state == "failed");
     Ok(if failed { ExitCode::from(NOT_COMPLETED) } else { ExitCode::SUCCESS })

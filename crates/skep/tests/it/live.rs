@@ -13,6 +13,7 @@ mod question;
 mod resume;
 mod rules;
 mod scenes;
+mod tasks;
 mod terminal;
 
 use std::{

@@ -33,6 +33,7 @@ use unicode_width::UnicodeWidthStr;
 mod acting;
 mod helping;
 mod looking;
+mod plans;
 
 /// The widths at which every screen is looked at.
 const WIDTHS: [u16; 2] = [80, 140];

@@ -9,8 +9,8 @@ use crate::{
     facts::Exit,
     id::OpId,
     run::{
-        Ask, Because, Event as Of, Fallback, Hears, Login, Logins, Merged, OpResult, Outcome,
-        Reason, Receipt, Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
+        Ask, Because, Env, Event as Of, Fallback, Hears, Hooks, Login, Logins, Merged, OpResult,
+        Outcome, Reason, Receipt, Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
         adopted::tests::brief_of_adopted,
         question::{self, Answer, Asking, Claim, Claimed, Question, Standing, Whom},
         tests::{
@@ -108,10 +108,19 @@ fn whole_brief() -> Brief {
         timeout_ms: 600_000,
         digest: "d1".to_owned(),
     });
+    brief.place.hooks = Hooks {
+        creating: Some("scripts/may-i".to_owned()),
+        created: Some("scripts/tell".to_owned()),
+        timeout_ms: 30_000,
+        reference: Some("ENG-7".to_owned()),
+        sub_plan: Some("words".to_owned()),
+    };
     brief.policy.jitter = 0.2;
     brief.policy.spare = vec!["sccache".to_owned()];
     brief.policy.env = vec!["DATABASE_URL".to_owned()];
     brief.supersedes = Some(super::id("beryl"));
+    brief.place.reads = vec!["/src/web".to_owned()];
+    brief.part = Some(crate::run::Part { project: "web".to_owned(), held: true });
     brief.fallback = Some(Fallback {
         agent: "codex".to_owned(),
         speaks: true,
@@ -206,6 +215,7 @@ fn of_runs() -> Vec<Of> {
         Of::Created { brief: Box::new(brief_of_adopted("amber")) },
         Of::Admitted {},
         Of::Prepared { env: env("amber") },
+        Of::Prepared { env: Env { reused: true, ..env("amber") } },
         Of::Began { gatekeeper: 7 },
         Of::Started { pid: 8, gatekeeper: 7 },
         Of::SessionNamed { session: "conversation-1".to_owned() },
@@ -484,7 +494,13 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
     };
     let limits = Limits { runs: 8, per_project: 4, prepare: 2, ..Limits::default() };
     assert_eq!(read[0], Event::House(House::LimitsSet { limits }));
+    let whole = whole_brief();
     let brief = Brief {
+        place: crate::run::Place {
+            hooks: Hooks::default(),
+            reads: Vec::new(),
+            ..whole.place.clone()
+        },
         supersedes: None,
         fallback: None,
         budget: Budget::default(),
@@ -493,8 +509,9 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
         trust: crate::run::Trust::Person,
         posture: crate::run::Posture::Headless,
         seed: String::new(),
+        part: None,
         logins: Logins::default(),
-        ..whole_brief()
+        ..whole
     };
     of(Of::Created { brief: Box::new(brief) });
     of(Of::Closing { op: op(1), how: How::KeepBranch, snapshot: None });

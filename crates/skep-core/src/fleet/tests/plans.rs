@@ -14,6 +14,7 @@ use crate::{
 mod finishing;
 mod history;
 mod planning;
+mod removal;
 mod waves;
 
 /// The projects of these scenes.

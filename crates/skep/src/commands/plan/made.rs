@@ -1,6 +1,6 @@
 //! `skep plan TASK`, `skep implement` and `skep finalize`
 
-use std::{os::fd::AsFd, process::ExitCode, thread};
+use std::{os::fd::AsFd, process::ExitCode, sync::mpsc, thread};
 
 use rustix::process::Signal;
 use skep_api::{
@@ -33,7 +33,9 @@ pub(super) fn plan(skep: &Skep, args: args::Planning) -> Outcome {
     if detach {
         return page::task(skep, &task);
     }
-    let planned = follow(skep, &task, "is planned on")?;
+    let Some(planned) = follow(skep, &task, "is planned on")? else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
     if planned.state != "plan_review" || planned.plan == task.plan {
         return came_to_nothing(skep, &planned);
     }
@@ -67,7 +69,10 @@ pub(in crate::commands) fn implement(skep: &Skep, args: args::Implement) -> Outc
     if detach {
         return page::task(skep, &task);
     }
-    ended(skep, &follow(skep, &task, "is worked on")?)
+    match follow(skep, &task, "is worked on")? {
+        Some(task) => ended(skep, &task),
+        None => Ok(ExitCode::from(INTERRUPTED)),
+    }
 }
 
 pub(in crate::commands) fn finalize(skep: &Skep, id: String, detach: bool) -> Outcome {
@@ -75,7 +80,9 @@ pub(in crate::commands) fn finalize(skep: &Skep, id: String, detach: bool) -> Ou
     if detach {
         return page::task(skep, &task);
     }
-    let task = follow(skep, &task, "is handed over")?;
+    let Some(task) = follow(skep, &task, "is handed over")? else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
     page::task(skep, &task)?;
     let done = task.state == "completed";
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(NOT_COMPLETED) })
@@ -91,20 +98,29 @@ fn ended(skep: &Skep, task: &TaskView) -> Outcome {
     })
 }
 
-/// Shows what goes on until nobody is at work; Ctrl-C leaves it going on.
-fn follow(skep: &Skep, task: &TaskView, goes_on: &str) -> Result<TaskView, CliError> {
-    let (id, out) = (task.id.clone(), skep.out);
+/// Shows what goes on until nobody is at work; none where Ctrl-C came, which leaves the work going on.
+fn follow(skep: &Skep, task: &TaskView, goes_on: &str) -> Result<Option<TaskView>, CliError> {
+    let id = task.id.clone();
     let signals = Signals::take(&[Signal::INT])?;
-    let left = format!("{id} {goes_on}; see: skep show {id}");
-    out.progress(&format!("{id}: {}", text::one_line(&task.title)));
-    // It ends with the process.
-    let _watch = thread::Builder::new().name("ctrl-c".to_owned()).spawn(move || {
+    skep.out.progress(&format!("{id}: {}", text::one_line(&task.title)));
+    let (told, heard) = mpsc::channel();
+    let (asker, interrupted, of) = (skep.clone(), told.clone(), id.clone());
+    // Whichever has nothing to tell any more ends with the process.
+    thread::Builder::new().name("follow".to_owned()).spawn(move || {
+        let _unheard = told.send(Some(asker.ask(Ask::Follow { of })));
+    })?;
+    thread::Builder::new().name("ctrl-c".to_owned()).spawn(move || {
         if proc::wait_readable(&[signals.as_fd()], None).is_ok() {
-            out.note(&left);
-            std::process::exit(i32::from(INTERRUPTED));
+            let _unheard = interrupted.send(None);
         }
     })?;
-    read(skep.ask(Ask::Follow { of: id })?)
+    match heard.recv() {
+        Ok(Some(answer)) => read(answer?).map(Some),
+        Ok(None) | Err(_) => {
+            skep.out.note(&format!("{id} {goes_on}; see: skep show {id}"));
+            Ok(None)
+        }
+    }
 }
 
 /// How the runs are to be, as it was typed.

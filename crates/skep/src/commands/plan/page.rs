@@ -62,7 +62,9 @@ pub(in crate::commands) fn plan(skep: &Skep, plan: &PlanView) -> Outcome {
         out.prose(2, Tone::Plain, line)?;
     }
     tree(out, &plan.waves, &plan.parts, true)?;
-    warnings(out, &plan.warnings)?;
+    if plan.state == "pending_review" {
+        warnings(out, &plan.warnings)?;
+    }
     ways(out, &plan_ways(plan))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -112,7 +114,10 @@ pub(in crate::commands) fn task(skep: &Skep, task: &TaskView) -> Outcome {
         }
     }
     tree(out, &task.waves, &task.parts, false)?;
-    warnings(out, &task.warnings)?;
+    // What a planning met on its way matters until its plan is decided.
+    if matches!(task.state.as_str(), "ingested" | "planning" | "plan_review") {
+        warnings(out, &task.warnings)?;
+    }
     ways(out, &task_ways(task))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -246,7 +251,8 @@ fn warnings(out: &Output, warnings: &[WarningView]) -> io::Result<()> {
         if nth == 0 {
             out.line("")?;
         }
-        let of = warning.project.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+        let of = warning.project.as_ref().filter(|it| !warning.text.starts_with(it.as_str()));
+        let of = of.map(|it| format!(" {it}")).unwrap_or_default();
         let head = format!("  {}{of}: ", warning.kind);
         out.hanging(&head, INDENT, &text::one_line(&warning.text))?;
     }
@@ -298,27 +304,32 @@ fn task_ways(task: &TaskView) -> Vec<(&'static str, String)> {
                 .parts
                 .iter()
                 .filter(run)
-                .filter_map(|part| {
-                    Some(("bring it in", format!("skep land {}", part.run.as_ref()?)))
-                })
+                .map(|part| ("bring it in", format!("skep land {}", address(part))))
                 .collect();
             ways.push(("ask for more", format!("skep plan {id} --more TEXT")));
             ways
         }
-        _ => task.waits_for.iter().flat_map(|waits| &waits.ways).map(|way| ("", way)).fold(
-            Vec::new(),
-            |mut ways, (_, way)| {
-                ways.push((word_for(way), way.clone()));
-                ways
-            },
-        ),
+        _ => {
+            let ways = task.waits_for.iter().flat_map(|waits| &waits.ways);
+            // Whoever reads this has looked.
+            let ways = ways.filter(|way| **way != format!("skep show {id}"));
+            ways.map(|way| (word_for(way), way.clone())).collect()
+        }
+    }
+}
+
+/// What names the run of a part and no other.
+fn address(part: &PartView) -> String {
+    match &part.name {
+        Some(name) => format!("{}/{name}", part.project),
+        None => part.run.clone().unwrap_or_default(),
     }
 }
 
 /// What a command is for.
 fn word_for(command: &str) -> &'static str {
     match command.split_whitespace().nth(1) {
-        Some("implement") => "go on with it",
+        Some("implement") => "take it up again",
         Some("finalize") => "hand it over once more",
         Some("answer") => "answer it",
         Some("approve") => "give it leave",

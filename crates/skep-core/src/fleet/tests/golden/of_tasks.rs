@@ -80,7 +80,12 @@ pub(in crate::fleet::tests) fn events() -> Vec<Event> {
         },
         Event::SubPlanStands { project: project(), head: "c1".to_owned(), remote: None },
         Event::FinalizeFailed { project: project(), text: words() },
-        Event::Amended { title: Some(words()), body: Some(words()), priority: Some(-2) },
+        Event::Amended {
+            title: Some(words()),
+            body: Some(words()),
+            priority: Some(-2),
+            needs: Some(vec![crate::id::TaskId::new([7; crate::id::LENGTH])]),
+        },
     ]
 }
 

@@ -149,7 +149,7 @@ fn an_archived_task_comes_back_to_where_it_was() {
 #[test]
 fn a_task_goes_when_nothing_of_it_stands() {
     let mut world = all_done(&document("api"));
-    let rm = || Input::RemoveTask { task: task_id("t") };
+    let rm = || Input::RemoveTask { task: task_id("t"), force: None };
     assert_eq!(world.give(rm()), Err("task-held"));
     world.hear("api", "close 1 keep, op 1 closed");
     world.hear("planner", "close 2 keep, op 2 closed");

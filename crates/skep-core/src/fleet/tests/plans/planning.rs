@@ -252,7 +252,9 @@ fn parts_that_a_follow_up_does_not_name_are_carried_over_with_their_work() {
         .iter()
         .map(|work| match work {
             Work::Finalize { project, .. } => project.clone(),
-            other => panic!("{other:?}"),
+            other @ (Work::Brief { .. } | Work::ReadDraft { .. } | Work::Word { .. }) => {
+                panic!("{other:?}")
+            }
         })
         .collect();
     assert_eq!(heads, ["api", "web"], "what was carried over is handed over too");

@@ -224,7 +224,7 @@ fn an_unapproved_plan_changes_nothing() {
 fn a_new_title_does_not_change_the_recorded_branch() {
     let mut world = World::under_way(&document("api"));
     let (title, body, priority) = (Some("Mend the cellar".to_owned()), None, None);
-    world.wish(Wish::Amend { title, body, priority }).unwrap();
+    world.wish(Wish::Amend { title, body, priority, needs: None }).unwrap();
     assert_eq!(world.task().title, "Mend the cellar");
     world.hear("api", "started, turn failed, exit 1");
     let choice = task::Choice::default();
