@@ -39,6 +39,8 @@ const LOOK: Duration = Duration::from_secs(30);
 pub enum Inbox {
     /// A wish of a person or a program; it is answered once it is durable.
     Wish { key: String, source: String, input: Box<Input>, reply: Sender<Reply> },
+    /// Whether a wish with this key was granted before; it is answered with the last event's number then, else with 0.
+    Seen { key: String, reply: Sender<Reply> },
     /// A report of the outside; nobody waits for an answer.
     Report { key: String, source: String, input: Box<Input> },
     /// Nothing more is to be done; the last word.
@@ -53,7 +55,7 @@ impl Inbox {
                 let (key, source) = (key.clone(), source.clone());
                 Some(Inbox::Report { key, source, input: input.clone() })
             }
-            Inbox::Wish { .. } | Inbox::Close => None,
+            Inbox::Wish { .. } | Inbox::Seen { .. } | Inbox::Close => None,
         }
     }
 }
@@ -229,6 +231,11 @@ impl Engine {
             let (key, source, input, reply) = match next {
                 Inbox::Wish { key, source, input, reply } => (key, source, input, Some(reply)),
                 Inbox::Report { key, source, input } => (key, source, input, None),
+                Inbox::Seen { key, reply } => {
+                    let seen = self.seen(&key, &feds)?;
+                    replies.push((reply, Ok(seen.unwrap_or(0))));
+                    continue;
+                }
                 Inbox::Close => continue,
             };
             if let Some(seen) = self.seen(&key, &feds)? {

@@ -59,6 +59,18 @@ impl Wishes {
         }
     }
 
+    /// Whether a wish with this key was granted before: who asks once more, the daemon having died, is no other wish.
+    pub fn counted(&self, key: &str) -> Result<bool, Trouble> {
+        let (reply, answer) = mpsc::channel();
+        self.inbox
+            .send(Inbox::Seen { key: format!("wish/{key}"), reply })
+            .map_err(|_| stopping())?;
+        match answer.recv() {
+            Ok(seen) => Ok(seen.is_ok_and(|seq| seq > 0)),
+            Err(_) => Err(stopping()),
+        }
+    }
+
     /// Waits for what the wish `op` about a run comes to.
     pub fn await_op(&self, id: &RunId, op: &OpId) -> Result<(Run, OpResult), Trouble> {
         let mut posted = self.board.read();

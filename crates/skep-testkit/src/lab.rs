@@ -60,6 +60,18 @@ impl Lab {
         Some(Lab { home, cache, server, address, url, _tie: tie })
     }
 
+    /// Lets the agent of another profile work here as well, with a model that plays `script`; false where it is not installed.
+    pub fn also(&self, agent: &str, script: &str) -> bool {
+        let (package, program) = installed_as(agent);
+        let there = bin(&self.cache, package).join(program).exists();
+        if there {
+            settle(self.home(), package, &format!("http://{}/s/{script}", self.address));
+        } else {
+            skipped::<()>(agent, "not installed; see lab/install");
+        }
+        there
+    }
+
     /// Returns the home of the agents.
     pub fn home(&self) -> &Path {
         self.home.path()

@@ -96,6 +96,9 @@ impl Door {
         let settings = self.settings()?;
         let fleet = self.wishes.board.read().fleet;
         let Planned { task, projects, new, registers } = self.to_plan(key, ask, &fleet)?;
+        if self.wishes.counted(key)? {
+            return self.task_view(&task.id);
+        }
         // What is not there yet is tried out as if it were.
         let mut trial = fleet.as_ref().clone();
         trial.tasks.insert(task.id.clone(), Arc::new(task.clone()));
@@ -299,6 +302,9 @@ impl Door {
         let settings = self.settings()?;
         let fleet = self.wishes.board.read().fleet;
         let (task, _) = fleet.find_plan(&ask.of)?;
+        if self.wishes.counted(key)? {
+            return self.task_view(&task.id);
+        }
         let choice = choice_of(&ask.how);
         let wish = |branch: String| task::Input::Implement { branch, choice: choice.clone() };
         let now = (self.clock)();

@@ -26,6 +26,7 @@ use crate::{
 mod kept;
 mod kills;
 pub(super) mod left;
+mod plans;
 mod stage;
 
 use stage::Stage;
@@ -91,7 +92,11 @@ fn tell(
     kills::tmux(told, &stage)?;
     stage.finish(told)?;
     kept::close_and_undo(told, &stage)?;
-    kept::land(told, &stage)
+    kept::land(told, &stage)?;
+    let fields = plans::Fields::set(told, root)?;
+    let task = plans::plan(told, &fields, agent)?;
+    plans::implement(told, &fields, &task)?;
+    plans::hand_over(told, &fields, &task)
 }
 
 /// Who tells the story, and stops in the middle of it where a person says so.
@@ -232,6 +237,10 @@ fn closing(told: &Teller<'_>, yours: &Skep, agent: Option<&str>) -> std::io::Res
         ("skep close amber --force".to_owned(), "gone, whatever stood there"),
         ("skep undo".to_owned(), "and back, bit for bit"),
         ("skep land amber".to_owned(), "its commits come to your branch"),
+        (
+            format!("skep plan \"pages in every search\"{with}"),
+            "a plan first, over all its projects",
+        ),
     ];
     let lines: Vec<_> = set.into_iter().chain(lines).collect();
     let width = lines.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);

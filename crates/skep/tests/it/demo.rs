@@ -49,6 +49,10 @@ fn the_demo_tells_its_story_and_leaves_nothing() {
         "come to their end",
         "Closed by force",
         "lands",
+        "three repositories",
+        "It is planned",
+        "two waves",
+        "On the remotes",
     ]
     .into_iter()
     .enumerate()
@@ -74,11 +78,23 @@ fn the_demo_tells_its_story_and_leaves_nothing() {
     assert!(hash("before").starts_with("sha256 ") && hash("before").ends_with("(3 files)"));
     assert_eq!(hash("before"), hash("after"));
     assert!(said.stdout.contains("landed on main"), "{said:?}");
+    let planned = part(&said, "10. It is planned", "11. Approved");
+    assert!(planned.contains("Its first draft was no plan") && planned.contains("MissingBlock"));
+    assert!(
+        planned.contains("waits for you") && planned.contains("skep approve task_"),
+        "{planned}"
+    );
+    let carried = part(&said, "11. Approved", "12. On");
+    assert!(carried.contains("wave 1 is done: api (") && carried.contains("wave 2 is done: "));
+    let landed = part(&said, "12. On the remotes", "It took ");
+    assert!(landed.contains("exactly the commit that skep says was handed over"), "{landed}");
+    assert_eq!(landed.matches("$ git -C ").count(), 3, "{landed}");
+    assert!(landed.contains("$ skep show task_") && landed.contains("completed"), "{landed}");
     // The time it took, whatever it was; then what to type at home.
     let took = part(&said, "It took ", " s.");
     assert!(took.parse::<f64>().is_ok(), "{took}");
     let end = said.stdout.split_once("The same in a repository of yours").unwrap().1;
-    for command in ["skep run ", "skep ls", "skep undo", "skep land amber"] {
+    for command in ["skep run ", "skep ls", "skep undo", "skep land amber", "skep plan "] {
         assert!(end.contains(&format!("\n   {command}")), "{end}");
     }
     nothing_is_left_in(&home);
@@ -108,7 +124,8 @@ fn to_a_program_the_demo_is_one_value_and_what_is_kept_can_be_looked_at() {
     assert_eq!((&told["ok"], &told["left"]), (&true.into(), &0.into()), "{told}");
     let kept = text_of(&told, "kept");
     let runs = home.json(&["--home", &format!("{kept}/home"), "ls"]);
-    assert_eq!(runs.as_array().unwrap().len(), 3, "{runs}");
+    // The three, a planner, and one for each part of its plan.
+    assert_eq!(runs.as_array().unwrap().len(), 7, "{runs}");
     home.skep(&["--home", &format!("{kept}/home"), "daemon", "stop"]).ok();
     fs::remove_dir_all(kept).unwrap();
     nothing_is_left_in(&home);

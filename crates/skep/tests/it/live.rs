@@ -6,6 +6,7 @@ mod canary;
 mod demo;
 mod fleet;
 mod hooks;
+mod plan;
 mod planner;
 mod publish;
 mod question;

@@ -195,20 +195,7 @@ impl Stage {
 
     /// Asks git something about the repository.
     pub(super) fn git(&self, skep: &Skep, args: &[&str]) -> Result<String, CliError> {
-        let output = Program::new("git")
-            .args(args)
-            .cwd(&self.repository)
-            .env("PATH", path_of(skep))
-            .env("HOME", &self.repository)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .output()
-            .map_err(|err| CliError::error("demo", format!("{err}")).hint("the demo needs git"))?;
-        if output.code() != 0 {
-            let text = format!("git {}: {}", args.join(" "), output.complaint());
-            return Err(CliError::error("demo", text));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+        git(skep, &self.repository, args)
     }
 
     fn prompt(&self, agent: &str, title: &str, file: &str, text: &str) -> String {
@@ -224,6 +211,24 @@ impl Stage {
              Then commit it with git, with the message: {title}\nDo nothing else.\n"
         )
     }
+}
+
+/// Asks git something in a folder of the demo's.
+pub(super) fn git(skep: &Skep, folder: &Path, args: &[&str]) -> Result<String, CliError> {
+    let output = Program::new("git")
+        .args(args)
+        .cwd(folder)
+        .env("PATH", path_of(skep))
+        .env("HOME", folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .output()
+        .map_err(|err| CliError::error("demo", format!("{err}")).hint("the demo needs git"))?;
+    if output.code() != 0 {
+        let text = format!("git {}: {}", args.join(" "), output.complaint());
+        return Err(CliError::error("demo", text));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
 
 /// Whether a run is over and has nothing to land.

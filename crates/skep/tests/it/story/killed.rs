@@ -73,18 +73,46 @@ fn dies_at_each(is_meant: impl Fn(&str) -> bool) {
     }
 }
 
-macro_rules! dies {
-    ($($name:ident: $point:expr, $nth:expr;)*) => { $(#[test] fn $name() { dies_at($point, $nth); })* };
+// A point of each kind; every one of them with SKEP_SLOW=1.
+
+#[test]
+fn a_daemon_that_dies_when_a_planner_is_briefed_plans_once() {
+    dies_at("brief.after", 1);
 }
 
-// A point of each kind; every one of them with SKEP_SLOW=1.
-dies! {
-    a_daemon_that_dies_when_a_planner_is_briefed_plans_once: "brief.after", 1;
-    a_daemon_that_dies_when_a_draft_was_read_sends_it_back_once: "read_draft.after", 1;
-    a_daemon_that_dies_before_a_correction_is_worded_words_it_once: "word.before", 1;
-    a_daemon_that_dies_when_a_part_is_briefed_begins_it_once: "brief.after", 3;
-    a_daemon_that_dies_when_a_part_was_pushed_hands_it_over_once: "finalize.after", 2;
-    a_daemon_that_dies_after_a_commit_in_the_midst_goes_on_where_it_was: "commit.after", 40;
+#[test]
+fn a_daemon_that_dies_when_a_draft_was_read_sends_it_back_once() {
+    dies_at("read_draft.after", 1);
+}
+
+#[test]
+fn a_daemon_that_dies_before_a_correction_is_worded_words_it_once() {
+    dies_at("word.before", 1);
+}
+
+#[test]
+fn a_daemon_that_dies_when_a_part_is_briefed_begins_it_once() {
+    dies_at("brief.after", 3);
+}
+
+#[test]
+fn a_daemon_that_dies_when_a_part_was_pushed_hands_it_over_once() {
+    dies_at("finalize.after", 2);
+}
+
+#[test]
+fn a_daemon_that_dies_before_it_said_that_a_plan_is_wanted_is_asked_once_more() {
+    dies_at("brief.before", 1);
+}
+
+#[test]
+fn a_daemon_that_dies_before_it_said_that_a_plan_is_carried_out_is_asked_once_more() {
+    dies_at("brief.before", 2);
+}
+
+#[test]
+fn a_daemon_that_dies_after_a_commit_in_the_midst_goes_on_where_it_was() {
+    dies_at("commit.after", 40);
 }
 
 #[test]
