@@ -4,13 +4,13 @@ use super::*;
 fn asked(
     yard: &Yard,
     ask: &Prepare,
-    answer: Result<(), String>,
+    answer: Result<(), &str>,
 ) -> (Vec<String>, Result<Prepared, EnvError>) {
     let mut heard = Vec::new();
     let mut may = |creating: Creating<'_>| {
         let trace = yard.trace();
         heard.push(format!("{} {} {}", creating.branch, creating.base.oid, trace.1));
-        answer.clone()
+        answer.map_err(str::to_owned)
     };
     let made = prepare_asking(&yard.git(), ask, &mut may);
     (heard, made)
@@ -20,7 +20,7 @@ fn asked(
 fn who_says_no_before_a_worktree_leaves_nothing_of_it_and_is_asked_anew_the_next_time() {
     let yard = Yard::new();
     let before = yard.trace();
-    let (heard, made) = asked(&yard, &yard.ask(), Err("not today".to_owned()));
+    let (heard, made) = asked(&yard, &yard.ask(), Err("not today"));
     let error = made.unwrap_err();
     assert_eq!(
         (error.slug(), error.fault(), error.retry()),
@@ -34,7 +34,7 @@ fn who_says_no_before_a_worktree_leaves_nothing_of_it_and_is_asked_anew_the_next
     assert_eq!(heard, [format!("skep/fix {} {}", yard.repo().head(), before.1)]);
     assert_eq!(made.unwrap().branch.as_deref(), Some("skep/fix"));
     // What stands is used again, and nobody is asked.
-    let (heard, made) = asked(&yard, &yard.ask(), Err("not today".to_owned()));
+    let (heard, made) = asked(&yard, &yard.ask(), Err("not today"));
     assert!(heard.is_empty() && made.unwrap().reused);
 }
 
