@@ -542,12 +542,9 @@ impl Fleet {
         if run.brief.is_of_plan() {
             return if by_task { Ok(()) } else { self.check_of_plan(run) };
         }
+        let is_other = |task: &Arc<Task>| task.run.as_ref() != Some(run.id()) || task.is_planned();
         match &run.brief.task {
-            Some(id)
-                if self.tasks.get(id).is_some_and(|task| task.run.as_ref() != Some(run.id())) =>
-            {
-                self.check_task(id, None)
-            }
+            Some(id) if self.tasks.get(id).is_some_and(is_other) => self.check_task(id, None),
             _ => Ok(()),
         }
     }
@@ -558,11 +555,11 @@ impl Fleet {
         };
         let holder = task.run.as_ref().and_then(|run| self.runs.get(run));
         match task.state {
-            TaskState::Ingested | TaskState::Failed if task.plan().is_none() => Ok(()),
+            TaskState::Ingested | TaskState::Failed if !task.is_planned() => Ok(()),
             TaskState::Implementing if task.run.is_some() && task.run.as_ref() == supersedes => {
                 Ok(())
             }
-            TaskState::Implementing if task.plan().is_none() => {
+            TaskState::Implementing if !task.is_planned() => {
                 let run = holder.map_or_else(
                     || "a run".to_owned(),
                     |run| format!("{} ({})", run.id(), run.brief.name),
@@ -681,7 +678,10 @@ impl Fleet {
         }
         decided.effects.extend(step.effects.into_iter().map(Effect::Run));
         if let (Some(task), Some(state)) = (task, moved)
-            && self.tasks.get(&task).is_some_and(|task| again || task.run.as_ref() == Some(id))
+            && self
+                .tasks
+                .get(&task)
+                .is_some_and(|task| !task.is_planned() && (again || task.run.as_ref() == Some(id)))
         {
             self.note(
                 task.as_str(),

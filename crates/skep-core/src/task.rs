@@ -201,6 +201,11 @@ impl Task {
         self.course.versions.last().filter(|version| version.state.is_active())
     }
 
+    /// Whether a plan says what becomes of it, or is about to.
+    pub fn is_planned(&self) -> bool {
+        self.course.planning.is_some() || self.plan().is_some()
+    }
+
     /// The last version, whatever became of it.
     pub fn last_version(&self) -> Option<&Version> {
         self.course.versions.last()

@@ -69,13 +69,24 @@ pub struct Tried {
 pub fn keep(task: &TaskId, ask: &RunAsk, tried: &Tried, home: &Home) -> Result<(), Refusal> {
     let asked = || tried.resolved.iter().flat_map(|resolved| &resolved.briefs);
     let env = asked().flat_map(|asked| asked.env.clone()).collect();
-    let held: BTreeMap<String, String> = asked().flat_map(|asked| asked.secrets.clone()).collect();
+    let held: BTreeMap<String, String> = asked().flat_map(held_of).collect();
     resolve::hold(home, task.as_str(), &held)?;
-    let kept = RunAsk { env, titles: Vec::new(), prompt: None, ..ask.clone() };
+    let kept = RunAsk { env, titles: Vec::new(), prompt: None, yes: false, ..ask.clone() };
     let failed = |err: &dyn std::error::Error| Refusal::error("home-unusable", chain(err));
     let bytes = serde_json::to_vec(&kept).map_err(|err| failed(&err))?;
     paths::create_private_dir(&home.task(task)).map_err(|err| failed(&err))?;
     paths::write_atomically(&home.task_ask(task), &bytes).map_err(|err| failed(&err))
+}
+
+/// The values that are handed over, by their names and by those of the variables that they come from: both are asked for
+/// again when a run is begun.
+fn held_of(asked: &Asked) -> Vec<(String, String)> {
+    let by_variable = asked.brief.policy.secrets.iter().filter_map(|secret| {
+        let value = asked.secrets.get(&secret.name)?;
+        Some((secret.variable()?.to_owned(), value.clone()))
+    });
+    let by_name = asked.secrets.iter().map(|(name, value)| (name.clone(), value.clone()));
+    by_name.chain(by_variable).collect()
 }
 
 /// Lets go of how a person asked for the runs of a task that is gone.

@@ -251,7 +251,8 @@ impl Door {
             Ask::Send { .. } => self.send(&request.id, &request.ask),
             Ask::Rule { of, allow, text, from_wave } => {
                 if let Some(task) = fleet.find_in_review(of)? {
-                    let word = plans::Word { allow: *allow, text, from_wave: *from_wave };
+                    let plan = fleet.find_plan(of).ok().and_then(|(_, plan)| plan);
+                    let word = plans::Word { plan, allow: *allow, text, from_wave: *from_wave };
                     return self.rule_plan(&request.id, task, &word);
                 }
                 let ruling = run::Ruling { allow: *allow, text: text.clone() };

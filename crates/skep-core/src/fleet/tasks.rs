@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{Begun, Decided, Effect, Event, Fleet, House, Rejected, reject};
 use crate::{
     id::{OpId, RunId, TaskId},
-    run::{self, Outcome, Run},
+    run::{self, Run},
     task::{self, Input, TaskState, Then},
     time::Timestamp,
 };
@@ -34,6 +34,11 @@ impl Told {
     /// Takes an event of the run for what it means to its task.
     pub(super) fn hear(&mut self, event: &run::Event) {
         let run = self.run.clone();
+        // Who goes on in the same step has not come to an end.
+        let goes_on = matches!(event, run::Event::Requeued { .. } | run::Event::AsBefore { .. });
+        if goes_on && matches!(self.inputs.last(), Some(Input::Ended { .. })) {
+            self.inputs.pop();
+        }
         let input = if let run::Event::Readied {} = event {
             Input::Placed { run }
         } else if let run::Event::Ended { outcome, reason, text, .. } = event {
@@ -45,7 +50,7 @@ impl Told {
             };
             Input::Ended { run, outcome: *outcome, text }
         } else if let run::Event::AsBefore { text } = event {
-            Input::Ended { run, outcome: Outcome::Completed, text: text.clone() }
+            Input::AsBefore { run, text: text.clone() }
         } else if matches!(event, run::Event::Requeued { .. } if self.was_ended) {
             Input::Again { run }
         } else {
@@ -69,7 +74,9 @@ impl Fleet {
             return Ok(());
         };
         for input in told.inputs {
-            self.step_task(&task, input, now, decided)?;
+            let heard = self.step_task(&task, input, now, decided);
+            // What a run came to is a fact, whatever its task makes of it.
+            debug_assert!(heard.is_ok(), "{heard:?}");
         }
         Ok(())
     }
@@ -131,7 +138,7 @@ impl Fleet {
     pub(super) fn is_wanted(&self, run: &RunId) -> bool {
         let run = self.runs.get(run).filter(|run| run.brief.is_of_plan());
         let task = run.and_then(|run| self.tasks.get(run.brief.task.as_ref()?));
-        task.is_some_and(|task| !task.state.is_over())
+        task.is_some_and(|task| !task.state.is_over() || task.state == TaskState::Failed)
     }
 
     /// Begins the run that a task asked for, or tells it that it cannot be.

@@ -115,7 +115,9 @@ impl Task {
             Event::PartPlaced { project } => self.part_mut(project)?.placed = true,
             Event::WaveStarted { .. } => {}
             Event::SubPlanStarted { project, run } => {
+                let was_done = self.part_mut(project)?.state == PartState::Completed;
                 let part = self.part_becomes(project, PartState::InProgress)?;
+                part.was_done = was_done;
                 (part.rests, part.reworded) = (false, false);
                 part.finishing = Finishing::default();
                 if run.is_some() {
@@ -249,6 +251,7 @@ impl Task {
             let same = worded.is_some_and(|other| other.content == sub.content);
             let mut part = parts.remove(&sub.project).unwrap_or_default();
             if !same {
+                part.reworded = part.run.is_some();
                 part.state = PartState::Pending;
                 part.text = None;
             }

@@ -72,6 +72,16 @@ pub enum Input {
         outcome: run::Outcome,
         text: String,
     },
+    /// One of its runs could not begin what was wanted, and is what it was before.
+    AsBefore {
+        run: RunId,
+        text: String,
+    },
+    /// A wish about this very plan: it counts as long as no other took its place.
+    On {
+        plan: PlanId,
+        wish: Box<Input>,
+    },
     /// One of its runs goes on by a person's wish.
     Again {
         run: RunId,

@@ -14,6 +14,8 @@ pub struct Part {
     pub placed: bool,
     /// Whether its run was stopped: it goes on when somebody wishes.
     pub rests: bool,
+    /// Whether it was done before its run went on.
+    pub was_done: bool,
     /// Whether a run that worked on it by an older plan is to hear what the new one says.
     pub reworded: bool,
     /// Why it failed, or why a person is wanted.
@@ -93,6 +95,7 @@ impl Part {
             placed: false,
             rests: false,
             reworded: false,
+            was_done: false,
             text: None,
             finishing: Finishing::default(),
         }

@@ -44,6 +44,11 @@ impl Task {
             }
             Input::Placed { run } => self.placed(&run, runs, now),
             Input::Ended { run, outcome, text } => self.ended(&run, outcome, &text, runs, now),
+            Input::AsBefore { run, text } => self.as_before(&run, &text, runs, now),
+            Input::On { plan, wish } => {
+                self.require_plan(&plan)?;
+                return self.step(*wish, runs, now);
+            }
             Input::Again { run } => self.goes_on(&run),
             Input::Draft { run, text } => self.read(&run, text.as_deref()),
             Input::Worded { run, words } => self.worded(&run, words, runs, now),
@@ -158,6 +163,11 @@ fn may_go_on(run: &RunId, runs: &Runs) -> bool {
     let there =
         |run: &Arc<Run>| run.is_ended() && !run.undoing && matches!(run.env, EnvState::Held(_));
     runs.get(run).is_some_and(there)
+}
+
+/// Whether the place of a run stands.
+fn holds_env(run: &RunId, runs: &Runs) -> bool {
+    runs.get(run).is_some_and(|run| matches!(run.env, EnvState::Held(_)))
 }
 
 /// Whether something of a run lives, or it is in line.

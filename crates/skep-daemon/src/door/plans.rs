@@ -31,9 +31,19 @@ use crate::{
 
 /// A person's word on a plan.
 pub(super) struct Word<'a> {
+    /// The plan, where that itself was named.
+    pub plan: Option<PlanId>,
     pub allow: bool,
     pub text: &'a Option<String>,
     pub from_wave: Option<u32>,
+}
+
+/// A wish about the plan that was named, where one was.
+fn on(plan: Option<&PlanId>, wish: task::Input) -> task::Input {
+    match plan {
+        Some(plan) => task::Input::On { plan: plan.clone(), wish: Box::new(wish) },
+        None => wish,
+    }
 }
 
 /// A task that is to be planned, as it is or would be.
@@ -244,13 +254,15 @@ impl Door {
                 return Err(refusal.into());
             }
         };
-        self.wish_task(key, &task.id, input)?;
+        self.wish_task(key, &task.id, on(word.plan.as_ref(), input))?;
         self.view_of_plan(&task.id, None)
     }
 
     fn edit_plan(&self, key: &str, of: &str, text: &str) -> Result<Option<Value>, Trouble> {
         let task = self.planned(of)?;
-        self.wish_task(key, &task.id, task::Input::Edit { text: text.to_owned() })?;
+        let plan = self.wishes.board.read().fleet.find_plan(of)?.1;
+        let input = task::Input::Edit { text: text.to_owned() };
+        self.wish_task(key, &task.id, on(plan.as_ref(), input))?;
         self.view_of_plan(&task.id, None)
     }
 

@@ -93,7 +93,10 @@ pub fn push(
     if let Some(output) = held_back(agent, ask, &remote, &head, there.as_deref())? {
         return Ok(Pushed::Rejected { by: By::Hook, output });
     }
-    Ok(send(git, repo, ask, &remote, head))
+    // What stands there is ours to write over only where it is just what we put there.
+    let lease = ask.lease.filter(|lease| there.as_deref() == Some(*lease));
+    let ask = Push { lease, ..*ask };
+    Ok(send(git, repo, &ask, &remote, head))
 }
 
 /// Asks the `pre-push` hook, as git would, but as the agent that worked there: what it says when it does not let it.

@@ -1,6 +1,6 @@
 //! Handing over what is done: committed, pushed, once per head.
 
-use super::{Runs, is_open, reject};
+use super::{Runs, holds_env, is_open, reject};
 use crate::{
     id::RunId,
     plan::SubPlan,
@@ -37,21 +37,35 @@ impl Task {
             let text = format!("{id} is being finalized");
             return Err(reject("task-at-work", text, &[&self.see()]));
         }
-        Ok(self.hand_over(version))
+        Ok(self.hand_over(version, runs))
     }
 
     /// Every part is done: each is looked at and handed over.
-    pub(super) fn hand_over(&self, version: &Version) -> Step {
+    pub(super) fn hand_over(&self, version: &Version, runs: &Runs) -> Step {
         let mut step = Step::of([Event::FinalizeAsked {}]);
         for project in version.projects() {
             let Some(part) = version.parts.get(project) else { continue };
-            step = step.and(self.look(project, part, None));
+            // What was handed over, and whose place is given back since, is done.
+            let stands = part.run.as_ref().is_some_and(|run| holds_env(run, runs));
+            step = match part.finishing.head.clone().filter(|_| !stands) {
+                Some((head, remote)) => {
+                    let project = project.to_owned();
+                    step.and(Step::of([Event::SubPlanStands { project, head, remote }]))
+                }
+                None => step.and(self.look(project, part, None)),
+            };
         }
         if step.effects.is_empty() {
-            // All of it was taken as done.
+            // All of it was taken as done, or stands.
             return step.to(TaskState::Completed);
         }
         step
+    }
+
+    /// Its agent was stopped in the midst of putting it in order: nothing of that is committed for it.
+    pub(super) fn stopped_in_order(&self, project: &str, now: Timestamp) -> Step {
+        let (project, text) = (project.to_owned(), "its run was stopped".to_owned());
+        self.settled(Event::FinalizeFailed { project, text }, now)
     }
 
     fn look(&self, project: &str, part: &Part, message: Option<String>) -> Step {

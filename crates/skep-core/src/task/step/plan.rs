@@ -171,7 +171,11 @@ impl Task {
 
     pub(super) fn read(&self, run: &RunId, text: Option<&str>) -> Step {
         let Some(planning) = self.planning_of(run) else { return Step::default() };
-        let checked = plan::check(text.unwrap_or_default(), Some(&planning.projects));
+        let names = match planning.why {
+            Why::Fresh => planning.projects.clone(),
+            Why::Feedback | Why::FollowUp => self.names(&planning.projects),
+        };
+        let checked = plan::check(text.unwrap_or_default(), Some(&names));
         if checked.findings.is_empty() {
             return self.generated(planning, checked.plan);
         }
@@ -192,7 +196,11 @@ impl Task {
         let old = self.plan();
         let superseded =
             old.map(|old| Event::PlanSuperseded { plan: old.id.clone(), by: id.clone() });
-        let (document, carried) = match old.filter(|_| planning.why == Why::FollowUp) {
+        // What is done stays done, whether more is wanted of it or a plan for more was sent back.
+        let done =
+            |old: &&Version| old.parts.values().any(|part| part.state == PartState::Completed);
+        let carries = planning.why != Why::Fresh;
+        let (document, carried) = match old.filter(|_| carries).filter(done) {
             Some(old) => carry_over(old, plan),
             None => (plan, Vec::new()),
         };
@@ -204,6 +212,29 @@ impl Task {
         };
         let events = superseded.into_iter().chain([generated, Event::PlanSubmitted { plan: id }]);
         Step::of(events).to(TaskState::PlanReview)
+    }
+
+    /// Errors: another plan holds by now.
+    pub(super) fn require_plan(&self, wanted: &PlanId) -> Result<(), Rejected> {
+        match self.plan().filter(|plan| plan.id != *wanted) {
+            None => Ok(()),
+            Some(plan) => {
+                let text =
+                    format!("{wanted} is not the plan of {} any more: {} is", self.id, plan.id);
+                Err(reject("plan-superseded", text, &[&format!("skep plan show {}", plan.id)]))
+            }
+        }
+    }
+
+    /// The projects that a plan may name: those that it was asked for, and those whose work stands.
+    fn names(&self, asked: &[String]) -> Vec<String> {
+        let mut names = asked.to_vec();
+        for project in self.last_version().iter().flat_map(|version| version.projects()) {
+            if !names.iter().any(|name| name == project) {
+                names.push(project.to_owned());
+            }
+        }
+        names
     }
 
     fn plan_in_review(&self) -> Result<&Version, Rejected> {
@@ -218,7 +249,7 @@ impl Task {
 
     pub(super) fn edit_plan(&self, text: &str) -> Result<Step, Rejected> {
         let version = self.plan_in_review()?;
-        let checked = plan::check(text, Some(&self.course.projects));
+        let checked = plan::check(text, Some(&self.names(&self.course.projects)));
         if !checked.findings.is_empty() {
             let text = format!("this is no plan yet: {}", told(&checked.findings));
             let hint = "skep plan check FILE --project P…   shows where";

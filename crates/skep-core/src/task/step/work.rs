@@ -1,9 +1,11 @@
 //! Carrying a plan out: worktrees first, then wave after wave.
 
+use std::sync::Arc;
+
 use super::{Runs, is_open, may_go_on, reject};
 use crate::{
     id::RunId,
-    run::{EnvState, Outcome, Rejected},
+    run::{EnvState, Outcome, Rejected, Run},
     task::{
         Choice, Effect, Event, Part, PartState, PlanState, Purpose, Step, Task, TaskState, Then,
         Version, Warning, Words,
@@ -34,7 +36,13 @@ impl Task {
         }
         let at_work = |run: &RunId| runs.get(run).is_some_and(|run| !run.is_ended() && !run.held);
         let busy = |part: &Part| part.finishing.under_way || part.run.as_ref().is_some_and(at_work);
-        if version.parts.values().any(busy) || is_being_placed(version) {
+        // A place that is being given back is not to be wanted meanwhile.
+        let leaves = |run: &Arc<Run>| {
+            let is_own = run.brief.task.as_ref() == Some(id) && run.brief.part.is_some();
+            is_own && (run.undoing || matches!(run.env, EnvState::Closing { .. }))
+        };
+        let leaving = runs.values().any(leaves);
+        if leaving || version.parts.values().any(busy) || is_being_placed(version) {
             let text = format!("{id} is at work already");
             return Err(reject("task-at-work", text, &[&self.see()]));
         }
@@ -93,7 +101,7 @@ impl Task {
         if any(PartState::Pending) {
             return Step::default();
         }
-        self.hand_over(version)
+        self.hand_over(version, runs)
     }
 
     fn begin(&self, version: &Version, wave: Vec<String>, runs: &Runs) -> Step {
@@ -208,9 +216,21 @@ impl Task {
                 let more = self.after(&events, now).advance(runs);
                 Step { then, ..Step::of(events) }.and(more)
             }
+            PartState::Completed if part.finishing.under_way && stopped => {
+                self.stopped_in_order(&project, now)
+            }
             PartState::Completed if part.finishing.under_way => self.look_again(&project, version),
             PartState::Completed | PartState::Failed | PartState::Escalated => Step::default(),
         }
+    }
+
+    /// A run of its could not begin what was wanted: what was done before is done, and what was not is not.
+    pub(super) fn as_before(&self, run: &RunId, text: &str, runs: &Runs, now: Timestamp) -> Step {
+        let found = self.part_of(run).zip(self.last_version());
+        let part = found.and_then(|(project, version)| version.parts.get(project));
+        let was_done = part.is_some_and(|part| part.was_done);
+        let outcome = if was_done { Outcome::Completed } else { Outcome::Failed };
+        self.ended(run, outcome, text, runs, now)
     }
 
     /// One of its runs goes on by a person's wish: the part is at work again, and the task with it.

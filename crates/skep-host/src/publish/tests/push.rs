@@ -84,11 +84,19 @@ fn commits_of_others_are_never_written_over_and_ones_own_earlier_push_only_while
     let with = |lease: &str| yard.push_with(&yard.git(), Some(lease)).unwrap();
     assert_eq!(with(&first), Pushed::Pushed { head: second.clone() });
     // Somebody else pushed since.
-    yard.origin().git(&["update-ref", "refs/heads/skep/x", "main"]);
+    let other = yard.origin().git(&["commit-tree", "main^{tree}", "-p", "main", "-m", "other"]);
+    let other = other.trim();
+    yard.origin().git(&["update-ref", "refs/heads/skep/x", other]);
     yard.tree().git(&["fetch", "--quiet", "origin"]);
     yard.tree().git(&["commit", "--quiet", "--amend", "--message", "reworded again"]);
     assert!(matches!(with(&second), Pushed::Rejected { by: By::NonFastForward, .. }));
-    assert_eq!(yard.there("skep/x"), Some(yard.repo().head()));
+    assert_eq!(yard.there("skep/x"), Some(other.to_owned()));
+    // Where it was merged and taken away, or stands on ours, nothing is written over.
+    yard.origin().git(&["update-ref", "-d", "refs/heads/skep/x"]);
+    let head = yard.tree().head();
+    assert_eq!(with(&second), Pushed::Pushed { head: head.clone() });
+    yard.tree().git(&["commit", "--quiet", "--allow-empty", "--message", "more"]);
+    assert_eq!(with(&second), Pushed::Pushed { head: yard.tree().head() });
 }
 
 #[test]

@@ -73,11 +73,14 @@ pub(super) fn edit(skep: &Skep, id: &str, file: Option<&Path>) -> Outcome {
 /// The names that the plan may use; none where that is not known.
 fn projects(skep: &Skep, view: &PlanView) -> Result<Option<Vec<String>>, CliError> {
     let task: TaskView = read(skep.ask(Ask::TaskShow { task: view.task.clone() })?)?;
-    Ok(Some(task.projects).filter(|names| !names.is_empty()))
+    let mut names = task.projects;
+    let said = plan::check(&view.document, None).plan.groups.into_iter().flatten();
+    names.extend(said);
+    Ok(Some(names).filter(|names| !names.is_empty()))
 }
 
 fn send(skep: &Skep, view: &PlanView, document: String) -> Outcome {
-    let ask = Ask::PlanEdit { of: view.task.clone(), text: document };
+    let ask = Ask::PlanEdit { of: view.id.clone(), text: document };
     let changed: PlanView = read(skep.ask(ask)?)?;
     if changed.document == view.document {
         skep.out.note("nothing was changed");

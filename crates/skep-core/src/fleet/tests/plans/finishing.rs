@@ -157,3 +157,16 @@ fn a_task_goes_when_nothing_of_it_stands() {
     assert!(world.fleet.tasks.is_empty());
     world.replay();
 }
+
+#[test]
+fn a_person_who_stops_the_putting_in_order_has_nothing_committed_for_it() {
+    let mut world = all_done(&document("api"));
+    world.found(dirty());
+    world.word();
+    world.hear("api", "started, stop, exit 143 forced");
+    assert_eq!((world.state(), world.work.len()), ("implementing", 0));
+    assert_eq!(world.task().course.failed.as_deref(), Some("api: its run was stopped"));
+    world.wish(Wish::Finalize).unwrap();
+    assert!(matches!(world.work.front(), Some(Work::Finalize { message: None, .. })));
+    world.replay();
+}

@@ -232,7 +232,10 @@ fn comes_to_an_end(world: &mut World) -> Result<(), TestCaseError> {
             do_work(world, 0, how);
             continue;
         }
-        let wanted = |run: &&Arc<Run>| !run.is_ended() && !run.waits_for_wave() || run.undoing;
+        let wanted = |run: &&Arc<Run>| {
+            let leaves = run.undoing || matches!(run.env, EnvState::Closing { .. });
+            !run.is_ended() && !run.waits_for_wave() || leaves
+        };
         if let Some(run) = world.fleet.runs.values().find(wanted).cloned() {
             let words = match run.state_name() {
                 "preparing" => "prepared",
@@ -240,7 +243,8 @@ fn comes_to_an_end(world: &mut World) -> Result<(), TestCaseError> {
                 "running" if run.verdict.turn.is_some() => "exit 0",
                 "running" => "turn success",
                 "stopping" => "exit 143 forced",
-                "ended" => "undone",
+                "ended" if run.undoing => "undone",
+                "ended" => "op 1 closed",
                 _ => "tick",
             };
             let now = world.now;

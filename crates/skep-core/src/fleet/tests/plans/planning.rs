@@ -334,3 +334,64 @@ fn a_planning_run_is_not_taken_up_by_itself() {
     let again = run::Input::Again { goes_on: true, message: None, speech: None };
     assert_eq!(world.give(Input::Run { run, input: again }), Err("planning-run"));
 }
+
+#[test]
+fn a_word_on_a_plan_that_is_not_the_one_any_more_is_refused() {
+    let mut world = World::new();
+    world.plan().unwrap();
+    world.draft(&document("api"));
+    let first = world.version().id.clone();
+    world.plan().unwrap();
+    world.draft(&document("web"));
+    let on = |wish| Wish::On { plan: first.clone(), wish: Box::new(wish) };
+    assert_eq!(world.wish(on(Wish::Approve { from_wave: 1 })), Err("plan-superseded"));
+    assert_eq!(world.wish(on(Wish::Edit { text: document("api") })), Err("plan-superseded"));
+    let wish = Box::new(Wish::Approve { from_wave: 1 });
+    let plan = world.version().id.clone();
+    world.wish(Wish::On { plan, wish }).unwrap();
+    assert_eq!(world.state(), "approved");
+}
+
+#[test]
+fn what_is_carried_over_and_has_no_place_any_more_stands_as_it_was_handed_over() {
+    let mut world = completed(&document("api; web"));
+    world.hear("api", "close 1 keep, op 1 closed");
+    world.ask_plan("and the docs", true, 2).unwrap();
+    world.word();
+    world.draft(&document("web").replace("It holds.", "It is documented."));
+    world.approve().unwrap();
+    world.implement().unwrap();
+    world.word();
+    world.done("web");
+    assert_eq!(world.work.len(), 1, "only what has a place is looked at");
+    world.found(Found::Published { head: "c9".to_owned(), remote: None });
+    assert_eq!((world.state(), world.count("sub_plan_stands")), ("completed", 1));
+    world.replay();
+}
+
+#[test]
+fn an_edited_part_that_was_carried_over_hears_what_it_says_now() {
+    let mut world = completed(&document("api; web"));
+    world.ask_plan("more", true, 2).unwrap();
+    world.word();
+    world.draft(&document("web").replace("It holds.", "It is documented."));
+    let text = world.version().plan.compose().replacen("It holds.", "It holds water.", 1);
+    world.wish(Wish::Edit { text }).unwrap();
+    assert_eq!(world.parts(), "api pending, web pending");
+    world.approve().unwrap();
+    world.implement().unwrap();
+    assert!(matches!(world.word(), Words::Part { project } if project == "api"));
+}
+
+#[test]
+fn a_follow_up_that_is_sent_back_still_carries_what_is_done() {
+    let mut world = completed(&document("api; web"));
+    world.ask_plan("more", true, 2).unwrap();
+    world.word();
+    world.draft(&document("web").replace("It holds.", "It is documented."));
+    world.wish(Wish::Reject { text: "shorter".to_owned(), tries: 2 }).unwrap();
+    world.word();
+    world.draft(&document("web").replace("It holds.", "It is shown."));
+    assert_eq!((world.version().number, world.parts().as_str()), (3, "api completed, web pending"));
+    world.replay();
+}

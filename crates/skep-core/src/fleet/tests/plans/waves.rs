@@ -332,3 +332,64 @@ review lost Escalated          Review / Review";
     assert_eq!(format!("\n{}", table.join("\n")), want);
     assert_eq!(next(Last::Code(Completed), false), Next::Completed);
 }
+
+#[test]
+fn a_run_of_before_the_plan_is_not_taken_up_beside_it() {
+    let mut world = World::new();
+    let mut old = brief("y");
+    old.task = Some(task_id("t"));
+    let id = old.id.clone();
+    world.give(create(old)).unwrap();
+    let hear = |world: &mut World, line: &str| {
+        let input = input(line, &world.fleet.runs[&id].clone(), world.now);
+        world.give(Input::Run { run: id.clone(), input })
+    };
+    hear(&mut world, "prepared").unwrap();
+    hear(&mut world, "started").unwrap();
+    hear(&mut world, "stop").unwrap();
+    hear(&mut world, "exit 143 forced").unwrap();
+    assert_eq!(world.state(), "ingested");
+    world.plan().unwrap();
+    assert_eq!(hear(&mut world, "again"), Err("task-planned"));
+    world.draft(&document("api"));
+    assert_eq!(hear(&mut world, "again"), Err("task-planned"));
+    assert_eq!(world.state(), "plan_review");
+}
+
+#[test]
+fn a_part_that_is_moved_to_its_own_screen_has_not_come_to_its_end() {
+    let mut world = World::under_way(&document("api; web"));
+    world.hear("api", "started, again on screen, turn success, exit 0");
+    assert_eq!(world.parts(), "api in_progress, web pending");
+    assert_eq!(world.count("wave_started"), 1);
+    world.replay();
+}
+
+#[test]
+fn a_follow_up_that_cannot_start_leaves_a_done_part_done() {
+    let mut world = World::under_way(&document("api"));
+    world.done("api");
+    world.found(Found::Published { head: "c1".to_owned(), remote: None });
+    world.hear("api", "again");
+    assert_eq!((world.state(), world.parts().as_str()), ("implementing", "api in_progress"));
+    world.hear("api", "start-failed");
+    assert_eq!(world.parts(), "api completed");
+    world.found(Found::Published { head: "c1".to_owned(), remote: None });
+    assert_eq!((world.state(), world.count("sub_plan_ready")), ("completed", 1));
+    world.replay();
+}
+
+#[test]
+fn what_is_being_taken_back_is_waited_for() {
+    let mut world = World::approved(&document("api web"));
+    world.implement().unwrap();
+    world.begin();
+    world.hear("api", "prepared");
+    let api = world.run("api");
+    world.hear("web", "prepare-failed user hook");
+    assert!(world.fleet.runs[&api].undoing);
+    assert_eq!(world.implement(), Err("task-at-work"));
+    let undone = input("undone", &world.fleet.runs[&api], world.now);
+    world.give(Input::Run { run: api, input: undone }).unwrap();
+    world.implement().unwrap();
+}
