@@ -810,7 +810,7 @@ impl Fleet {
             | State::Ended { .. } => true,
         };
         // Whom a usage limit holds back, its end lets go.
-        let let_go = self.runs.values().filter_map(|run| {
+        let let_go = self.runs.values().filter(|run| is_in_line(run)).filter_map(|run| {
             let at = slots.cooling(run)?.until;
             slots.held_back(run, at).is_none().then_some(at)
         });

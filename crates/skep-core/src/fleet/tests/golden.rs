@@ -120,7 +120,7 @@ fn whole_brief() -> Brief {
     brief.policy.env = vec!["DATABASE_URL".to_owned()];
     brief.supersedes = Some(super::id("beryl"));
     brief.place.reads = vec!["/src/web".to_owned()];
-    brief.part = Some(crate::run::Part { project: "web".to_owned(), held: true });
+    brief.part = Some(crate::run::Part { project: "web".to_owned(), held: false });
     brief.fallback = Some(Fallback {
         agent: "codex".to_owned(),
         speaks: true,

@@ -1058,3 +1058,22 @@ fn random_histories_reach_every_state_and_every_env() {
     assert_eq!(envs.len(), 9, "{envs:?}");
     assert_eq!(words, golden, "every kind of event comes up");
 }
+
+/// It rests for the answer, and the end of the limit means nothing to it: else its clock would never stand still.
+#[test]
+fn who_rests_for_an_answer_is_not_woken_by_the_end_of_a_limit() {
+    let mut witness = Witness::new();
+    for act in [
+        Act::Create(4),
+        Act::Next(0, 0),
+        Act::Next(0, 8),
+        Act::Next(0, 13),
+        Act::Next(0, 4),
+        Act::Next(0, 11),
+    ] {
+        witness.act(&act, 0).unwrap();
+    }
+    let limited = witness.fleet.runs.values().any(|run| run::limits::is_limited(&run.state));
+    assert!(limited, "it met its limit with a question open");
+    witness.act(&Act::Create(0), 900_000).unwrap();
+}
