@@ -29,6 +29,7 @@ pub use event::{Effect, Event, Found, Input, Misfit, Purpose, Step, Then, Words}
 pub use execution::{ExecutionState, Wave};
 pub use part::{Finishing, Part, PartState};
 pub use planning::{Planning, Warning, WarningKind, Why};
+pub use step::Runs;
 pub use version::{PlanState, Version};
 
 /// A piece of requested work.

@@ -16,7 +16,7 @@ mod plan;
 mod work;
 
 /// What a task may see of the runs.
-pub(super) type Runs = BTreeMap<RunId, Arc<Run>>;
+pub type Runs = BTreeMap<RunId, Arc<Run>>;
 
 impl Task {
     /// Decides what `input` at `now` leads to; [`Task::apply`] then makes it so.

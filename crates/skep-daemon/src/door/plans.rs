@@ -3,7 +3,13 @@
 //! Owns: which task and which projects are meant, and that all that can be wrong is told before anything is made or wished.
 //! Never: decides where a task goes; the core does.
 
-use std::{collections::BTreeMap, os::unix::net::UnixStream, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    os::unix::net::UnixStream,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 use skep_api::{
@@ -28,6 +34,9 @@ use crate::{
     config::{self, Settings},
     discover, launch, resolve,
 };
+
+/// How long worktrees that are on their way out are waited for.
+const GIVEN_BACK: Duration = Duration::from_secs(30);
 
 /// A person's word on a plan.
 pub(super) struct Word<'a> {
@@ -305,6 +314,19 @@ impl Door {
         }
     }
 
+    /// What holds when no worktree of the task is on its way out any more, or when that takes too long.
+    fn when_given_back(&self, of: &str) -> Result<Arc<Fleet>, Trouble> {
+        let until = Instant::now() + GIVEN_BACK;
+        let mut posted = self.wishes.board.read();
+        while posted.fleet.find_plan(of)?.0.gives_back(&posted.fleet.runs)
+            && !posted.closing
+            && Instant::now() < until
+        {
+            posted = self.wishes.board.wait_beyond(posted.seq, Some(until));
+        }
+        Ok(posted.fleet)
+    }
+
     fn implement(
         &self,
         key: &str,
@@ -312,7 +334,7 @@ impl Door {
         out: &mut UnixStream,
     ) -> Result<Option<Value>, Trouble> {
         let settings = self.settings()?;
-        let fleet = self.wishes.board.read().fleet;
+        let fleet = self.when_given_back(&ask.of)?;
         let (task, _) = fleet.find_plan(&ask.of)?;
         if self.wishes.counted(key)? {
             return self.task_view(&task.id);

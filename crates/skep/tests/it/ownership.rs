@@ -59,12 +59,14 @@ fn while_one_daemon_stops_the_next_waits_for_its_turn_and_no_word_is_lost() {
             stop.join().unwrap();
             adds.into_iter().map(|add| add.join().unwrap()).collect()
         });
-        // What was not taken was refused, and whatever was taken is there once.
+        // What was not taken was refused, and whatever was taken is there once; of whom the daemon broke off it is not known.
         let taken = said.iter().filter(|said| said.code == 0).count();
+        let unknown = said.iter().filter(|said| said.stderr.contains("daemon-broke-off")).count();
         let listed = home.json(&["task", "ls"]);
         let there =
             listed.as_array().unwrap().iter().filter(|task| task["title"] == title.as_str());
-        assert_eq!(there.count(), taken, "{said:?}");
+        let there = there.count();
+        assert!((taken..=taken + unknown).contains(&there), "{there}: {said:?}");
     }
     eventually("one daemon is left", || daemons(&home).len() <= 1);
     let numbers: Vec<u64> =

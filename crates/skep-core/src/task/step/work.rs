@@ -36,13 +36,11 @@ impl Task {
         }
         let at_work = |run: &RunId| runs.get(run).is_some_and(|run| !run.is_ended() && !run.held);
         let busy = |part: &Part| part.finishing.under_way || part.run.as_ref().is_some_and(at_work);
-        // A place that is being given back is not to be wanted meanwhile.
-        let leaves = |run: &Arc<Run>| {
-            let is_own = run.brief.task.as_ref() == Some(id) && run.brief.part.is_some();
-            is_own && (run.undoing || matches!(run.env, EnvState::Closing { .. }))
-        };
-        let leaving = runs.values().any(leaves);
-        if leaving || version.parts.values().any(busy) || is_being_placed(version) {
+        if self.gives_back(runs) {
+            let text = format!("a worktree of {id} is being given back; ask again in a moment");
+            return Err(reject("task-at-work", text, &[&self.see()]));
+        }
+        if version.parts.values().any(busy) || is_being_placed(version) {
             let text = format!("{id} is at work already");
             return Err(reject("task-at-work", text, &[&self.see()]));
         }
@@ -73,6 +71,15 @@ impl Task {
         after.state = TaskState::Implementing;
         let step = Step { effects, ..Step::of(events) }.to(TaskState::Implementing);
         Ok(step.and(after.advance(runs)))
+    }
+
+    /// Whether a place of its is being given back: it cannot be wanted meanwhile.
+    pub fn gives_back(&self, runs: &Runs) -> bool {
+        let leaves = |run: &Arc<Run>| {
+            let is_own = run.brief.task.as_ref() == Some(&self.id) && run.brief.part.is_some();
+            is_own && (run.undoing || matches!(run.env, EnvState::Closing { .. }))
+        };
+        runs.values().any(leaves)
     }
 
     /// What may begin now begins: the next wave, the handing over, or the end.

@@ -395,3 +395,16 @@ fn a_follow_up_that_is_sent_back_still_carries_what_is_done() {
     assert_eq!((world.version().number, world.parts().as_str()), (3, "api completed, web pending"));
     world.replay();
 }
+
+#[test]
+fn a_part_that_is_named_in_another_case_is_begun_for_its_project() {
+    let mut world = World::new();
+    world.plan().unwrap();
+    world.draft(&document("Api; WEB"));
+    assert_eq!(world.parts(), "api pending, web pending");
+    world.approve().unwrap();
+    world.implement().unwrap();
+    world.begin();
+    let place = &world.fleet.runs[&world.run("api")].brief.place;
+    assert_eq!(place.repository.as_deref(), Some("/src/api"));
+}
