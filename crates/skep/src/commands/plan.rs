@@ -10,6 +10,7 @@ use skep_core::{
 
 use crate::{args, connect::Skep, exit::Outcome, output::Tone};
 
+pub(super) mod course;
 mod edit;
 mod made;
 mod page;

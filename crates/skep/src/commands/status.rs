@@ -6,11 +6,11 @@ use serde_json::json;
 use skep_api::{
     client::ClientError,
     request::Ask,
-    view::{QuestionView, RunView},
+    view::{QuestionView, RunView, TaskView},
 };
 use skep_core::{run::Surface, text};
 
-use super::{ls, needs_a_person, read};
+use super::{ls, needs_a_person, plan::course, read};
 use crate::{
     connect::{Skep, random_id},
     exit::Outcome,
@@ -27,7 +27,9 @@ pub(super) fn status(skep: &Skep) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let runs: Vec<RunView> = read(answer)?;
-    skep.out.lines(&screen(&skep.out, &runs))?;
+    let mut tasks: Vec<TaskView> = read(skep.ask(Ask::TaskLs {})?)?;
+    tasks.retain(course::is_open);
+    skep.out.lines(&screen(&skep.out, &runs, &tasks))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -63,6 +65,8 @@ fn standing(skep: &Skep) -> Result<Vec<RunView>, crate::exit::CliError> {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     waiting: usize,
+    /// Tasks whose plan waits, while none of their runs does.
+    plans: usize,
     stalled: usize,
     failed: usize,
     busy: usize,
@@ -96,6 +100,16 @@ impl Counts {
         counts
     }
 
+    /// With the tasks that are under way by a plan.
+    pub(super) fn with(runs: &[RunView], tasks: &[TaskView]) -> Counts {
+        let told = |task: &TaskView| {
+            let of_it = |run: &&RunView| run.task.as_ref() == Some(&task.id);
+            runs.iter().filter(of_it).any(needs_a_person)
+        };
+        let plans = tasks.iter().filter(|task| course::wants_a_person(task) && !told(task));
+        Counts { plans: plans.count(), ..Counts::of(runs) }
+    }
+
     /// For a bar: `3 run · 1 waits · 1 failed`.
     fn short(&self) -> String {
         let parts = [
@@ -118,6 +132,11 @@ impl Counts {
     pub(super) fn parts(&self) -> impl Iterator<Item = (Tone, String)> + use<> {
         let parts = [
             (Tone::Wants, self.waiting, "waiting for you"),
+            (
+                Tone::Wants,
+                self.plans,
+                if self.plans == 1 { "plan wants you" } else { "plans want you" },
+            ),
             (
                 Tone::Wants,
                 self.questions,
@@ -168,8 +187,8 @@ fn is_ready(run: &RunView) -> bool {
 }
 
 /// What stands in front of a person: never more lines than the terminal has, its prompt included.
-fn screen(out: &Output, runs: &[RunView]) -> Vec<String> {
-    if runs.is_empty() {
+fn screen(out: &Output, runs: &[RunView], tasks: &[TaskView]) -> Vec<String> {
+    if runs.is_empty() && tasks.is_empty() {
         let mut lines = vec![out.paint(Tone::Strong, "Nothing is at work."), String::new()];
         lines.extend(todo(
             out,
@@ -184,10 +203,9 @@ fn screen(out: &Output, runs: &[RunView]) -> Vec<String> {
         ));
         return lines;
     }
-    let mut next = next(runs);
     let room = out.rows().map_or(usize::MAX, |rows| rows.saturating_sub(1));
-    next.truncate((room / 4).max(1));
-    let mut table = ls::rows(out, runs);
+    let next = wishes(out, runs, tasks, (room / 4).max(1));
+    let mut table = if runs.is_empty() { Vec::new() } else { ls::rows(out, runs) };
     // The head, and a line before the table and behind it.
     let left = room.saturating_sub(3 + next.len()).max(2);
     if table.len() > left {
@@ -197,9 +215,12 @@ fn screen(out: &Output, runs: &[RunView]) -> Vec<String> {
         let more = format!("… and {} more: skep ls", runs.len() - shown.min(runs.len()));
         table.push(out.paint(Tone::Faint, &more));
     }
-    let mut lines = vec![Counts::of(runs).head(out), String::new()];
-    lines.append(&mut table);
-    lines.push(String::new());
+    let head = Counts::with(runs, tasks).head(out);
+    let mut lines = if head.is_empty() { Vec::new() } else { vec![head, String::new()] };
+    if !table.is_empty() {
+        lines.append(&mut table);
+        lines.push(String::new());
+    }
     lines.extend(todo(out, &next));
     lines
 }
@@ -222,11 +243,48 @@ fn todo(out: &Output, next: &[(String, String)]) -> Vec<String> {
     next.iter().map(line).collect()
 }
 
-/// What one would type next, the most urgent first, each kind once.
-fn next(runs: &[RunView]) -> Vec<(String, String)> {
+/// At most so many things to type: tasks that want a person, what runs ask for, tasks that go on.
+fn wishes(
+    out: &Output,
+    runs: &[RunView],
+    tasks: &[TaskView],
+    most: usize,
+) -> Vec<(String, String)> {
+    let line = |task: &&TaskView| (true, (course::next(task), said(out, task)));
+    let (wanting, going): (Vec<&TaskView>, Vec<_>) =
+        tasks.iter().partition(|task| course::wants_a_person(task));
+    let mut all: Vec<(bool, (String, String))> = wanting.iter().map(line).collect();
+    all.extend(next(runs, tasks).into_iter().map(|next| (false, next)));
+    all.extend(going.iter().map(line));
+    if all.len() > most {
+        // A task that has no line is counted in one, where there is more than one.
+        let left = most.max(2) - 1;
+        let hidden = all.iter().skip(left).filter(|(task, _)| *task).count();
+        all.truncate(most);
+        if hidden > 0 && most > 1 {
+            all.truncate(left);
+            let what = if hidden == 1 { "task" } else { "tasks" };
+            all.push((true, ("skep task ls".to_owned(), format!("{hidden} more {what}"))));
+        }
+    }
+    all.into_iter().map(|(_, wish)| wish).collect()
+}
+
+/// What a task is and how it stands, in a line.
+fn said(out: &Output, task: &TaskView) -> String {
+    // However long it is, how it stands has room behind it.
+    let title = fit(&text::one_line(&task.title), out.width() / 4);
+    let far = course::progress(task).map(|far| format!(", {far}")).unwrap_or_default();
+    let waits = course::waits(task).map(|waits| format!("; {waits}")).unwrap_or_default();
+    format!("{title}: {}{far}{waits}", text::one_line(&task.state.replace('_', " ")))
+}
+
+/// What one would type next for runs that no task speaks for, the most urgent first, each kind once.
+fn next(runs: &[RunView], tasks: &[TaskView]) -> Vec<(String, String)> {
     let mut next: Vec<(String, String)> = Vec::new();
     let mut kinds: Vec<&str> = Vec::new();
-    for (run, name) in runs.iter().zip(ls::names(runs)) {
+    let own = |run: &RunView| !tasks.iter().any(|task| run.task.as_ref() == Some(&task.id));
+    for (run, name) in runs.iter().zip(ls::names(runs)).filter(|(run, _)| own(run)) {
         let (kind, command) = match (run.state.as_str(), run.waiting_for.as_deref()) {
             ("waiting", Some("permission")) if !run.asks.is_empty() => {
                 match run.open_asks().count() {

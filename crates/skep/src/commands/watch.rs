@@ -31,7 +31,10 @@ use rustix::{
     stdio::{stdin, stdout},
     termios::isatty,
 };
-use skep_api::{request::Ask, view::RunView};
+use skep_api::{
+    request::Ask,
+    view::{RunView, TaskView},
+};
 use skep_core::id::RunId;
 use skep_host::proc::{self, Signals};
 
@@ -67,6 +70,7 @@ pub(super) fn watch(skep: &Skep) -> Outcome {
             .hint("skep events -f"));
     }
     let runs: Vec<RunView> = read(skep.ask(Ask::Ls { all: false, project: None })?)?;
+    let tasks: Vec<TaskView> = read(skep.ask(Ask::TaskLs {})?)?;
     let colour = skep.env.get("NO_COLOR").is_none_or(String::is_empty);
     let mut quiet = skep.clone();
     quiet.out = Output::new(false, true, !colour);
@@ -86,7 +90,8 @@ pub(super) fn watch(skep: &Skep) -> Outcome {
     let loan = Loan::take()?;
     guard(&loan, &teller);
     let size = Glass::default().size()?;
-    let state = State::new(runs, now(), (size.width, size.height), colour);
+    let mut state = State::new(runs, now(), (size.width, size.height), colour);
+    state.step(Event::Planned(tasks), now());
     let mut watch = Watch {
         skep: quiet,
         teller,

@@ -100,6 +100,8 @@ fn a_task_is_planned_corrected_approved_and_carried_out_wave_by_wave() {
     assert_eq!(planned["warnings"][0]["kind"], "parse_error", "{planned}");
     assert_eq!(planned["waves"][1]["projects"], serde_json::json!(["web", "docs"]));
     assert_eq!(stage.show(&task)["state"], "plan_review");
+    let status = home.skep(&["status"]).ok();
+    assert!(status.contains(&format!("skep plan show {task}")), "{status}");
 
     let approved = home.json(&["approve", &task]);
     assert_eq!(approved["state"], "approved", "{approved}");

@@ -122,7 +122,7 @@ pub(in crate::commands) fn task(skep: &Skep, task: &TaskView) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn whom(on: &str) -> &str {
+pub(super) fn whom(on: &str) -> &str {
     match on {
         "person" => "you",
         "agent" => "an agent",
@@ -233,7 +233,7 @@ fn shown(out: &Output, part: &PartView, all: bool) -> io::Result<()> {
     Ok(())
 }
 
-fn part_state(part: &PartView) -> (Tone, String) {
+pub(super) fn part_state(part: &PartView) -> (Tone, String) {
     match part.state.as_str() {
         _ if part.rests => (Tone::Plain, "rests".to_owned()),
         "completed" if part.finalizing => (Tone::Strong, "is handed over".to_owned()),

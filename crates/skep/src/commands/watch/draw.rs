@@ -10,18 +10,23 @@ use ratatui::{
     layout::{Position, Rect},
     style::{Color, Modifier, Style},
 };
-use skep_api::view::RunView;
+use skep_api::view::{RunView, TaskView};
 use skep_core::text;
 use unicode_width::UnicodeWidthStr;
 
 use super::{
     edit::Editor,
     fold::{fold, plain},
-    model::{Beside, Choice, Mode, State, What, has_screen},
+    model::{Beside, Choice, Line, Mode, State, What, has_screen},
     sight::{Kind, Picture, Sight},
 };
 use crate::{
-    commands::{ls, state_of, status::Counts},
+    commands::{
+        ls,
+        plan::{course, task_state},
+        state_of,
+        status::Counts,
+    },
     output::{Tone, grid::fit, spell},
 };
 
@@ -34,6 +39,8 @@ const LEAST: (u16, u16) = (60, 15);
 const SIDE_BY_SIDE: u16 = 120;
 /// The most lines that a message takes.
 const NOTE: usize = 7;
+/// How much of a task's title is shown at least. Columns.
+const TITLE: u16 = 12;
 /// From this width on, there is room for all keys at the bottom.
 const ALL_KEYS: u16 = 90;
 
@@ -93,7 +100,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State) -> usize {
         }
         glass.beside(right, state)
     } else {
-        let wanted = u16::try_from(state.shown().len().max(1) + 1).unwrap_or(u16::MAX);
+        let wanted = u16::try_from(state.lines().len().max(1) + 1).unwrap_or(u16::MAX);
         let (list, rest) = cut_top(rest, wanted.min((rest.height * 2 / 5).max(4)));
         glass.list(list, state);
         glass.beside(rest, state)
@@ -181,11 +188,11 @@ impl Glass<'_> {
 
     fn head(&mut self, area: Rect, state: &State) {
         let mut pieces = vec![(Tone::Strong, " skep  ".to_owned())];
-        for (nth, part) in Counts::of(&state.runs).parts().enumerate() {
+        for (nth, part) in Counts::with(&state.runs, &state.tasks).parts().enumerate() {
             pieces.extend((nth > 0).then(|| (Tone::Plain, ", ".to_owned())));
             pieces.push(part);
         }
-        if state.runs.is_empty() {
+        if state.runs.is_empty() && state.tasks.is_empty() {
             pieces.push((Tone::Plain, "nothing is at work".to_owned()));
         }
         if !state.filter.is_empty() && !matches!(state.mode, Mode::Filter(_)) {
@@ -335,9 +342,9 @@ impl Glass<'_> {
     }
 
     fn list(&mut self, area: Rect, state: &State) {
-        let shown = state.shown();
+        let lines = state.lines();
         let (head, area) = cut_top(area, 1);
-        if shown.is_empty() {
+        if lines.is_empty() {
             let text = match (state.runs.is_empty(), state.filter.is_empty()) {
                 (true, _) => "no runs: skep run \"…\" begins one",
                 (false, _) => "no run has this in it; Esc shows all",
@@ -350,24 +357,97 @@ impl Glass<'_> {
             }
             return;
         }
-        let columns = Columns::of(&shown, state, head.width);
-        self.row(head, &columns, None, &columns.heads());
-        let height = usize::from(area.height);
-        let at = shown.iter().position(|run| Some(&run.id) == state.selected.as_ref());
-        let first =
-            at.unwrap_or(0).saturating_sub(height / 2).min(shown.len().saturating_sub(height));
-        for (y, run) in (area.top()..area.bottom()).zip(&shown[first..]) {
-            let selected = Some(&run.id) == state.selected.as_ref();
-            let line = Rect { y, height: 1, ..area };
-            self.row(line, &columns, Some(selected), &columns.cells(run, state));
+        let columns = Columns::of(&lines, state, head.width);
+        if lines.iter().any(|line| matches!(line, Line::Run(..))) {
+            self.row(head, &columns, None, &columns.heads());
         }
-        let rest = shown.len().saturating_sub(first + height);
+        let height = usize::from(area.height);
+        let is = |run: &RunView| Some(&run.id) == state.selected.as_ref();
+        let at = lines.iter().position(|line| matches!(line, Line::Run(run, _) if is(run)));
+        let first =
+            at.unwrap_or(0).saturating_sub(height / 2).min(lines.len().saturating_sub(height));
+        for (y, line) in (area.top()..area.bottom()).zip(&lines[first..]) {
+            let area = Rect { y, height: 1, ..area };
+            let inner = Rect { x: area.x + 2, width: area.width - 3, ..area };
+            match line {
+                Line::Task(task) => self.task(inner, task),
+                Line::Waits(task) => self.waits(inner, task),
+                Line::Run(run, _) => {
+                    self.row(area, &columns, Some(is(run)), &columns.cells(run, state));
+                }
+            }
+        }
+        let rest = lines.len().saturating_sub(first + height);
         if rest > 0 || first > 0 {
             let text = format!(" {first} above, {rest} below ");
             let taken = u16::try_from(text.len()).unwrap_or(0);
             let at = Position::new(head.right().saturating_sub(taken), head.y);
             self.text(at, taken, Tone::Faint, &text);
         }
+    }
+
+    /// The heading of a planned task: what is cut is its title.
+    fn task(&mut self, area: Rect, task: &TaskView) {
+        let (tone, state) = task_state(task);
+        let far = course::progress(task).map(|far| format!(", {far}")).unwrap_or_default();
+        let state = text::one_line(&state);
+        let taken = u16::try_from(state.width() + far.width() + 2).unwrap_or(u16::MAX);
+        let title = text::one_line(&task.title);
+        let used = self.text(
+            area.as_position(),
+            area.width.saturating_sub(taken).max(TITLE),
+            Tone::Strong,
+            &title,
+        ) + 2;
+        let rest = Rect { x: area.x + used, width: area.width.saturating_sub(used), ..area };
+        self.pieces(rest, &[(tone, state), (Tone::Plain, far)]);
+    }
+
+    /// Whom a planned task waits for; a person is told what to type, which is never cut for the reason.
+    fn waits(&mut self, area: Rect, task: &TaskView) {
+        let waits = course::waits(task).unwrap_or_default();
+        let area = Rect { x: area.x + 2, width: area.width - 2, ..area };
+        if !course::wants_a_person(task) {
+            self.text(area.as_position(), area.width, Tone::Faint, &waits);
+            return;
+        }
+        let next = text::one_line(&course::next(task));
+        let taken = u16::try_from(next.width() + 2).unwrap_or(u16::MAX);
+        let room = area.width.saturating_sub(taken);
+        let used = self.text(area.as_position(), room, Tone::Wants, &waits);
+        let gap = if used > 0 { 2 } else { 0 };
+        let at = Position::new(area.x + used + gap, area.y);
+        self.text(at, area.width.saturating_sub(used + gap), Tone::Strong, &next);
+    }
+
+    /// The parts of the plan that a run works for, above what is beside the list; returns the room that is left.
+    fn parts(&mut self, area: Rect, task: &TaskView) -> Rect {
+        let lines = course::parts(task);
+        let most = usize::from(area.height / 2).saturating_sub(1);
+        if lines.is_empty() || most == 0 {
+            return area;
+        }
+        let widest = |nth: usize| lines.iter().map(|line| plain(&line[nth].1).width()).max();
+        let widths = [0, 1, 2].map(|nth| u16::try_from(widest(nth).unwrap_or(0)).unwrap_or(0));
+        let shown = if lines.len() > most { most - 1 } else { lines.len() };
+        let (top, rest) =
+            cut_top(area, u16::try_from(lines.len().min(most) + 1).unwrap_or(u16::MAX));
+        for (y, line) in (top.top()..top.bottom()).zip(&lines[..shown]) {
+            let mut x = top.x;
+            for ((tone, cell), width) in line.iter().zip(widths.into_iter().chain([u16::MAX / 2])) {
+                let room = top.right().saturating_sub(x).min(width);
+                if room > 0 {
+                    self.text(Position::new(x, y), room, *tone, cell);
+                }
+                x = x.saturating_add(width + 2);
+            }
+        }
+        if shown < lines.len() {
+            let more = format!("… and {} more: skep show {}", lines.len() - shown, task.id);
+            let y = top.y + u16::try_from(shown).unwrap_or(0);
+            self.text(Position::new(top.x, y), top.width, Tone::Faint, &more);
+        }
+        rest
     }
 
     /// One line of the list; none as `selected`: its head.
@@ -416,6 +496,8 @@ impl Glass<'_> {
         }
         self.rule(rule, &left, &facts(run));
         let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+        let inner = state.task_of(run).map_or(inner, |task| self.parts(inner, task));
+        let area = Rect { y: inner.y, height: inner.height, ..area };
         match &state.sight {
             Sight::Nothing => {
                 self.text(inner.as_position(), inner.width, Tone::Faint, "…");
@@ -576,10 +658,18 @@ impl Columns {
     /// The least width at which there is room for what changed.
     const WIDE: u16 = 72;
 
-    fn of(shown: &[&RunView], state: &State, room: u16) -> Columns {
+    fn of(lines: &[Line<'_>], state: &State, room: u16) -> Columns {
+        let shown = lines.iter().filter_map(|line| match line {
+            Line::Run(run, below) => Some((*run, *below)),
+            Line::Task(_) | Line::Waits(_) => None,
+        });
+        let (shown, below): (Vec<&RunView>, Vec<bool>) = shown.unzip();
         let names = state.runs.iter().zip(ls::names(&state.runs));
-        let names: BTreeMap<String, String> =
+        let mut names: BTreeMap<String, String> =
             names.map(|(run, name)| (run.id.clone(), text::one_line(&name))).collect();
+        for (run, _) in shown.iter().zip(below).filter(|(_, below)| *below) {
+            names.entry(run.id.clone()).and_modify(|name| name.insert_str(0, "  "));
+        }
         let name_of = |run: &RunView| names.get(&run.id).cloned().unwrap_or_default();
         let widest = |cells: &mut dyn Iterator<Item = String>, least: usize, most: usize| {
             let widest = cells.map(|cell| plain(&cell).width()).max().unwrap_or(0);

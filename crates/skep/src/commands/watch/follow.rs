@@ -23,7 +23,7 @@ use skep_api::{
         frame::{Frame, Frames},
     },
     request::Ask,
-    view::{Health, RunView},
+    view::{Health, RunView, TaskView},
     wire,
 };
 use skep_host::proc;
@@ -121,8 +121,16 @@ fn session(
             !matches!(happened.try_send(()), Err(TrySendError::Disconnected(())))
         });
     })?;
+    let mut tasks = None;
     loop {
         let at = Instant::now();
+        let planned: Vec<TaskView> = read(asker.ask(&random_id()?, Ask::TaskLs {}, |_| ())?)?;
+        if tasks.as_ref() != Some(&planned) {
+            tasks = Some(planned.clone());
+            if !teller.tell(Event::Planned(planned)) {
+                return Ok(());
+            }
+        }
         let runs: Vec<RunView> =
             read(asker.ask(&random_id()?, Ask::Ls { all: false, project: None }, |_| ())?)?;
         *listed = true;

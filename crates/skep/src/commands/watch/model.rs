@@ -6,7 +6,11 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "most keys mean nothing in most places")]
 
 use serde_json::Value;
-use skep_api::{request::Ask, view::RunView, wire::Refusal};
+use skep_api::{
+    request::Ask,
+    view::{RunView, TaskView},
+    wire::Refusal,
+};
 use skep_core::{
     run::{How, Surface},
     text,
@@ -18,7 +22,10 @@ use super::{
     keys::Key,
     sight::{Kind, Sight, Target},
 };
-use crate::{commands::needs_a_person, output::Tone};
+use crate::{
+    commands::{needs_a_person, plan::course},
+    output::Tone,
+};
 
 #[cfg(test)]
 pub(in crate::commands::watch) mod tests;
@@ -32,6 +39,8 @@ pub(super) enum Event {
     Clock,
     /// The runs as they are now.
     Listed(Vec<RunView>),
+    /// The tasks as they are now.
+    Planned(Vec<TaskView>),
     Answered(Asked, Result<Value, Refusal>),
     Seen(Target, Sight),
     /// The daemon is not there; why.
@@ -120,10 +129,23 @@ pub(super) enum Then {
     Choose(Box<Choice>),
 }
 
+/// A line of the list.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Line<'a> {
+    /// The heading of a planned task.
+    Task(&'a TaskView),
+    /// Whom that task waits for.
+    Waits(&'a TaskView),
+    /// A run, and whether it stands below such a heading.
+    Run(&'a RunView, bool),
+}
+
 /// All of it.
 #[derive(Debug, Clone)]
 pub(super) struct State {
     pub(super) runs: Vec<RunView>,
+    /// Those with a plan that are under way.
+    pub(super) tasks: Vec<TaskView>,
     /// The id of the run that is looked at.
     pub(super) selected: Option<String>,
     pub(super) beside: Beside,
@@ -152,6 +174,7 @@ impl State {
     pub(super) fn new(runs: Vec<RunView>, now: Timestamp, size: (u16, u16), colour: bool) -> State {
         let mut state = State {
             runs: Vec::new(),
+            tasks: Vec::new(),
             selected: None,
             beside: Beside::Agent,
             zoomed: false,
@@ -171,19 +194,64 @@ impl State {
         state
     }
 
-    /// The runs that the filter lets through, in their order.
+    /// The runs that the filter lets through, in the order of the list.
     pub(super) fn shown(&self) -> Vec<&RunView> {
-        let wanted = self.filter.to_lowercase();
-        let holds = |text: &str| text.to_lowercase().contains(&wanted);
-        let passes = |run: &&RunView| {
-            wanted.is_empty()
-                || [&run.name, &run.title, &run.state, &run.agent, &run.id]
-                    .into_iter()
-                    .chain(&run.project)
-                    .chain(&run.outcome)
-                    .any(|text| holds(text))
+        let run = |line| match line {
+            Line::Run(run, _) => Some(run),
+            Line::Task(_) | Line::Waits(_) => None,
         };
-        self.runs.iter().filter(passes).collect()
+        self.lines().into_iter().filter_map(run).collect()
+    }
+
+    /// What the filter lets through: tasks that want a person first, every other one where its first run stands.
+    pub(super) fn lines(&self) -> Vec<Line<'_>> {
+        let runs: Vec<&RunView> = self.runs.iter().filter(|run| self.passes(run)).collect();
+        let of = |task: &TaskView| {
+            let task = task.id.clone();
+            runs.iter().filter(move |run| run.task.as_ref() == Some(&task))
+        };
+        let group = |task| {
+            let waits = course::waits(task).map(|_| Line::Waits(task));
+            let runs = of(task).map(|run| Line::Run(run, true));
+            [Line::Task(task)].into_iter().chain(waits).chain(runs).collect::<Vec<_>>()
+        };
+        let passes = |task: &&TaskView| self.holds(&task.title) || of(task).next().is_some();
+        let tasks = self.tasks.iter().filter(passes);
+        let (first, others): (Vec<&TaskView>, Vec<_>) =
+            tasks.partition(|task| course::wants_a_person(task));
+        let mut lines: Vec<Line<'_>> = first.into_iter().flat_map(group).collect();
+        for run in &runs {
+            let Some(task) = self.task_of(run) else {
+                lines.push(Line::Run(run, false));
+                continue;
+            };
+            let begins = of(task).next().is_some_and(|first| first.id == run.id);
+            if begins && !course::wants_a_person(task) {
+                lines.extend(group(task));
+            }
+        }
+        lines.extend(others.into_iter().filter(|task| of(task).next().is_none()).flat_map(group));
+        lines
+    }
+
+    /// The planned task that a run works for, while that is under way.
+    pub(super) fn task_of(&self, run: &RunView) -> Option<&TaskView> {
+        let id = run.task.as_ref()?;
+        self.tasks.iter().find(|task| task.id == *id)
+    }
+
+    fn holds(&self, text: &str) -> bool {
+        text.to_lowercase().contains(&self.filter.to_lowercase())
+    }
+
+    fn passes(&self, run: &RunView) -> bool {
+        self.filter.is_empty()
+            || [&run.name, &run.title, &run.state, &run.agent, &run.id]
+                .into_iter()
+                .chain(&run.project)
+                .chain(&run.outcome)
+                .chain(self.task_of(run).map(|task| &task.title))
+                .any(|text| self.holds(text))
     }
 
     /// The run that is looked at.
@@ -228,6 +296,10 @@ impl State {
                     self.say(Tone::Good, "the daemon is back");
                 }
                 self.list(runs);
+            }
+            Event::Planned(mut tasks) => {
+                tasks.retain(course::is_open);
+                self.tasks = tasks;
             }
             Event::Answered(asked, answer) => {
                 self.asked = self.asked.saturating_sub(1);

@@ -75,6 +75,7 @@ fn fleet() -> Value {
 fn an_empty_skep_says_how_to_begin() {
     let stage = Stage::new()
         .answers("ls", json!([]))
+        .answers("task_ls", json!([]))
         .answers("hidden", json!(0))
         .answers("cost", json!([]));
     holds(&stage, "status-empty", &[]);
@@ -84,7 +85,7 @@ fn an_empty_skep_says_how_to_begin() {
 
 #[test]
 fn the_status_says_who_waits_what_runs_and_what_to_do_next() {
-    let stage = Stage::new().answers("ls", fleet());
+    let stage = Stage::new().answers("ls", fleet()).answers("task_ls", json!([]));
     holds(&stage, "status", &[]);
     holds(&stage, "status-short", &["status", "--short"]);
 }
@@ -99,7 +100,7 @@ fn the_status_is_never_longer_than_the_terminal() {
             runs
         })
         .collect();
-    let stage = Stage::new().answers("ls", json!(many));
+    let stage = Stage::new().answers("ls", json!(many)).answers("task_ls", json!([]));
     for rows in [8, ROWS, 60] {
         for columns in [40, 140] {
             let (screen, _) = painted(stage.command(&["status"]), columns, rows);

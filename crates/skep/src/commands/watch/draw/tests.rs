@@ -11,7 +11,7 @@ use super::draw;
 use crate::commands::watch::{
     model::{
         Event, State,
-        tests::{later, press, run, runs, state},
+        tests::{later, planned, press, run, runs, state},
     },
     sight::{Picture, Sight, of_diff},
 };
@@ -103,6 +103,20 @@ fn changes() -> Sight {
 #[test]
 fn the_list_and_the_words_of_the_run_that_is_selected() {
     holds("list", &seen(state(), words()));
+}
+
+#[test]
+fn planned_tasks_with_their_runs_and_the_parts_of_the_one_that_is_looked_at() {
+    let mut state = planned();
+    press(&mut state, "j");
+    holds("planned", &seen(state, words()));
+}
+
+#[test]
+fn only_a_plan_waits() {
+    let mut state = planned();
+    state.step(Event::Listed(Vec::new()), later(200));
+    holds("planned-only", &state);
 }
 
 #[test]

@@ -2,7 +2,8 @@ use serde_json::{Value, json};
 use skep_api::{request::Ask, view::RunView, wire::Refusal};
 use skep_core::{run::How, time::Timestamp};
 
-use super::{Asked, Event, Mode, State, Wish};
+use super::{Asked, Event, Line, Mode, State, Wish};
+use crate::commands::plan::course::tests::{task, waiting};
 use crate::commands::watch::{
     keys::Key,
     sight::{Kind, Sight},
@@ -57,6 +58,44 @@ pub(in crate::commands::watch) fn press(state: &mut State, keys: &str) -> Vec<Wi
         letter => Key::Char(letter),
     };
     keys.chars().flat_map(|letter| state.step(Event::Key(key(letter)), later(200))).collect()
+}
+
+/// A list with three planned tasks: one at work by runs, one of no run that wants its person, one over.
+pub(in crate::commands::watch) fn planned() -> State {
+    let mut state = state();
+    let of = |mut run: RunView| {
+        run.task = Some("task_7k2m9qx4ab".to_owned());
+        run
+    };
+    let runs = runs().into_iter().map(|run| match run.name.as_str() {
+        "beryl" | "diorite" => of(run),
+        _ => run,
+    });
+    let waits =
+        json!({"on": "agent", "text": "web at work", "ways": ["skep logs run_beryl00000 -f"]});
+    let at_work = task("implementing", &json!({"waits_for": waits}));
+    let mut read = waiting(
+        "plan_review",
+        "its plan waits for you",
+        &["skep plan show task_8k2m9qx4ab", "skep approve task_8k2m9qx4ab"],
+    );
+    read.id = "task_8k2m9qx4ab".to_owned();
+    read.title = "One login for all sites, and one way out of each of them".to_owned();
+    let mut over = task("completed", &json!({}));
+    over.id = "task_9k2m9qx4ab".to_owned();
+    state.step(Event::Planned(vec![at_work, read, over]), later(200));
+    state.step(Event::Listed(runs.collect()), later(200));
+    state
+}
+
+/// The list's lines, each by what it is about.
+fn lines(state: &State) -> Vec<String> {
+    let line = |line: &Line<'_>| match line {
+        Line::Task(task) => task.state.clone(),
+        Line::Waits(task) => format!("{} waits", task.state),
+        Line::Run(run, below) => format!("{}{}", if *below { "- " } else { "" }, run.name),
+    };
+    state.lines().iter().map(line).collect()
 }
 
 fn answer(state: &mut State, wishes: &[Wish], answer: Result<Value, Refusal>) -> Vec<Wish> {
@@ -372,4 +411,30 @@ fn the_clock_wakes_only_when_an_age_on_the_screen_changes() {
     assert_eq!((at(0), at(59), at(61)), (Some(60), Some(1), Some(59)));
     assert_eq!((at(3600), at(86400 + 1)), (Some(3600), Some(86399)));
     assert_eq!(State::new(Vec::new(), later(0), (80, 24), true).next_age(), None);
+}
+
+#[test]
+fn the_runs_of_a_planned_task_stand_below_it_and_a_task_without_runs_is_there_too() {
+    let mut state = planned();
+    let read = ["plan_review", "plan_review waits"];
+    let at_work = ["implementing", "implementing waits", "- beryl", "- diorite"];
+    assert_eq!(lines(&state), [&read[..], &["amber"], &at_work, &["coral"]].concat());
+    assert_eq!(selected(&state), "amber");
+    press(&mut state, "jj");
+    assert_eq!(selected(&state), "diorite", "a heading is never selected");
+    assert_eq!(state.task_of(state.run().unwrap()).unwrap().state, "implementing");
+    press(&mut state, "/answer by pages\r");
+    assert_eq!(lines(&state), at_work, "a task is found by its title, with its runs");
+    press(&mut state, "\x1b/coral\r");
+    assert_eq!(lines(&state), ["coral"]);
+    press(&mut state, "\x1b");
+    let failed = waiting("failed", "web failed", &["skep implement task_7k2m9qx4ab"]);
+    state.step(Event::Planned(vec![failed]), later(201));
+    let failed = ["failed", "failed waits", "- beryl", "- diorite"];
+    assert_eq!(lines(&state), [&failed[..], &["amber", "coral"]].concat());
+    state.step(Event::Planned(Vec::new()), later(202));
+    assert_eq!(lines(&state), ["amber", "beryl", "coral", "diorite"]);
+    state.step(Event::Listed(Vec::new()), later(203));
+    state.step(Event::Planned(vec![task("approved", &json!({}))]), later(203));
+    assert_eq!(lines(&state), ["approved"]);
 }
