@@ -690,7 +690,8 @@ impl Fleet {
                 decided,
             );
         }
-        self.tell_task(told, now, decided)
+        self.tell_task(told, now, decided);
+        Ok(())
     }
 
     fn note(&mut self, subject: &str, event: House, now: Timestamp, decided: &mut Decided) {

@@ -11,7 +11,10 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::{Mode, OFlags};
+use rustix::{
+    fs::{Mode, OFlags},
+    io::Errno,
+};
 
 use skep_api::{
     place::Home,
@@ -328,16 +331,30 @@ impl Briefing<'_> {
     }
 }
 
-/// What a planner left in the file that it was to write; none where there is none that can be read.
-pub fn read_draft(run: &Run, draft: &str) -> Option<String> {
-    let root = &run.env()?.root;
+/// What a planner left in the file that it was to write; none where there is none, or something else than a file.
+///
+/// Errors: it is there and cannot be read: that says nothing of what the planner did.
+pub fn read_draft(run: &Run, draft: &str) -> Result<Option<String>, String> {
+    let root = &run.env().ok_or("its env does not stand")?.root;
     let path = Path::new(root).join("output").join(draft);
-    let file = open_regular(&path).ok()?;
+    let failed = |err: &io::Error| format!("{}: {err}", path.display());
+    let file = match open_regular(&path) {
+        Ok(file) => file,
+        Err(err) if is_no_file(&err) => return Ok(None),
+        Err(err) => return Err(failed(&err)),
+    };
     let mut bytes = Vec::new();
     let most = u64::try_from(plan::LONGEST).unwrap_or(u64::MAX).saturating_add(1);
     let read: io::Result<usize> = file.take(most).read_to_end(&mut bytes);
-    read.ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    read.map_err(|err| failed(&err))?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Whether the planner left no file there: nothing, a folder, a link, a pipe.
+fn is_no_file(err: &io::Error) -> bool {
+    let kinds =
+        [io::ErrorKind::NotFound, io::ErrorKind::InvalidInput, io::ErrorKind::NotADirectory];
+    kinds.contains(&err.kind()) || err.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
 /// Opens a file that is nothing else: what an agent wrote may be a link to anywhere, or a pipe that never ends.

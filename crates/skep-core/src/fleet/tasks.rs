@@ -64,21 +64,13 @@ impl Told {
 
 impl Fleet {
     /// Tells a task what one of its runs came to.
-    pub(super) fn tell_task(
-        &mut self,
-        told: Told,
-        now: Timestamp,
-        decided: &mut Decided,
-    ) -> Result<(), Rejected> {
-        let Some(task) = told.task.filter(|task| self.tasks.contains_key(task)) else {
-            return Ok(());
-        };
+    pub(super) fn tell_task(&mut self, told: Told, now: Timestamp, decided: &mut Decided) {
+        let Some(task) = told.task.filter(|task| self.tasks.contains_key(task)) else { return };
         for input in told.inputs {
             let heard = self.step_task(&task, input, now, decided);
             // What a run came to is a fact, whatever its task makes of it.
             debug_assert!(heard.is_ok(), "{heard:?}");
         }
-        Ok(())
     }
 
     /// Decides what a task does, and has its runs do what follows.

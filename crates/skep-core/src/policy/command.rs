@@ -437,7 +437,9 @@ impl Eye {
         match name.as_str() {
             "eval" => self.said_again(&words[1..], depth, sure),
             "trap" => {
-                let code = words.iter().skip(1).find(|word| !word.start().starts_with('-'));
+                let is_option =
+                    |word: &Word| matches!(word.known(), Some("-" | "--" | "-l" | "-p" | "-P"));
+                let code = words.iter().skip(1).find(|word| !is_option(word));
                 self.said_again(code.map_or(&[], std::slice::from_ref), depth, sure);
             }
             "alias" => {

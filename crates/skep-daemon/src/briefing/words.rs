@@ -1,6 +1,10 @@
 //! What a run of a plan hears when it goes on.
 
-use std::{fs, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    path::Path,
+};
 
 use skep_core::{
     fenced::Secret,
@@ -15,6 +19,9 @@ use crate::{
     launch,
     prompts::{self, CommitStyle, Overrides, Prompt, Words},
 };
+
+/// How much of the end of a journal is looked at. Bytes.
+const END: u64 = 256 << 10;
 
 impl Briefing<'_> {
     /// Makes the words that a run of a task is to hear.
@@ -119,7 +126,7 @@ impl Briefing<'_> {
             let said = line["kind"].as_str() == Some("said");
             said.then(|| line["text"].as_str().map(str::to_owned)).flatten()
         };
-        let text = fs::read_to_string(journal).unwrap_or_default();
+        let text = end_of(&journal).unwrap_or_default();
         let words: Vec<String> = text.lines().filter_map(said).collect();
         let heard = run.last.as_ref().map(|(text, _)| text.clone()).unwrap_or_default();
         if words.is_empty() { heard } else { words.join("\n") }
@@ -160,6 +167,16 @@ impl Briefing<'_> {
             validation: brief.place.guide.gates.iter().map(check).collect(),
         })
     }
+}
+
+/// The last lines of a file that may be large; the first of them may be half a line.
+fn end_of(file: &Path) -> io::Result<String> {
+    let mut file = File::open(file)?;
+    let from = file.metadata()?.len().saturating_sub(END);
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(END).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The file that a planner writes.

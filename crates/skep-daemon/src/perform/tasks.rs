@@ -34,8 +34,11 @@ impl Performer {
                 return fleet::Input::Begin { task, run: run.clone(), begun, warnings };
             }
             Effect::ReadDraft { run, draft, .. } => {
-                let text = fleet.runs.get(run).and_then(|run| briefing::read_draft(run, draft));
-                Input::Draft { run: run.clone(), text }
+                let read = fleet.runs.get(run).map(|run| briefing::read_draft(run, draft));
+                match read.unwrap_or_else(|| Err("its run is gone".to_owned())) {
+                    Ok(text) => Input::Draft { run: run.clone(), text },
+                    Err(text) => Input::Refused { run: run.clone(), text },
+                }
             }
             Effect::Word { run, words, .. } => {
                 let words = briefing.words(&task, run, words);

@@ -48,7 +48,12 @@ impl Fleet {
         if text.starts_with("ask_") {
             return Ok(None);
         }
-        let run = self.find_run(text).ok();
+        // Nobody is no answer; more than one is.
+        let run = match self.find_run(text) {
+            Ok(run) => Some(run),
+            Err(rejected) if rejected.slug == "run-ambiguous" => return Err(rejected),
+            Err(_) => None,
+        };
         let (plans, tasks) = (self.plans_like(text), self.tasks_like(text));
         let mut found: Vec<&Arc<Task>> =
             plans.into_iter().map(|(task, _)| task).chain(tasks).collect();

@@ -135,6 +135,8 @@ pub(super) const LINES: &[(&str, &str)] = &[
     ("deny", "eval git push"),
     ("deny", "eval 'git pu''sh'"),
     ("deny", "trap 'git push' EXIT"),
+    ("deny", "trap -- '-x$(git push)' EXIT"),
+    ("deny", "trap '-x$(git push)' EXIT"),
     ("deny", "alias g='git push'"),
     ("deny", "ssh host git push"),
     ("deny", "ssh -p 22 ada@host 'cd x; git push'"),

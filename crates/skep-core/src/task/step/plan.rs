@@ -297,11 +297,15 @@ impl Task {
     }
 }
 
-/// A follow-up leaves out what stays as it is: it is taken over with its work, and so is what it says in the same words.
+/// A follow-up leaves out what stays as it is: what is done is taken over with its work, and so is what it says in the same
+/// words. What was only planned, and is not any more, goes.
 fn carry_over(old: &Version, new: Plan) -> (Plan, Vec<String>) {
     let said = |project: &str| new.sub_plans.iter().find(|part| part.project == project);
-    let kept: Vec<&SubPlan> =
-        old.plan.sub_plans.iter().filter(|part| said(&part.project).is_none()).collect();
+    let is_done = |part: &SubPlan| {
+        old.parts.get(&part.project).is_some_and(|part| part.state == PartState::Completed)
+    };
+    let gone = |part: &&SubPlan| said(&part.project).is_none() && is_done(part);
+    let kept: Vec<&SubPlan> = old.plan.sub_plans.iter().filter(gone).collect();
     let is_kept = |project: &String| kept.iter().any(|part| part.project == *project);
     let keep = |group: &Vec<String>| -> Vec<String> {
         group.iter().filter(|project| is_kept(project)).cloned().collect()
@@ -310,10 +314,8 @@ fn carry_over(old: &Version, new: Plan) -> (Plan, Vec<String>) {
         old.plan.groups.iter().map(keep).filter(|group| !group.is_empty()).collect();
     let order = |project: &str| groups.iter().position(|group| group.iter().any(|p| p == project));
     let same = |part: &&SubPlan| {
-        let stood = old.parts.get(&part.project).map(|part| part.state);
         let worded = old.plan.sub_plans.iter().find(|other| other.project == part.project);
-        stood == Some(PartState::Completed)
-            && worded.is_some_and(|other| other.content == part.content)
+        is_done(part) && worded.is_some_and(|other| other.content == part.content)
     };
     let carried = kept.iter().map(|part| part.project.clone());
     let carried = carried.chain(new.sub_plans.iter().filter(same).map(|part| part.project.clone()));

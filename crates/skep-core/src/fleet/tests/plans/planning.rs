@@ -384,6 +384,20 @@ fn an_edited_part_that_was_carried_over_hears_what_it_says_now() {
 }
 
 #[test]
+fn what_a_plan_for_more_meant_to_do_and_was_sent_back_for_is_not_carried_over() {
+    let mut world = completed(&document("api; web"));
+    world.ask_plan("more", true, 2).unwrap();
+    world.word();
+    world.draft(&document("ops"));
+    assert_eq!(world.parts(), "api completed, web completed, ops pending");
+    world.wish(Wish::Reject { text: "not ops".to_owned(), tries: 2 }).unwrap();
+    world.word();
+    world.draft(&document("lib"));
+    assert_eq!(world.parts(), "api completed, web completed, lib pending");
+    world.replay();
+}
+
+#[test]
 fn a_follow_up_that_is_sent_back_still_carries_what_is_done() {
     let mut world = completed(&document("api; web"));
     world.ask_plan("more", true, 2).unwrap();
