@@ -1417,6 +1417,11 @@ impl Run {
         self.holds_slot() || matches!(self.state, State::Waiting { .. })
     }
 
+    /// How its last attempt ended; none while it is in line or something of it lives.
+    pub fn outcome(&self) -> Option<Outcome> {
+        if let State::Ended { outcome, .. } = &self.state { Some(*outcome) } else { None }
+    }
+
     /// Whether the attempt is over.
     pub fn is_ended(&self) -> bool {
         matches!(self.state, State::Ended { .. })

@@ -179,8 +179,8 @@ impl Foreman {
     pub(super) fn replied(&mut self, id: &QuestionId, sure: bool) -> Option<()> {
         let put = self.at.take().filter(|put| put.question == *id)?;
         self.given_up = 0;
-        if !put.void && !(sure && put.refine.is_none()) {
-            self.escalated.push(put);
+        if !put.void && (!sure || put.refine.is_some()) {
+            self.escalated.push(Put { refine: None, ..put });
         }
         Some(())
     }
