@@ -4,7 +4,7 @@
 //! Never: decides.
 
 use super::{
-    Cycle, CycleState, Event, Finishing, Misfit, Part, PartState, PlanState, Planning, Put, Task,
+    Cycle, CycleState, Event, Misfit, Part, PartState, PlanState, Planning, Put, Task,
     TaskState, Version, Warning, WarningKind, Words,
 };
 use crate::{

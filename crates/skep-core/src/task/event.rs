@@ -504,12 +504,22 @@ pub enum Words {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "for", rename_all = "snake_case")]
 pub enum Purpose {
-    Plan { draft: String },
-    Part { project: String },
+    Plan {
+        draft: String,
+    },
+    Part {
+        project: String,
+    },
     /// To look at a part's work at this commit.
-    Review { project: String, cycle: u32, head: String },
+    Review {
+        project: String,
+        cycle: u32,
+        head: String,
+    },
     /// To answer questions, this one first.
-    Foreman { question: QuestionId },
+    Foreman {
+        question: QuestionId,
+    },
 }
 
 /// Work for the daemon on behalf of a task. It may be done twice, so doing it twice is harmless.

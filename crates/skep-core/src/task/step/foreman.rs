@@ -54,11 +54,7 @@ impl Task {
     }
 
     /// An answer is kept, and everybody gets it who asked the same.
-    pub(super) fn answered(
-        &self,
-        known: Known,
-        answer: Option<&str>,
-    ) -> Step {
+    pub(super) fn answered(&self, known: Known, answer: Option<&str>) -> Step {
         let question = known.question.clone();
         let by_foreman = known.by == FOREMAN;
         let is_it = |it: &&Known| it.is_about(&known.text, known.context.as_deref());
@@ -230,8 +226,7 @@ impl Task {
         let goes_on = same.is_some();
         let run = same.unwrap_or_else(|| after.next_run(0));
         let (question, refine) = (put.question.clone(), put.refine.clone());
-        let event =
-            Event::ForemanTurned { question: question.clone(), run: run.clone(), goes_on };
+        let event = Event::ForemanTurned { question: question.clone(), run: run.clone(), goes_on };
         let effect = if goes_on {
             after.word(&run, Words::Question { question, refine })
         } else {

@@ -92,8 +92,7 @@ impl Task {
     pub(super) fn cycle_of(&self, run: &RunId) -> Option<(&str, &Part, &Cycle)> {
         let (project, cycle) = self.review_of(run)?;
         let part = self.last_version()?.parts.get(project)?;
-        let under_way =
-            part.state == PartState::InProgress && cycle.state == CycleState::Reviewing;
+        let under_way = part.state == PartState::InProgress && cycle.state == CycleState::Reviewing;
         under_way.then_some((project, part, cycle))
     }
 
@@ -116,11 +115,8 @@ impl Task {
                 Step { effects: vec![read], ..Step::default() }
             }
             Outcome::Stopped | Outcome::Interrupted => {
-                let rests = Event::SubPlanReset {
-                    project: project.to_owned(),
-                    anew: false,
-                    rests: true,
-                };
+                let rests =
+                    Event::SubPlanReset { project: project.to_owned(), anew: false, rests: true };
                 let events = [failed(project, number, text, true), rests];
                 Step { then: vec![give_back(run)], ..Step::of(events) }
             }
@@ -273,7 +269,10 @@ impl Task {
             return Err(reject("author-gone", text, &[&hints[0], &hints[1]]));
         };
         let mut critiques: Vec<Critique> = part.reviews.open().cloned().collect();
-        critiques.push(Critique { by: Some(by), ..Critique::new(Severity::Major, text) });
+        let (severity, text) = (Severity::Major, text.trim().to_owned());
+        let critique =
+            Critique { severity, file: None, line: None, text, suggestion: None, by: Some(by) };
+        critiques.push(critique.cut());
         let mut events = self.granted(project, part);
         events.push(started);
         let step = self.at_work_again(events, runs, now);

@@ -50,7 +50,8 @@ impl Task {
             let text = format!("{id} is at work already");
             return Err(reject("task-at-work", text, &[&self.see()]));
         }
-        let mut events = vec![Event::ImplementAsked { plan: version.id.clone(), branch, choice, rules }];
+        let mut events =
+            vec![Event::ImplementAsked { plan: version.id.clone(), branch, choice, rules }];
         let mut effects = Vec::new();
         for project in version.projects() {
             let Some(part) = version.parts.get(project) else { continue };
@@ -125,9 +126,15 @@ impl Task {
         for project in wave {
             let Some(part) = version.parts.get(&project) else { continue };
             let next = self.next_of(part, runs);
-            if next == Next::Review && !part.reworded && part.run.as_ref().is_some_and(|run| holds_env(run, runs)) {
+            if next == Next::Review
+                && !part.reworded
+                && part.run.as_ref().is_some_and(|run| holds_env(run, runs))
+            {
                 step.events.push(Event::SubPlanStarted { project: project.clone(), run: None });
-                step = step.and(self.look_for_review(&project, &Part { state: PartState::InProgress, ..part.clone() }));
+                step = step.and(self.look_for_review(
+                    &project,
+                    &Part { state: PartState::InProgress, ..part.clone() },
+                ));
                 continue;
             }
             if let Some(run) = part.run.clone() {
