@@ -4,8 +4,8 @@
 //! Never: decides.
 
 use super::{
-    Cycle, CycleState, Event, Misfit, Part, PartState, PlanState, Planning, Put, Task,
-    TaskState, Version, Warning, WarningKind, Words,
+    Cycle, CycleState, Event, Misfit, Part, PartState, PlanState, Planning, Put, Task, TaskState,
+    Version, Warning, WarningKind, Words,
 };
 use crate::{
     id::{PlanId, RunId},
