@@ -7,6 +7,7 @@ pub mod budget;
 pub mod facts;
 pub mod fenced;
 pub mod fleet;
+pub mod foreman;
 pub mod guide;
 pub mod id;
 pub mod keep;

@@ -104,6 +104,12 @@ pub struct Brief {
     /// Whether it belongs to its task's plan, which says when it goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
+    /// Whether its task has a foreman, who is asked before people.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub foreman: bool,
+    /// The run in whose env it works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<RunId>,
     /// How readily its agent involves a person.
     #[serde(default, skip_serializing_if = "Posture::is_headless")]
     pub posture: Posture,
@@ -127,6 +133,28 @@ pub enum Kind {
     Code,
     /// It makes a plan, and changes nothing.
     Plan,
+    /// It looks at the work of a part, at one commit of it, and changes nothing.
+    Review,
+    /// It answers questions of the other runs of its task.
+    Foreman,
+    /// A person's own, in the env of another run.
+    Manual,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 5] = [Kind::Code, Kind::Plan, Kind::Review, Kind::Foreman, Kind::Manual];
+
+    /// As views spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Code => "code",
+            Kind::Plan => "plan",
+            Kind::Review => "review",
+            Kind::Foreman => "foreman",
+            Kind::Manual => "manual",
+        }
+    }
 }
 
 /// How skep speaks to the agent.

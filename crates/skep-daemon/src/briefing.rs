@@ -153,7 +153,7 @@ impl Briefing<'_> {
         let ask = RunAsk { titles, prompt: Some(String::new()), count: None, ..ask.clone() };
         let (of, ask) = match purpose {
             Purpose::Plan { .. } => (
-                OfPlan { run: run.clone(), kind: Kind::Plan, part: None },
+                OfPlan { run: run.clone(), kind: Kind::Plan, part: None, foreman: false },
                 RunAsk {
                     env_type: Some("directory".to_owned()),
                     project: None,
@@ -167,6 +167,7 @@ impl Briefing<'_> {
                     run: run.clone(),
                     kind: Kind::Code,
                     part: Some(Part { project: project.clone(), held: true }),
+                    foreman: false,
                 },
                 RunAsk {
                     env_type: None,

@@ -502,6 +502,8 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
             ..whole.place.clone()
         },
         supersedes: None,
+        foreman: false,
+        within: None,
         fallback: None,
         budget: Budget::default(),
         prices: Vec::new(),

@@ -47,6 +47,8 @@ pub(crate) fn brief(name: &str) -> Brief {
         },
         policy: Policy { jitter: 0.0, ..Policy::default() },
         supersedes: None,
+        foreman: false,
+        within: None,
         adopted: None,
         hears: Hears { messages: true, steers: true, resumes: true },
         fallback: None,

@@ -51,6 +51,8 @@ fn run(yard: &Yard) -> (Run, Home) {
         },
         policy: Policy { fence: Fence::On { write: Vec::new() }, ..Policy::default() },
         supersedes: None,
+        foreman: false,
+        within: None,
         adopted: None,
         hears: skep_core::run::Hears::default(),
         fallback: None,
