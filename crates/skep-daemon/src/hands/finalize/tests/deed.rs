@@ -97,10 +97,7 @@ fn what_a_run_is_finalized_with_is_its_own_and_never_onto_where_it_comes_from_or
     for branch in ["main", "develop", "origin/develop"] {
         assert!(ask.not.iter().any(|name| name == branch), "{branch}: {:?}", ask.not);
     }
-    assert_eq!(
-        (ask.message.as_deref(), ask.published.as_deref()),
-        (Some("rest"), Some("old"), false)
-    );
+    assert_eq!((ask.message.as_deref(), ask.published.as_deref()), (Some("rest"), Some("old")));
     assert!(ask.sign);
     assert_eq!(ask.vars["SKEP_RUN"], "run_0000000001");
     assert_eq!(Path::new(&ask.vars["TMPDIR"]), yard.place.root().join("env/tmp"));
