@@ -39,6 +39,8 @@ impl Guide {
 pub enum Ground {
     /// A worktree and a branch of its own.
     Worktree,
+    /// A worktree on a commit that somebody else made, and on no branch.
+    Commit,
     /// A checkout that belongs to a person.
     Checkout,
     /// A folder without git.
@@ -65,6 +67,11 @@ pub fn brief(
              others work beside you in theirs.\n\
              - Commit your work on that branch. Do not switch, merge, push or delete branches unless your task says so.\n"
         }
+        Ground::Commit => {
+            "- Work only in the folder that you were started in. It is a git worktree that stands on a commit of somebody else's, on no branch: \
+             read it, build it, try it.\n\
+             - Nothing that you change or commit there reaches anybody's work. Check out nothing else, and make, move or delete no branch.\n"
+        }
         Ground::Checkout => {
             "- Work only in the folder that you were started in. It is a person's own checkout: what stands there uncommitted is theirs.\n\
              - Commit your work on the branch that is checked out. Do not switch, merge, push or delete branches unless your task says so.\n"
@@ -85,9 +92,11 @@ pub fn brief(
     }
     said.push_str("\n## How to finish\n\n");
     if !gates.is_empty() {
-        said.push_str(
-            "Your work will be judged by these commands; run them before you finish:\n\n",
-        );
+        said.push_str(if ground == Ground::Commit {
+            "The work that stands there will be judged by these commands:\n\n"
+        } else {
+            "Your work will be judged by these commands; run them before you finish:\n\n"
+        });
         for (name, command) in gates {
             let (name, command) = (text::one_line(name), text::one_line(command));
             let fence = fence(&command, '`', 1);
@@ -95,7 +104,7 @@ pub fn brief(
         }
         said.push('\n');
     }
-    if ground != Ground::Folder {
+    if matches!(ground, Ground::Worktree | Ground::Checkout) {
         said.push_str(
             "Commit everything that is to be kept, with a message that says what changed and why. ",
         );

@@ -8,6 +8,8 @@ fn the_brief_says_where_to_work_how_to_finish_and_what_will_judge_it() {
     let said = brief(Ground::Worktree, &gates, Some(("docs/agents.md", "\nUse tabs.\n")), true);
     assert_eq!(said, include_str!("brief.md"));
     assert!(said.len() < 2_000, "it is paid for at every start: {} bytes", said.len());
+    let commit = brief(Ground::Commit, &gates, None, true);
+    assert!(commit.contains("on no branch") && !commit.contains("Commit "), "{commit}");
     let folder = brief(Ground::Folder, &[], None, false);
     assert!(!folder.contains("ommit") && !folder.contains("git"), "{folder}");
 }

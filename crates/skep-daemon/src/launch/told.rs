@@ -112,6 +112,7 @@ fn words(
     tools: bool,
 ) -> Result<String, String> {
     let ground = match place.env_type {
+        EnvType::Worktree if place.detached.is_some() => Ground::Commit,
         EnvType::Worktree => Ground::Worktree,
         EnvType::InPlace => Ground::Checkout,
         EnvType::Directory => Ground::Folder,
