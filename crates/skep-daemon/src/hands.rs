@@ -55,7 +55,7 @@ pub enum Deed {
         /// The environment of the project's scripts: the run's own.
         vars: BTreeMap<String, String>,
         /// What they get beside it.
-        secrets: set_up::Secrets,
+        grant: Box<set_up::Grant>,
         /// Where all that the set-up said is kept, however it went.
         log: PathBuf,
         guide: Guide,
@@ -187,7 +187,7 @@ pub fn prepare_deed(run: &Run, home: &Home) -> Result<Deed, String> {
         set_up: place.set_up.clone(),
         hooks: Box::new(hooks::Hooks::of(run, home)),
         vars: launch::run_vars(run, &cwd, &vars, &run.brief.policy.env, home),
-        secrets: set_up::Secrets::of(run, home),
+        grant: Box::new(set_up::Grant::of(run, home, &vars)?),
         log: home.run(run.id()).join("setup.log"),
         guide: if place.env_type == EnvType::Worktree {
             place.guide.clone()
@@ -318,8 +318,8 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
         Err(done) => return *done,
     };
     match deed {
-        Deed::Prepare { ask, target, base, set_up, hooks, vars, secrets, log, guide } => {
-            let vars = (vars, secrets);
+        Deed::Prepare { ask, target, base, set_up, hooks, vars, grant, log, guide } => {
+            let vars = (vars, *grant);
             let own = (set_up.as_ref(), &*hooks);
             prepare(&git, &ask, (target, base), own, &guide, vars, &log)
         }
@@ -366,10 +366,10 @@ fn prepare(
     (target, base): (Option<String>, Option<Base>),
     (set_up, hooks): (Option<&SetUp>, &hooks::Hooks),
     guide: &Guide,
-    (mut vars, secrets): (BTreeMap<String, String>, set_up::Secrets),
+    (mut vars, mut grant): (BTreeMap<String, String>, set_up::Grant),
     log: &Path,
 ) -> Done {
-    let mut may = |creating: env::Creating<'_>| hooks.creating(creating, &vars, &secrets);
+    let mut may = |creating: env::Creating<'_>| hooks.creating(creating, &vars, &grant);
     let prepared = match env::prepare_asking(git, ask, &mut may) {
         Ok(prepared) => prepared,
         Err(err) => {
@@ -409,10 +409,15 @@ fn prepare(
             return Done::PrepareFailed { fault: fault(err.fault()), slug, text };
         }
     }
+    if let Err(text) = grant.hold(git, &prepared, &mut vars) {
+        // Here already, as below.
+        let _left = env::undo(git, &ask.locks, &prepared.root, Ran::Setup);
+        return set_up_failed("set-up-failed", text);
+    }
     // In an env that a killed preparation left the set-up may have been under way: only its end is written down.
     let done = prepared.logs.join("setup.done");
     if !(prepared.reused && done.exists()) {
-        match set_up::run_set_up(git, &prepared, set_up, (&vars, &secrets), log) {
+        match set_up::run_set_up(git, &prepared, set_up, (&vars, &grant), log) {
             Ok(note) => notes.extend(note),
             Err((slug, text)) => {
                 // Here already, so that whoever hears of the failure finds nothing of it; the undo tells what stays.
@@ -424,7 +429,7 @@ fn prepare(
             return set_up_failed(err.slug(), chain(&err));
         }
     }
-    notes.extend(hooks.created(&prepared, &vars, &secrets));
+    notes.extend(hooks.created(&prepared, &vars, &grant));
     let path = |path: &Path| path.to_str().map(str::to_owned);
     let (Some(root), Some(lock), Some(worktree), Some(cwd)) =
         (path(&prepared.root), path(&prepared.lock), path(&prepared.worktree), path(&prepared.cwd))
