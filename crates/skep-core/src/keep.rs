@@ -83,7 +83,7 @@ enum Rule {
 
 fn rule(kind: Kind) -> Rule {
     match kind {
-        Kind::Code | Kind::Plan => Rule::AfterDone,
+        Kind::Code | Kind::Plan | Kind::Review | Kind::Foreman | Kind::Manual => Rule::AfterDone,
     }
 }
 

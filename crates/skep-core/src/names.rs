@@ -24,6 +24,15 @@ pub const CODER: &str = "coder";
 /// The role of a worker that makes plans.
 pub const PLANNER: &str = "planner";
 
+/// The role of a worker that reviews what another one did.
+pub const REVIEWER: &str = "reviewer";
+
+/// The role of a worker that answers the questions of others.
+pub const FOREMAN: &str = "foreman";
+
+/// The role of a worker that a person sent into another one's env.
+pub const MANUAL: &str = "manual";
+
 /// How long the name of a worker may be; an overflow name is a project's name with a number.
 ///
 /// Unit: bytes, which are characters here.
@@ -62,7 +71,7 @@ pub const RESERVED: &[&str] = &[
     "finalize",
     "finish",
     "follow-up",
-    "foreman",
+    FOREMAN,
     "gate",
     "gatekeeper",
     "help",
@@ -77,7 +86,7 @@ pub const RESERVED: &[&str] = &[
     "list",
     "logs",
     "ls",
-    "manual",
+    MANUAL,
     "mcp",
     "me",
     "merge",
@@ -104,7 +113,7 @@ pub const RESERVED: &[&str] = &[
     "resume",
     "retry",
     "review",
-    "reviewer",
+    REVIEWER,
     "rm",
     "run",
     "self",

@@ -104,6 +104,12 @@ pub struct Brief {
     /// Whether it belongs to its task's plan, which says when it goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
+    /// Whether its task has a foreman, who is asked before people.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub foreman: bool,
+    /// The run in whose env it works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<RunId>,
     /// How readily its agent involves a person.
     #[serde(default, skip_serializing_if = "Posture::is_headless")]
     pub posture: Posture,
@@ -127,6 +133,28 @@ pub enum Kind {
     Code,
     /// It makes a plan, and changes nothing.
     Plan,
+    /// It looks at the work of a part, at one commit of it, and changes nothing.
+    Review,
+    /// It answers questions of the other runs of its task.
+    Foreman,
+    /// A person's own, in the env of another run.
+    Manual,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 5] = [Kind::Code, Kind::Plan, Kind::Review, Kind::Foreman, Kind::Manual];
+
+    /// As views spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Code => "code",
+            Kind::Plan => "plan",
+            Kind::Review => "review",
+            Kind::Foreman => "foreman",
+            Kind::Manual => "manual",
+        }
+    }
 }
 
 /// How skep speaks to the agent.
@@ -597,6 +625,11 @@ pub enum Input {
         text: Option<String>,
         by: String,
     },
+    /// The foreman does not answer a question: a person is asked, with what it proposes.
+    Escalate {
+        question: QuestionId,
+        proposal: Option<String>,
+    },
     Close {
         op: OpId,
         how: How,
@@ -852,6 +885,14 @@ pub enum Event {
     /// A person is asked, in place of whom the agent asked.
     QuestionEscalated {
         id: QuestionId,
+        /// What the foreman would say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposal: Option<String>,
+    },
+    /// The foreman thought again, by a person's words.
+    QuestionProposed {
+        id: QuestionId,
+        text: String,
     },
     /// The call that asks went back without an answer; the agent goes on.
     QuestionLeft {
@@ -1377,6 +1418,11 @@ impl Run {
     /// Whether a process of it may live.
     pub fn is_living(&self) -> bool {
         self.holds_slot() || matches!(self.state, State::Waiting { .. })
+    }
+
+    /// How its last attempt ended; none while it is in line or something of it lives.
+    pub fn outcome(&self) -> Option<Outcome> {
+        if let State::Ended { outcome, .. } = &self.state { Some(*outcome) } else { None }
     }
 
     /// Whether the attempt is over.

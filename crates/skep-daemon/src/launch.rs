@@ -300,6 +300,9 @@ pub fn role(kind: Kind) -> &'static str {
     match kind {
         Kind::Code => names::CODER,
         Kind::Plan => names::PLANNER,
+        Kind::Review => names::REVIEWER,
+        Kind::Foreman => names::FOREMAN,
+        Kind::Manual => names::MANUAL,
     }
 }
 

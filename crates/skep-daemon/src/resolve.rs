@@ -131,6 +131,8 @@ pub struct OfPlan {
     pub run: RunId,
     pub kind: Kind,
     pub part: Option<Part>,
+    /// Whether it asks a foreman before people.
+    pub foreman: bool,
 }
 
 /// Resolves the run that a task's plan wants; its id was given when it was wanted.
@@ -912,6 +914,8 @@ fn brief(
         },
         kind: wanted.of.map_or(Kind::Code, |of| of.kind),
         part: wanted.of.and_then(|of| of.part.clone()),
+        foreman: wanted.of.is_some_and(|of| of.foreman),
+        within: None,
         task: task.map(|task| task.id.clone()),
         title: text::words(title, 500),
         project: place.map(|place| place.project.name.clone()),

@@ -466,6 +466,10 @@ impl Eye {
                     "-o", "-p", "-Q", "-R", "-S", "-W", "-w",
                 ];
                 self.said_again(behind_host(words, &values), depth, sure);
+                // What looks like an option and like code may be either.
+                for word in words.iter().filter(|word| is_option_and_code(word)) {
+                    self.said_again(std::slice::from_ref(word), depth, sure);
+                }
                 if words.iter().any(|word| word.start().to_ascii_lowercase().contains("command")) {
                     self.unseen("ssh is told to start something");
                 }
@@ -857,6 +861,11 @@ fn behind_options(words: &[Word], values: &[&str], own: usize) -> (usize, bool) 
         }
     }
     (at.min(words.len()), certain)
+}
+
+/// Whether a word begins like an option, and holds what only a shell reads.
+fn is_option_and_code(word: &Word) -> bool {
+    word.start().starts_with('-') && word.start().contains(['$', '`', ';', '|', '&', '(', '\n'])
 }
 
 /// What `ssh` has run: all behind its host, with options before and behind that; a setting of a variable is code too.

@@ -105,6 +105,7 @@ impl Run {
             Input::Answer { question, text, by } => {
                 self.answer(&question, text.as_deref(), &by, now)
             }
+            Input::Escalate { question, proposal } => self.escalate(&question, proposal.as_deref()),
             Input::Tool { tool, .. } => self.tool(tool, now),
             Input::Release => self.release(),
             Input::Rules => self.rules(),
@@ -547,7 +548,7 @@ impl Run {
             exit: &exit,
             speaks: self.speech.speaks,
             young: self.begun.is_none() || exit.ended.since(exit.started).as_millis() < health,
-            words_asked: self.brief.kind != super::Kind::Plan,
+            words_asked: self.brief.asks_for_words(),
             work_asked: self.brief.asks_for_work(),
         });
         if reason == Some(Reason::UsageLimit)
@@ -750,14 +751,26 @@ impl Run {
 impl super::Brief {
     /// Whether its task's plan, or the making of one, is what it is for.
     pub fn is_of_plan(&self) -> bool {
-        self.part.is_some() || self.kind == super::Kind::Plan
+        use super::Kind::{Foreman, Plan, Review};
+        self.part.is_some() || matches!(self.kind, Plan | Review | Foreman)
+    }
+
+    /// Whether a run that says nothing did nothing: a planner leaves a file, a reviewer may give its verdict by a tool.
+    fn asks_for_words(&self) -> bool {
+        match self.kind {
+            super::Kind::Code | super::Kind::Foreman | super::Kind::Manual => true,
+            super::Kind::Plan | super::Kind::Review => false,
+        }
     }
 
     /// Whether the run is to leave something in a tree of its own.
     fn asks_for_work(&self) -> bool {
         match self.kind {
             super::Kind::Code => self.place.repository.is_some(),
-            super::Kind::Plan => false,
+            super::Kind::Plan
+            | super::Kind::Review
+            | super::Kind::Foreman
+            | super::Kind::Manual => false,
         }
     }
 }
@@ -792,6 +805,7 @@ impl Input {
             | Input::Send { .. }
             | Input::Rule { .. }
             | Input::Answer { .. }
+            | Input::Escalate { .. }
             | Input::Release
             | Input::Rules
             | Input::Lift

@@ -119,6 +119,8 @@ fn create() -> Input {
         },
         policy: Policy::default(),
         supersedes: None,
+        foreman: false,
+        within: None,
         adopted: None,
         hears: skep_core::run::Hears::default(),
         fallback: None,

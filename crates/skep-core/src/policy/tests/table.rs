@@ -137,6 +137,7 @@ pub(super) const LINES: &[(&str, &str)] = &[
     ("deny", "trap 'git push' EXIT"),
     ("deny", "trap -- '-x$(git push)' EXIT"),
     ("deny", "trap '-x$(git push)' EXIT"),
+    ("deny", "ssh host '-x$(git push)'"),
     ("deny", "alias g='git push'"),
     ("deny", "ssh host git push"),
     ("deny", "ssh -p 22 ada@host 'cd x; git push'"),
