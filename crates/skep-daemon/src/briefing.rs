@@ -44,6 +44,7 @@ use crate::{
     resolve::{self, Asked, OfPlan, Resolved},
 };
 
+pub mod turn;
 mod words;
 
 /// What a briefing is made from.
