@@ -16,6 +16,7 @@ pub mod plan;
 pub mod policy;
 pub mod project;
 pub mod refs;
+pub mod review;
 pub mod run;
 pub mod said;
 pub mod secret;
