@@ -165,6 +165,7 @@ impl Briefing<'_> {
             agents_md: Words::guidance(guidance, secret),
             commit: CommitStyle::of(&self.settings()?.commit),
             validation: brief.place.guide.gates.iter().map(check).collect(),
+            foreman: false,
         })
     }
 }
