@@ -39,12 +39,12 @@ impl Guide {
 pub enum Ground {
     /// A worktree and a branch of its own.
     Worktree,
+    /// A worktree on a commit that somebody else made, and on no branch.
+    Commit,
     /// A checkout that belongs to a person.
     Checkout,
     /// A folder without git.
     Folder,
-    /// A worktree at one commit, to be looked at.
-    Commit,
     /// A folder without git, of somebody who answers others.
     Desk,
 }
@@ -81,16 +81,17 @@ pub fn brief(
              others work beside you in theirs.\n\
              - Commit your work on that branch. Do not switch, merge, push or delete branches unless your task says so.\n"
         }
+        Ground::Commit => {
+            "- Work only in the folder that you were started in. It is a git worktree that stands on a commit of somebody else's, on no branch: \
+             read it, build it, try it.\n\
+             - Nothing that you change or commit there reaches anybody's work. Check out nothing else, and make, move or delete no branch.\n"
+        }
         Ground::Checkout => {
             "- Work only in the folder that you were started in. It is a person's own checkout: what stands there uncommitted is theirs.\n\
              - Commit your work on the branch that is checked out. Do not switch, merge, push or delete branches unless your task says so.\n"
         }
         Ground::Folder => {
             "- Work only in the folder that you were started in. It is under no version control; what you leave there is your work.\n"
-        }
-        Ground::Commit => {
-            "- Stay in the folder that you were started in. It is a git worktree of your own, without a branch, at the commit that you look at.\n\
-             - Read there and run things, but change nothing, commit nothing and check nothing else out: what stands there is thrown away.\n"
         }
         Ground::Desk => {
             "- The folder that you were started in is your own, and nobody looks at what you leave there: what counts is what you reply.\n\
@@ -113,10 +114,12 @@ pub fn brief(
         );
     }
     said.push_str("\n## How to finish\n\n");
-    if !gates.is_empty() && ground.is_work() {
-        said.push_str(
-            "Your work will be judged by these commands; run them before you finish:\n\n",
-        );
+    if !gates.is_empty() {
+        said.push_str(if ground == Ground::Commit {
+            "The work that stands there will be judged by these commands:\n\n"
+        } else {
+            "Your work will be judged by these commands; run them before you finish:\n\n"
+        });
         for (name, command) in gates {
             let (name, command) = (text::one_line(name), text::one_line(command));
             let fence = fence(&command, '`', 1);

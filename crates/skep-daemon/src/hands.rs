@@ -175,6 +175,7 @@ pub fn prepare_deed(run: &Run, home: &Home) -> Result<Deed, String> {
             name: run.brief.name.clone(),
             branches: place.branches.clone(),
             attach: place.exact_branch,
+            detached: place.detached.clone(),
             base: place.base.clone(),
             sub_dir: PathBuf::from(&place.sub_dir),
             copy: place.copy.clone(),
@@ -432,7 +433,10 @@ fn prepare(
     };
     let found = prepared.base.map(|base| Base { branch: base.branch, oid: base.oid });
     let base = base.or(found);
-    let target = target.or_else(|| base.as_ref().map(|base| local_name(&base.branch)));
+    let target = target
+        .or_else(|| base.as_ref().map(|base| local_name(&base.branch)))
+        // What stands on no branch goes nowhere.
+        .filter(|_| ask.detached.is_none());
     let reused = prepared.reused && hooks.again;
     let branch = prepared.branch;
     Done::Prepared { env: Env { root, lock, worktree, cwd, branch, base, target, notes, reused } }

@@ -131,7 +131,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         model: run.brief.model.clone(),
         permissions: confinement(run, &profile),
         args: run.brief.policy.args.clone(),
-        git_roots: fence::roots(folders.as_ref(), env),
+        git_roots: fence::roots(run, folders.as_ref(), env),
         skep: own_program()?,
         brief_file: told.file.clone(),
         tools: tools::of(run, attempt, home, &profile),

@@ -107,7 +107,7 @@ impl Told {
 /// Where the agent of a run works, and what for.
 fn ground(brief: &Brief) -> Ground {
     match (brief.kind, brief.place.env_type) {
-        (Kind::Review, EnvType::Worktree) => Ground::Commit,
+        (_, EnvType::Worktree) if brief.place.detached.is_some() => Ground::Commit,
         (Kind::Foreman, EnvType::Directory) => Ground::Desk,
         (_, EnvType::Worktree) => Ground::Worktree,
         (_, EnvType::InPlace) => Ground::Checkout,

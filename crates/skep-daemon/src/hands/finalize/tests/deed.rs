@@ -41,6 +41,7 @@ fn run(yard: &Yard) -> (Run, Home) {
             target: None,
             branches: Vec::new(),
             exact_branch: false,
+            detached: None,
             copy: Vec::new(),
             link: Vec::new(),
             discard: Vec::new(),
