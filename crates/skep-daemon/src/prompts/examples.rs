@@ -183,6 +183,7 @@ pub(super) fn sparse(template: Template) -> Prompt {
         Prompt::Commit(given) => given.commit = plain_style(),
         Prompt::Review(given) => review::without(given),
         Prompt::Rework(given) => {
+            given.head = None;
             (given.remarks, given.validation) = (Words::default(), Vec::new());
             given.commit = plain_style();
         }

@@ -311,7 +311,9 @@ impl Prompt {
                 vec![("verdict_form", Prompt::VerdictForm(VerdictForm {}))]
             }
             Prompt::Foreman(given) => {
-                vec![("question", Prompt::Question(given.question.clone()))]
+                let refine = given.refine.clone().map(Prompt::Refine);
+                let question = || Prompt::Question(given.question.clone());
+                vec![("question", refine.unwrap_or_else(question))]
             }
             Prompt::Correction(_)
             | Prompt::GoOn(_)

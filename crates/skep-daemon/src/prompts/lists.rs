@@ -24,8 +24,7 @@ pub struct Answered {
     /// Who answered.
     pub by: String,
     pub question: String,
-    /// None: whoever asked was to decide.
-    pub answer: Option<String>,
+    pub answer: String,
 }
 
 /// Something that was decided of the whole.
@@ -43,13 +42,9 @@ impl Words {
     /// Order: as given; where there is too much, the first are left out.
     pub fn answers(answers: &[Answered], secret: &Secret) -> Words {
         let entry = |answered: &Answered| {
-            let (by, answer) = match &answered.answer {
-                Some(answer) => (format!("answered by {}", answered.by), answer.as_str()),
-                None => (format!("left to whoever asked by {}", answered.by), ""),
-            };
-            let head = format!("{} (asked in {}, {by})", answered.id, answered.project);
-            let answer = if answer.is_empty() { String::new() } else { said("  A: ", answer) };
-            format!("{}{}{answer}", headed(&head), said("  Q: ", &answered.question))
+            let Answered { id, project, by, question, answer } = answered;
+            let head = headed(&format!("{id} (asked in {project}, answered by {by})"));
+            format!("{head}{}{}", said("  Q: ", question), said("  A: ", answer))
         };
         Words::listed(answers.iter().map(entry), secret)
     }

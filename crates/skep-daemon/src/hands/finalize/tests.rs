@@ -54,6 +54,7 @@ impl Yard {
             message: message.map(str::to_owned),
             published: None,
             sign: false,
+            stays: false,
             vars: self.vars(),
             may: May::Env,
             ask_ms: 20_000,

@@ -22,7 +22,7 @@ pub(super) fn foreman() -> Foreman {
         project: "web".to_owned(),
         by: "foreman".to_owned(),
         question: "Which browsers count?".to_owned(),
-        answer: Some("Those of the last two years.".to_owned()),
+        answer: "Those of the last two years.".to_owned(),
     };
     Foreman {
         task: Words::about("Search results in pages", "", Trust::Person, &secret),
@@ -33,6 +33,7 @@ pub(super) fn foreman() -> Foreman {
         kept: Words::answers(&[kept], &secret),
         decisions: Words::decisions(&decisions, &secret),
         question: Question { news: Words::default(), ..question() },
+        refine: None,
     }
 }
 

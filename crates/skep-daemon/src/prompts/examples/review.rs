@@ -47,7 +47,7 @@ pub(super) fn verdict() -> Verdict {
 pub(super) fn rework() -> Rework {
     Rework {
         project: "api".to_owned(),
-        head: HEAD.to_owned(),
+        head: Some(HEAD.to_owned()),
         remarks: Words::remarks(&[&size()], 1),
         critiques: Words::to_settle(&[&page(), &manual()], 2, &secret()),
         validation: checks(),
@@ -61,7 +61,7 @@ pub(super) fn answered() -> Answered {
         project: "api".to_owned(),
         by: "ada".to_owned(),
         question: "Is the first page 0 or 1?".to_owned(),
-        answer: Some("1, as in the old search.".to_owned()),
+        answer: "1, as in the old search.".to_owned(),
     }
 }
 

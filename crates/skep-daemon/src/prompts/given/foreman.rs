@@ -25,6 +25,9 @@ pub struct Foreman {
     /// The first one.
     #[serde(skip)]
     pub question: Question,
+    /// What a person says of what was proposed to it before.
+    #[serde(skip)]
+    pub refine: Option<Refine>,
 }
 
 /// One of the task's runs asks.

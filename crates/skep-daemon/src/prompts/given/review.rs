@@ -47,8 +47,8 @@ pub struct Verdict {
 #[derive(Debug, Clone, Serialize)]
 pub struct Rework {
     pub project: String,
-    /// The commit that was looked at, as git spells it in full.
-    pub head: String,
+    /// The commit that was looked at last, as git spells it in full; none: nobody has looked yet.
+    pub head: Option<String>,
     /// What persons say of the work: [`Words::remarks`]; may be empty.
     pub remarks: Words,
     /// What the reviewer says of it: [`Words::to_settle`]; may be empty, where persons say something.

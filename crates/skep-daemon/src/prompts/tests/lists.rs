@@ -10,7 +10,7 @@ fn answered(id: &str, question: &str, answer: &str) -> Answered {
         project: "api".to_owned(),
         by: "ada".to_owned(),
         question: question.to_owned(),
-        answer: Some(answer.to_owned()),
+        answer: answer.to_owned(),
     }
 }
 
@@ -86,14 +86,6 @@ fn of_too_many_answers_the_latest_are_told_and_how_many_came_before() {
 }
 
 #[test]
-fn whoever_was_to_decide_for_themselves_is_told_as_that() {
-    let skipped = Answered { answer: None, ..answered("q_a", "Tabs?", "") };
-    let list = Words::answers(&[skipped], &secret());
-    assert_eq!(margin(&list), ["q_a (asked in api, left to whoever asked by ada)"]);
-    assert!(list.as_str().contains("\n  Q: Tabs?\ndata "), "{}", list.as_str());
-}
-
-#[test]
 fn critiques_of_persons_stand_outside_of_the_marks_and_are_numbered_with_the_others() {
     let (own, other) = (critique("Not so.", Some("ada")), critique("It leaks.", None));
     let remarks = Words::remarks(&[&own], 1);
@@ -151,4 +143,19 @@ fn a_reply_that_ends_as_the_foreman_is_told_is_read_as_it_was_meant() {
         }
         assert!(!skep_core::foreman::read_reply(&text).sure, "{text}");
     }
+}
+
+#[test]
+fn a_foreman_that_is_begun_anew_over_a_proposal_hears_what_the_person_said_of_it() {
+    let (Prompt::Foreman(mut given), Prompt::Refine(refine)) =
+        (examples::full(Template::Foreman), examples::full(Template::Refine))
+    else {
+        panic!("examples are of their templates");
+    };
+    given.refine = Some(refine);
+    let text = rendered(&Prompt::Foreman(given));
+    assert!(
+        text.contains("Say what `pages` is then, too.") && text.contains("What you propose so far")
+    );
+    assert!(!text.contains("Question `q_9w4c1d6rst` from"), "{text}");
 }

@@ -99,7 +99,7 @@ fn what_a_run_is_finalized_with_is_its_own_and_never_onto_where_it_comes_from_or
         assert!(ask.not.iter().any(|name| name == branch), "{branch}: {:?}", ask.not);
     }
     assert_eq!(
-        (ask.message.as_deref(), ask.published.as_deref()),
+        (ask.message.as_deref(), ask.published.as_deref(), ask.stays),
         (Some("rest"), Some("old"), false)
     );
     assert!(ask.sign);
