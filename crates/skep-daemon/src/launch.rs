@@ -40,6 +40,7 @@ mod told;
 mod tools;
 pub mod words;
 
+pub use fence::open_to_scripts;
 pub use secrets::{let_old_secrets_go, let_secrets_go, secrets_of};
 pub use told::look;
 

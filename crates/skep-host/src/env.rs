@@ -28,6 +28,7 @@ mod prepare;
 mod restore;
 mod reuse;
 mod settle;
+mod stands;
 mod trash;
 mod undo;
 
@@ -36,6 +37,7 @@ pub use owner::{Owner, State, mark, read_owner};
 pub use prepare::{Creating, prepare, prepare_asking};
 pub use restore::{Restore, Return, Returned, Step, restore_env, restore_held};
 pub use settle::{Secure, Settled, Snapped, settle, settle_gone};
+pub use stands::{Stands, stands};
 pub use trash::{Purged, Slot, Terms, purge, read_trash, slot_bytes};
 pub use undo::{Ran, undo};
 

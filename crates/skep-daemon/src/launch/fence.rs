@@ -229,6 +229,28 @@ impl Attempt<'_> {
     }
 }
 
+/// What a project's scripts may write to, besides the env, where an agent wrote what they find there: what its tools need. None where agents have no fence.
+pub fn open_to_scripts(
+    run: &Run,
+    home: &Home,
+    vars: &BTreeMap<String, String>,
+) -> Result<Option<Vec<PathBuf>>, String> {
+    if matches!(run.brief.policy.fence, Fence::Off | Fence::Absent) {
+        return Ok(None);
+    }
+    let mut places = DEVICES.map(PathBuf::from).to_vec();
+    for (place, is_made) in caches(vars, vars.get("HOME").map(Path::new)) {
+        if home.root().starts_with(&place) || place.starts_with(home.root()) {
+            continue;
+        }
+        if is_made {
+            make(&place)?;
+        }
+        places.push(place);
+    }
+    Ok(Some(places))
+}
+
 fn caches(vars: &BTreeMap<String, String>, home: Option<&Path>) -> Vec<(PathBuf, bool)> {
     let place = |(variable, usual, below): &(&str, &str, &str)| {
         let moved = vars.get(*variable).filter(|value| !value.is_empty()).map(PathBuf::from);

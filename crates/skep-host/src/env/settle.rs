@@ -116,6 +116,8 @@ pub fn settle(git: &Git, ask: &Leaving) -> Result<Settled, EnvError> {
     if owner.state == State::Released {
         return Ok(told(&owner, &slot));
     }
+    // How it was told to leave counts, whoever asks for the rest.
+    let ask = &owner.leaving.clone().unwrap_or_else(|| ask.clone());
     let half = |secured: &Secure| -> Result<bool, EnvError> {
         Ok(secured.as_made && !missing(&slot.join(&owner.folder)).map_err(at())?)
     };

@@ -8,7 +8,7 @@ use super::{
     *,
 };
 
-mod deed;
+pub(in crate::hands) mod deed;
 
 /// A repository with a remote and an env whose worktree is on `skep/x`, one commit ahead.
 struct Yard {

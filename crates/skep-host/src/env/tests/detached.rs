@@ -161,7 +161,7 @@ fn a_detached_env_as_it_was_made_goes_without_a_snapshot_and_without_a_trace() {
     let before = yard.trace().0;
     let made = yard.prepare(&at(&yard, &head)).unwrap();
     // What marks the set-up as done, and what the project declares expendable, is nobody's work.
-    fs::write(made.logs.join("setup.done"), "").unwrap();
+    yard.place.write(made.logs.join("setup.done"), "");
     yard.tree().write("node_modules/x", "1");
     let settled = close(&yard.git(), &yard.dropping(false)).unwrap();
     assert_eq!((settled.snapshot, settled.kept, settled.branch), (None, None, None));
@@ -244,6 +244,19 @@ fn a_detached_env_on_a_branch_of_its_own_making_leaves_with_a_snapshot_and_the_b
     let settled = close(&yard.git(), &yard.dropping(false)).unwrap();
     assert_eq!(settled.snapshot.unwrap().branch.as_deref(), Some("mine"));
     assert_eq!(yard.repo().oid("mine"), head);
+}
+
+#[test]
+fn what_was_committed_in_a_detached_env_and_thrown_away_again_is_in_a_snapshot() {
+    let (yard, head) = reviewed();
+    yard.prepare(&at(&yard, &head)).unwrap();
+    let mine = yard.tree().commit_file("mine", "1\n");
+    yard.tree().git(&["reset", "--quiet", "--hard", &head]);
+    let settled = close(&yard.git(), &yard.dropping(false)).unwrap();
+    assert_eq!(settled.snapshot.unwrap().head, Some(head));
+    yard.repo().git(&["reflog", "expire", "--expire=now", "--all"]);
+    yard.repo().git(&["gc", "--quiet", "--prune=now"]);
+    assert_eq!(yard.repo().git(&["show", &format!("{mine}:mine")]), "1");
 }
 
 #[test]
