@@ -174,6 +174,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     Ok(Spec {
         version: VERSION,
         run: run.id().clone(),
+        kind: run.brief.kind,
         attempt,
         epoch,
         goes_on,

@@ -166,6 +166,14 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     if !run.claims.paths.is_empty() {
         rows.push(("claims", run.claims.paths.join(", ")));
     }
+    if let Some(verdict) = &run.claims.verdict {
+        if verdict.is_empty() {
+            rows.push(("verdict", "no critiques".to_owned()));
+        }
+        for (nth, critique) in verdict.iter().enumerate() {
+            rows.push((if nth == 0 { "verdict" } else { "" }, critique.one_line()));
+        }
+    }
     for note in &run.claims.notes {
         rows.push(("noted", note.clone()));
     }
