@@ -45,6 +45,20 @@ pub enum Ground {
     Checkout,
     /// A folder without git.
     Folder,
+    /// A folder without git, of somebody who answers others.
+    Desk,
+}
+
+impl Ground {
+    /// Whether git knows what stands there.
+    pub fn has_git(self) -> bool {
+        !matches!(self, Ground::Folder | Ground::Desk)
+    }
+
+    /// Whether what is made there is kept.
+    fn is_work(self) -> bool {
+        !matches!(self, Ground::Commit | Ground::Desk)
+    }
 }
 
 /// Writes the brief.
@@ -79,12 +93,21 @@ pub fn brief(
         Ground::Folder => {
             "- Work only in the folder that you were started in. It is under no version control; what you leave there is your work.\n"
         }
+        Ground::Desk => {
+            "- The folder that you were started in is your own, and nobody looks at what you leave there: what counts is what you reply.\n\
+             - Read the repositories that your task names, and change nothing in them.\n"
+        }
     });
-    if ground != Ground::Folder {
+    if ground.has_git() {
         said.push_str("- Leave git's settings, its hooks, stashes and other worktrees alone.\n");
     }
     said.push_str("- Leave no process behind: whatever you start ends with you.\n");
-    if tools {
+    if tools && ground == Ground::Commit {
+        said.push_str(
+            "- You have tools of the MCP server `skep`, which may have to be searched for: verdict for what you found, ask_foreman and ask_human \
+             where you cannot find out how something is meant, note, list_runs.\n",
+        );
+    } else if tools && ground.is_work() {
         said.push_str(
             "- You have tools of the MCP server `skep`, which may have to be searched for: ask_foreman and ask_human where a decision is not \
              yours and you cannot find it out, report when you are finished or stuck, note, claim_paths, list_runs.\n",
@@ -104,15 +127,17 @@ pub fn brief(
         }
         said.push('\n');
     }
-    if matches!(ground, Ground::Worktree | Ground::Checkout) {
+    if ground.has_git() && ground.is_work() {
         said.push_str(
             "Commit everything that is to be kept, with a message that says what changed and why. ",
         );
     }
-    said.push_str(
+    said.push_str(if ground.is_work() {
         "Your last message is a short summary: what you did, how you know that it works, what is left. If you cannot go on, stop and say \
-         there what is missing.\n",
-    );
+         there what is missing.\n"
+    } else {
+        "Your last message has the form that your task asks for. If you cannot go on, stop and say there what is missing.\n"
+    });
     if let Some((path, words)) = instructions {
         said.push_str(&of_the_project(path, words));
     }

@@ -15,6 +15,29 @@ fn the_brief_says_where_to_work_how_to_finish_and_what_will_judge_it() {
 }
 
 #[test]
+fn whoever_looks_or_answers_is_told_to_leave_no_work_behind() {
+    let gates = [("test".to_owned(), "scripts/test".to_owned())];
+    let said = |ground: Ground| {
+        let gates = if ground.has_git() { &gates[..] } else { &[] };
+        brief(ground, gates, Some(("docs/agents.md", "Use tabs.")), true)
+    };
+    let (commit, desk) = (said(Ground::Commit), said(Ground::Desk));
+    for said in [&commit, &desk] {
+        assert!(!said.contains("Your work") && !said.contains("Commit everything"), "{said}");
+        assert!(!said.contains("short summary") && !said.contains("claim_paths"), "{said}");
+        assert!(
+            said.contains("the form that your task asks for") && said.contains("Use tabs."),
+            "{said}"
+        );
+    }
+    assert!(
+        commit.contains("verdict for what you found") && commit.contains("stashes"),
+        "{commit}"
+    );
+    assert!(!desk.contains("ask_") && !desk.contains("git"), "{desk}");
+}
+
+#[test]
 fn a_long_file_is_cut_and_the_agent_told_so() {
     let said = brief(Ground::Worktree, &[], Some(("a.md", &"é".repeat(MOST))), false);
     assert!(said.len() < MOST + 2_500, "{}", said.len());

@@ -69,13 +69,10 @@ impl Yard {
     }
 
     fn prepare(&mut self) -> Result<Env, String> {
-        match self.done(&prepare_deed(&self.run, &self.home).unwrap()) {
-            Done::Prepared { env } => {
-                self.run.env = EnvState::Held(env.clone());
-                Ok(env)
-            }
-            other => Err(format!("{other:?}")),
-        }
+        let done = self.done(&prepare_deed(&self.run, &self.home).unwrap());
+        let Done::Prepared { env } = done else { return Err(format!("{done:?}")) };
+        self.run.env = EnvState::Held(env.clone());
+        Ok(env)
     }
 
     fn env(&self) -> &Env {
