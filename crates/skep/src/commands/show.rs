@@ -68,7 +68,8 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         (
             "base",
             run.base.as_ref().map_or_else(none, |base| {
-                format!("{} {}", base.branch, text::words(&base.oid, 12))
+                let said = format!("{} {}", base.branch, text::words(&base.oid, 12));
+                said.trim_start().to_owned()
             }),
         ),
         ("target", run.target.clone().unwrap_or_else(none)),
