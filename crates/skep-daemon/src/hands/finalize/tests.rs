@@ -58,6 +58,7 @@ impl Yard {
             vars: self.vars(),
             may: May::Env,
             ask_ms: 20_000,
+            stays: false,
         }
     }
 
