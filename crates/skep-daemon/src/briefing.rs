@@ -48,6 +48,7 @@ mod foreman;
 mod review;
 #[cfg(test)]
 mod tests;
+pub mod turn;
 mod words;
 
 /// What a briefing is made from.
