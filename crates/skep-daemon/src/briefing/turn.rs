@@ -99,10 +99,7 @@ impl Turn {
                 self.end.push(text.clone());
                 self.said.push(text);
             }
-            "tool" | "tool_result" => {
-                self.begin();
-                self.end.clear();
-            }
+            "tool" | "tool_result" if !self.over => self.end.clear(),
             // Where it has a protocol this is noise, and begins nothing.
             "output" => self.put_out.push(text),
             "turn_started" | "delivered" => self.begin(),
