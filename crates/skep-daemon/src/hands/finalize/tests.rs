@@ -58,7 +58,6 @@ impl Yard {
             vars: self.vars(),
             may: May::Env,
             ask_ms: 20_000,
-            stays: false,
         }
     }
 
