@@ -37,6 +37,8 @@ fn env_of(deed: &Deed) -> Option<&Path> {
         Deed::Finalize { finalizing } => Some(&finalizing.root),
         Deed::Restore { returning } => Some(&returning.standing.root),
         Deed::Prepare { .. }
+        | Deed::Enter { .. }
+        | Deed::LetGo { .. }
         | Deed::Settle { .. }
         | Deed::Forget { .. }
         | Deed::Purge { .. }
@@ -63,6 +65,8 @@ fn not_done(deed: &Deed, err: &HandoutError) -> Option<Done> {
         // A snapshot holds too much rather than nothing.
         Deed::Snapshot { .. }
         | Deed::Prepare { .. }
+        | Deed::Enter { .. }
+        | Deed::LetGo { .. }
         | Deed::Settle { .. }
         | Deed::Forget { .. }
         | Deed::Purge { .. }
