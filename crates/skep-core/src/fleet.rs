@@ -82,6 +82,8 @@ pub struct Fleet {
     created: u64,
     /// Which logins are at their usage limit.
     pub quotas: Quotas,
+    /// What was answered to runs of each project, the oldest first.
+    pub answers: BTreeMap<String, Vec<task::Known>>,
 }
 
 /// What can happen.
@@ -754,6 +756,9 @@ impl Fleet {
                 let id: TaskId = subject.parse().map_err(|_| unknown())?;
                 let task = self.tasks.get_mut(&id).ok_or_else(unknown)?;
                 Arc::make_mut(task).apply(event, at)?;
+                if let task::Event::Learned { known } = event {
+                    self.learn(known);
+                }
             }
             Event::House(House::TaskLifted {}) => {
                 let id: TaskId = subject.parse().map_err(|_| unknown())?;

@@ -125,3 +125,8 @@ impl Plan {
         compose::compose(self)
     }
 }
+
+/// The lines of a text, each with whether it stands in a fence of code, or is one.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    scan::lines(text).into_iter().map(|(kind, line)| (line, kind.is_fenced()))
+}

@@ -625,6 +625,11 @@ pub enum Input {
         text: Option<String>,
         by: String,
     },
+    /// The foreman does not answer a question: a person is asked, with what it proposes.
+    Escalate {
+        question: QuestionId,
+        proposal: Option<String>,
+    },
     Close {
         op: OpId,
         how: How,
@@ -880,6 +885,14 @@ pub enum Event {
     /// A person is asked, in place of whom the agent asked.
     QuestionEscalated {
         id: QuestionId,
+        /// What the foreman would say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposal: Option<String>,
+    },
+    /// The foreman thought again, by a person's words.
+    QuestionProposed {
+        id: QuestionId,
+        text: String,
     },
     /// The call that asks went back without an answer; the agent goes on.
     QuestionLeft {
@@ -1409,6 +1422,11 @@ impl Run {
     /// Whether a process of it may live.
     pub fn is_living(&self) -> bool {
         self.holds_slot() || matches!(self.state, State::Waiting { .. })
+    }
+
+    /// How its last attempt ended; none while it is in line or something of it lives.
+    pub fn outcome(&self) -> Option<Outcome> {
+        if let State::Ended { outcome, .. } = &self.state { Some(*outcome) } else { None }
     }
 
     /// Whether the attempt is over.

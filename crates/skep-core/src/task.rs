@@ -17,18 +17,22 @@ use crate::{
 mod apply;
 pub mod event;
 pub mod execution;
+pub mod foreman;
 pub mod next;
 pub mod part;
 pub mod planning;
+pub mod reviews;
 mod step;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod version;
 
-pub use event::{Effect, Event, Found, Input, Misfit, Purpose, Step, Then, Words};
+pub use event::{Effect, Event, Found, Input, Misfit, Purpose, Said, Step, Then, Words};
 pub use execution::{ExecutionState, Wave};
+pub use foreman::{Foreman, Known, Put};
 pub use part::{Finishing, Part, PartState};
 pub use planning::{Planning, Warning, WarningKind, Why};
+pub use reviews::{Cycle, CycleState, Reviews, Rules};
 pub use step::Runs;
 pub use version::{PlanState, Version};
 
@@ -87,6 +91,12 @@ pub struct Course {
     pub finalizing: bool,
     /// What each repository's last part handed over: its head, once per head.
     pub handed: BTreeMap<String, Vec<String>>,
+    /// How its parts are reviewed, and whether a foreman is asked.
+    pub rules: Rules,
+    /// What its foreman is asked.
+    pub foreman: Foreman,
+    /// Every question that was answered, whoever answered it.
+    pub answers: Vec<Known>,
 }
 
 /// Which agent is wanted, and how; model and account are that agent's.
@@ -215,6 +225,14 @@ impl Task {
     /// The version with this id.
     pub fn version(&self, id: &PlanId) -> Option<&Version> {
         self.course.versions.iter().find(|version| version.id == *id)
+    }
+
+    /// The part that `run` reviews, by its project, with the cycle.
+    pub fn review_of(&self, run: &RunId) -> Option<(&str, &Cycle)> {
+        self.last_version()?.parts.iter().find_map(|(project, part)| {
+            let cycle = part.reviews.last().filter(|cycle| cycle.run == *run)?;
+            Some((project.as_str(), cycle))
+        })
     }
 
     /// The part that `run` works on, by its project.

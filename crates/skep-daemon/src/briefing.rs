@@ -131,8 +131,10 @@ impl Briefing<'_> {
         let mut resolved = Vec::new();
         for purpose in purposes {
             let project = match purpose {
-                Purpose::Part { project } => Some(project.as_str()),
-                Purpose::Plan { .. } => None,
+                Purpose::Part { project } | Purpose::Review { project, .. } => {
+                    Some(project.as_str())
+                }
+                Purpose::Plan { .. } | Purpose::Foreman { .. } => None,
             };
             Overrides::read(self.config, project)
                 .map_err(|err| Refusal::error(err.slug(), err.to_string()))?;
@@ -151,9 +153,19 @@ impl Briefing<'_> {
     ) -> Result<Resolved, Refusal> {
         let titles = vec![task.id.to_string()];
         let ask = RunAsk { titles, prompt: Some(String::new()), count: None, ..ask.clone() };
+        let foreman = task.course.rules.foreman;
         let (of, ask) = match purpose {
-            Purpose::Plan { .. } => (
-                OfPlan { run: run.clone(), kind: Kind::Plan, part: None, foreman: false },
+            Purpose::Plan { .. } | Purpose::Foreman { .. } => (
+                OfPlan {
+                    run: run.clone(),
+                    kind: if matches!(purpose, Purpose::Plan { .. }) {
+                        Kind::Plan
+                    } else {
+                        Kind::Foreman
+                    },
+                    part: None,
+                    foreman: false,
+                },
                 RunAsk {
                     env_type: Some("directory".to_owned()),
                     project: None,
@@ -167,12 +179,27 @@ impl Briefing<'_> {
                     run: run.clone(),
                     kind: Kind::Code,
                     part: Some(Part { project: project.clone(), held: true }),
-                    foreman: false,
+                    foreman,
                 },
                 RunAsk {
                     env_type: None,
                     project: Some(project.clone()),
                     branch: Some(branch.to_owned()),
+                    ..ask
+                },
+            ),
+            Purpose::Review { project, .. } => (
+                OfPlan {
+                    run: run.clone(),
+                    kind: Kind::Review,
+                    part: Some(Part { project: project.clone(), held: false }),
+                    foreman,
+                },
+                RunAsk {
+                    env_type: None,
+                    project: Some(project.clone()),
+                    branch: None,
+                    base: None,
                     ..ask
                 },
             ),
@@ -208,6 +235,9 @@ impl Briefing<'_> {
                 left_out = self.plan(task, planning, draft, &mut asked, &ask, warnings)?;
             }
             Purpose::Part { project } => self.part(task, project, &mut asked, &ask)?,
+            Purpose::Review { .. } | Purpose::Foreman { .. } => {
+                return Err("its prompt is not made yet".to_owned());
+            }
         }
         resolve::keep(&asked, self.home).map_err(refused)?;
         Ok(Begun { brief: Box::new(asked.brief), naming: resolved.naming, left_out })
@@ -369,7 +399,9 @@ fn open_regular(path: &Path) -> io::Result<File> {
 fn by_choice(task: &Task, purpose: &Purpose, ask: RunAsk) -> RunAsk {
     let choice = match purpose {
         Purpose::Plan { .. } => task.course.planning.as_ref().map(|planning| &planning.choice),
-        Purpose::Part { .. } => Some(&task.course.choice),
+        Purpose::Part { .. } | Purpose::Review { .. } | Purpose::Foreman { .. } => {
+            Some(&task.course.choice)
+        }
     };
     match choice.filter(|choice| !choice.is_none()) {
         Some(choice) => RunAsk {

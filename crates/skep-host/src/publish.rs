@@ -135,14 +135,15 @@ pub struct Standing {
     pub remote_head: Head,
 }
 
-/// Asks what stands in `worktree`, a worktree of `repo`, and asks the remote itself what it has; for that it waits at most `wait`.
+/// Asks what stands in `worktree`, a worktree of `repo`, and asks the remote itself what it has; for that it waits at
+/// most `wait`, and without one no remote is looked at.
 ///
 /// Errors: whatever could not be asked here; a remote that gives no answer is [`Head::Unknown`].
 pub fn status_of(
     git: &Git,
     repo: &Repository,
     worktree: &Path,
-    wait: Duration,
+    wait: Option<Duration>,
 ) -> Result<Standing, PublishError> {
     require_home(git, repo, worktree)?;
     let status = git::status(git.call(worktree))?;
@@ -150,9 +151,14 @@ pub fn status_of(
     let head = status.head.clone().ok_or_else(unborn)?;
     let hidden = git::unwatched(git.call(worktree), worktree)?;
     let dirty = status.changed.into_iter().chain(status.untracked).chain(hidden).collect();
-    let remote = remote::of(git, repo, status.branch.as_deref())?;
-    let remote_head = match (&remote, &status.branch) {
-        (Some(remote), Some(_)) => remote.head(&git.clone().timeout(wait), repo, &head)?,
+    let remote = match wait {
+        Some(_) => remote::of(git, repo, status.branch.as_deref())?,
+        None => None,
+    };
+    let remote_head = match (&remote, &status.branch, wait) {
+        (Some(remote), Some(_), Some(wait)) => {
+            remote.head(&git.clone().timeout(wait), repo, &head)?
+        }
         _ => Head::Absent,
     };
     Ok(Standing { head, branch: status.branch, dirty, remote, remote_head })

@@ -6,17 +6,21 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Begun, Decided, Effect, Event, Fleet, House, Rejected, reject};
 use crate::{
-    id::{OpId, RunId, TaskId},
-    run::{self, Run},
-    task::{self, Input, TaskState, Then},
+    id::{OpId, RunId, TaskId, derived},
+    run::{self, How, Run, question::Whom},
+    task::{self, Input, Known, TaskState, Then},
     time::Timestamp,
 };
+
+/// How many answers a project keeps.
+const KNOWN: usize = 500;
 
 /// What a step of a run means to the task whose plan it is of.
 pub(super) struct Told {
     task: Option<TaskId>,
     run: RunId,
     was_ended: bool,
+    has_foreman: bool,
     inputs: Vec<Input>,
 }
 
@@ -27,6 +31,7 @@ impl Told {
             task: run.brief.task.clone().filter(|_| run.brief.is_of_plan()),
             run: run.id().clone(),
             was_ended: run.is_ended() && !by_task,
+            has_foreman: run.brief.foreman,
             inputs: Vec::new(),
         }
     }
@@ -53,6 +58,18 @@ impl Told {
             Input::AsBefore { run, text: text.clone() }
         } else if matches!(event, run::Event::Requeued { .. } if self.was_ended) {
             Input::Again { run }
+        } else if let run::Event::QuestionAsked { question } = event {
+            if question.asking.to != Whom::Foreman || !self.has_foreman {
+                return;
+            }
+            let run::question::Asking { text, context, .. } = question.asking.clone();
+            Input::Asked { run, question: question.id.clone(), text, context, known: None }
+        } else if let run::Event::QuestionAnswered { id, answer } = event {
+            let (answer, by) = (answer.text.clone(), answer.by.clone());
+            let (question, text) = (id.clone(), String::new());
+            Input::Answered { run, question, text, context: None, answer, by }
+        } else if let run::Event::QuestionWithdrawn { id } = event {
+            Input::Withdrawn { question: id.clone() }
         } else {
             return;
         };
@@ -67,9 +84,42 @@ impl Fleet {
     pub(super) fn tell_task(&mut self, told: Told, now: Timestamp, decided: &mut Decided) {
         let Some(task) = told.task.filter(|task| self.tasks.contains_key(task)) else { return };
         for input in told.inputs {
+            let input = self.completed(input);
             let heard = self.step_task(&task, input, now, decided);
             // What a run came to is a fact, whatever its task makes of it.
             debug_assert!(heard.is_ok(), "{heard:?}");
+        }
+    }
+
+    /// Adds to what a task hears of a question what it does not know by itself: its words, and what its project knows.
+    fn completed(&self, input: Input) -> Input {
+        match input {
+            Input::Asked { run, question, text, context, known: None } => {
+                let project = self.runs.get(&run).and_then(|run| run.brief.project.as_ref());
+                let known = project.and_then(|project| self.answers.get(project));
+                let is_it = |known: &&Known| known.is_about(&text, context.as_deref());
+                let known = known.and_then(|known| known.iter().rev().find(is_it)).cloned();
+                Input::Asked { run, question, text, context, known }
+            }
+            Input::Answered { run, question, answer, by, .. } => {
+                let asked = self.runs.get(&run).and_then(|run| {
+                    run.questions.iter().find(|it| it.id == question).map(|it| &it.asking)
+                });
+                let text = asked.map(|asked| asked.text.clone()).unwrap_or_default();
+                let context = asked.and_then(|asked| asked.context.clone());
+                Input::Answered { run, question, text, context, answer, by }
+            }
+            other => other,
+        }
+    }
+
+    /// Keeps an answer with its project: it is known there when its task is long gone.
+    pub(super) fn learn(&mut self, known: &Known) {
+        let Some(project) = &known.project else { return };
+        let answers = self.answers.entry(project.clone()).or_default();
+        answers.push(known.clone());
+        if answers.len() > KNOWN {
+            answers.remove(0);
         }
     }
 
@@ -116,6 +166,31 @@ impl Fleet {
                 run::Input::Again { goes_on: true, message: words, speech: None }
             }
             Then::Stop { .. } => run::Input::Stop { force: false },
+            Then::Answer { question, text, by, .. } => {
+                return Ok(self.to_asker(
+                    &run,
+                    run::Input::Answer { question, text: Some(text), by },
+                    now,
+                    decided,
+                ));
+            }
+            Then::Escalate { question, proposal, .. } => {
+                return Ok(self.to_asker(
+                    &run,
+                    run::Input::Escalate { question, proposal },
+                    now,
+                    decided,
+                ));
+            }
+            Then::GiveBack { .. } => {
+                let op = OpId::new(derived(&format!("{run}/given-back")));
+                return Ok(self.to_asker(
+                    &run,
+                    run::Input::Close { op, how: How::Force },
+                    now,
+                    decided,
+                ));
+            }
         };
         match self.step_for(&run, input, true, now, decided) {
             Ok(()) => Ok(()),
@@ -126,9 +201,15 @@ impl Fleet {
         }
     }
 
+    /// Does what may have been done meanwhile by somebody else: who was answered needs no answer, and what is gone is gone.
+    fn to_asker(&mut self, run: &RunId, input: run::Input, now: Timestamp, decided: &mut Decided) {
+        let _done_before = self.step_for(run, input, true, now, decided);
+    }
+
     /// Whether the env of a run that is over is still needed: its task's plan is not carried out yet.
     pub(super) fn is_wanted(&self, run: &RunId) -> bool {
         let run = self.runs.get(run).filter(|run| run.brief.is_of_plan());
+        let run = run.filter(|run| run.brief.kind != run::Kind::Review);
         let task = run.and_then(|run| self.tasks.get(run.brief.task.as_ref()?));
         task.is_some_and(|task| !task.state.is_over() || task.state == TaskState::Failed)
     }
@@ -146,7 +227,10 @@ impl Fleet {
         let task = self.require_task(id)?;
         // Nobody waits for it any more.
         let planned = task.course.planning.as_ref().is_some_and(|now| now.run == run && !now.begun);
-        if !planned && task.part_of(&run).is_none() {
+        let course = &task.course;
+        let foreman = course.foreman.run.as_ref() == Some(&run) && course.foreman.at.is_some();
+        let wanted = planned || foreman || task.part_of(&run).is_some();
+        if !wanted && task.review_of(&run).is_none() {
             return Ok(());
         }
         let made = match begun {
@@ -231,6 +315,15 @@ impl Fleet {
             let text = format!("{} makes plans; ask for another one", run.id());
             let hints = [format!("skep plan {}", task.id), format!("skep reject {} TEXT", task.id)];
             return Err(reject("planning-run", text, &[&hints[0], &hints[1]]));
+        }
+        let serves = match run.brief.kind {
+            run::Kind::Review => Some(("reviews for", format!("skep review {}", task.id))),
+            run::Kind::Foreman => Some(("answers for", format!("skep foreman status {}", task.id))),
+            run::Kind::Code | run::Kind::Plan | run::Kind::Manual => None,
+        };
+        if let Some((serves, way)) = serves {
+            let text = format!("{} {serves} {}, which says when it goes on", run.id(), task.id);
+            return Err(reject("run-of-task", text, &[&way, &format!("skep show {}", task.id)]));
         }
         let states = [
             TaskState::Implementing,

@@ -25,6 +25,13 @@ pub(super) enum Line<'a> {
     Fenced,
 }
 
+impl Line<'_> {
+    /// Whether it stands in a fence, or is one.
+    pub(super) fn is_fenced(self) -> bool {
+        matches!(self, Line::Fenced | Line::Block | Line::InBlock | Line::BlockEnd)
+    }
+}
+
 /// Says of each line of `text` what it is, with the line as it stands.
 pub(super) fn lines(text: &str) -> Vec<(Line<'_>, &str)> {
     let mut fence: Option<Fence<'_>> = None;

@@ -263,6 +263,7 @@ impl Run {
             Event::LeaveWithdrawn { id } => self.asks.retain(|ask| ask.id != *id),
             Event::QuestionAsked { .. }
             | Event::QuestionEscalated { .. }
+            | Event::QuestionProposed { .. }
             | Event::QuestionLeft { .. }
             | Event::QuestionAnswered { .. }
             | Event::QuestionWithdrawn { .. }

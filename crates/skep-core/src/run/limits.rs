@@ -188,6 +188,7 @@ impl Run {
             Event::TurnEnded { .. } | Event::Waits { .. } | Event::RetryOver {} => true,
             Event::LeaveAsked { .. } | Event::QuestionAsked { .. } => true,
             Event::QuestionEscalated { .. }
+            | Event::QuestionProposed { .. }
             | Event::QuestionLeft { .. }
             | Event::QuestionAnswered { .. }
             | Event::QuestionWithdrawn { .. }

@@ -146,6 +146,9 @@ pub struct Question {
     /// Whether its agent does nothing until it is settled.
     #[serde(default = "yes")]
     pub blocks: bool,
+    /// What the foreman would say, where a person is to decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
 }
@@ -164,7 +167,7 @@ pub struct Answer {
     /// None: the agent is to decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Who: `person`.
+    /// Who: `person`, or `foreman`.
     pub by: String,
     pub at: Timestamp,
 }
@@ -344,13 +347,14 @@ impl Run {
             standing: Standing::Pending,
             calls: true,
             blocks: true,
+            proposal: None,
             answer: None,
         };
         let id = question.id.clone();
         let mut step = Step::of([Event::QuestionAsked { question: Box::new(question) }], []);
         // There is nobody else to ask first.
-        if to == Whom::Foreman {
-            step.events.push(Event::QuestionEscalated { id });
+        if to == Whom::Foreman && !self.brief.foreman {
+            step.events.push(Event::QuestionEscalated { id, proposal: None });
         }
         step
     }
@@ -407,6 +411,26 @@ impl Run {
             step.effects.push(Effect::Deliver { run, attempt, id, text, steer: false });
         }
         Ok(step)
+    }
+
+    /// A person is asked in place of the foreman, with what that would say.
+    pub(super) fn escalate(
+        &self,
+        id: &QuestionId,
+        proposal: Option<&str>,
+    ) -> Result<Step, Rejected> {
+        let question = self.questions.iter().find(|question| question.id == *id);
+        let Some(question) = question.filter(|question| question.standing.is_open()) else {
+            return Err(self.answered_before(id, question));
+        };
+        let proposal = proposal.map(|text| text::words(text, LONGEST));
+        let id = id.clone();
+        let event = match (question.standing, proposal) {
+            (Standing::Pending, proposal) => Event::QuestionEscalated { id, proposal },
+            (_, Some(text)) => Event::QuestionProposed { id, text },
+            (_, None) => return Ok(Step::default()),
+        };
+        Ok(Step::of([event], []))
     }
 
     fn answered_before(&self, id: &QuestionId, question: Option<&Question>) -> Rejected {
@@ -490,13 +514,9 @@ impl Run {
             self.last = Some((question.asking.text.clone(), at));
             self.questions.push(question.as_ref().clone());
             self.questioned += 1;
-            if !matches!(
-                self.state,
-                State::Waiting { on: WaitingFor::Answer | WaitingFor::Permission, .. }
-            ) {
-                let (gatekeeper, on) = (self.gatekeeper(), WaitingFor::Answer);
-                self.state = State::Waiting { gatekeeper, pid, on };
-                self.since = at;
+            // Who asks a foreman goes on as if it worked: it waits only where a person is asked.
+            if question.asking.to != Whom::Foreman || !self.brief.foreman {
+                self.waits_for_answer(pid, at);
             }
             let settled = self.questions.iter().filter(|it| !it.standing.is_open()).count();
             if settled > KEPT
@@ -506,8 +526,13 @@ impl Run {
             }
             return Ok(());
         }
-        let (id, next) = if let Event::QuestionEscalated { id } = event {
+        let (id, next) = if let Event::QuestionEscalated { id, .. } = event {
             (id, Some(Standing::Escalated))
+        } else if let Event::QuestionProposed { id, text } = event {
+            let misfit = misfit();
+            let is_it = |it: &&mut Question| it.id == *id && it.standing == Standing::Escalated;
+            self.questions.iter_mut().find(is_it).ok_or(misfit)?.proposal = Some(text.clone());
+            return Ok(());
         } else if let Event::QuestionLeft { id } = event {
             (id, None)
         } else if let Event::QuestionAnswered { id, answer } = event {
@@ -521,7 +546,7 @@ impl Run {
         let fits = |it: &&mut Question| {
             it.id == *id && next.is_none_or(|next| it.standing.may_become(next))
         };
-        let state = self.state_name();
+        let (state, attempt) = (self.state_name(), self.attempt);
         let question = self.questions.iter_mut().find(fits);
         let Some(question) = question else {
             return Err(Misfit { event: format!("{event:?}"), state });
@@ -533,10 +558,31 @@ impl Run {
         if let Event::QuestionAnswered { answer, .. } = event {
             question.answer = Some(answer.clone());
         }
+        let called = question.is_called(attempt);
+        if let Event::QuestionEscalated { proposal, .. } = event {
+            question.proposal.clone_from(proposal);
+        }
         if next == Some(Standing::Withdrawn) {
-            question.attempt = self.attempt;
+            question.attempt = attempt;
+        }
+        if next == Some(Standing::Escalated)
+            && called
+            && let State::Running { pid, .. } | State::Stalled { pid, .. } = self.state
+        {
+            self.waits_for_answer(pid, at);
         }
         Ok(())
+    }
+
+    fn waits_for_answer(&mut self, pid: u32, at: Timestamp) {
+        let on = WaitingFor::Answer;
+        if !matches!(
+            self.state,
+            State::Waiting { on: WaitingFor::Answer | WaitingFor::Permission, .. }
+        ) {
+            self.state = State::Waiting { gatekeeper: self.gatekeeper(), pid, on };
+            self.since = at;
+        }
     }
 
     /// The agent is at work, or its turn is over: whether it does anything while its questions are open.

@@ -105,6 +105,7 @@ impl Run {
             Input::Answer { question, text, by } => {
                 self.answer(&question, text.as_deref(), &by, now)
             }
+            Input::Escalate { question, proposal } => self.escalate(&question, proposal.as_deref()),
             Input::Tool { tool, .. } => self.tool(tool, now),
             Input::Release => self.release(),
             Input::Rules => self.rules(),
@@ -804,6 +805,7 @@ impl Input {
             | Input::Send { .. }
             | Input::Rule { .. }
             | Input::Answer { .. }
+            | Input::Escalate { .. }
             | Input::Release
             | Input::Rules
             | Input::Lift

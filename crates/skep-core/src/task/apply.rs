@@ -4,8 +4,8 @@
 //! Never: decides.
 
 use super::{
-    Event, Finishing, Misfit, Part, PartState, PlanState, Planning, Task, TaskState, Version,
-    Warning, WarningKind, Words,
+    Cycle, CycleState, Event, Misfit, Part, PartState, PlanState, Planning, Put, Task, TaskState,
+    Version, Warning, WarningKind, Words,
 };
 use crate::{
     id::{PlanId, RunId},
@@ -99,8 +99,10 @@ impl Task {
             Event::PlanCancelled { run } => {
                 self.course.planning.take().filter(|now| now.run == *run)?;
             }
-            Event::ImplementAsked { branch, choice, .. } => {
+            Event::ImplementAsked { branch, choice, rules, .. } => {
                 self.course.failed = None;
+                self.course.rules = rules.clone();
+                (self.course.foreman.off, self.course.foreman.given_up) = (None, 0);
                 self.course.branch.get_or_insert_with(|| branch.clone());
                 if !choice.is_none() {
                     self.course.choice = choice.clone();
@@ -109,8 +111,9 @@ impl Task {
             Event::PartGiven { project, run } => {
                 self.course.runs += 1;
                 let part = self.part_mut(project)?;
-                let state = part.state;
-                *part = Part { state, run: Some(run.clone()), ..Part::new() };
+                let (state, mut reviews) = (part.state, std::mem::take(&mut part.reviews));
+                reviews.stale = true;
+                *part = Part { state, run: Some(run.clone()), reviews, ..Part::new() };
             }
             Event::PartPlaced { project } => self.part_mut(project)?.placed = true,
             Event::WaveStarted { .. } => {}
@@ -119,7 +122,9 @@ impl Task {
                 let part = self.part_becomes(project, PartState::InProgress)?;
                 part.was_done = was_done;
                 (part.rests, part.reworded) = (false, false);
-                part.finishing = Finishing::default();
+                part.finishing = part.finishing.anew();
+                part.reviews.stale = true;
+                part.reviews.accepted = None;
                 if run.is_some() {
                     part.run.clone_from(run);
                 }
@@ -142,14 +147,15 @@ impl Task {
                 // Whoever is kept has a place, or rests until that is looked at.
                 let placed = run.is_some();
                 let reworded = part.reworded && run.is_some();
-                *part = Part { run, placed, rests: *rests, reworded, ..Part::new() };
+                // What was spent on it is spent.
+                let reviews = std::mem::take(&mut part.reviews);
+                *part = Part { run, placed, rests: *rests, reworded, reviews, ..Part::new() };
             }
             Event::FinalizeAsked {} => {
                 self.course.finalizing = true;
                 self.course.failed = None;
                 for part in self.course.versions.last_mut()?.parts.values_mut() {
-                    let looks = part.finishing.looks;
-                    part.finishing = Finishing { looks, ..Finishing::default() };
+                    part.finishing = part.finishing.anew();
                 }
             }
             Event::PartLooked { project, look } => {
@@ -164,7 +170,10 @@ impl Task {
                     | Words::Part { .. }
                     | Words::Correction { .. }
                     | Words::Revision { .. }
-                    | Words::FollowUp { .. } => finishing.told_to_commit = true,
+                    | Words::FollowUp { .. }
+                    | Words::Rework { .. }
+                    | Words::Verdict {}
+                    | Words::Question { .. } => finishing.told_to_commit = true,
                 }
             }
             Event::SubPlanReady { project, head, remote } => {
@@ -180,6 +189,25 @@ impl Task {
                 finishing.failed = Some(text.clone());
                 self.course.failed = Some(format!("{project}: {text}"));
             }
+            Event::ReviewStarted { .. }
+            | Event::VerdictAsked { .. }
+            | Event::ReviewPassed { .. }
+            | Event::CritiquesFound { .. }
+            | Event::ReviewFailed { .. }
+            | Event::ReworkAsked { .. }
+            | Event::ReviewGranted { .. }
+            | Event::Commented { .. }
+            | Event::SubPlanAccepted { .. } => self.reviewed_so(event)?,
+            Event::ForemanAsked { .. }
+            | Event::ForemanJoined { .. }
+            | Event::ForemanRefined { .. }
+            | Event::ForemanTurned { .. }
+            | Event::ForemanReplied { .. }
+            | Event::ForemanDied { .. }
+            | Event::ForemanGaveUp { .. }
+            | Event::ForemanStopped { .. }
+            | Event::QuestionSettled { .. }
+            | Event::Learned { .. } => self.foreman_so(event)?,
             Event::Amended { title, body, priority, needs } => {
                 if let Some(title) = title {
                     self.title.clone_from(title);
@@ -281,6 +309,102 @@ impl Task {
         part.state = to;
         part.text = None;
         Some(part)
+    }
+
+    fn reviewed_so(&mut self, event: &Event) -> Option<()> {
+        if let Event::ReviewStarted { project, cycle, run, head } = event {
+            self.course.runs += 1;
+            let part = self.part_mut(project)?;
+            part.finishing = part.finishing.anew();
+            let reviews = &mut part.reviews;
+            if reviews.last().is_some_and(|last| last.state == CycleState::Reviewing) {
+                return None;
+            }
+            reviews.stale = false;
+            reviews.cycles.push(Cycle {
+                number: *cycle,
+                state: CycleState::Reviewing,
+                run: run.clone(),
+                head: head.clone(),
+                critiques: Vec::new(),
+                resolved: false,
+                asked_again: false,
+                refunded: false,
+                text: None,
+            });
+        } else if let Event::VerdictAsked { project, cycle } = event {
+            let cycles = &mut self.part_mut(project)?.reviews.cycles;
+            cycles.last_mut().filter(|last| last.number == *cycle)?.asked_again = true;
+        } else if let Event::ReviewPassed { project, cycle, critiques }
+        | Event::CritiquesFound { project, cycle, critiques } = event
+        {
+            let passed = matches!(event, Event::ReviewPassed { .. });
+            let to = if passed { CycleState::Passed } else { CycleState::CritiquesFound };
+            let reviews = &mut self.part_mut(project)?.reviews;
+            reviews.cycle_becomes(*cycle, to)?.critiques.clone_from(critiques);
+            reviews.resolve_before(*cycle);
+        } else if let Event::ReviewFailed { project, cycle, text, refunded } = event {
+            let reviews = &mut self.part_mut(project)?.reviews;
+            let cycle = reviews.cycle_becomes(*cycle, CycleState::Failed)?;
+            (cycle.text, cycle.refunded) = (Some(text.clone()), *refunded);
+        } else if let Event::ReworkAsked { project, critiques } = event {
+            let part = self.part_mut(project)?;
+            part.finishing = part.finishing.anew();
+            let reviews = &mut part.reviews;
+            reviews.comments.clear();
+            reviews.stale = true;
+            if let Some(last) = reviews.cycles.last_mut() {
+                // What people said is looked at by the next cycle, as what was found is.
+                last.critiques.clone_from(critiques);
+                if last.state == CycleState::CritiquesFound {
+                    last.state = CycleState::Reimplementing;
+                }
+                let number = last.number;
+                reviews.resolve_before(number);
+            }
+        } else if let Event::ReviewGranted { project } = event {
+            self.part_mut(project)?.reviews.granted += 1;
+        } else if let Event::Commented { project, critique } = event {
+            self.part_mut(project)?.reviews.comments.push(critique.clone());
+        } else if let Event::SubPlanAccepted { project, by, .. } = event {
+            let part = self.part_becomes(project, PartState::InProgress)?;
+            part.finishing = part.finishing.anew();
+            part.reviews.accepted = Some(by.clone());
+        } else {
+            return None;
+        }
+        Some(())
+    }
+
+    fn foreman_so(&mut self, event: &Event) -> Option<()> {
+        let course = &mut self.course;
+        let foreman = &mut course.foreman;
+        if let Event::ForemanAsked { question, run, text, context } = event {
+            let (question, run) = (question.clone(), run.clone());
+            foreman.asked(Put::new(question, run, text.clone(), context.clone()));
+        } else if let Event::ForemanJoined { question, run, to } = event {
+            foreman.joined(to, question, run)?;
+        } else if let Event::ForemanRefined { question, text } = event {
+            foreman.refined(question, text)?;
+        } else if let Event::ForemanTurned { question, run, goes_on } = event {
+            foreman.turned(question, run)?;
+            course.runs += u32::from(!*goes_on);
+        } else if let Event::ForemanReplied { question, sure, .. } = event {
+            foreman.replied(question, *sure)?;
+        } else if let Event::ForemanDied { question, .. } = event {
+            foreman.died(question)?;
+        } else if let Event::ForemanGaveUp { question, .. } = event {
+            foreman.gave_up(question)?;
+        } else if let Event::ForemanStopped { text } = event {
+            foreman.stopped(text);
+        } else if let Event::QuestionSettled { question } = event {
+            foreman.settled(question);
+        } else if let Event::Learned { known } = event {
+            course.answers.push(known.as_ref().clone());
+        } else {
+            return None;
+        }
+        Some(())
     }
 
     fn handed_over(&mut self, project: &str, head: &str, remote: Option<&String>) -> Option<()> {

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Choice, PlanState, TaskState, Warning, Why};
+use super::{Choice, Known, PlanState, Rules, TaskState, Warning, Why};
 use crate::{
-    id::{PlanId, RunId, TaskId},
+    id::{PlanId, QuestionId, RunId, TaskId},
     plan::{Finding, Plan},
+    review::Critique,
     run,
 };
 
@@ -37,6 +38,64 @@ pub enum Input {
     Implement {
         branch: String,
         choice: Choice,
+        rules: Rules,
+    },
+    /// A person takes a part as it is, though no review passed it.
+    Accept {
+        project: String,
+        text: String,
+        by: String,
+    },
+    /// A person wants a part mended, or, without words, given up.
+    Return {
+        project: String,
+        text: String,
+        by: String,
+    },
+    /// A person wants a part reviewed, once more than the rules say.
+    Review {
+        project: String,
+    },
+    /// What a person says of a part's work.
+    Comment {
+        project: String,
+        critique: Critique,
+    },
+    /// A run of its asks the foreman; `known` is what was answered to the same words in its project.
+    Asked {
+        run: RunId,
+        question: QuestionId,
+        text: String,
+        context: Option<String>,
+        known: Option<Known>,
+    },
+    /// A question of one of its runs was answered; none: it was left to its agent.
+    Answered {
+        run: RunId,
+        question: QuestionId,
+        text: String,
+        context: Option<String>,
+        answer: Option<String>,
+        by: String,
+    },
+    /// Nobody waits for the answer to a question any more.
+    Withdrawn {
+        question: QuestionId,
+    },
+    /// A person wants the foreman to think again of what it proposed.
+    Refine {
+        question: QuestionId,
+        text: String,
+    },
+    /// The foreman's words, or why there are none.
+    Reply {
+        run: RunId,
+        text: Result<String, String>,
+    },
+    /// What a reviewer left, or why that cannot be told.
+    Reviewed {
+        run: RunId,
+        said: Result<Said, String>,
     },
     /// What is done is to be handed over once more.
     Finalize,
@@ -107,6 +166,15 @@ pub enum Input {
         look: u32,
         found: Found,
     },
+}
+
+/// What a reviewer left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Its verdict; none: it gave none that can be read.
+    pub critiques: Option<Vec<Critique>>,
+    /// What it changed, though nothing was to be changed.
+    pub touched: Vec<String>,
 }
 
 /// What a look at a part's work found, at the moment of handing it over.
@@ -211,6 +279,8 @@ pub enum Event {
         branch: String,
         #[serde(default, skip_serializing_if = "Choice::is_none")]
         choice: Choice,
+        #[serde(default, skip_serializing_if = "Rules::is_none")]
+        rules: Rules,
     },
     /// This run is to do a part.
     PartGiven {
@@ -282,6 +352,113 @@ pub enum Event {
         project: String,
         text: String,
     },
+    /// A part is reviewed, at this commit: from here on the cycle counts.
+    ReviewStarted {
+        project: String,
+        cycle: u32,
+        run: RunId,
+        head: String,
+    },
+    /// The reviewer is to say it in the form.
+    VerdictAsked {
+        project: String,
+        cycle: u32,
+    },
+    ReviewPassed {
+        project: String,
+        cycle: u32,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        critiques: Vec<Critique>,
+    },
+    CritiquesFound {
+        project: String,
+        cycle: u32,
+        critiques: Vec<Critique>,
+    },
+    /// A cycle came to nothing.
+    ReviewFailed {
+        project: String,
+        cycle: u32,
+        text: String,
+        /// Whether it was broken off, and does not count.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        refunded: bool,
+    },
+    /// The author is to mend what was found.
+    ReworkAsked {
+        project: String,
+        critiques: Vec<Critique>,
+    },
+    /// A person grants a part one more cycle.
+    ReviewGranted {
+        project: String,
+    },
+    /// A person said something of a part's work.
+    Commented {
+        project: String,
+        critique: Critique,
+    },
+    /// A person takes a part as it is.
+    SubPlanAccepted {
+        project: String,
+        by: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
+    /// The foreman is asked.
+    ForemanAsked {
+        question: QuestionId,
+        run: RunId,
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context: Option<String>,
+    },
+    /// The same is asked by another run.
+    ForemanJoined {
+        question: QuestionId,
+        run: RunId,
+        to: QuestionId,
+    },
+    /// A person said something of what it proposed.
+    ForemanRefined {
+        question: QuestionId,
+        text: String,
+    },
+    /// A question is put to this run.
+    ForemanTurned {
+        question: QuestionId,
+        run: RunId,
+        /// Whether that run is there already.
+        goes_on: bool,
+    },
+    /// It said something to a question; whether it is sure.
+    ForemanReplied {
+        question: QuestionId,
+        text: String,
+        sure: bool,
+    },
+    /// It died over a question.
+    ForemanDied {
+        question: QuestionId,
+        text: String,
+    },
+    /// A person is asked in its place.
+    ForemanGaveUp {
+        question: QuestionId,
+        text: String,
+    },
+    /// It is asked nothing any more: people are.
+    ForemanStopped {
+        text: String,
+    },
+    /// A question needs no answer of it.
+    QuestionSettled {
+        question: QuestionId,
+    },
+    /// An answer is kept.
+    Learned {
+        known: Box<Known>,
+    },
     /// What it says was changed.
     Amended {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -311,14 +488,38 @@ pub enum Words {
     Commit { files: Vec<String> },
     /// What the remote said when it refused.
     Mend { text: String },
+    /// What is to be mended of its work.
+    Rework { critiques: Vec<Critique> },
+    /// That a verdict is to be given in the form.
+    Verdict {},
+    /// What another run asks of the foreman, with a person's words about what it proposed.
+    Question {
+        question: QuestionId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refine: Option<String>,
+    },
 }
 
 /// What a run is wanted for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "for", rename_all = "snake_case")]
 pub enum Purpose {
-    Plan { draft: String },
-    Part { project: String },
+    Plan {
+        draft: String,
+    },
+    Part {
+        project: String,
+    },
+    /// To look at a part's work at this commit.
+    Review {
+        project: String,
+        cycle: u32,
+        head: String,
+    },
+    /// To answer questions, this one first.
+    Foreman {
+        question: QuestionId,
+    },
 }
 
 /// Work for the daemon on behalf of a task. It may be done twice, so doing it twice is harmless.
@@ -331,8 +532,21 @@ pub enum Effect {
     ReadDraft { task: TaskId, run: RunId, draft: String },
     /// Makes the words that a run of the task is to hear.
     Word { task: TaskId, run: RunId, words: Words },
-    /// Looks at the work of a part, commits the rest of it with `message` where there is one, and pushes it.
-    Finalize { task: TaskId, run: RunId, project: String, look: u32, message: Option<String> },
+    /// Looks at the work of a part, commits the rest of it with `message` where there is one, and pushes it where it is
+    /// handed over.
+    Finalize {
+        task: TaskId,
+        run: RunId,
+        project: String,
+        look: u32,
+        message: Option<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        stays: bool,
+    },
+    /// Reads what a reviewer left.
+    ReadReview { task: TaskId, run: RunId, project: String, cycle: u32, head: String },
+    /// Reads what the foreman said.
+    ReadReply { task: TaskId, run: RunId },
 }
 
 impl Effect {
@@ -342,7 +556,9 @@ impl Effect {
             Effect::Brief { task, .. }
             | Effect::ReadDraft { task, .. }
             | Effect::Word { task, .. }
-            | Effect::Finalize { task, .. } => task,
+            | Effect::Finalize { task, .. }
+            | Effect::ReadReview { task, .. }
+            | Effect::ReadReply { task, .. } => task,
         }
     }
 
@@ -352,7 +568,9 @@ impl Effect {
             Effect::Brief { run, .. }
             | Effect::ReadDraft { run, .. }
             | Effect::Word { run, .. }
-            | Effect::Finalize { run, .. } => run,
+            | Effect::Finalize { run, .. }
+            | Effect::ReadReview { run, .. }
+            | Effect::ReadReply { run, .. } => run,
         }
     }
 
@@ -363,6 +581,8 @@ impl Effect {
             Effect::ReadDraft { .. } => "read_draft",
             Effect::Word { .. } => "word",
             Effect::Finalize { .. } => "finalize",
+            Effect::ReadReview { .. } => "read_review",
+            Effect::ReadReply { .. } => "read_reply",
         }
     }
 }
@@ -380,6 +600,23 @@ pub enum Then {
         words: Option<String>,
     },
     Stop {
+        run: RunId,
+    },
+    /// It has an answer to its question.
+    Answer {
+        run: RunId,
+        question: QuestionId,
+        text: String,
+        by: String,
+    },
+    /// A person is asked its question, with what the foreman would say.
+    Escalate {
+        run: RunId,
+        question: QuestionId,
+        proposal: Option<String>,
+    },
+    /// Its env is given back: what it left is of no use to anybody, and kept all the same.
+    GiveBack {
         run: RunId,
     },
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Reviews;
 use crate::id::RunId;
 
 /// Where the work of a plan in one project stands.
@@ -20,8 +21,10 @@ pub struct Part {
     pub reworded: bool,
     /// Why it failed, or why a person is wanted.
     pub text: Option<String>,
-    /// How far its work is handed over.
+    /// How far its work is handed over, or looked at for a review.
     pub finishing: Finishing,
+    /// What became of its reviews.
+    pub reviews: Reviews,
 }
 
 /// How far the work of a part is handed over.
@@ -86,6 +89,13 @@ impl PartState {
     }
 }
 
+impl Finishing {
+    /// Nothing of it is done yet; an answer to an older look stays one.
+    pub(super) fn anew(&self) -> Finishing {
+        Finishing { looks: self.looks, ..Finishing::default() }
+    }
+}
+
 impl Part {
     /// A part that nobody has begun.
     pub fn new() -> Part {
@@ -98,6 +108,7 @@ impl Part {
             was_done: false,
             text: None,
             finishing: Finishing::default(),
+            reviews: Reviews::default(),
         }
     }
 }

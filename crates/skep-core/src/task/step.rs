@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Event, Input, Step, Task, TaskState, Then};
+use super::{Event, Input, Known, Step, Task, TaskState, Then};
 use crate::{
     id::{RunId, TaskId, derived},
     run::{EnvState, Rejected, Run},
@@ -12,7 +12,9 @@ use crate::{
 };
 
 mod finish;
+mod foreman;
 mod plan;
+mod review;
 mod work;
 
 /// What a task may see of the runs.
@@ -31,7 +33,29 @@ impl Task {
             Input::Reject { text, tries } => self.reject_plan(text, tries, runs)?,
             Input::Edit { text } => self.edit_plan(&text)?,
             Input::Approve { from_wave } => self.approve_plan(from_wave)?,
-            Input::Implement { branch, choice } => self.implement(branch, choice, runs, now)?,
+            Input::Implement { branch, choice, rules } => {
+                self.implement(branch, choice, rules, runs, now)?
+            }
+            Input::Accept { project, text, by } => self.accept(&project, text, by, runs, now)?,
+            Input::Return { project, text, by } => {
+                self.send_back(&project, &text, by, runs, now)?
+            }
+            Input::Review { project } => self.ask_review(&project, runs, now)?,
+            Input::Comment { project, critique } => self.comment(&project, critique)?,
+            Input::Asked { run, question, text, context, known } => {
+                self.asked_foreman(run, question, text, context, known.as_ref(), runs, now)
+            }
+            Input::Answered { run, question, text, context, answer, by } => {
+                let project = runs.get(&run).and_then(|run| run.brief.part.as_ref());
+                let project = project.map(|part| part.project.clone());
+                let said = answer.clone().unwrap_or_default();
+                let known = Known { question, project, text, context, answer: said, by, at: now };
+                self.answered(known, answer.as_deref())
+            }
+            Input::Withdrawn { question } => self.withdrawn(question),
+            Input::Refine { question, text } => self.refine(question, text, runs, now)?,
+            Input::Reply { run, text } => self.replied(&run, text, runs, now),
+            Input::Reviewed { run, said } => self.reviewed(&run, said, runs, now),
             Input::Finalize => self.finalize(runs)?,
             Input::Archive => self.archive()?,
             Input::Unarchive => self.unarchive()?,
@@ -53,7 +77,7 @@ impl Task {
             Input::Draft { run, text } => self.read(&run, text.as_deref()),
             Input::Worded { run, words } => self.worded(&run, words, runs, now),
             Input::Refused { run, text } => self.refused(&run, &text, runs, now),
-            Input::Found { run, look, found } => self.found(&run, look, found, now),
+            Input::Found { run, look, found } => self.found(&run, look, found, runs, now),
         };
         if let Some(to) = step.moves
             && to != self.state
@@ -153,7 +177,12 @@ impl Then {
     /// The run that it is about.
     pub fn run(&self) -> &RunId {
         match self {
-            Then::Release { run } | Then::GoOn { run, .. } | Then::Stop { run } => run,
+            Then::Release { run }
+            | Then::GoOn { run, .. }
+            | Then::Stop { run }
+            | Then::Answer { run, .. }
+            | Then::Escalate { run, .. }
+            | Then::GiveBack { run } => run,
         }
     }
 }

@@ -65,6 +65,9 @@ impl Briefing<'_> {
                 files: Words::files(files, &secret),
                 commit: style(),
             }),
+            task::Words::Rework { .. } | task::Words::Verdict {} | task::Words::Question { .. } => {
+                return Err("these words are not made yet".to_owned());
+            }
             task::Words::Mend { text } => Prompt::Repair(prompts::Repair {
                 project,
                 branch: branch?,

@@ -340,7 +340,12 @@ impl Door {
             return self.task_view(&task.id);
         }
         let choice = choice_of(&ask.how);
-        let wish = |branch: String| task::Input::Implement { branch, choice: choice.clone() };
+        let rules = task::Rules::default();
+        let wish = |branch: String| task::Input::Implement {
+            branch,
+            choice: choice.clone(),
+            rules: rules.clone(),
+        };
         let now = (self.clock)();
         // Whether it fits at all is told before repositories are looked at.
         task.step(wish("skep/none".to_owned()), &fleet.runs, now)?;

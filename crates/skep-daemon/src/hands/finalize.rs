@@ -60,6 +60,9 @@ pub struct Finalizing {
     may: May,
     /// How long the remote is waited for when it is asked.
     ask_ms: u64,
+    /// Whether it stays here: nothing is pushed, and no remote asked.
+    #[serde(default)]
+    stays: bool,
 }
 
 /// What hooks may write to.
@@ -96,7 +99,8 @@ pub enum Found {
     Failed { slug: String, text: String },
 }
 
-/// How a run's branch is brought to its remote: `message` is for what was left over, `published` what was pushed before.
+/// How a run's branch is brought to its remote: `message` is for what was left over, `published` what was pushed before;
+/// what `stays` is committed, and not pushed.
 ///
 /// Errors: a run that has no env or no branch of its own.
 pub fn finalize_deed(
@@ -104,6 +108,7 @@ pub fn finalize_deed(
     home: &Home,
     message: Option<&str>,
     published: Option<&str>,
+    stays: bool,
 ) -> Result<Deed, String> {
     let EnvState::Held(env) = &run.env else { return Err("its env does not stand".to_owned()) };
     let place = &run.brief.place;
@@ -130,6 +135,7 @@ pub fn finalize_deed(
             vars,
             may: may(run, home),
             ask_ms: place.fetch_ms,
+            stays,
         }),
     })
 }
@@ -210,7 +216,8 @@ fn as_agent(ask: &Finalizing) -> Git {
 }
 
 fn look(git: &Git, repo: &Repository, ask: &Finalizing) -> Result<Standing, PublishError> {
-    publish::status_of(git, repo, &ask.worktree, Duration::from_millis(ask.ask_ms))
+    let wait = (!ask.stays).then(|| Duration::from_millis(ask.ask_ms));
+    publish::status_of(git, repo, &ask.worktree, wait)
 }
 
 /// What stands in the worktree is not the branch that is meant.

@@ -44,13 +44,21 @@ impl Performer {
                 let words = briefing.words(&task, run, words);
                 Input::Worded { run: run.clone(), words }
             }
-            Effect::Finalize { run, project, look, message, .. } => {
+            Effect::ReadReview { run, .. } => {
+                let said = Err("it is not read yet".to_owned());
+                Input::Reviewed { run: run.clone(), said }
+            }
+            Effect::ReadReply { run, .. } => {
+                let text = Err("it is not read yet".to_owned());
+                Input::Reply { run: run.clone(), text }
+            }
+            Effect::Finalize { run, project, look, message, stays, .. } => {
                 let handed = fleet.tasks.get(&task).and_then(|task| {
                     task.course.handed.get(project).and_then(|heads| heads.last())
                 });
                 let handed = handed.map(String::as_str);
                 let found = match fleet.runs.get(run) {
-                    Some(run) => self.finalize(run, message.as_deref(), handed),
+                    Some(run) => self.finalize(run, message.as_deref(), handed, *stays),
                     None => Found::Failed { text: "its run is gone".to_owned() },
                 };
                 Input::Found { run: run.clone(), look: *look, found }
@@ -59,8 +67,14 @@ impl Performer {
         fleet::Input::Task { task, input }
     }
 
-    fn finalize(&self, run: &Run, message: Option<&str>, handed: Option<&str>) -> Found {
-        let done = finalize::finalize_deed(run, &self.home, message, handed)
+    fn finalize(
+        &self,
+        run: &Run,
+        message: Option<&str>,
+        handed: Option<&str>,
+        stays: bool,
+    ) -> Found {
+        let done = finalize::finalize_deed(run, &self.home, message, handed, stays)
             .and_then(|deed| self.by_hand(run, &deed));
         match done {
             Ok(Done::Finalized { found }) => told(found),
@@ -94,6 +108,8 @@ pub(super) fn failed(effect: &Effect, text: &str) -> fleet::Input {
             return fleet::Input::Begin { task, run: run.clone(), begun, warnings: Vec::new() };
         }
         Effect::ReadDraft { run, .. } => Input::Refused { run: run.clone(), text },
+        Effect::ReadReview { run, .. } => Input::Reviewed { run: run.clone(), said: Err(text) },
+        Effect::ReadReply { run, .. } => Input::Reply { run: run.clone(), text: Err(text) },
         Effect::Word { run, .. } => Input::Worded { run: run.clone(), words: Err(text) },
         Effect::Finalize { run, look, .. } => {
             Input::Found { run: run.clone(), look: *look, found: Found::Failed { text } }

@@ -64,7 +64,7 @@ impl Yard {
 
     fn standing(&self) -> Standing {
         let wait = Duration::from_secs(20);
-        status_of(&self.git(), &self.found(), self.tree().path(), wait).unwrap()
+        status_of(&self.git(), &self.found(), self.tree().path(), Some(wait)).unwrap()
     }
 
     fn hook(&self, file: impl AsRef<Path>, script: &str) {

@@ -195,6 +195,7 @@ fn whole_question() -> Box<Question> {
         standing: Standing::Pending,
         calls: true,
         blocks: true,
+        proposal: Some("blue".to_owned()),
         answer: None,
     })
 }
@@ -251,7 +252,11 @@ fn of_runs() -> Vec<Of> {
         },
         Of::LeaveWithdrawn { id: wanted(&brief("amber").id).id },
         Of::QuestionAsked { question: whole_question() },
-        Of::QuestionEscalated { id: whole_question().id },
+        Of::QuestionEscalated {
+            id: whole_question().id,
+            proposal: Some("blue, as the plan says of the web".to_owned()),
+        },
+        Of::QuestionProposed { id: whole_question().id, text: "green".to_owned() },
         Of::QuestionLeft { id: whole_question().id },
         Of::QuestionAnswered {
             id: whole_question().id,

@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) work: VecDeque<Work>,
     /// Every event, as it would stand in the ledger.
     log: Vec<(String, Event, Timestamp)>,
+    /// How its parts are reviewed.
+    pub(super) rules: task::Rules,
 }
 
 impl World {
@@ -38,6 +40,7 @@ impl World {
             now: Timestamp(0),
             work: VecDeque::new(),
             log: Vec::new(),
+            rules: task::Rules::default(),
         };
         world.give(Input::Limits(limits)).unwrap();
         for name in PROJECTS {
@@ -106,8 +109,8 @@ impl World {
     }
 
     pub(super) fn implement(&mut self) -> Result<(), &'static str> {
-        let choice = task::Choice::default();
-        self.wish(Wish::Implement { branch: "skep/t".to_owned(), choice })
+        let (choice, rules) = (task::Choice::default(), self.rules.clone());
+        self.wish(Wish::Implement { branch: "skep/t".to_owned(), choice, rules })
     }
 
     /// The next work, which is of this kind.
@@ -139,6 +142,18 @@ impl World {
                 new.place.repository = Some(format!("/src/{project}"));
                 new.part = Some(run::Part { project: project.clone(), held: true });
                 new.project = Some(project);
+                new.foreman = self.rules.foreman;
+            }
+            Purpose::Review { project, .. } => {
+                new.kind = run::Kind::Review;
+                new.place.repository = Some(format!("/src/{project}"));
+                new.part = Some(run::Part { project: project.clone(), held: false });
+                new.project = Some(project);
+                new.foreman = self.rules.foreman;
+            }
+            Purpose::Foreman { .. } => {
+                new.kind = run::Kind::Foreman;
+                new.place = Place { env_type: EnvType::Directory, repository: None, ..new.place };
             }
         }
         let begun =
@@ -151,6 +166,11 @@ impl World {
         let course = &self.task().course;
         match who {
             "planner" => course.planner.clone().unwrap(),
+            "foreman" => course.foreman.run.clone().unwrap(),
+            who if who.ends_with("-review") => {
+                let project = who.trim_end_matches("-review");
+                self.version().parts[project].reviews.last().unwrap().run.clone()
+            }
             project => self.version().parts[project].run.clone().unwrap(),
         }
     }

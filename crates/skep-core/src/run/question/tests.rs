@@ -56,6 +56,7 @@ pub(crate) fn question(run: &RunId) -> Question {
         standing: Standing::Pending,
         calls: true,
         blocks: true,
+        proposal: None,
         answer: None,
     }
 }
@@ -101,7 +102,7 @@ escalated -> withdrawn"
             let id = question(&brief("amber").id).id;
             let event = match next {
                 Standing::Pending => continue,
-                Standing::Escalated => Event::QuestionEscalated { id },
+                Standing::Escalated => Event::QuestionEscalated { id, proposal: None },
                 Standing::Answered | Standing::Skipped => {
                     let text = (next == Standing::Answered).then(String::new);
                     let answer = super::Answer { text, by: String::new(), at: Timestamp(0) };
@@ -494,4 +495,49 @@ proptest! {
             prop_assert_eq!(&run, &replayed);
         }
     }
+}
+
+/// A run whose task has a foreman.
+fn with_foreman() -> Brief {
+    Brief { foreman: true, ..brief("amber") }
+}
+
+#[test]
+fn who_asks_a_foreman_waits_only_when_a_person_is_asked() {
+    let run = after(with_foreman(), &format!("{RUNNING}, 4 asked k foreman"));
+    assert_eq!((run.state_name(), standings(&run).as_str()), ("running", "pending"));
+    let run = after(with_foreman(), &format!("{RUNNING}, 4 asked k foreman, 5 escalate 0 blue"));
+    assert_eq!((run.state_name(), standings(&run).as_str()), ("waiting", "escalated"));
+    assert_eq!(run.questions[0].proposal.as_deref(), Some("blue"));
+    // It thinks again, by a person's words; once more without any is nothing new.
+    let run = after(
+        with_foreman(),
+        &format!("{RUNNING}, 4 asked k foreman, 5 escalate 0 blue, 6 escalate 0 red, 7 escalate 0"),
+    );
+    assert_eq!(run.questions[0].proposal.as_deref(), Some("red"));
+}
+
+#[test]
+fn a_foremans_answer_reaches_the_call_that_waits_and_nobody_saw_it_wait() {
+    let run = after(with_foreman(), &format!("{RUNNING}, 4 asked k foreman, 5 answer 0 blue"));
+    assert_eq!((run.state_name(), standings(&run).as_str()), ("running", "answered"));
+    let said = run.messages.iter().find(|it| it.id == run.questions[0].id.as_str()).unwrap();
+    assert_eq!(said.receipt, Receipt::Handed);
+}
+
+#[test]
+fn a_question_that_its_agent_left_does_not_make_it_wait_when_a_person_is_asked() {
+    let run =
+        after(with_foreman(), &format!("{RUNNING}, 4 asked k foreman, 5 left k, 6 escalate 0"));
+    assert_eq!((run.state_name(), standings(&run).as_str()), ("running", "escalated"));
+}
+
+#[test]
+fn what_is_settled_is_not_escalated() {
+    let mut run = after(with_foreman(), &format!("{RUNNING}, 4 asked k foreman, 5 answer 0 blue"));
+    let input = Input::Escalate { question: nth(run.id(), 0), proposal: None };
+    assert_eq!(run.step(input, Timestamp(6)).unwrap_err().slug, "question-answered");
+    run.questions.clear();
+    let input = Input::Escalate { question: nth(run.id(), 0), proposal: None };
+    assert_eq!(run.step(input, Timestamp(6)).unwrap_err().slug, "question-unknown");
 }

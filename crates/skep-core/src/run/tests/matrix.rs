@@ -114,6 +114,7 @@ const INPUTS: &[&str] = &[
     "left k",
     "claims blocked",
     "answer 0 yes",
+    "escalate 0",
     "release",
     "rules",
     "lift",
@@ -222,10 +223,11 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Lift => 48,
         Input::RulesSet { .. } => 49,
         Input::Release => 50,
+        Input::Escalate { .. } => 51,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 51;
+const KINDS_OF_INPUTS: usize = 52;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -296,10 +298,11 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::RulesSet { .. } => 64,
         Event::Readied {} => 65,
         Event::Released {} => 66,
+        Event::QuestionProposed { .. } => 67,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 67;
+pub(crate) const KINDS_OF_EVENTS: usize = 68;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -341,7 +344,8 @@ fn events() -> Vec<Event> {
         Event::LeaveRuled { id: wanted(&run).id, ruling: Ruling { allow: true, text: None } },
         Event::LeaveWithdrawn { id: wanted(&run).id },
         Event::QuestionAsked { question: Box::new(question::tests::question(&run)) },
-        Event::QuestionEscalated { id: question::nth(&run, 0) },
+        Event::QuestionEscalated { id: question::nth(&run, 0), proposal: None },
+        Event::QuestionProposed { id: question::nth(&run, 0), text: text.clone() },
         Event::QuestionLeft { id: question::nth(&run, 0) },
         Event::QuestionAnswered {
             id: question::nth(&run, 0),
@@ -516,6 +520,7 @@ asked k                          ...... ..++++++. ........ ..... ......
 left k                           ...... ......... ........ ..... ......
 claims blocked                   ...... ++++++++. ++++++++ ..... ......
 answer 0 yes                     xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+escalate 0                       xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 release                          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 rules                            ...... !!!!!!!!. ........ ..... ......
 lift                             ...... ......... ........ ..... ......
@@ -597,6 +602,7 @@ LeaveRuled          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 LeaveWithdrawn      ...... ......... ........ ..... ......
 QuestionAsked       xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
 QuestionEscalated   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionProposed    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 QuestionLeft        xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 QuestionAnswered    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 QuestionWithdrawn   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx

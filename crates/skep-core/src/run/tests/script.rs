@@ -203,6 +203,10 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["claims", what] => Input::of_tool(attempt, question::tests::claims(what)),
         ["answer", n, said] => question::tests::answer(run.id(), n, Some(said)),
         ["skip", n] => question::tests::answer(run.id(), n, None),
+        ["escalate", n, proposal @ ..] => Input::Escalate {
+            question: question::nth(run.id(), n.parse().unwrap()),
+            proposal: (!proposal.is_empty()).then(|| proposal.join(" ")),
+        },
         ["release"] => Input::Release,
         ["rules"] => Input::Rules,
         ["lift"] => Input::Lift,

@@ -68,12 +68,14 @@ impl Task {
         self.settled(Event::FinalizeFailed { project, text }, now)
     }
 
-    fn look(&self, project: &str, part: &Part, message: Option<String>) -> Step {
+    pub(super) fn look(&self, project: &str, part: &Part, message: Option<String>) -> Step {
         let Some(run) = part.run.clone() else { return Step::default() };
         let look = part.finishing.looks + 1;
         let (task, project) = (self.id.clone(), project.to_owned());
         let event = Event::PartLooked { project: project.clone(), look };
-        let effect = Effect::Finalize { task, run, project, look, message };
+        // It is handed over when every part is done; before that it is only looked at.
+        let stays = !self.course.finalizing && part.state != PartState::Completed;
+        let effect = Effect::Finalize { task, run, project, look, message, stays };
         Step { effects: vec![effect], ..Step::of([event]) }
     }
 
@@ -85,13 +87,23 @@ impl Task {
         self.look(project, part, message)
     }
 
-    pub(super) fn found(&self, run: &RunId, look: u32, found: Found, now: Timestamp) -> Step {
+    pub(super) fn found(
+        &self,
+        run: &RunId,
+        look: u32,
+        found: Found,
+        runs: &Runs,
+        now: Timestamp,
+    ) -> Step {
         let part = self.part_of(run).zip(self.plan());
         let Some((project, version)) = part else { return Step::default() };
         let Some(part) = version.parts.get(project) else { return Step::default() };
         // An answer to a look that is over.
         if !part.finishing.under_way || part.finishing.looks != look {
             return Step::default();
+        }
+        if part.state == PartState::InProgress {
+            return self.found_for_review(run, project, part, found, runs, now);
         }
         let name = project.to_owned();
         match found {
@@ -120,7 +132,7 @@ impl Task {
         }
     }
 
-    fn tell(&self, run: &RunId, project: String, words: Words) -> Step {
+    pub(super) fn tell(&self, run: &RunId, project: String, words: Words) -> Step {
         let effects = vec![self.word(run, words.clone())];
         Step { effects, ..Step::of([Event::PartTold { project, words }]) }
     }
@@ -147,6 +159,7 @@ impl Task {
                 let (run, words) = (run.clone(), Some(words));
                 Step { then: vec![Then::GoOn { run, words }], ..Step::default() }
             }
+            Err(_) if at_work && part.finishing.under_way => self.look_again(project, version),
             Err(text) if at_work => {
                 let event = Event::SubPlanFailed { project: project.to_owned(), text };
                 let after = self.after(std::slice::from_ref(&event), now);

@@ -284,6 +284,18 @@ impl Task {
         runs: &Runs,
         now: Timestamp,
     ) -> Step {
+        if self.is_foreman(run) {
+            return self.foreman_worded(run, words, runs, now);
+        }
+        if self.cycle_of(run).is_some() {
+            return match words {
+                Ok(words) => {
+                    let (run, words) = (run.clone(), Some(words));
+                    Step { then: vec![Then::GoOn { run, words }], ..Step::default() }
+                }
+                Err(text) => self.review_failed(run, &text, runs, now),
+            };
+        }
         let Some(planning) = self.planning_of(run) else {
             return self.part_worded(run, words, runs, now);
         };

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Runs, is_open, may_go_on, reject};
+use super::{Runs, holds_env, is_open, may_go_on, reject};
 use crate::{
     id::RunId,
-    run::{EnvState, Outcome, Rejected, Run},
+    run::{EnvState, Kind, Outcome, Rejected, Run},
     task::{
-        Choice, Effect, Event, Part, PartState, PlanState, Purpose, Step, Task, TaskState, Then,
-        Version, Warning, Words,
+        Choice, Cycle, CycleState, Effect, Event, Part, PartState, PlanState, Purpose, Rules, Step,
+        Task, TaskState, Then, Version, Warning, Words,
         execution::ready,
         next::{Last, Next, next},
     },
@@ -20,6 +20,7 @@ impl Task {
         &self,
         branch: String,
         choice: Choice,
+        rules: Rules,
         runs: &Runs,
         now: Timestamp,
     ) -> Result<Step, Rejected> {
@@ -35,7 +36,12 @@ impl Task {
             return Err(reject("task-not-implementable", text, &[&self.see()]));
         }
         let at_work = |run: &RunId| runs.get(run).is_some_and(|run| !run.is_ended() && !run.held);
-        let busy = |part: &Part| part.finishing.under_way || part.run.as_ref().is_some_and(at_work);
+        let reviewing = |cycle: &Cycle| cycle.state == CycleState::Reviewing;
+        let busy = |part: &Part| {
+            part.finishing.under_way
+                || part.run.as_ref().is_some_and(at_work)
+                || part.reviews.last().is_some_and(reviewing)
+        };
         if self.gives_back(runs) {
             let text = format!("a worktree of {id} is being given back; ask again in a moment");
             return Err(reject("task-at-work", text, &[&self.see()]));
@@ -44,11 +50,13 @@ impl Task {
             let text = format!("{id} is at work already");
             return Err(reject("task-at-work", text, &[&self.see()]));
         }
-        let mut events = vec![Event::ImplementAsked { plan: version.id.clone(), branch, choice }];
+        let mut events =
+            vec![Event::ImplementAsked { plan: version.id.clone(), branch, choice, rules }];
         let mut effects = Vec::new();
         for project in version.projects() {
             let Some(part) = version.parts.get(project) else { continue };
-            if part.state == PartState::Completed {
+            // What waits for a person goes on by that person's word.
+            if matches!(part.state, PartState::Completed | PartState::Escalated) {
                 continue;
             }
             let project = project.to_owned();
@@ -76,7 +84,9 @@ impl Task {
     /// Whether a place of its is being given back: it cannot be wanted meanwhile.
     pub fn gives_back(&self, runs: &Runs) -> bool {
         let leaves = |run: &Arc<Run>| {
-            let is_own = run.brief.task.as_ref() == Some(&self.id) && run.brief.part.is_some();
+            let is_own = run.brief.task.as_ref() == Some(&self.id)
+                && run.brief.part.is_some()
+                && run.brief.kind == Kind::Code;
             is_own && (run.undoing || matches!(run.env, EnvState::Closing { .. }))
         };
         runs.values().any(leaves)
@@ -115,7 +125,25 @@ impl Task {
         let mut step = Step::of([Event::WaveStarted { projects: wave.clone() }]);
         for project in wave {
             let Some(part) = version.parts.get(&project) else { continue };
+            let next = self.next_of(part, runs);
+            if next == Next::Review
+                && !part.reworded
+                && part.run.as_ref().is_some_and(|run| holds_env(run, runs))
+            {
+                step.events.push(Event::SubPlanStarted { project: project.clone(), run: None });
+                step = step.and(self.look_for_review(
+                    &project,
+                    &Part { state: PartState::InProgress, ..part.clone() },
+                ));
+                continue;
+            }
             if let Some(run) = part.run.clone() {
+                if next == Next::Mend && !part.reworded && may_go_on(&run, runs) {
+                    step.events.push(Event::SubPlanStarted { project: project.clone(), run: None });
+                    let open = part.reviews.open().cloned().collect();
+                    step = step.and(self.rework(&project, &run, open));
+                    continue;
+                }
                 if runs.get(&run).is_some_and(|run| run.held) {
                     step.then.push(Then::Release { run });
                 } else if part.reworded {
@@ -159,6 +187,12 @@ impl Task {
         if let Some(planning) = self.planning_of(run) {
             return self.plan_failed(planning, text, &[], warnings);
         }
+        if self.cycle_of(run).is_some() {
+            return self.review_failed(run, text, runs, now);
+        }
+        if self.is_foreman(run) {
+            return self.foreman_stops(text);
+        }
         self.part_ended(run, Outcome::Failed, text, runs, now)
     }
 
@@ -172,6 +206,12 @@ impl Task {
     ) -> Step {
         if self.planning_of(run).is_some() {
             return self.planner_ended(run, outcome, text);
+        }
+        if self.is_foreman(run) {
+            return self.foreman_ended(run, outcome, text, runs, now);
+        }
+        if self.review_of(run).is_some() {
+            return self.reviewer_ended(run, outcome, text, runs, now);
         }
         self.part_ended(run, outcome, text, runs, now)
     }
@@ -192,6 +232,9 @@ impl Task {
         let stopped = matches!(over, Next::Open);
         match part.state {
             PartState::InProgress => {
+                if over == Next::Completed && (self.is_reviewed() || part.finishing.under_way) {
+                    return self.look_for_review(&project, part);
+                }
                 let event = match over {
                     Next::Completed => Event::SubPlanCompleted { project },
                     Next::Open => Event::SubPlanReset { project, anew: false, rests: true },
@@ -256,6 +299,12 @@ impl Task {
     pub(super) fn refused(&self, run: &RunId, text: &str, runs: &Runs, now: Timestamp) -> Step {
         if let Some(planning) = self.planning_of(run) {
             return self.plan_failed(planning, text, &[], Vec::new());
+        }
+        if self.cycle_of(run).is_some() {
+            return self.review_failed(run, text, runs, now);
+        }
+        if self.is_foreman(run) {
+            return self.foreman_died(text, runs, now);
         }
         if is_open(run, runs) {
             return Step::default();

@@ -1,10 +1,12 @@
 //! An event of each kind about a task, in which nothing is left out.
 
 use crate::{
-    id::PlanId,
+    id::{PlanId, QuestionId},
     plan::{self, Finding, Kind, Plan},
+    review::{Critique, Severity, Threshold},
     run::tests::script::brief,
-    task::{Choice, Event, TaskState, Warning, WarningKind, Why, Words},
+    task::{Choice, Event, Known, Rules, TaskState, Warning, WarningKind, Why, Words},
+    time::Timestamp,
 };
 
 pub(in crate::fleet::tests) fn events() -> Vec<Event> {
@@ -60,6 +62,7 @@ pub(in crate::fleet::tests) fn events() -> Vec<Event> {
             plan: id(),
             branch: "skep/mend-the-roof".to_owned(),
             choice: choice(),
+            rules: Rules { cycles: 3, threshold: Threshold::NitOnly, auto: true, foreman: true },
         },
         Event::PartGiven { project: project(), run: run() },
         Event::PartPlaced { project: project() },
@@ -80,6 +83,40 @@ pub(in crate::fleet::tests) fn events() -> Vec<Event> {
         },
         Event::SubPlanStands { project: project(), head: "c1".to_owned(), remote: None },
         Event::FinalizeFailed { project: project(), text: words() },
+        Event::ReviewStarted { project: project(), cycle: 2, run: run(), head: "c1".to_owned() },
+        Event::VerdictAsked { project: project(), cycle: 2 },
+        Event::ReviewPassed { project: project(), cycle: 2, critiques: vec![critique()] },
+        Event::CritiquesFound { project: project(), cycle: 2, critiques: vec![critique()] },
+        Event::ReviewFailed { project: project(), cycle: 2, text: words(), refunded: true },
+        Event::ReworkAsked { project: project(), critiques: vec![critique()] },
+        Event::ReviewGranted { project: project() },
+        Event::Commented { project: project(), critique: critique() },
+        Event::SubPlanAccepted { project: project(), by: "ada".to_owned(), text: words() },
+        Event::ForemanAsked {
+            question: question(),
+            run: run(),
+            text: words(),
+            context: Some(words()),
+        },
+        Event::ForemanJoined { question: question(), run: run(), to: question() },
+        Event::ForemanRefined { question: question(), text: words() },
+        Event::ForemanTurned { question: question(), run: run(), goes_on: true },
+        Event::ForemanReplied { question: question(), text: words(), sure: true },
+        Event::ForemanDied { question: question(), text: words() },
+        Event::ForemanGaveUp { question: question(), text: words() },
+        Event::ForemanStopped { text: words() },
+        Event::QuestionSettled { question: question() },
+        Event::Learned {
+            known: Box::new(Known {
+                question: question(),
+                project: Some(project()),
+                text: words(),
+                context: Some(words()),
+                answer: words(),
+                by: "ada".to_owned(),
+                at: Timestamp(7),
+            }),
+        },
         Event::Amended {
             title: Some(words()),
             body: Some(words()),
@@ -87,6 +124,21 @@ pub(in crate::fleet::tests) fn events() -> Vec<Event> {
             needs: Some(vec![crate::id::TaskId::new([7; crate::id::LENGTH])]),
         },
     ]
+}
+
+fn question() -> QuestionId {
+    QuestionId::new([8; crate::id::LENGTH])
+}
+
+fn critique() -> Critique {
+    Critique {
+        severity: Severity::Major,
+        file: Some("src/a b.rs".to_owned()),
+        line: Some(12),
+        text: "it said \"no\"\n…".to_owned(),
+        suggestion: Some("it said \"no\"\n…".to_owned()),
+        by: Some("ada".to_owned()),
+    }
 }
 
 fn document() -> Plan {
@@ -134,7 +186,26 @@ pub(super) fn kind(event: &Event) -> usize {
         Event::SubPlanStands { .. } => 24,
         Event::FinalizeFailed { .. } => 25,
         Event::Amended { .. } => 26,
+        Event::ReviewStarted { .. } => 27,
+        Event::VerdictAsked { .. } => 28,
+        Event::ReviewPassed { .. } => 29,
+        Event::CritiquesFound { .. } => 30,
+        Event::ReviewFailed { .. } => 31,
+        Event::ReworkAsked { .. } => 32,
+        Event::ReviewGranted { .. } => 33,
+        Event::Commented { .. } => 34,
+        Event::SubPlanAccepted { .. } => 35,
+        Event::ForemanAsked { .. } => 36,
+        Event::ForemanJoined { .. } => 37,
+        Event::ForemanRefined { .. } => 38,
+        Event::ForemanTurned { .. } => 39,
+        Event::ForemanReplied { .. } => 40,
+        Event::ForemanDied { .. } => 41,
+        Event::ForemanGaveUp { .. } => 42,
+        Event::ForemanStopped { .. } => 43,
+        Event::QuestionSettled { .. } => 44,
+        Event::Learned { .. } => 45,
     }
 }
 
-pub(super) const KINDS: usize = 27;
+pub(super) const KINDS: usize = 46;

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use proptest::{prelude::*, test_runner::TestCaseError};
 
 use super::*;
-use crate::task::{Event as Of, Part};
+use crate::{
+    review::{Critique, Severity},
+    task::{Event as Of, Part, Said},
+};
 
 /// One act: which, on whom, and how it goes.
 type Act = (u8, u8, u8);
@@ -77,6 +80,20 @@ fn do_work(world: &mut World, whom: u8, how: u8) {
             };
             world.give(Input::Task { task, input: Wish::Worded { run, words } }).unwrap();
         }
+        Work::ReadReview { task, run, .. } => {
+            world.work.pop_front();
+            let said = said(how);
+            world.give(Input::Task { task, input: Wish::Reviewed { run, said } }).unwrap();
+        }
+        Work::ReadReply { task, run } => {
+            world.work.pop_front();
+            let text = match how % 6 {
+                0 => Err("no words".to_owned()),
+                1 | 2 => Ok("Blue, I think.".to_owned()),
+                _ => Ok("Blue.\n\nCONFIDENCE: high".to_owned()),
+            };
+            world.give(Input::Task { task, input: Wish::Reply { run, text } }).unwrap();
+        }
         Work::Finalize { task, run, look, .. } => {
             world.work.pop_front();
             let found = match how % 6 {
@@ -87,6 +104,27 @@ fn do_work(world: &mut World, whom: u8, how: u8) {
             };
             world.give(Input::Task { task, input: Wish::Found { run, look, found } }).unwrap();
         }
+    }
+}
+
+/// What a reviewer left: something to mend, nothing, no verdict, changes of its own.
+fn said(how: u8) -> Result<Said, String> {
+    let critique = |severity: Severity| Critique {
+        severity,
+        file: None,
+        line: None,
+        text: format!("{severity:?}"),
+        suggestion: None,
+        by: None,
+    };
+    let said = |critiques: Option<Vec<Critique>>| Said { critiques, touched: Vec::new() };
+    match how % 8 {
+        0 => Err("no journal".to_owned()),
+        1 => Ok(said(None)),
+        2 => Ok(Said { critiques: Some(Vec::new()), touched: vec!["a".to_owned()] }),
+        3 | 4 => Ok(said(Some(vec![critique(Severity::Major)]))),
+        5 => Ok(said(Some(Vec::new()))),
+        _ => Ok(said(Some(vec![critique(Severity::Nit)]))),
     }
 }
 

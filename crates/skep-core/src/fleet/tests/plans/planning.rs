@@ -264,7 +264,11 @@ fn parts_that_a_follow_up_does_not_name_are_carried_over_with_their_work() {
         .iter()
         .map(|work| match work {
             Work::Finalize { project, .. } => project.clone(),
-            other @ (Work::Brief { .. } | Work::ReadDraft { .. } | Work::Word { .. }) => {
+            other @ (Work::Brief { .. }
+            | Work::ReadDraft { .. }
+            | Work::ReadReview { .. }
+            | Work::ReadReply { .. }
+            | Work::Word { .. }) => {
                 panic!("{other:?}")
             }
         })

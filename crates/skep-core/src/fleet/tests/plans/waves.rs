@@ -228,7 +228,8 @@ fn a_new_title_does_not_change_the_recorded_branch() {
     assert_eq!(world.task().title, "Mend the cellar");
     world.hear("api", "started, turn failed, exit 1");
     let choice = task::Choice::default();
-    world.wish(Wish::Implement { branch: "skep/other".to_owned(), choice }).unwrap();
+    let rules = task::Rules::default();
+    world.wish(Wish::Implement { branch: "skep/other".to_owned(), choice, rules }).unwrap();
     assert_eq!(world.task().course.branch.as_deref(), Some("skep/t"));
 }
 

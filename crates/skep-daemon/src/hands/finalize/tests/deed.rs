@@ -82,7 +82,7 @@ fn run(yard: &Yard) -> (Run, Home) {
 }
 
 fn asked(run: &Run, home: &Home) -> Finalizing {
-    let deed = finalize_deed(run, home, Some("rest"), Some("old")).unwrap();
+    let deed = finalize_deed(run, home, Some("rest"), Some("old"), false).unwrap();
     let Deed::Finalize { finalizing } = deed else { panic!("{deed:?}") };
     *finalizing
 }
@@ -97,7 +97,10 @@ fn what_a_run_is_finalized_with_is_its_own_and_never_onto_where_it_comes_from_or
     for branch in ["main", "develop", "origin/develop"] {
         assert!(ask.not.iter().any(|name| name == branch), "{branch}: {:?}", ask.not);
     }
-    assert_eq!((ask.message.as_deref(), ask.published.as_deref()), (Some("rest"), Some("old")));
+    assert_eq!(
+        (ask.message.as_deref(), ask.published.as_deref()),
+        (Some("rest"), Some("old"), false)
+    );
     assert!(ask.sign);
     assert_eq!(ask.vars["SKEP_RUN"], "run_0000000001");
     assert_eq!(Path::new(&ask.vars["TMPDIR"]), yard.place.root().join("env/tmp"));
@@ -129,7 +132,7 @@ fn a_run_without_a_branch_or_an_env_that_stands_is_not_finalized() {
     let (mut run, home) = run(&yard);
     let EnvState::Held(env) = run.env.clone() else { panic!("{:?}", run.env) };
     run.env = EnvState::Held(Env { branch: None, ..env.clone() });
-    assert!(finalize_deed(&run, &home, None, None).unwrap_err().contains("branch"));
+    assert!(finalize_deed(&run, &home, None, None, false).unwrap_err().contains("branch"));
     run.env = EnvState::Closed(env);
-    assert!(finalize_deed(&run, &home, None, None).unwrap_err().contains("env"));
+    assert!(finalize_deed(&run, &home, None, None, false).unwrap_err().contains("env"));
 }
