@@ -18,6 +18,7 @@ use crate::{
 mod attach;
 mod claim;
 mod crashed;
+mod enter;
 mod files;
 mod histories;
 mod killed;

@@ -210,7 +210,7 @@ fn whoever_dies_of_a_run_by_hand_the_tree_stays_and_the_next_start_of_either_fin
         home.skep(&["resume", &id, "go on"]).ok();
         assert_eq!(home.wait(&id, "ended")["worktree"], amber["worktree"], "{victims:?}");
         stands();
-        let said = home.skep(&["--json", "resume", &tidy_id, "go on"]);
+        let said = home.skep(&["--json", "resume", &tidy_id, "tidy on"]);
         assert_eq!(said.code, 0, "{victims:?}: {said:?}");
         let ended = home.wait(&tidy_id, "ended");
         assert_eq!((&ended["attempt"], &ended["worktree"]), (&2.into(), &amber["worktree"]));

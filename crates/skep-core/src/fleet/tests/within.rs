@@ -164,3 +164,74 @@ fn a_branch_that_stands_in_an_ended_runs_worktree_names_the_way_into_it() {
     // And the worktree is used again.
     assert!(!play(&mut fleet, "21 create m within a").starts_with("rejected"));
 }
+
+// plans
+
+/// A person's own run, called `name`, in the env of a part's run.
+fn into(world: &plans::World, project: &str, name: &str) -> Input {
+    let within = Some(world.run(project));
+    create(Brief { kind: run::Kind::Manual, within, ..brief(name) })
+}
+
+#[test]
+fn while_a_task_is_at_work_on_a_part_nobody_else_is_let_into_its_env() {
+    let mut world = plans::World::approved(&plans::document("api; web"));
+    world.rules = task::Rules { cycles: 3, ..task::Rules::default() };
+    world.implement().unwrap();
+    world.begin();
+    for project in ["api", "web"] {
+        world.hear(project, "prepared");
+    }
+    assert_eq!(world.give(into(&world, "web", "m")), Err("worktree-held"), "it waits for its wave");
+    world.done("api");
+    // Its run is over, and a look at it and a review are to come.
+    assert_eq!((world.state_of("api"), world.parts().as_str()), ("ended", "api in_progress, web pending"));
+    assert_eq!(world.give(into(&world, "api", "m")), Err("worktree-held"));
+    world.replay();
+}
+
+#[test]
+fn what_a_plan_wants_of_a_run_waits_until_another_has_left_its_env() {
+    let mut world = plans::World::under_way(&plans::document("api; web"));
+    world.done("api");
+    world.give(into(&world, "api", "m")).unwrap();
+    let guest = brief("m").id;
+    let hear = |world: &mut plans::World, line: &str| {
+        let input = input(line, &world.fleet.runs[&guest].clone(), Timestamp(9_000_000));
+        world.give(Input::Run { run: guest.clone(), input }).unwrap();
+    };
+    hear(&mut world, "prepared");
+    hear(&mut world, "started");
+    // The next wave begins all the same, and the work is looked at when it is over.
+    world.done("web");
+    world.found(task::Found::Dirty { files: vec!["a.rs".to_owned()] });
+    world.found(task::Found::Published { head: "c2".to_owned(), remote: None });
+    world.word();
+    assert_eq!(world.state_of("api"), "queued");
+    let api = world.fleet.runs[&world.run("api")].clone();
+    let why = world.fleet.held_back(&api, Timestamp(9_000_000)).unwrap();
+    assert!(why.contains(guest.as_str()) && why.contains("works in its worktree"), "{why}");
+    hear(&mut world, "turn success");
+    hear(&mut world, "exit 0");
+    assert_eq!(world.state_of("api"), "starting");
+    assert_eq!(world.give(into(&world, "api", "n")), Err("worktree-held"));
+    // It is no part of the plan: nothing of the task speaks of it.
+    assert!(!format!("{:?}", world.task()).contains(guest.as_str()));
+    world.replay();
+}
+
+#[test]
+fn a_task_is_not_given_up_while_somebody_works_in_one_of_its_envs() {
+    let mut world = plans::World::under_way(&plans::document("api; web"));
+    world.done("api");
+    world.give(into(&world, "api", "m")).unwrap();
+    let give_up = || Input::RemoveTask { task: task_id("t"), force: Some(op(9)) };
+    let before = world.fleet.clone();
+    assert_eq!(world.give(give_up()), Err("worktree-held"));
+    assert_eq!(world.fleet, before, "all of it goes, or nothing");
+    world.give(Input::Run { run: brief("m").id, input: run::Input::Stop { force: false } }).unwrap();
+    world.give(Input::Run { run: brief("m").id, input: run::Input::PrepareFailed {
+        fault: run::Fault::User, slug: "gone".to_owned(), text: String::new(),
+    } }).unwrap();
+    world.give(give_up()).unwrap();
+}
