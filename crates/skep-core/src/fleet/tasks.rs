@@ -8,7 +8,7 @@ use super::{Begun, Decided, Effect, Event, Fleet, House, Rejected, reject};
 use crate::{
     id::{OpId, RunId, TaskId, derived},
     run::{self, How, Run, question::Whom},
-    task::{self, Input, Known, TaskState, Then},
+    task::{self, CycleState, Input, Known, TaskState, Then},
     time::Timestamp,
 };
 
@@ -324,6 +324,14 @@ impl Fleet {
         if let Some((serves, way)) = serves {
             let text = format!("{} {serves} {}, which says when it goes on", run.id(), task.id);
             return Err(reject("run-of-task", text, &[&way, &format!("skep show {}", task.id)]));
+        }
+        if let Some(cycle) = task.part_of(run.id()).and_then(|project| {
+            let reviews = &task.last_version()?.parts.get(project)?.reviews;
+            reviews.last().filter(|cycle| cycle.state == CycleState::Reviewing)
+        }) {
+            let text = format!("what {} did is being reviewed by {}", run.id(), cycle.run);
+            let hints = [format!("skep wait {}", cycle.run), format!("skep stop {}", cycle.run)];
+            return Err(reject("work-in-review", text, &[&hints[0], &hints[1]]));
         }
         let states = [
             TaskState::Implementing,

@@ -131,14 +131,17 @@ impl Task {
                 self.course.finalizing = false;
             }
             Event::SubPlanCompleted { project } => {
-                self.part_becomes(project, PartState::Completed)?;
+                let part = self.part_becomes(project, PartState::Completed)?;
+                part.finishing = part.finishing.anew();
             }
             Event::SubPlanFailed { project, text } => {
                 let part = self.part_becomes(project, PartState::Failed)?;
+                part.finishing = part.finishing.anew();
                 part.text = Some(text.clone());
             }
             Event::SubPlanEscalated { project, text } => {
                 let part = self.part_becomes(project, PartState::Escalated)?;
+                part.finishing = part.finishing.anew();
                 part.text = Some(text.clone());
             }
             Event::SubPlanReset { project, anew, rests } => {

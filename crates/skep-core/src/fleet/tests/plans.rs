@@ -12,9 +12,11 @@ use crate::{
 };
 
 mod finishing;
+mod foreman;
 mod history;
 mod planning;
 mod removal;
+mod reviews;
 mod waves;
 
 /// The projects of these scenes.

@@ -197,7 +197,14 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
             },
         },
         ["asked", key, to @ ..] => {
-            Input::of_tool(attempt, question::tests::asked(key, to == ["foreman"]))
+            let to_foreman = to.first() == Some(&"foreman");
+            let mut asked = question::tests::asked(key, to_foreman);
+            if let (question::Tool::Asked(asking), [_, words @ ..]) = (&mut asked, to)
+                && !words.is_empty()
+            {
+                asking.text = words.join(" ");
+            }
+            Input::of_tool(attempt, asked)
         }
         ["left", key] => Input::of_tool(attempt, question::Tool::Left { key: (*key).to_owned() }),
         ["claims", what] => Input::of_tool(attempt, question::tests::claims(what)),

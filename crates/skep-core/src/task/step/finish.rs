@@ -103,6 +103,10 @@ impl Task {
             return Step::default();
         }
         if part.state == PartState::InProgress {
+            // Whom a person had go on meanwhile is looked at when that is over.
+            if is_open(run, runs) {
+                return Step::default();
+            }
             return self.found_for_review(run, project, part, found, runs, now);
         }
         let name = project.to_owned();

@@ -73,8 +73,10 @@ impl Task {
         if put.is_some() {
             step.events.push(Event::QuestionSettled { question });
         }
-        // What it cites is known already.
-        if answer.is_some() && !(by_foreman && before) {
+        // What it cites is known already, and so is what others get who asked the same.
+        let same = |it: &Known| is_it(&it) && it.answer == known.answer;
+        let is_known = by_foreman && before || self.course.answers.iter().any(same);
+        if answer.is_some() && !is_known {
             step.events.push(Event::Learned { known: Box::new(known) });
         }
         step

@@ -89,7 +89,8 @@ fn of_several_remotes_the_one_that_is_meant_is_asked_or_none() {
     yard.repo().git(&["fetch", "--quiet", "up"]);
     assert_eq!(name(&yard), "up", "the only one with branches here");
     yard.repo().git(&["update-ref", "-d", "refs/remotes/up/main"]);
-    let asked = status_of(&yard.git(), &yard.found(), yard.tree().path(), Some(Duration::from_secs(20)));
+    let asked =
+        status_of(&yard.git(), &yard.found(), yard.tree().path(), Some(Duration::from_secs(20)));
     assert_eq!(asked.unwrap_err().slug(), "remote-undecided");
 }
 
@@ -114,7 +115,8 @@ fn a_worktree_that_was_led_to_another_repository_is_not_believed() {
     let other = yard.place.repo("other");
     other.git(&["worktree", "add", "--quiet", "-b", "skep/x", "../elsewhere"]);
     fs::copy(yard.place.root().join("elsewhere/.git"), yard.tree().path().join(".git")).unwrap();
-    let asked = status_of(&yard.git(), &yard.found(), yard.tree().path(), Some(Duration::from_secs(20)));
+    let asked =
+        status_of(&yard.git(), &yard.found(), yard.tree().path(), Some(Duration::from_secs(20)));
     assert_eq!(asked.unwrap_err().slug(), "worktree-astray");
     yard.tree().write("new", "1");
     let rest = commit_rest(&yard.git(), &yard.found(), yard.tree().path(), "rest", false);

@@ -7,14 +7,14 @@ use proptest::{prelude::*, test_runner::TestCaseError};
 use super::*;
 use crate::{
     review::{Critique, Severity},
-    task::{Event as Of, Part, Said},
+    task::{CycleState, Event as Of, Part, Said},
 };
 
 /// One act: which, on whom, and how it goes.
 type Act = (u8, u8, u8);
 
 fn any_act() -> impl Strategy<Value = Act> {
-    (0_u8..28, any::<u8>(), any::<u8>())
+    (0_u8..34, any::<u8>(), any::<u8>())
 }
 
 const DRAFTS: [&str; 6] =
@@ -42,11 +42,58 @@ fn act(world: &mut World, (which, whom, how): Act) {
             world.later(u64::from(how) * 10);
             Ok(())
         }
+        20 => a_persons_word(world, whom, how),
+        21 => asks(world, whom, how),
+        22 => answers(world, whom, how),
         _ => run_hears(world, whom, how),
     };
     if refused.is_err() {
         assert_eq!(world.fleet, before, "what is refused changes nothing");
     }
+}
+
+/// A person says something of a part: that it is taken, sent back, given up, looked at, or what is wrong with it.
+fn a_persons_word(world: &mut World, whom: u8, how: u8) -> Result<(), &'static str> {
+    let project = PROJECTS[usize::from(whom) % PROJECTS.len()].to_owned();
+    let by = "ada".to_owned();
+    world.wish(match how % 5 {
+        0 => Wish::Accept { project, text: String::new(), by },
+        1 => Wish::Return { project, text: "not so".to_owned(), by },
+        2 => Wish::Return { project, text: String::new(), by },
+        3 => Wish::Review { project },
+        _ => Wish::Comment { project, critique: critique(Severity::Major) },
+    })
+}
+
+/// A run that is at work asks the foreman one of a few things, or its call goes back without an answer.
+fn asks(world: &mut World, whom: u8, how: u8) -> Result<(), &'static str> {
+    let at_work = |run: &&Arc<Run>| run.state_name() == "running" && run.brief.part.is_some();
+    let runs: Vec<Arc<Run>> = world.fleet.runs.values().filter(at_work).cloned().collect();
+    let Some(run) = runs.get(usize::from(whom) % runs.len().max(1)) else { return Ok(()) };
+    let words = match how % 8 {
+        0 => "left k0".to_owned(),
+        1 => "asked k1".to_owned(),
+        n => format!("asked k{n} foreman what of {}", n % 3),
+    };
+    let input = input(&words, run, world.now);
+    world.give(Input::Run { run: run.id().clone(), input })
+}
+
+/// A person answers an open question, leaves it to its agent, or talks it over with the foreman.
+fn answers(world: &mut World, whom: u8, how: u8) -> Result<(), &'static str> {
+    let open = world.fleet.runs.values().flat_map(|run| {
+        run.open_questions().map(|question| (run.id().clone(), question.id.clone()))
+    });
+    let open: Vec<(RunId, crate::id::QuestionId)> = open.collect();
+    let Some((run, question)) = open.get(usize::from(whom) % open.len().max(1)).cloned() else {
+        return Ok(());
+    };
+    if how.is_multiple_of(3) {
+        return world.wish(Wish::Refine { question, text: "darker".to_owned() });
+    }
+    let text = (!how.is_multiple_of(5)).then(|| "green".to_owned());
+    let input = run::Input::Answer { question, text, by: "ada".to_owned() };
+    world.give(Input::Run { run, input })
 }
 
 /// One of the works that wait is done, and goes well or not.
@@ -83,7 +130,10 @@ fn do_work(world: &mut World, whom: u8, how: u8) {
         Work::ReadReview { task, run, .. } => {
             world.work.pop_front();
             let said = said(how);
-            world.give(Input::Task { task, input: Wish::Reviewed { run, said } }).unwrap();
+            let was = format!("{} {} {said:?}", world.state(), world.parts());
+            world
+                .give(Input::Task { task, input: Wish::Reviewed { run, said } })
+                .unwrap_or_else(|slug| panic!("{slug}: {was}"));
         }
         Work::ReadReply { task, run } => {
             world.work.pop_front();
@@ -102,21 +152,21 @@ fn do_work(world: &mut World, whom: u8, how: u8) {
                 2 => Found::Failed { text: "no".to_owned() },
                 _ => Found::Published { head: format!("c{}", how % 3), remote: None },
             };
-            world.give(Input::Task { task, input: Wish::Found { run, look, found } }).unwrap();
+            let was = format!("{} {} {found:?}", world.state(), world.parts());
+            world
+                .give(Input::Task { task, input: Wish::Found { run, look, found } })
+                .unwrap_or_else(|slug| panic!("{slug}: {was}"));
         }
     }
 }
 
+fn critique(severity: Severity) -> Critique {
+    let text = format!("{severity:?}");
+    Critique { severity, file: None, line: None, text, suggestion: None, by: None }
+}
+
 /// What a reviewer left: something to mend, nothing, no verdict, changes of its own.
 fn said(how: u8) -> Result<Said, String> {
-    let critique = |severity: Severity| Critique {
-        severity,
-        file: None,
-        line: None,
-        text: format!("{severity:?}"),
-        suggestion: None,
-        by: None,
-    };
     let said = |critiques: Option<Vec<Critique>>| Said { critiques, touched: Vec::new() };
     match how % 8 {
         0 => Err("no journal".to_owned()),
@@ -154,7 +204,12 @@ fn run_hears(world: &mut World, whom: u8, how: u8) -> Result<(), &'static str> {
     if words == "op 1 closed" && !matches!(run.env, EnvState::Closing { .. }) {
         return Ok(());
     }
-    let input = input(words, run, world.now);
+    let mut input = input(words, run, world.now);
+    if let (EnvState::Closing { op: given, .. }, run::Input::OpDone { op, .. }) =
+        (&run.env, &mut input)
+    {
+        *op = given.clone();
+    }
     world.give(Input::Run { run: run.id().clone(), input })
 }
 
@@ -194,6 +249,16 @@ fn promises(world: &World) -> Result<(), TestCaseError> {
         let may = part.state == PartState::InProgress || part.finishing.under_way;
         prop_assert!(!at_work || may, "{} works while its part is {:?}", run.id(), part.state);
     }
+    for part in &parts {
+        let reviews = &part.reviews;
+        let most = task.course.rules.cycles.max(reviews.used()).min(8) + reviews.granted;
+        prop_assert!(reviews.used() <= most.max(task.course.rules.cycles + reviews.granted));
+        let open = reviews.cycles.iter().filter(|it| it.state == CycleState::Reviewing).count();
+        prop_assert!(open <= 1, "two reviews of one part at a time");
+        let numbers: BTreeSet<u32> = reviews.cycles.iter().map(|cycle| cycle.number).collect();
+        prop_assert_eq!(numbers.len(), reviews.cycles.len(), "a number is given once");
+    }
+    asked(world)?;
     if task.state == TaskState::Completed && plan == Some(PlanState::Approved) {
         let done = parts.iter().all(|part| part.state == PartState::Completed);
         prop_assert!(done, "completed with {}", world.parts());
@@ -201,6 +266,39 @@ fn promises(world: &World) -> Result<(), TestCaseError> {
         prop_assert!(over, "completed, and not all of it handed over");
     }
     forgotten(world)
+}
+
+/// Every open question is with the foreman or with people, and with the foreman only while somebody still asks it.
+fn asked(world: &World) -> Result<(), TestCaseError> {
+    let foreman = &world.task().course.foreman;
+    for run in world.fleet.runs.values() {
+        for question in run.open_questions() {
+            let with_foreman = foreman.put(&question.id).is_some();
+            let escalated = question.standing == run::question::Standing::Escalated;
+            let to_people = question.asking.to == run::question::Whom::Human;
+            prop_assert!(
+                with_foreman || escalated || to_people,
+                "{} of {} is with nobody",
+                question.id,
+                run.id()
+            );
+        }
+    }
+    let all = foreman.at.iter().chain(&foreman.line).chain(&foreman.escalated);
+    for (question, run) in all.flat_map(task::Put::askers) {
+        let run = &world.fleet.runs[run];
+        let open = run.open_questions().any(|it| it.id == *question);
+        prop_assert!(open, "{question} is settled, and the foreman has it still");
+    }
+    if let Some(at) = &foreman.at {
+        let run = foreman.run.as_ref().unwrap();
+        let held = world.fleet.runs.get(run).is_some_and(|run| !run.is_ended())
+            || world.work.iter().any(|work| work.run() == run);
+        prop_assert!(held, "{} is put to a foreman that does nothing", at.question);
+    } else {
+        prop_assert!(foreman.line.is_empty() || foreman.off.is_some(), "a free foreman and a line");
+    }
+    Ok(())
 }
 
 /// Whatever is under way is in somebody's hands: of the daemon, of a run, or of a person who is told so.
@@ -220,8 +318,10 @@ fn forgotten(world: &World) -> Result<(), TestCaseError> {
                 let run = world.fleet.runs.get(run);
                 run.is_some_and(|run| !run.is_ended() && !run.waits_for_wave())
             };
-            let mut runs = version.parts.values().filter_map(|part| part.run.as_ref());
-            let at_work = runs.any(mine) || !world.work.is_empty();
+            let reviewers = |part: &'_ Part| part.reviews.last().map(|cycle| cycle.run.clone());
+            let authors = version.parts.values().filter_map(|part| part.run.clone());
+            let mut runs = authors.chain(version.parts.values().filter_map(reviewers));
+            let at_work = runs.any(|run| mine(&run)) || !world.work.is_empty();
             let rests = version.parts.values().any(|part| part.rests);
             let told = task.course.failed.is_some();
             prop_assert!(at_work || rests || told, "nobody goes on: {}", world.parts());
@@ -260,13 +360,25 @@ fn at_the_end(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// A person takes every part that waits for one.
+fn take_all(world: &mut World) -> Result<(), &'static str> {
+    let waits = |part: &Part| part.state == PartState::Escalated;
+    let parts = world.version().parts.iter().filter(|(_, part)| waits(part));
+    for project in parts.map(|(project, _)| project.clone()).collect::<Vec<_>>() {
+        world.wish(Wish::Accept { project, text: String::new(), by: "ada".to_owned() })?;
+    }
+    Ok(())
+}
+
 /// Everybody does what is wanted: then the task comes to its end.
 fn comes_to_an_end(world: &mut World) -> Result<(), TestCaseError> {
     for _ in 0..400 {
         promises(world)?;
         if !world.work.is_empty() {
-            let how =
-                if matches!(world.work.front(), Some(Work::ReadDraft { .. })) { 1 } else { 5 };
+            let how = match world.work.front() {
+                Some(Work::ReadDraft { .. }) => 1,
+                _ => 5,
+            };
             do_work(world, 0, how);
             continue;
         }
@@ -286,8 +398,13 @@ fn comes_to_an_end(world: &mut World) -> Result<(), TestCaseError> {
                 _ => "tick",
             };
             let now = world.now;
-            let given =
-                world.give(Input::Run { run: run.id().clone(), input: input(words, &run, now) });
+            let mut heard = input(words, &run, now);
+            if let (EnvState::Closing { op: given, .. }, run::Input::OpDone { op, .. }) =
+                (&run.env, &mut heard)
+            {
+                *op = given.clone();
+            }
+            let given = world.give(Input::Run { run: run.id().clone(), input: heard });
             if given.is_err() || words == "tick" {
                 world.later(600);
                 let swept = input("swept", &run, world.now);
@@ -305,11 +422,9 @@ fn comes_to_an_end(world: &mut World) -> Result<(), TestCaseError> {
                 let closed = world.wish(Wish::Finalize);
                 if closed.is_err() { world.implement() } else { closed }
             }
+            TaskState::Reviewing => take_all(world),
             TaskState::Completed | TaskState::Merged | TaskState::Archived => return Ok(()),
-            TaskState::Planning
-            | TaskState::Approved
-            | TaskState::Failed
-            | TaskState::Reviewing => Ok(()),
+            TaskState::Planning | TaskState::Approved | TaskState::Failed => Ok(()),
         };
         prop_assert!(wished.is_ok(), "{} cannot go on: {wished:?}", world.state());
     }
@@ -318,8 +433,16 @@ fn comes_to_an_end(world: &mut World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Without and with reviews, and a foreman.
+fn rules(nth: usize) -> task::Rules {
+    let cycles = u32::try_from(nth % 4).unwrap_or(0);
+    let threshold = crate::review::Threshold::MinorOk;
+    task::Rules { cycles, threshold, auto: !nth.is_multiple_of(5), foreman: nth % 3 != 2 }
+}
+
 fn told(acts: &[Act]) -> Result<(), TestCaseError> {
     let mut world = World::new();
+    world.rules = rules(acts.len());
     for one in acts {
         act(&mut world, *one);
         promises(&world)?;
@@ -361,9 +484,10 @@ fn random_histories_of_plans_reach_every_state_and_every_event() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut states, mut kinds) = (BTreeSet::new(), BTreeSet::new());
-    for _ in 0..1_500 {
+    for nth in 0..1_500 {
         let acts = prop::collection::vec(any_act(), 60..160).new_tree(&mut runner).unwrap();
         let mut world = World::new();
+        world.rules = rules(nth);
         for one in acts.current() {
             act(&mut world, one);
             states.insert(world.state());
@@ -374,11 +498,11 @@ fn random_histories_of_plans_reach_every_state_and_every_event() {
                 .insert(serde_json::to_value(event).unwrap()["event"].as_str().unwrap().to_owned());
         }
     }
-    // Reviews and merges have no hands of their own in these.
+    // Merges have no hands of their own in these.
     let missed: Vec<&str> = TaskState::ALL
         .iter()
         .map(|state| state.as_str())
-        .filter(|state| !states.contains(state) && !["reviewing", "merged"].contains(state))
+        .filter(|state| !states.contains(state) && !["merged"].contains(state))
         .collect();
     assert_eq!(missed, [""; 0]);
     let golden = super::golden_words();
