@@ -400,7 +400,8 @@ impl Fleet {
         }
         brief.trust = brief.trust.with(self.trust_of(brief.task.as_ref(), &brief.by));
         let owner = brief.within.as_ref().and_then(|owner| self.runs.get(owner));
-        brief.trust = brief.trust.with(owner.map_or_else(run::Trust::default, |run| run.brief.trust));
+        brief.trust =
+            brief.trust.with(owner.map_or_else(run::Trust::default, |run| run.brief.trust));
         brief.trust.require(brief.permissions)?;
         if let Some(project) = &brief.project {
             self.require_project(project)?;

@@ -1379,10 +1379,9 @@ impl Run {
     pub fn holds_env(&self) -> bool {
         match self.env {
             EnvState::Held(_) | EnvState::Closing { .. } | EnvState::Restoring { .. } => true,
-            EnvState::None
-            | EnvState::Preparing
-            | EnvState::Within(_)
-            | EnvState::Closed(_) => false,
+            EnvState::None | EnvState::Preparing | EnvState::Within(_) | EnvState::Closed(_) => {
+                false
+            }
         }
     }
 

@@ -137,13 +137,16 @@ fn require_shareable(owner: &Run) -> Result<(), Rejected> {
             "skep run --in-place TITLE   in that folder".to_owned(),
         ),
         (Kind::Manual, _) => {
-            let way = owner.brief.within.as_ref().map(|of| format!("skep run --manual --in {of} TITLE"));
+            let way =
+                owner.brief.within.as_ref().map(|of| format!("skep run --manual --in {of} TITLE"));
             no("works in the env of another run", way.unwrap_or_default())
         }
         (Kind::Plan, _) => no("makes plans, and leaves no work", format!("skep show {id}")),
         (Kind::Review, _) => {
             no("reviews: what is changed in its env is thrown away", format!("skep show {id}"))
         }
-        (Kind::Foreman, _) => no("answers questions, and leaves no work", format!("skep show {id}")),
+        (Kind::Foreman, _) => {
+            no("answers questions, and leaves no work", format!("skep show {id}"))
+        }
     }
 }

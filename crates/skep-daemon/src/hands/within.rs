@@ -1,7 +1,10 @@
 //! Owns: what is done to an env for a run that works in it and does not own it: it is let in, and lets go.
 //! Never: makes, lands, restores or takes back anything of the other run's.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use skep_api::wire::chain;
@@ -17,6 +20,9 @@ use skep_host::{
 
 use super::{Deed, Done, fault, local_name};
 use crate::launch;
+
+/// How long whoever still tidies up in the env may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A run that is to be let into the env of another one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,6 +66,7 @@ pub(super) fn enter(git: &Git, ask: &Entering) -> Done {
         owner: ask.owner.to_string(),
         guest: ask.guest.to_string(),
         sub_dir: ask.sub_dir.clone(),
+        wait: PATIENCE,
     };
     let prepared = match env::enter(git, &enter) {
         Ok(prepared) => prepared,

@@ -18,9 +18,6 @@ use crate::{
     lock::{self, LockError},
 };
 
-/// How long whoever still tidies up in the env may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// A wish to work in an env of another run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enter {
@@ -32,6 +29,8 @@ pub struct Enter {
     pub guest: String,
     /// Where in the worktree the agent starts; empty for its top.
     pub sub_dir: PathBuf,
+    /// How long whoever still tidies up in the env may take.
+    pub wait: Duration,
 }
 
 /// Lets a run into an env that is ready and that nobody lives in, and writes down who it is; nothing else there is changed.
@@ -49,7 +48,7 @@ fn entered(git: &Git, ask: &Enter) -> Result<Prepared, Cause> {
     read_owner(root)?.ok_or_else(|| foreign("is not there any more"))?;
     let busy = || Cause::Busy { path: root.clone(), run: Some(ask.owner.clone()) };
     let _alone =
-        lock::hold_within(&root.join(LOCK), PATIENCE).map(Alone).map_err(|error| match error {
+        lock::hold_within(&root.join(LOCK), ask.wait).map(Alone).map_err(|error| match error {
             LockError::Held { .. } => busy(),
             other @ LockError::Io { .. } => other.into(),
         })?;

@@ -184,7 +184,8 @@ fn whoever_dies_of_a_run_by_hand_the_tree_stays_and_the_next_start_of_either_fin
         home.repo();
         let amber = named(&home, "amber", &[]);
         let id = text_of(&amber, "id");
-        let tidy = within(&home, "amber", "tidy", &["write b b", "commit tidied", "write c c", "hang"]);
+        let tidy =
+            within(&home, "amber", "tidy", &["write b b", "commit tidied", "write c c", "hang"]);
         let tidy_id = text_of(&tidy, "id");
         let tidy = home.wait(&tidy_id, "running");
         eventually("it works there", || worktree(&amber).join("c").exists());

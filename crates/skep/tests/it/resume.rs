@@ -305,11 +305,14 @@ fn of_two_resumes_at_once_one_begins_an_attempt_and_the_other_is_told_why_not() 
         });
         let (done, refused): (Vec<_>, Vec<_>) = said.into_iter().partition(|said| said.code == 0);
         assert_eq!((done.len(), refused.len()), (1, 1), "{verbs:?}: {done:?} {refused:?}");
-        let error = refused.into_iter().next().unwrap().refused(2, "run-living");
+        let error = refused.into_iter().next().unwrap().refused(1, "run-living");
         assert!(text_of(&error, "message").contains(&id), "{error}");
         let run = stage.home.listed(&id);
         assert_eq!(run["attempt"].as_u64(), Some(attempt + 1), "{verbs:?}: {run}");
-        assert_eq!(stage.home.kinds(&id).iter().filter(|kind| *kind == "requeued").count() as u64, attempt);
+        assert_eq!(
+            stage.home.kinds(&id).iter().filter(|kind| *kind == "requeued").count() as u64,
+            attempt
+        );
         stage.home.skep(&["stop", &id, "--now"]).ok();
         stage.home.wait(&id, "ended");
     }

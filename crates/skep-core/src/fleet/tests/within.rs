@@ -39,7 +39,9 @@ fn one_run_at_a_time_writes_in_a_worktree_and_another_worktree_is_free() {
 
 #[test]
 fn while_another_run_is_there_nobody_takes_changes_or_lands_what_stands() {
-    let there = format!("{DONE}, 10 a close 1 force, 10 a op 1 closed 1, 11 a undo 2 1, 12 a op 2 restored 1, 13 create m within a, 14 m prepared, 15 m started");
+    let there = format!(
+        "{DONE}, 10 a close 1 force, 10 a op 1 closed 1, 11 a undo 2 1, 12 a op 2 restored 1, 13 create m within a, 14 m prepared, 15 m started"
+    );
     check_after(
         &there,
         "20 a close 3, 20 a close 3 force, 20 a abandon 3, 20 a land 3, 20 a restore 3 0, 20 a again, 20 a snap 3, 21 m exit 0, 22 a land 4",
@@ -103,14 +105,23 @@ fn an_env_that_is_gone_at_work_or_nobodys_to_share_is_refused() {
 13 create m within d  rejected: env-gone
 14 create m within f  rejected: env-not-shared",
     );
-    check_after(&format!("{DONE}, 10 create m within a, 11 m stop"), "12 create n within m", "
-12 create n within m  rejected: env-not-shared");
+    check_after(
+        &format!("{DONE}, 10 create m within a, 11 m stop"),
+        "12 create n within m",
+        "
+12 create n within m  rejected: env-not-shared",
+    );
 }
 
 #[test]
 fn a_run_that_goes_on_there_needs_the_place_anew() {
-    let ended = format!("{DONE}, 10 create m within a, 11 m prepared, 12 m started, 13 m turn success, 14 m exit 0, 14 m snapped 0");
-    check_after(&ended, "20 a again, 21 m again, 22 a exit 7, 23 a started, 24 a turn success, 25 a exit 0, 25 a snapped 1, 26 m again, 27 a close 1, 28 m prepared", "
+    let ended = format!(
+        "{DONE}, 10 create m within a, 11 m prepared, 12 m started, 13 m turn success, 14 m exit 0, 14 m snapped 0"
+    );
+    check_after(
+        &ended,
+        "20 a again, 21 m again, 22 a exit 7, 23 a started, 24 a turn success, 25 a exit 0, 25 a snapped 1, 26 m again, 27 a close 1, 28 m prepared",
+        "
 20 a again         a starting, attempt 2; Start
 21 m again         rejected: worktree-held
 22 a exit 7        a ended (completed)
@@ -120,15 +131,24 @@ fn a_run_that_goes_on_there_needs_the_place_anew() {
 25 a snapped 1
 26 m again         m preparing, attempt 2, env preparing; Prepare
 27 a close 1       rejected: worktree-held
-28 m prepared      m starting, env within; Start");
-    check_after(&ended, "20 a close 1, 21 m again, 22 a op 1 closed, 23 m again", "
+28 m prepared      m starting, env within; Start",
+    );
+    check_after(
+        &ended,
+        "20 a close 1, 21 m again, 22 a op 1 closed, 23 m again",
+        "
 20 a close 1      a ended (completed), env closing; Close
 21 m again        rejected: env-gone
 22 a op 1 closed  a ended (completed), env closed
-23 m again        rejected: env-gone");
-    check_after(&ended, "20 create n within a, 21 m again", "
+23 m again        rejected: env-gone",
+    );
+    check_after(
+        &ended,
+        "20 create n within a, 21 m again",
+        "
 20 create n within a  n preparing, env preparing; Prepare
-21 m again            rejected: worktree-held");
+21 m again            rejected: worktree-held",
+    );
 }
 
 #[test]
@@ -160,7 +180,10 @@ fn a_branch_that_stands_in_an_ended_runs_worktree_names_the_way_into_it() {
     let now = seconds("20");
     let held = fleet.decide(create(brief_of("c", &["on", "skep/a"])), now).unwrap_err();
     assert_eq!(held.slug, "branch-held");
-    assert!(held.hints.iter().any(|hint| hint.starts_with("skep run --manual --in a ")), "{held:?}");
+    assert!(
+        held.hints.iter().any(|hint| hint.starts_with("skep run --manual --in a ")),
+        "{held:?}"
+    );
     // And the worktree is used again.
     assert!(!play(&mut fleet, "21 create m within a").starts_with("rejected"));
 }
@@ -185,7 +208,10 @@ fn while_a_task_is_at_work_on_a_part_nobody_else_is_let_into_its_env() {
     assert_eq!(world.give(into(&world, "web", "m")), Err("worktree-held"), "it waits for its wave");
     world.done("api");
     // Its run is over, and a look at it and a review are to come.
-    assert_eq!((world.state_of("api"), world.parts().as_str()), ("ended", "api in_progress, web pending"));
+    assert_eq!(
+        (world.state_of("api"), world.parts().as_str()),
+        ("ended", "api in_progress, web pending")
+    );
     assert_eq!(world.give(into(&world, "api", "m")), Err("worktree-held"));
     world.replay();
 }
@@ -229,9 +255,18 @@ fn a_task_is_not_given_up_while_somebody_works_in_one_of_its_envs() {
     let before = world.fleet.clone();
     assert_eq!(world.give(give_up()), Err("worktree-held"));
     assert_eq!(world.fleet, before, "all of it goes, or nothing");
-    world.give(Input::Run { run: brief("m").id, input: run::Input::Stop { force: false } }).unwrap();
-    world.give(Input::Run { run: brief("m").id, input: run::Input::PrepareFailed {
-        fault: run::Fault::User, slug: "gone".to_owned(), text: String::new(),
-    } }).unwrap();
+    world
+        .give(Input::Run { run: brief("m").id, input: run::Input::Stop { force: false } })
+        .unwrap();
+    world
+        .give(Input::Run {
+            run: brief("m").id,
+            input: run::Input::PrepareFailed {
+                fault: run::Fault::User,
+                slug: "gone".to_owned(),
+                text: String::new(),
+            },
+        })
+        .unwrap();
     world.give(give_up()).unwrap();
 }

@@ -38,18 +38,34 @@ fn its_place_is_looked_at_before_each_attempt_and_stays_the_others() {
 
 #[test]
 fn what_cannot_be_had_ends_it_and_takes_nothing_back() {
-    check("0 admit", "1 prepare-failed user gone", "
-1 prepare-failed user gone  ended (failed: prepare), env none");
-    check("0 admit", "1 prepare-failed environment env-busy, 7 admit, 8 prepared, 9 start-failed", "
+    check(
+        "0 admit",
+        "1 prepare-failed user gone",
+        "
+1 prepare-failed user gone  ended (failed: prepare), env none",
+    );
+    check(
+        "0 admit",
+        "1 prepare-failed environment env-busy, 7 admit, 8 prepared, 9 start-failed",
+        "
 1 prepare-failed environment env-busy  queued until 6, env none
 7 admit                                preparing, env preparing; Prepare
 8 prepared                             starting, env within; Start
-9 start-failed                         ended (failed: start)");
-    check("0 admit", "1 stop, 2 prepared", "
+9 start-failed                         ended (failed: start)",
+    );
+    check(
+        "0 admit",
+        "1 stop, 2 prepared",
+        "
 1 stop      preparing, unwanted; CancelPrepare
-2 prepared  ended (stopped: stopped-by-person), env within");
-    check("0 admit, 1 stop", "2 prepare-failed user gone", "
-2 prepare-failed user gone  ended (stopped: stopped-by-person), env none");
+2 prepared  ended (stopped: stopped-by-person), env within",
+    );
+    check(
+        "0 admit, 1 stop",
+        "2 prepare-failed user gone",
+        "
+2 prepare-failed user gone  ended (stopped: stopped-by-person), env none",
+    );
 }
 
 #[test]
@@ -76,16 +92,24 @@ fn closing_lets_go_and_the_work_is_the_others() {
 5 close 2 force  stopping (Person); Stop
 6 exit 143       ended (stopped: stopped-by-person), env closing; Close!",
     );
-    check(ENDED, "12 close 2, 13 op 2 failed", "
+    check(
+        ENDED,
+        "12 close 2, 13 op 2 failed",
+        "
 12 close 2      ended (completed), env closing; Close
-13 op 2 failed  ended (completed), env within");
+13 op 2 failed  ended (completed), env within",
+    );
 }
 
 #[test]
 fn its_work_is_kept_in_snapshots_of_its_own() {
-    check("0 admit, 1 prepared, 2 started", "3 turn success, 4 snapped 0, 5 gone, 6 swept", "
+    check(
+        "0 admit, 1 prepared, 2 started",
+        "3 turn success, 4 snapped 0, 5 gone, 6 swept",
+        "
 3 turn success  running; Snapshot turn
 4 snapped 0     running
 5 gone          stopping (SupervisorLost, force, gone); Sweep
-6 swept         queued until 11, attempt 2; Snapshot end");
+6 swept         queued until 11, attempt 2; Snapshot end",
+    );
 }

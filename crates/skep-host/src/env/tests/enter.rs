@@ -8,6 +8,7 @@ fn ask(yard: &Yard) -> Enter {
         owner: yard.ask().run,
         guest: GUEST.to_owned(),
         sub_dir: PathBuf::new(),
+        wait: std::time::Duration::from_millis(50),
     }
 }
 

@@ -23,7 +23,13 @@ const NAMES: &[(&str, &[&str])] = &[
     ("PlanningResult", &[]),
     (
         "PlanningService",
-        &["Plan", "PlanWithFeedback", "FollowUpPlan", "UpdateReviewedPlan", "ResumeInterruptedPlanning"],
+        &[
+            "Plan",
+            "PlanWithFeedback",
+            "FollowUpPlan",
+            "UpdateReviewedPlan",
+            "ResumeInterruptedPlanning",
+        ],
     ),
     ("NewPlanningService", &[]),
     ("PlanningTemplates", &[]),
@@ -110,7 +116,13 @@ const NAMES: &[(&str, &[&str])] = &[
     ("ErrSessionNotRunning", &[]),
     (
         "Resumption",
-        &["ResumeSession", "AbandonSession", "FollowUpSession", "FollowUpFailedSession", "WaitAndComplete"],
+        &[
+            "ResumeSession",
+            "AbandonSession",
+            "FollowUpSession",
+            "FollowUpFailedSession",
+            "WaitAndComplete",
+        ],
     ),
     ("NewResumption", &[]),
     ("ResumeSessionResult", &[]),
@@ -248,10 +260,17 @@ fn every_name_of_a_planners_system_elsewhere_has_its_place_here() {
 fn a_place_that_does_not_exist_is_seen() {
     let known = Known::read();
     let wrong = |place: &str| known.fault(place, "").is_some();
-    for place in ["skep conduct ID", "crates/skep-core/src/conductor.rs", "plan.tempo", "no-such-slug", "sing"] {
+    for place in [
+        "skep conduct ID",
+        "crates/skep-core/src/conductor.rs",
+        "plan.tempo",
+        "no-such-slug",
+        "sing",
+    ] {
         assert!(wrong(place), "{place}");
     }
-    for place in ["skep resume ID", "docs/plan.md", "review.threshold", "run-living", "ask_foreman"] {
+    for place in ["skep resume ID", "docs/plan.md", "review.threshold", "run-living", "ask_foreman"]
+    {
         assert!(!wrong(place), "{place}");
     }
     assert!(known.fault("skep resume ID", " (to come)").is_some(), "what is there is not to come");
