@@ -280,6 +280,7 @@ impl Fleet {
         let give_up = || run::Input::Abandon { op: op.clone() };
         for run in &held {
             // All of them or none.
+            self.require_no_guest(run, &give_up(), true)?;
             run.step(give_up(), now)?;
         }
         let held: Vec<RunId> = held.into_iter().map(|run| run.id().clone()).collect();
