@@ -340,7 +340,12 @@ impl Door {
             return self.task_view(&task.id);
         }
         let choice = choice_of(&ask.how);
-        let rules = task::Rules::default();
+        let rules = task::Rules {
+            cycles: settings.review.max_cycles,
+            threshold: settings.review.threshold,
+            auto: settings.review.auto_feedback_loop,
+            foreman: true,
+        };
         let wish = |branch: String| task::Input::Implement {
             branch,
             choice: choice.clone(),
