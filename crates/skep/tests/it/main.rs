@@ -49,6 +49,7 @@ mod publish;
 mod questions;
 mod recovery;
 mod resume;
+mod review_rounds;
 mod run;
 mod screens;
 mod send;
