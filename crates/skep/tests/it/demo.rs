@@ -84,12 +84,13 @@ fn the_demo_tells_its_story_and_leaves_nothing() {
         planned.contains("waits for you") && planned.contains("skep approve task_"),
         "{planned}"
     );
+    assert!(!planned.contains("skep-script"), "no script on the screen: {planned}");
     let carried = part(&said, "11. Approved", "12. On");
     assert!(carried.contains("wave 1 is done: api (") && carried.contains("wave 2 is done: "));
     for words in [
         "The foreman answered: Ten, as the orchestration says.",
         "found: major page.txt:1: how many rows a page has stands nowhere.",
-        "The second review, by ",
+        "The second review found nothing.",
         "here the demo plays you:",
         "$ skep answer q_",
     ] {

@@ -200,8 +200,8 @@ fn await_task(
 /// What the planner plays: a draft that is no plan, then one.
 fn planner() -> String {
     let mut plan = format!(
-        "```skep-plan\nexecution_groups:\n  - [api]\n  - [web, docs]\n```\n\n## Orchestration\n{}",
-        talk::orchestration()
+        "```skep-plan\nexecution_groups:\n  - [api]\n  - [web, docs]\n```\n\n## Orchestration\n{}\n",
+        talk::ORCHESTRATION
     );
     for (project, file, text) in WORK {
         let (asks, reviews) = (talk::asked_in(project), talk::reviews_of(project, file));

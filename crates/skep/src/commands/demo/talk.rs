@@ -15,13 +15,9 @@ const OPEN: &str = "May a page be empty?";
 /// The demo's word, in place of a person's.
 const ANSWER: &str = "no: the page before it is the last one";
 
-/// What all parts share, with what the foreman of the task plays.
-pub(super) fn orchestration() -> String {
-    "The API comes first; the other two build on it. A page has ten rows.\n\n\
-     ```skep-script foreman\nsay Ten, as the orchestration says.\nsay CONFIDENCE: high\nthen\n\
-     say I would say no: it looks like a fault.\nsay CONFIDENCE: uncertain\n```\n"
-        .to_owned()
-}
+/// What all parts share.
+pub(super) const ORCHESTRATION: &str =
+    "The API comes first; the other two build on it. A page has ten rows.";
 
 /// What the author of a part asks before it begins; nothing in most.
 pub(super) fn asked_in(project: &str) -> String {
@@ -33,7 +29,8 @@ pub(super) fn asked_in(project: &str) -> String {
     format!("consult 600000 {question}\n")
 }
 
-/// How a part goes on behind its author's first turn, where a review sends it back.
+/// How a part goes on behind its author's first turn, where a review sends it back; and what the foreman plays, who has the
+/// whole plan.
 pub(super) fn reviews_of(project: &str, file: &str) -> String {
     if project != "api" {
         return String::new();
@@ -41,7 +38,9 @@ pub(super) fn reviews_of(project: &str, file: &str) -> String {
     format!(
         "then\nsay I put the number there.\nappend {file} a page has ten rows\ncommit say how many rows a page has\nsay Mended.\n\
          ```\n\n```skep-script review\nverdict major {file}:1 how many rows a page has stands nowhere\n\
-         ```\n\n```skep-script review\nverdict none\n"
+         ```\n\n```skep-script review\nverdict none\n\
+         ```\n\n```skep-script foreman\nsay Ten, as the orchestration says.\nsay CONFIDENCE: high\nthen\n\
+         say I would say no: it looks like a fault.\nsay CONFIDENCE: uncertain\n"
     )
 }
 
@@ -63,16 +62,13 @@ pub(super) fn first(told: &mut Teller<'_>, task: &str) -> Result<(), CliError> {
     })?;
     for critique in found(&reviewer).unwrap_or_default() {
         told.say(&format!(
-            "Its review, by {} at a worktree of its own, found: {}. {} mends that in the same conversation.",
-            reviewer.name,
+            "Its reviewer, at a worktree of its own, found: {}. {} mends that in the same conversation.",
             critique.one_line(),
             author.name
         ))?;
     }
-    let reviewer =
-        of(told, task, "the second review", |run| found(run).is_some_and(<[Critique]>::is_empty))?;
-    told.good(&format!("The second review, by {}, found nothing.", reviewer.name))
-        .map_err(CliError::from)
+    of(told, task, "the second review", |run| found(run).is_some_and(<[Critique]>::is_empty))?;
+    Ok(told.good("The second review found nothing.")?)
 }
 
 /// Answers in a person's place what the foreman leaves to one.
