@@ -11,6 +11,7 @@ mod planner;
 mod publish;
 mod question;
 mod resume;
+mod review;
 mod rules;
 mod scenes;
 mod tasks;
