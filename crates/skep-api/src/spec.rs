@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use skep_core::{
     id::RunId,
     policy::{Place, Policy},
-    run::Permissions,
+    run::{Kind, Permissions},
     secret::Secret,
 };
 
@@ -26,6 +26,9 @@ pub const VERSION: u32 = 1;
 pub struct Spec {
     pub version: u32,
     pub run: RunId,
+    /// Which tools its agent has follows from it.
+    #[serde(default = "code", skip_serializing_if = "is_code")]
+    pub kind: Kind,
     /// Counts from 1.
     pub attempt: u32,
     /// The daemon's epoch when the attempt was decided; controls with an older one are refused.
@@ -90,6 +93,15 @@ pub struct Spec {
     /// The env's root, where its worktree is lent something that goes with the attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lent: Option<PathBuf>,
+}
+
+fn code() -> Kind {
+    Kind::Code
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_code(kind: &Kind) -> bool {
+    *kind == Kind::Code
 }
 
 /// Messages that the prompt is to hold where the agent's own history lacks them.

@@ -15,12 +15,23 @@ pub const OPTION: usize = 512;
 pub const PATHS: usize = 256;
 /// The longest of them. Bytes.
 pub const PATH: usize = 4096;
+/// How much all critiques of a verdict may say together. Bytes.
+pub const VERDICT: usize = 128 << 10;
 /// The longest time that a call may wait. Milliseconds.
 pub const WAIT_MS: u64 = 60 * 60 * 1000;
 
-/// The tools, by name, of the server `skep`.
-pub const NAMES: [&str; 6] =
-    ["ask_foreman", "ask_human", "report", "claim_paths", "note", "list_runs"];
+/// The tools, by name, of the server `skep`; which of them an agent has follows from its run's kind.
+pub const NAMES: [&str; 7] =
+    ["ask_foreman", "ask_human", "report", "verdict", "claim_paths", "note", "list_runs"];
+
+/// Whether an agent of a run of this kind has the tool `name`: only a reviewer judges, and who answers asks nobody.
+pub fn is_for(name: &str, kind: Kind) -> bool {
+    match name {
+        "verdict" => kind == Kind::Review,
+        "ask_foreman" | "ask_human" => kind != Kind::Foreman,
+        _ => NAMES.contains(&name),
+    }
+}
 
 /// What an agent's tools tell its keeper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +59,17 @@ pub enum Call {
     Claim { paths: Vec<String> },
     /// Something to be kept with the run.
     Note { text: String },
+    /// What a reviewer has to say of the work; nothing: it passes. The last one counts.
+    Verdict { critiques: Vec<Critique> },
 }
 
-pub use skep_core::run::question::{Claimed, Whom};
+pub use skep_core::{
+    review::{Critique, Severity},
+    run::{
+        Kind,
+        question::{Claimed, Whom},
+    },
+};
 
 /// What a keeper answers to a [`Call`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,4 +90,6 @@ pub enum Reply {
     },
     /// It was written down.
     Done {},
+    /// What counts of a verdict, written down.
+    Judged { critiques: Vec<Critique> },
 }

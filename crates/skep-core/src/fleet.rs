@@ -500,7 +500,8 @@ impl Fleet {
         let asked = place
             .branches
             .first()
-            .filter(|_| place.exact_branch && place.env_type == EnvType::Worktree);
+            .filter(|_| place.exact_branch && place.env_type == EnvType::Worktree)
+            .filter(|_| place.detached.is_none());
         let Some(asked) = asked else { return Ok(()) };
         let holder = self.runs.values().find(|run| {
             holds_name(run)
@@ -935,6 +936,7 @@ pub fn is_in_line(run: &Run) -> bool {
 fn branch_of(run: &Run) -> Option<&String> {
     match run.env() {
         Some(env) => env.branch.as_ref(),
+        None if run.brief.place.detached.is_some() => None,
         None => run.brief.place.branches.first(),
     }
 }

@@ -39,10 +39,26 @@ impl Guide {
 pub enum Ground {
     /// A worktree and a branch of its own.
     Worktree,
+    /// A worktree on a commit that somebody else made, and on no branch.
+    Commit,
     /// A checkout that belongs to a person.
     Checkout,
     /// A folder without git.
     Folder,
+    /// A folder without git, of somebody who answers others.
+    Desk,
+}
+
+impl Ground {
+    /// Whether git knows what stands there.
+    pub fn has_git(self) -> bool {
+        !matches!(self, Ground::Folder | Ground::Desk)
+    }
+
+    /// Whether what is made there is kept.
+    fn is_work(self) -> bool {
+        !matches!(self, Ground::Commit | Ground::Desk)
+    }
 }
 
 /// Writes the brief.
@@ -65,6 +81,11 @@ pub fn brief(
              others work beside you in theirs.\n\
              - Commit your work on that branch. Do not switch, merge, push or delete branches unless your task says so.\n"
         }
+        Ground::Commit => {
+            "- Work only in the folder that you were started in. It is a git worktree that stands on a commit of somebody else's, on no branch: \
+             read it, build it, try it.\n\
+             - Nothing that you change or commit there reaches anybody's work. Check out nothing else, and make, move or delete no branch.\n"
+        }
         Ground::Checkout => {
             "- Work only in the folder that you were started in. It is a person's own checkout: what stands there uncommitted is theirs.\n\
              - Commit your work on the branch that is checked out. Do not switch, merge, push or delete branches unless your task says so.\n"
@@ -72,12 +93,21 @@ pub fn brief(
         Ground::Folder => {
             "- Work only in the folder that you were started in. It is under no version control; what you leave there is your work.\n"
         }
+        Ground::Desk => {
+            "- The folder that you were started in is your own, and nobody looks at what you leave there: what counts is what you reply.\n\
+             - Read the repositories that your task names, and change nothing in them.\n"
+        }
     });
-    if ground != Ground::Folder {
+    if ground.has_git() {
         said.push_str("- Leave git's settings, its hooks, stashes and other worktrees alone.\n");
     }
     said.push_str("- Leave no process behind: whatever you start ends with you.\n");
-    if tools {
+    if tools && ground == Ground::Commit {
+        said.push_str(
+            "- You have tools of the MCP server `skep`, which may have to be searched for: verdict for what you found, ask_foreman and ask_human \
+             where you cannot find out how something is meant, note, list_runs.\n",
+        );
+    } else if tools && ground.is_work() {
         said.push_str(
             "- You have tools of the MCP server `skep`, which may have to be searched for: ask_foreman and ask_human where a decision is not \
              yours and you cannot find it out, report when you are finished or stuck, note, claim_paths, list_runs.\n",
@@ -85,9 +115,11 @@ pub fn brief(
     }
     said.push_str("\n## How to finish\n\n");
     if !gates.is_empty() {
-        said.push_str(
-            "Your work will be judged by these commands; run them before you finish:\n\n",
-        );
+        said.push_str(if ground == Ground::Commit {
+            "The work that stands there will be judged by these commands:\n\n"
+        } else {
+            "Your work will be judged by these commands; run them before you finish:\n\n"
+        });
         for (name, command) in gates {
             let (name, command) = (text::one_line(name), text::one_line(command));
             let fence = fence(&command, '`', 1);
@@ -95,15 +127,17 @@ pub fn brief(
         }
         said.push('\n');
     }
-    if ground != Ground::Folder {
+    if ground.has_git() && ground.is_work() {
         said.push_str(
             "Commit everything that is to be kept, with a message that says what changed and why. ",
         );
     }
-    said.push_str(
+    said.push_str(if ground.is_work() {
         "Your last message is a short summary: what you did, how you know that it works, what is left. If you cannot go on, stop and say \
-         there what is missing.\n",
-    );
+         there what is missing.\n"
+    } else {
+        "Your last message has the form that your task asks for. If you cannot go on, stop and say there what is missing.\n"
+    });
     if let Some((path, words)) = instructions {
         said.push_str(&of_the_project(path, words));
     }

@@ -80,6 +80,16 @@ pub struct Critique {
 }
 
 impl Critique {
+    /// What it says on one line, such as `major src/pay.rs:42: the total is read twice`.
+    pub fn one_line(&self) -> String {
+        let (severity, words) = (self.severity.as_str(), text::one_line(&self.text));
+        match (self.file.as_deref().map(text::one_line), self.line) {
+            (Some(file), Some(line)) => format!("{severity} {file}:{line}: {words}"),
+            (Some(file), None) => format!("{severity} {file}: {words}"),
+            (None, _) => format!("{severity}: {words}"),
+        }
+    }
+
     /// Bounds what it says; what says nothing is left out.
     pub fn cut(self) -> Critique {
         let some = |words: &String| !words.trim().is_empty();
@@ -95,6 +105,11 @@ impl Critique {
             by: short(self.by, NAME),
         }
     }
+}
+
+/// What counts of the verdict that a reviewer gave: bounded, and in nobody else's name.
+pub fn given(critiques: Vec<Critique>) -> Vec<Critique> {
+    cut(critiques.into_iter().map(|critique| Critique { by: None, ..critique }).collect())
 }
 
 /// Bounds a whole review.

@@ -207,6 +207,9 @@ pub struct Place {
     pub branches: Vec<String>,
     /// Whether the first of `branches` was asked for by name, so that another will not do.
     pub exact_branch: bool,
+    /// The commit that the worktree stands on instead of on a branch: none is made then, and nothing of it lands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detached: Option<String>,
     pub copy: Vec<String>,
     pub link: Vec<String>,
     /// What of its ignored files is expendable, as patterns of `.gitignore`.

@@ -25,10 +25,10 @@ use skep_core::{
     fenced::Secret,
     fleet::{Begun, Fleet},
     id::{RunId, TaskId},
-    plan,
+    plan::{self, SubPlan},
     project::Project,
     run::{Kind, Part, Run},
-    task::{Planning, Purpose, Task, Warning, WarningKind, Why},
+    task::{Choice, Planning, Purpose, Task, Warning, WarningKind, Why},
     time::Timestamp,
 };
 use skep_host::{
@@ -44,6 +44,11 @@ use crate::{
     resolve::{self, Asked, OfPlan, Resolved},
 };
 
+mod foreman;
+mod review;
+#[cfg(test)]
+mod tests;
+pub mod turn;
 mod words;
 
 /// What a briefing is made from.
@@ -127,6 +132,8 @@ impl Briefing<'_> {
         purposes: &[Purpose],
         ask: &RunAsk,
     ) -> Result<Tried, Refusal> {
+        let settings = config::user(self.config);
+        let settings = settings.map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
         let nobody = RunId::new(resolve::spell(task.id.as_str()));
         let mut resolved = Vec::new();
         for purpose in purposes {
@@ -138,7 +145,8 @@ impl Briefing<'_> {
             };
             Overrides::read(self.config, project)
                 .map_err(|err| Refusal::error(err.slug(), err.to_string()))?;
-            resolved.push(self.resolve(task, &nobody, purpose, "skep/none", ask)?);
+            let ask = self.served(task, purpose, &settings, ask.clone());
+            resolved.push(self.resolve(task, &nobody, purpose, "skep/none", &ask)?);
         }
         Ok(Tried { resolved })
     }
@@ -224,7 +232,7 @@ impl Briefing<'_> {
         let task = self.fleet.tasks.get(task).ok_or("its task is gone")?;
         let ask = kept(&task.id, self.home)?;
         let branch = task.course.branch.as_deref().unwrap_or_default();
-        let ask = by_choice(task, purpose, ask);
+        let ask = self.served(task, purpose, &self.settings()?, by_choice(task, purpose, ask));
         let refused = |refusal: Refusal| refusal.message;
         let mut resolved = self.resolve(task, run, purpose, branch, &ask).map_err(refused)?;
         let mut asked = resolved.briefs.pop().ok_or("nothing came of it")?;
@@ -235,8 +243,11 @@ impl Briefing<'_> {
                 left_out = self.plan(task, planning, draft, &mut asked, &ask, warnings)?;
             }
             Purpose::Part { project } => self.part(task, project, &mut asked, &ask)?,
-            Purpose::Review { .. } | Purpose::Foreman { .. } => {
-                return Err("its prompt is not made yet".to_owned());
+            Purpose::Review { project, cycle, head } => {
+                self.review(task, project, *cycle, head, &mut asked, &ask)?;
+            }
+            Purpose::Foreman { question } => {
+                self.foreman(task, question, &mut asked, &ask, warnings)?;
             }
         }
         resolve::keep(&asked, self.home).map_err(refused)?;
@@ -344,13 +355,23 @@ impl Briefing<'_> {
         let guidance = guidance(&git, held, self.config)?;
         let given = self.implementation(task, project, &asked.brief, &guidance, &secret)?;
         asked.prompt = render(&Prompt::Implementation(given), &self.overrides(Some(project))?)?;
-        let hooks = &mut asked.brief.place.hooks;
-        if !hooks.is_none() {
-            let parts = task.last_version().map(|version| &version.plan.sub_plans);
-            let part = parts.and_then(|parts| parts.iter().find(|part| part.project == project));
-            hooks.sub_plan = part.map(|part| part.content.clone());
-        }
+        let parts = task.last_version().map(|version| &version.plan.sub_plans);
+        let part = parts.and_then(|parts| parts.iter().find(|part| part.project == project));
+        hooks_know(part, asked);
         Ok(())
+    }
+
+    /// Who serves others is the agent that the settings name, else whom they have.
+    fn served(&self, task: &Task, purpose: &Purpose, settings: &Settings, ask: RunAsk) -> RunAsk {
+        let served = match purpose {
+            Purpose::Review { project, .. } => {
+                chosen(settings.review.agent.as_ref()).or_else(|| self.author_of(task, project))
+            }
+            Purpose::Foreman { .. } => chosen(settings.foreman.agent.as_ref()),
+            Purpose::Plan { .. } | Purpose::Part { .. } => None,
+        };
+        let Some(Choice { agent, model, account }) = served else { return ask };
+        RunAsk { agent, model, account, ..ask }
     }
 
     fn settings(&self) -> Result<Settings, String> {
@@ -403,15 +424,14 @@ fn by_choice(task: &Task, purpose: &Purpose, ask: RunAsk) -> RunAsk {
             Some(&task.course.choice)
         }
     };
-    match choice.filter(|choice| !choice.is_none()) {
-        Some(choice) => RunAsk {
-            agent: choice.agent.clone(),
-            model: choice.model.clone(),
-            account: choice.account.clone(),
-            ..ask
-        },
-        None => RunAsk { agent: None, model: None, account: None, ..ask },
-    }
+    let choice = choice.filter(|choice| !choice.is_none());
+    let Choice { agent, model, account } = choice.cloned().unwrap_or_default();
+    RunAsk { agent, model, account, ..ask }
+}
+
+/// An agent that the settings name.
+fn chosen(agent: Option<&String>) -> Option<Choice> {
+    agent.map(|agent| Choice { agent: Some(agent.clone()), ..Choice::default() })
 }
 
 /// The file of a plan, with the command that a planner can look at it by.
@@ -433,6 +453,14 @@ fn project_of(pointer: &Pointer) -> prompts::Project {
         path: pointer.main_dir.to_string_lossy().into_owned(),
         agents_md: pointer.agents_md.clone(),
         base: pointer.base.branch.clone(),
+    }
+}
+
+/// Tells those who are asked around the making of a worktree which part it is for.
+fn hooks_know(part: Option<&SubPlan>, asked: &mut Asked) {
+    let hooks = &mut asked.brief.place.hooks;
+    if !hooks.is_none() {
+        hooks.sub_plan = part.map(|part| part.content.clone());
     }
 }
 

@@ -35,12 +35,14 @@ mod hooks;
 pub mod keep;
 pub mod land;
 pub mod lent;
+pub mod reviewed;
 mod set_up;
 mod within;
 
 use close::Going;
 use finalize::{Finalizing, Found};
 use keep::{Returning, Standing};
+use reviewed::Reviewed;
 use within::Entering;
 
 /// Something to be done to git and files.
@@ -57,9 +59,12 @@ pub enum Deed {
         /// The environment of the project's scripts: the run's own.
         vars: BTreeMap<String, String>,
         /// What they get beside it.
-        secrets: set_up::Secrets,
+        grant: Box<set_up::Grant>,
         /// Where all that the set-up said is kept, however it went.
         log: PathBuf,
+        /// Where it is written down what stands there before anybody works; none: nobody asks.
+        #[serde(default)]
+        before: Option<PathBuf>,
         guide: Guide,
     },
     /// Lets a run into the env of another one.
@@ -112,6 +117,10 @@ pub enum Deed {
     Finalize {
         finalizing: Box<Finalizing>,
     },
+    /// Finds out what a reviewer changed.
+    Reviewed {
+        reviewed: Box<Reviewed>,
+    },
     Land {
         locks: PathBuf,
         repository: PathBuf,
@@ -156,6 +165,10 @@ pub enum Done {
     Finalized {
         found: Found,
     },
+    /// What a reviewer changed, or why that is not known.
+    Reviewed {
+        touched: Result<Vec<String>, String>,
+    },
 }
 
 /// The lock that whoever may change the env holds.
@@ -188,6 +201,7 @@ pub fn prepare_deed(run: &Run, home: &Home) -> Result<Deed, String> {
             name: run.brief.name.clone(),
             branches: place.branches.clone(),
             attach: place.exact_branch,
+            detached: place.detached.clone(),
             base: place.base.clone(),
             sub_dir: PathBuf::from(&place.sub_dir),
             copy: place.copy.clone(),
@@ -199,8 +213,9 @@ pub fn prepare_deed(run: &Run, home: &Home) -> Result<Deed, String> {
         set_up: place.set_up.clone(),
         hooks: Box::new(hooks::Hooks::of(run, home)),
         vars: launch::run_vars(run, &cwd, &vars, &run.brief.policy.env, home),
-        secrets: set_up::Secrets::of(run, home),
+        grant: Box::new(set_up::Grant::of(run, home, &vars)?),
         log: home.run(run.id()).join("setup.log"),
+        before: place.detached.as_ref().map(|_| reviewed::before_of(run, home)),
         guide: if place.env_type == EnvType::Worktree {
             place.guide.clone()
         } else {
@@ -338,10 +353,10 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
         Err(done) => return *done,
     };
     match deed {
-        Deed::Prepare { ask, target, base, set_up, hooks, vars, secrets, log, guide } => {
-            let vars = (vars, secrets);
+        Deed::Prepare { ask, target, base, set_up, hooks, vars, grant, log, before, guide } => {
+            let vars = (vars, *grant);
             let own = (set_up.as_ref(), &*hooks);
-            prepare(&git, &ask, (target, base), own, &guide, vars, &log)
+            prepare(&git, &ask, (target, base), own, &guide, vars, (&log, before.as_deref()))
         }
         Deed::Enter { entering } => within::enter(&git, &entering),
         Deed::LetGo { owner } => Done::Op { result: within::let_go(&owner) },
@@ -366,6 +381,9 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
         Deed::Finalize { finalizing } => {
             Done::Finalized { found: finalize::finalize(&git, &finalizing) }
         }
+        Deed::Reviewed { reviewed } => {
+            Done::Reviewed { touched: reviewed::touched(&git, &reviewed) }
+        }
         Deed::Land { locks, repository, root: _, worktree, branch, base, target, run } => {
             let bring = land::Bring {
                 worktree: worktree.as_deref(),
@@ -388,10 +406,10 @@ fn prepare(
     (target, base): (Option<String>, Option<Base>),
     (set_up, hooks): (Option<&SetUp>, &hooks::Hooks),
     guide: &Guide,
-    (mut vars, secrets): (BTreeMap<String, String>, set_up::Secrets),
-    log: &Path,
+    (mut vars, mut grant): (BTreeMap<String, String>, set_up::Grant),
+    (log, before): (&Path, Option<&Path>),
 ) -> Done {
-    let mut may = |creating: env::Creating<'_>| hooks.creating(creating, &vars, &secrets);
+    let mut may = |creating: env::Creating<'_>| hooks.creating(creating, &vars, &grant);
     let prepared = match env::prepare_asking(git, ask, &mut may) {
         Ok(prepared) => prepared,
         Err(err) => {
@@ -431,10 +449,15 @@ fn prepare(
             return Done::PrepareFailed { fault: fault(err.fault()), slug, text };
         }
     }
+    if let Err(text) = grant.hold(git, &prepared, &mut vars) {
+        // Here already, as below.
+        let _left = env::undo(git, &ask.locks, &prepared.root, Ran::Setup);
+        return set_up_failed("set-up-failed", text);
+    }
     // In an env that a killed preparation left the set-up may have been under way: only its end is written down.
     let done = prepared.logs.join("setup.done");
     if !(prepared.reused && done.exists()) {
-        match set_up::run_set_up(git, &prepared, set_up, (&vars, &secrets), log) {
+        match set_up::run_set_up(git, &prepared, set_up, (&vars, &grant), log) {
             Ok(note) => notes.extend(note),
             Err((slug, text)) => {
                 // Here already, so that whoever hears of the failure finds nothing of it; the undo tells what stays.
@@ -446,7 +469,14 @@ fn prepare(
             return set_up_failed(err.slug(), chain(&err));
         }
     }
-    notes.extend(hooks.created(&prepared, &vars, &secrets));
+    notes.extend(hooks.created(&prepared, &vars, &grant));
+    if let Some(before) = before
+        && let repository = ask.repository.as_deref().unwrap_or(Path::new(""))
+        && let (worktree, again) = (&prepared.worktree, prepared.reused)
+        && let Err(text) = reviewed::remember(git, repository, worktree, again, before)
+    {
+        return set_up_failed("set-up-failed", text);
+    }
     let path = |path: &Path| path.to_str().map(str::to_owned);
     let (Some(root), Some(lock), Some(worktree), Some(cwd)) =
         (path(&prepared.root), path(&prepared.lock), path(&prepared.worktree), path(&prepared.cwd))
@@ -455,7 +485,10 @@ fn prepare(
     };
     let found = prepared.base.map(|base| Base { branch: base.branch, oid: base.oid });
     let base = base.or(found);
-    let target = target.or_else(|| base.as_ref().map(|base| local_name(&base.branch)));
+    let target = target
+        .or_else(|| base.as_ref().map(|base| local_name(&base.branch)))
+        // What stands on no branch goes nowhere.
+        .filter(|_| ask.detached.is_none());
     let reused = prepared.reused && hooks.again;
     let branch = prepared.branch;
     Done::Prepared { env: Env { root, lock, worktree, cwd, branch, base, target, notes, reused } }

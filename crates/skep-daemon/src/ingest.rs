@@ -362,6 +362,7 @@ fn told_by(key: String, call: Call) -> Tool {
         Call::Report { status, summary, evidence } => Claim::Work { status, summary, evidence },
         Call::Claim { paths } => Claim::Paths { paths },
         Call::Note { text } => Claim::Note { text },
+        Call::Verdict { critiques } => Claim::Verdict { critiques },
     };
     Tool::Claimed(Box::new(claim))
 }

@@ -40,6 +40,7 @@ mod told;
 mod tools;
 pub mod words;
 
+pub use fence::open_to_scripts;
 pub use secrets::{let_old_secrets_go, let_secrets_go, secrets_of};
 pub use told::look;
 
@@ -131,7 +132,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
         model: run.brief.model.clone(),
         permissions: confinement(run, &profile),
         args: run.brief.policy.args.clone(),
-        git_roots: fence::roots(folders.as_ref(), env),
+        git_roots: fence::roots(run, folders.as_ref(), env),
         skep: own_program()?,
         brief_file: told.file.clone(),
         tools: tools::of(run, attempt, home, &profile),
@@ -173,6 +174,7 @@ fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Resu
     Ok(Spec {
         version: VERSION,
         run: run.id().clone(),
+        kind: run.brief.kind,
         attempt,
         epoch,
         goes_on,

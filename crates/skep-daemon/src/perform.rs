@@ -58,6 +58,7 @@ use crate::{
 };
 
 mod answers;
+mod reviewed;
 mod rules;
 mod tasks;
 

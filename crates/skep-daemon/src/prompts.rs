@@ -1,4 +1,4 @@
-//! What agents are told while a task becomes a plan and a plan becomes work.
+//! What agents are told while a task becomes a plan, a plan becomes work, and the work is reviewed.
 //!
 //! Owns: the templates that come with skep (`prompts/*.md` of this crate), what each is given, a person's own in their place.
 //! Never: takes a template from a repository; falls back from one that does not fit; lets what is filled in be read as template.
@@ -9,9 +9,11 @@ use thiserror::Error;
 use crate::config::{At, ConfigError};
 
 pub use self::given::{
-    Check, Commit, CommitStyle, Correction, Draft, FollowUp, FollowUpPart, GoOn, Implementation,
-    Other, PartResult, PlanForm, Planning, Project, Repair, Revision,
+    Check, Commit, CommitStyle, Correction, Draft, FollowUp, FollowUpPart, Foreman, GoOn,
+    Implementation, Other, PartResult, PlanForm, Planning, Project, Question, Refine, Repair,
+    Review, Revision, Rework, Verdict, VerdictForm,
 };
+pub use self::lists::{Answered, Decision};
 pub use self::overrides::{Origin, Overrides};
 pub use self::template::Template;
 pub use self::words::Words;
@@ -19,6 +21,7 @@ pub use self::words::Words;
 mod examples;
 mod fill;
 mod given;
+mod lists;
 mod overrides;
 mod template;
 #[cfg(test)]
@@ -37,10 +40,18 @@ pub enum Prompt {
     FollowUpPart(FollowUpPart),
     Commit(Commit),
     Repair(Repair),
+    Review(Review),
+    Verdict(Verdict),
+    Rework(Rework),
+    Foreman(Foreman),
+    Question(Question),
+    Refine(Refine),
     /// A piece of others: what a plan looks like.
     PlanForm(PlanForm),
     /// A piece of others: what commits are to be like.
     CommitStyle(CommitStyle),
+    /// A piece of others: what a verdict looks like.
+    VerdictForm(VerdictForm),
 }
 
 /// Why there is no prompt.

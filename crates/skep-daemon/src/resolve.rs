@@ -1082,6 +1082,7 @@ fn the_place(
             refs::candidates(&branch, &short)
         },
         exact_branch: ask.branch.is_some(),
+        detached: None,
         copy: project.files.copy.clone(),
         link: project.files.link.clone(),
         discard: project.files.discard.clone(),

@@ -29,6 +29,7 @@ mod prepare;
 mod restore;
 mod reuse;
 mod settle;
+mod stands;
 mod trash;
 mod undo;
 
@@ -38,6 +39,7 @@ pub use owner::{Owner, State, mark, read_owner};
 pub use prepare::{Creating, prepare, prepare_asking};
 pub use restore::{Restore, Return, Returned, Step, restore_env, restore_held};
 pub use settle::{Secure, Settled, Snapped, settle, settle_gone};
+pub use stands::{Stands, stands};
 pub use trash::{Purged, Slot, Terms, purge, read_trash, slot_bytes};
 pub use undo::{Ran, undo};
 
@@ -82,7 +84,10 @@ pub struct Prepare {
     pub branches: Vec<String>,
     /// Whether the first of them is meant whatever stands there: a branch of that name gets the worktree, and none beside it will do.
     pub attach: bool,
-    /// What the work starts from; none for the repository's default.
+    /// The commit that its worktree stands on, instead of on a branch; none is made then, whatever `branches` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detached: Option<String>,
+    /// What the work starts from; none for the repository's default. Beside a commit only its name.
     pub base: Option<String>,
     /// Where in the worktree the agent starts; empty for its top.
     pub sub_dir: PathBuf,

@@ -18,8 +18,10 @@ use crate::{
     worktree,
 };
 
+mod as_made;
 mod merged;
 
+pub(crate) use as_made::as_made;
 pub use merged::{By, Merge, Named, merged};
 
 #[cfg(test)]
@@ -174,8 +176,21 @@ impl Proof {
 ///
 /// The branch it is on is kept, so commits on any branch, tag or remote are safe; a stash lies in the repository and stays.
 pub fn inspect(git: &Git, repo: &Repository, path: &Path) -> Verdict {
-    let looked =
-        if gone(path) { look_at_registration(git, repo, path) } else { look(git, repo, path) };
+    inspect_made_on(git, repo, path, None)
+}
+
+/// Inspects like [`inspect`] a worktree that was made on the commit `made_on` and no branch: that commit is no work of it.
+pub(crate) fn inspect_made_on(
+    git: &Git,
+    repo: &Repository,
+    path: &Path,
+    made_on: Option<&str>,
+) -> Verdict {
+    let looked = if gone(path) {
+        look_at_registration(git, repo, path, made_on)
+    } else {
+        look(git, repo, path, made_on)
+    };
     match looked {
         Ok((proven, reasons)) if reasons.is_empty() => Verdict::Safe(Proof { what: proven }),
         Ok((_, reasons)) => Verdict::Unsafe(reasons),
@@ -189,17 +204,18 @@ pub(crate) fn look_at(
     repo: &Repository,
     path: &Path,
     now: &Path,
+    made_on: Option<&str>,
 ) -> Result<(Proof, Vec<Reason>), GitError> {
     let (what, reasons) = if gone(now) {
-        look_at_registration(git, repo, path)?
+        look_at_registration(git, repo, path, made_on)?
     } else if now == path {
-        look(git, repo, path)?
+        look(git, repo, path, made_on)?
     } else {
         let io = |source| GitError::Io { what: "look at", path: repo.common_dir.clone(), source };
         let git_dir = worktree::private_dir(repo, path)
             .map_err(io)?
             .ok_or_else(|| GitError::NotARepository { path: path.to_owned() })?;
-        let (head, reasons) = reasons(git, repo, &git_dir, now)?;
+        let (head, reasons) = reasons(git, repo, &git_dir, now, made_on)?;
         let path = path.to_owned();
         (Proven::Worktree { path, git_dir: Some(git_dir), head }, reasons)
     };
@@ -211,13 +227,18 @@ fn gone(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-fn look(git: &Git, repo: &Repository, path: &Path) -> Result<(Proven, Vec<Reason>), GitError> {
+fn look(
+    git: &Git,
+    repo: &Repository,
+    path: &Path,
+    made_on: Option<&str>,
+) -> Result<(Proven, Vec<Reason>), GitError> {
     let found = git::discover(git, path)?;
     if found.common_dir != repo.common_dir || found.top.as_deref() != Some(path) {
         return Err(GitError::NotARepository { path: path.to_owned() });
     }
     let git_dir = worktree::git_dir(git, path)?;
-    let (head, reasons) = reasons(git, repo, &git_dir, path)?;
+    let (head, reasons) = reasons(git, repo, &git_dir, path, made_on)?;
     Ok((Proven::Worktree { path: path.to_owned(), git_dir: Some(git_dir), head }, reasons))
 }
 
@@ -226,6 +247,7 @@ fn look_at_registration(
     git: &Git,
     repo: &Repository,
     path: &Path,
+    made_on: Option<&str>,
 ) -> Result<(Proven, Vec<Reason>), GitError> {
     let known = worktree::list(git, repo)?.into_iter().find(|known| known.path == path);
     let head = known.as_ref().and_then(|known| known.head.clone());
@@ -233,7 +255,7 @@ fn look_at_registration(
     if let (Some(known), Some(head)) = (&known, &head)
         && known.branch.is_none()
     {
-        reasons.extend(detached(git, repo, head)?);
+        reasons.extend(detached(git, repo, head, made_on)?);
     }
     let unreadable = |source| GitError::Io { what: "look for", path: path.to_owned(), source };
     if let Some(git_dir) = worktree::private_dir(repo, path).map_err(unreadable)? {
@@ -265,6 +287,7 @@ fn reasons(
     repo: &Repository,
     git_dir: &Path,
     at: &Path,
+    made_on: Option<&str>,
 ) -> Result<(Option<String>, Vec<Reason>), GitError> {
     let call = || git.call_at(git_dir, at);
     let mut reasons = Vec::new();
@@ -293,7 +316,7 @@ fn reasons(
     let (code, name) = call().args(["symbolic-ref", "--quiet", "HEAD"]).code(&[0, 1])?;
     let on_branch = code == 0 && name.starts_with(b"refs/heads/");
     if let (Some(head), false) = (&status.head, on_branch) {
-        reasons.extend(detached(git, repo, head)?);
+        reasons.extend(detached(git, repo, head, made_on)?);
     }
     let private = call()
         .args([
@@ -380,8 +403,13 @@ fn stashes(git: &Git, repo: &Repository, branch: &str) -> Result<u64, GitError> 
     Ok(text.lines().filter(ours).count() as u64)
 }
 
-fn detached(git: &Git, repo: &Repository, head: &str) -> Result<Option<Reason>, GitError> {
-    let call = git.call(&repo.common_dir).args([
+fn detached(
+    git: &Git,
+    repo: &Repository,
+    head: &str,
+    made_on: Option<&str>,
+) -> Result<Option<Reason>, GitError> {
+    let mut call = git.call(&repo.common_dir).args([
         "rev-list",
         "--count",
         git::require_oid(head)?,
@@ -390,6 +418,9 @@ fn detached(git: &Git, repo: &Repository, head: &str) -> Result<Option<Reason>, 
         "--tags",
         "--remotes",
     ]);
+    if let Some(oid) = made_on {
+        call = call.arg(git::require_oid(oid)?);
+    }
     let commits = call.number()?;
     Ok((commits > 0).then(|| Reason::Detached { head: head.to_owned(), commits }))
 }

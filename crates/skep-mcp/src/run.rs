@@ -24,14 +24,14 @@ use skep_api::{
     client::{Client, ClientError},
     ctl::{Answer, Control},
     request::Ask,
-    tool::{Call, Reply},
+    tool::{Call, Kind, Reply},
     view::RunView,
     wire,
 };
 use skep_core::text;
 use tokio::{runtime, sync::oneshot, task};
 
-use crate::tools::{self, Asked};
+use crate::tools::{self, Asked, verdict};
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +51,8 @@ depend on it, or end your turn.";
 pub struct Setting {
     /// The run's id.
     pub run: String,
+    /// What it is there for: which tools there are follows from it.
+    pub kind: Kind,
     /// The control socket of its keeper.
     pub keeper: PathBuf,
     /// The daemon's socket.
@@ -93,7 +95,7 @@ impl ServerHandler for Server {
         let capabilities = ServerCapabilities::builder().enable_tools().build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("skep", env!("CARGO_PKG_VERSION")))
-            .with_instructions(tools::INSTRUCTIONS)
+            .with_instructions(tools::instructions(self.setting.kind))
     }
 
     async fn list_tools(
@@ -101,11 +103,11 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(tools::offered()))
+        Ok(ListToolsResult::with_all_items(tools::offered(self.setting.kind)))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        tools::offered().into_iter().find(|tool| tool.name == name)
+        tools::offered(self.setting.kind).into_iter().find(|tool| tool.name == name)
     }
 
     async fn call_tool(
@@ -115,7 +117,8 @@ impl ServerHandler for Server {
     ) -> Result<CallToolResponse, ErrorData> {
         let key = format!("{}/{}", self.setting.session, context.id);
         let wait_ms = u64::try_from(self.setting.wait.as_millis()).unwrap_or(u64::MAX);
-        let asked = tools::read(&request.name, request.arguments.unwrap_or_default(), wait_ms);
+        let arguments = request.arguments.unwrap_or_default();
+        let asked = tools::read(self.setting.kind, &request.name, arguments, wait_ms);
         let said = match asked {
             Ok(Asked::Keeper(call)) => self.keeper(key, call, &context).await,
             Ok(Asked::Runs) => self.runs(key).await,
@@ -211,6 +214,7 @@ fn shown(reply: Reply) -> Value {
             shown
         }
         Reply::Done {} => json!({"done": true}),
+        Reply::Judged { critiques } => verdict::shown(&critiques),
     }
 }
 

@@ -8,16 +8,37 @@ use std::sync::Arc;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use skep_api::tool::{self, Call, Claimed, Whom};
+use skep_api::tool::{self, Call, Claimed, Kind, Whom};
+
+pub(crate) mod verdict;
 
 #[cfg(test)]
 mod tests;
 
-/// What an agent hears of all of them at once.
-pub const INSTRUCTIONS: &str = "Tools of skep, which runs you on your own branch. Ask when a decision is not yours to make and \
+/// What an agent that works hears of all of them at once.
+const WORKER: &str = "Tools of skep, which runs you on your own branch. Ask when a decision is not yours to make and \
 you cannot find it out: ask_foreman for anything technical, ask_human for what only a person can say. A call that returns \
 `pending: true` was asked: do not ask it again; go on with what does not depend on it, or end your turn; the answer comes as your \
 next message. When you are finished or stuck, say so with report.";
+
+/// What a reviewer hears of them.
+const REVIEWER: &str = "Tools of skep, which runs you to review a commit. Say what you found with verdict, once and at the end: \
+only that counts as your verdict, and an empty list of critiques says that the work passes. Ask when a decision is not yours to \
+make and you cannot find it out: ask_foreman for anything technical, ask_human for what only a person can say. A call that returns \
+`pending: true` was asked: do not ask it again; the answer comes as your next message.";
+
+/// What a foreman hears of them.
+const FOREMAN: &str = "Tools of skep, which runs you to answer the questions of other agents. Your answer is your last message; \
+nobody is asked by a tool. list_runs shows who is at work, and note leaves a word in your record.";
+
+/// What an agent of a run of this kind hears of all of them at once.
+pub fn instructions(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Code | Kind::Plan | Kind::Manual => WORKER,
+        Kind::Review => REVIEWER,
+        Kind::Foreman => FOREMAN,
+    }
+}
 
 /// A call of a tool, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,8 +90,12 @@ struct Note {
 #[serde(deny_unknown_fields)]
 struct ListRuns {}
 
-/// Returns every tool that is offered.
-pub fn offered() -> Vec<Tool> {
+/// Returns every tool that is offered in a run of this kind.
+pub fn offered(kind: Kind) -> Vec<Tool> {
+    all().into_iter().filter(|it| tool::is_for(&it.name, kind)).collect()
+}
+
+fn all() -> Vec<Tool> {
     let text = |words: &str, longest: usize| json!({"type": "string", "description": words, "maxLength": longest});
     vec![
         tool(
@@ -111,6 +136,7 @@ pub fn offered() -> Vec<Tool> {
             }),
             &["status", "summary"],
         ),
+        verdict::offered(),
         tool(
             "claim_paths",
             "Say which files or folders you are going to change, before you change many of them, so that others keep away.",
@@ -161,8 +187,10 @@ fn tool(
 /// Reads a call; `wait_ms` is how long a question may wait.
 ///
 /// Errors: a tool that is not there, arguments of another form, a text that is empty or too long; in words for the agent.
-pub fn read(name: &str, arguments: JsonObject, wait_ms: u64) -> Result<Asked, String> {
+pub fn read(kind: Kind, name: &str, arguments: JsonObject, wait_ms: u64) -> Result<Asked, String> {
     let call = match name {
+        _ if !tool::is_for(name, kind) => return Err(format!("there is no tool `{name}`")),
+        "verdict" => verdict::read(arguments)?,
         "ask_foreman" => {
             let ask: AskForeman = arguments_of(name, arguments)?;
             let question = said("question", ask.question)?;

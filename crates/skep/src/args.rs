@@ -12,6 +12,7 @@ mod wrong;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use skep_core::run::Kind;
 
 pub(crate) use plan::{Implement, Plan, PlanVerb, Planning, With};
 pub(crate) use wrong::{no_verb, refusal};
@@ -632,6 +633,9 @@ doctor finds; INDEX.md in it says what, and what is not. Read it before you give
         /// How long a question waits for its answer
         #[arg(long, hide = true, value_name = "D", value_parser = duration, default_value = "45s")]
         wait: Duration,
+        /// What the run is there for [default: found by the run]
+        #[arg(long, hide = true, value_name = "KIND", value_parser = kind)]
+        kind: Option<Kind>,
     },
     /// Requests to close a run, as files
     #[command(subcommand, hide = true)]
@@ -1084,6 +1088,11 @@ pub(crate) enum Config {
         #[arg(long, value_name = "P")]
         project: Option<String>,
     },
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    let named = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
+    named.ok_or_else(|| format!("there is no kind `{text}` of runs"))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

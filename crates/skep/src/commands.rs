@@ -143,7 +143,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),
         Verb::Bundle { ids, output } => bundle::bundle(skep, ids, output),
-        Verb::Mcp { run, keeper, wait } => mcp::mcp(skep, run, keeper, wait),
+        Verb::Mcp { run, keeper, wait, kind } => mcp::mcp(skep, run, keeper, wait, kind),
         Verb::Completions { shell, at, words } => {
             completions::complete(skep, &shell, at.unwrap_or(0), words)
         }

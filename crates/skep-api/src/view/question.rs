@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use skep_core::{
+    review::Critique,
     run::{
         Run,
         question::{Claim, Question},
@@ -85,6 +86,9 @@ pub struct ClaimsView {
     pub paths: Vec<String>,
     /// The last notes, the oldest first.
     pub notes: Vec<String>,
+    /// What a reviewer said of the work; an empty list: it passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Vec<Critique>>,
 }
 
 impl ClaimsView {
@@ -100,6 +104,7 @@ impl ClaimsView {
                 }
                 Claim::Paths { paths } => view.paths.clone_from(paths),
                 Claim::Note { text } => view.notes.push(text::words(text, 200)),
+                Claim::Verdict { critiques } => view.verdict = Some(critiques.clone()),
             }
         }
         let older = view.notes.len().saturating_sub(NOTES);

@@ -709,6 +709,21 @@ fn a_branch_that_was_asked_for_is_for_one_run() {
 }
 
 #[test]
+fn a_run_on_a_commit_neither_takes_a_branch_nor_waits_for_one() {
+    let detached = |name: &str| {
+        let mut brief = brief_of(name, &["on", "fix"]);
+        brief.place.detached = Some("1".repeat(40));
+        brief
+    };
+    let mut fleet = fleet(ONE);
+    for name in ["a", "b"] {
+        fleet.decide(create(detached(name)), Timestamp(0)).unwrap();
+    }
+    assert_eq!(fleet.runs.len(), 2);
+    assert!(fleet.decide(create(brief_of("c", &["on", "fix"])), Timestamp(1)).is_ok());
+}
+
+#[test]
 fn the_branch_that_a_run_was_given_counts_and_not_the_one_it_would_have_liked() {
     let mut fleet = after(ONE, "0 create a, 1 a prepared");
     assert_eq!(play(&mut fleet, "2 create b on skep/a"), "rejected: branch-held");

@@ -8,8 +8,33 @@ fn the_brief_says_where_to_work_how_to_finish_and_what_will_judge_it() {
     let said = brief(Ground::Worktree, &gates, Some(("docs/agents.md", "\nUse tabs.\n")), true);
     assert_eq!(said, include_str!("brief.md"));
     assert!(said.len() < 2_000, "it is paid for at every start: {} bytes", said.len());
+    let commit = brief(Ground::Commit, &gates, None, true);
+    assert!(commit.contains("on no branch") && !commit.contains("Commit "), "{commit}");
     let folder = brief(Ground::Folder, &[], None, false);
     assert!(!folder.contains("ommit") && !folder.contains("git"), "{folder}");
+}
+
+#[test]
+fn whoever_looks_or_answers_is_told_to_leave_no_work_behind() {
+    let gates = [("test".to_owned(), "scripts/test".to_owned())];
+    let said = |ground: Ground| {
+        let gates = if ground.has_git() { &gates[..] } else { &[] };
+        brief(ground, gates, Some(("docs/agents.md", "Use tabs.")), true)
+    };
+    let (commit, desk) = (said(Ground::Commit), said(Ground::Desk));
+    for said in [&commit, &desk] {
+        assert!(!said.contains("Your work") && !said.contains("Commit everything"), "{said}");
+        assert!(!said.contains("short summary") && !said.contains("claim_paths"), "{said}");
+        assert!(
+            said.contains("the form that your task asks for") && said.contains("Use tabs."),
+            "{said}"
+        );
+    }
+    assert!(
+        commit.contains("verdict for what you found") && commit.contains("stashes"),
+        "{commit}"
+    );
+    assert!(!desk.contains("ask_") && !desk.contains("git"), "{desk}");
 }
 
 #[test]

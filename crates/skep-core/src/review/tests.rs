@@ -287,6 +287,16 @@ fn a_critique_is_bounded_and_what_says_nothing_is_left_out() {
 }
 
 #[test]
+fn a_critique_is_told_on_one_harmless_line() {
+    let mut one = critique(Severity::Major, "It\nloses \u{1b}[2J data.");
+    assert_eq!(one.one_line(), "major: It loses ␛[2J data.");
+    one.file = Some("src/pay\n.rs".to_owned());
+    assert_eq!(one.one_line(), "major src/pay .rs: It loses ␛[2J data.");
+    one.line = Some(42);
+    assert_eq!(one.one_line(), "major src/pay .rs:42: It loses ␛[2J data.");
+}
+
+#[test]
 fn a_critique_is_kept_with_the_fields_that_it_has() {
     let kept = serde_json::to_string(&critique(Severity::Nit, "x")).unwrap();
     assert_eq!(kept, r#"{"severity":"nit","text":"x"}"#);

@@ -6,10 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Effect, Event, Input, Misfit, Receipt, Rejected, Run, State, Step, Surface, WaitingFor,
+    Effect, Event, Input, Kind, Misfit, Receipt, Rejected, Run, State, Step, Surface, WaitingFor,
 };
 use crate::{
     id::{self, QuestionId, RunId},
+    review::{self, Critique},
     text,
     time::Timestamp,
 };
@@ -189,6 +190,10 @@ pub enum Claim {
     Note {
         text: String,
     },
+    /// What a reviewer has to say of the work that it looks at; nothing: it passes.
+    Verdict {
+        critiques: Vec<Critique>,
+    },
 }
 
 /// A claim, and when and in which attempt it was made.
@@ -295,7 +300,17 @@ impl Run {
         self.claims.iter().rev().filter(|made| made.attempt == self.attempt).find_map(|made| {
             match &made.claim {
                 Claim::Work { status, summary, .. } => Some((*status, summary.as_str())),
-                Claim::Paths { .. } | Claim::Note { .. } => None,
+                Claim::Paths { .. } | Claim::Note { .. } | Claim::Verdict { .. } => None,
+            }
+        })
+    }
+
+    /// The verdict that a reviewer gave last in this attempt.
+    pub fn given_verdict(&self) -> Option<&[Critique]> {
+        self.claims.iter().rev().filter(|made| made.attempt == self.attempt).find_map(|made| {
+            match &made.claim {
+                Claim::Verdict { critiques } => Some(critiques.as_slice()),
+                Claim::Work { .. } | Claim::Paths { .. } | Claim::Note { .. } => None,
             }
         })
     }
@@ -321,6 +336,10 @@ impl Run {
             Tool::Left { .. } if self.is_ended() => Ok(Step::default()),
             Tool::Left { key } => Ok(self.left(&key)),
             Tool::Claimed(_) if !self.is_at_work() => Ok(Step::default()),
+            // Nobody else judges.
+            Tool::Claimed(claim) if claim.is_verdict() && self.brief.kind != Kind::Review => {
+                Ok(Step::default())
+            }
             Tool::Claimed(claim) => {
                 let claim = Box::new(claim.cut());
                 Ok(Step::of([Event::Claimed { claim }], []))
@@ -503,9 +522,14 @@ impl Run {
             if let Claim::Work { status, summary, .. } = &claim {
                 self.verdict.blocked = (*status == Claimed::Blocked).then(|| summary.clone());
             }
+            if claim.is_verdict() {
+                self.claims.retain(|made| !made.claim.is_verdict());
+            }
             self.claims.push(Made { attempt: self.attempt, at, claim });
             if self.claims.len() > NOTES {
-                self.claims.remove(0);
+                // What is said after a verdict does not take it back.
+                let oldest = self.claims.iter().position(|made| !made.claim.is_verdict());
+                self.claims.remove(oldest.unwrap_or(0));
             }
             return Ok(());
         }
@@ -616,7 +640,12 @@ impl Claim {
                 paths: paths.iter().take(256).map(|path| text::words(path, 4096)).collect(),
             },
             Claim::Note { text } => Claim::Note { text: short(text) },
+            Claim::Verdict { critiques } => Claim::Verdict { critiques: review::given(critiques) },
         }
+    }
+
+    fn is_verdict(&self) -> bool {
+        matches!(self, Claim::Verdict { .. })
     }
 }
 

@@ -14,7 +14,7 @@ use skep_core::{
 };
 use skep_host::git::Git;
 
-use super::{Briefing, draft_at, guidance, render};
+use super::{Briefing, draft_at, guidance, render, review};
 use crate::{
     launch,
     prompts::{self, CommitStyle, Overrides, Prompt, Words},
@@ -65,8 +65,10 @@ impl Briefing<'_> {
                 files: Words::files(files, &secret),
                 commit: style(),
             }),
-            task::Words::Rework { .. } | task::Words::Verdict {} | task::Words::Question { .. } => {
-                return Err("these words are not made yet".to_owned());
+            task::Words::Rework { critiques } => self.rework(task, run, critiques, &secret)?,
+            task::Words::Verdict {} => review::verdict(task, run)?,
+            task::Words::Question { question, refine } => {
+                self.question_words(task, run, question, refine.as_deref(), &secret)?
             }
             task::Words::Mend { text } => Prompt::Repair(prompts::Repair {
                 project,
@@ -154,10 +156,6 @@ impl Briefing<'_> {
                 state: state.as_str().replace('_', " "),
             }
         };
-        let check = |(name, command): &(String, String)| prompts::Check {
-            name: name.clone(),
-            command: command.clone(),
-        };
         Ok(prompts::Implementation {
             task: Words::task(&task.title, &task.body, task.trust, secret),
             reference: task.reference.clone(),
@@ -167,7 +165,8 @@ impl Briefing<'_> {
             others: version.projects().filter(|name| *name != project).map(other).collect(),
             agents_md: Words::guidance(guidance, secret),
             commit: CommitStyle::of(&self.settings()?.commit),
-            validation: brief.place.guide.gates.iter().map(check).collect(),
+            validation: review::checks(brief),
+            foreman: brief.foreman,
         })
     }
 }

@@ -74,7 +74,8 @@ fn worktrees(
     for known in all.iter().skip(1) {
         let run = runs.iter().find(|run| {
             let place = &run.brief.place;
-            known.path.starts_with(Path::new(&place.envs).join(&place.key))
+            !run.is_within()
+                && known.path.starts_with(Path::new(&place.envs).join(&place.key))
         });
         let shown = known.path.display();
         let gone = matches!(
@@ -100,7 +101,10 @@ fn worktrees(
             None if !fleet::is_own_env(home, &known.path) => {}
             _ => found.push(
                 Finding::ill(CHECK, format!("{shown} is registered, and its folder is gone"))
-                    .why("its branch counts as checked out there")
+                    .why(match known.branch {
+                        Some(_) => "its branch counts as checked out there",
+                        None => "git keeps for it what it had checked out",
+                    })
                     .way(format!("git worktree unlock {shown}; git worktree prune"))
                     .remedy(Remedy::SetAside {
                         repository: repo.common_dir.clone(),

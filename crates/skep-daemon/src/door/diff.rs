@@ -62,7 +62,12 @@ pub(super) fn diff(run: &Run, home: &Home, path: Option<&str>) -> Result<DiffVie
             None => None,
         };
         let left = branch.or_else(|| run.landed.as_ref().map(|(_, oid)| oid.clone()));
-        let head = left.ok_or_else(|| nothing("its worktree and its branch are gone"))?;
+        let head = left.ok_or_else(|| {
+            nothing(match env.branch {
+                Some(_) => "its worktree and its branch are gone",
+                None => "its worktree is gone, and it had no branch",
+            })
+        })?;
         git::diff(&git, Side::Commit(&repo, &head), &base.oid, target, path, MOST)
     };
     let found = found.map_err(told)?;

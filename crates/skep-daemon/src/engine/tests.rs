@@ -107,6 +107,7 @@ fn create() -> Input {
             target: None,
             branches: Vec::new(),
             exact_branch: false,
+            detached: None,
             copy: Vec::new(),
             link: Vec::new(),
             discard: Vec::new(),

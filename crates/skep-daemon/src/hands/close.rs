@@ -43,6 +43,9 @@ pub struct Going {
     pub landed: bool,
     /// Whether somebody else made it.
     pub adopted: bool,
+    /// Whether its worktree was made on a commit and no branch.
+    #[serde(default)]
+    pub detached: bool,
     pub run: String,
     pub snapshot: SnapshotId,
     /// The snapshots that are remembered of the run.
@@ -89,6 +92,7 @@ pub(super) fn going(
         target: env.target.clone(),
         landed: run.landed.is_some(),
         adopted: run.brief.adopted.is_some(),
+        detached: place.detached.is_some(),
         run: run.id().to_string(),
         snapshot: snapshot.clone(),
         known: run.snapshots.keys().chain(run.settling.as_ref()).cloned().collect(),
@@ -109,6 +113,12 @@ pub(super) fn close(git: &Git, going: &Going) -> OpResult {
     }
     if is_gone(&leaving.root) {
         return close_gone(git, going);
+    }
+    if going.how == How::Force
+        && going.detached
+        && let Some(done) = close_unchanged(git, going)
+    {
+        return done;
     }
     if going.how == How::Force {
         return match env::leave(leaving, Warrant::Forced) {
@@ -138,6 +148,22 @@ pub(super) fn close(git: &Git, going: &Going) -> OpResult {
         Ok(_) => finish(git, going, Some(state)),
         Err(err) => failed(&err, err.slug()),
     }
+}
+
+/// Gives an env on a commit back that nobody has worked in: where nothing is to be kept, nothing goes to the trash. None where there is something.
+fn close_unchanged(git: &Git, going: &Going) -> Option<OpResult> {
+    let leaving = Leaving { force: false, ..going.leaving.clone() };
+    let gently = Going { leaving, ..going.clone() };
+    let leaving = &gently.leaving;
+    let looked = env::inspect_for(git, &leaving.root, &leaving.fate, &leaving.discard);
+    let Ok(Verdict::Safe(proof)) = looked else { return None };
+    if !env::ignored(git, &leaving.root, &proof, &leaving.discard).is_ok_and(|all| all.is_empty()) {
+        return None;
+    }
+    env::leave(leaving, Warrant::Safe(proof)).ok()?;
+    let done = finish(git, &gently, Some(Merged::NoChange));
+    // What came into it on the way is back in its place, and goes by force.
+    (matches!(done, OpResult::Closed { .. }) || is_gone(&leaving.root)).then_some(done)
 }
 
 /// Asks whether an env may go without loss. Errors: the answer to the one who wished it gone.

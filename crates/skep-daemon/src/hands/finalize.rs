@@ -29,7 +29,7 @@ use super::{Deed, local_name, lock_file};
 use crate::launch;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// How long the hooks of a commit or a push may take.
 const HOOKS: Duration = Duration::from_secs(10 * 60);

@@ -17,7 +17,7 @@ use skep_host::{
     paths,
 };
 
-use super::set_up::{Ran, Script, Secrets, last_words};
+use super::set_up::{Grant, Ran, Script, last_words};
 
 /// The hooks of a run, with what they are told of it.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -58,12 +58,12 @@ impl Hooks {
         &self,
         creating: Creating<'_>,
         vars: &BTreeMap<String, String>,
-        secrets: &Secrets,
+        grant: &Grant,
     ) -> Result<(), String> {
         let Some(command) = &self.hooks.creating else { return Ok(()) };
         let base = json!({ "branch": creating.base.branch, "oid": creating.base.oid });
         let more = [("branch", json!(creating.branch)), ("base", base)];
-        self.run("worktree_creating", command, creating.repository, more, vars, secrets)
+        self.run("worktree_creating", command, creating.repository, more, vars, grant)
     }
 
     /// Tells the hook of a worktree that is ready; a note where that failed.
@@ -71,7 +71,7 @@ impl Hooks {
         &self,
         prepared: &Prepared,
         vars: &BTreeMap<String, String>,
-        secrets: &Secrets,
+        grant: &Grant,
     ) -> Option<String> {
         let command = self.hooks.created.as_ref()?;
         // Where a preparation was killed, the hook may have been under way: only its end is written down.
@@ -88,7 +88,7 @@ impl Hooks {
             ("reference", json!(self.hooks.reference)),
         ];
         let cwd = &prepared.worktree;
-        let failed = self.run("worktree_created", command, cwd, more, vars, secrets).err();
+        let failed = self.run("worktree_created", command, cwd, more, vars, grant).err();
         let unmarked = paths::write_atomically(&done, b"").err().map(|err| chain(&err));
         failed.or(unmarked)
     }
@@ -100,7 +100,7 @@ impl Hooks {
         cwd: &Path,
         more: [(&str, Value); N],
         vars: &BTreeMap<String, String>,
-        secrets: &Secrets,
+        grant: &Grant,
     ) -> Result<(), String> {
         let mut told = self.about.clone();
         told.extend(more.map(|(name, value)| (name.to_owned(), value)));
@@ -113,7 +113,7 @@ impl Hooks {
         let script =
             Script { command: &command, cwd, input, timeout_ms: self.hooks.timeout_ms, log: &log };
         let Ran { code, output } = script
-            .run(&vars, secrets)
+            .run(&vars, grant)
             .map_err(|(_, text)| format!("{name} could not run: {text}"))?;
         if code == Some(0) {
             return Ok(());

@@ -48,6 +48,9 @@ pub struct Returning {
     pub env: Env,
     pub was_closed: bool,
     pub sub_dir: PathBuf,
+    /// Whether its worktree was made on a commit and no branch.
+    #[serde(default)]
+    pub detached: bool,
     pub trash: PathBuf,
 }
 
@@ -106,6 +109,7 @@ pub(super) fn returning(
         env,
         was_closed: matches!(run.env, EnvState::Restoring { was_closed: true, .. }),
         sub_dir: PathBuf::from(&place.sub_dir),
+        detached: place.detached.is_some(),
         trash: trash(place, home),
     })
 }
@@ -270,6 +274,7 @@ fn bring_env(git: &Git, returning: &Returning) -> Result<env::Returned, Box<OpRe
         folder,
         sub_dir: returning.sub_dir.clone(),
         branch: env.branch.clone(),
+        detached: returning.detached,
         base: env
             .base
             .as_ref()

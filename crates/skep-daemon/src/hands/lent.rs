@@ -35,6 +35,7 @@ fn env_of(deed: &Deed) -> Option<&Path> {
         }
         Deed::Snapshot { standing } => Some(&standing.root),
         Deed::Finalize { finalizing } => Some(&finalizing.root),
+        Deed::Reviewed { reviewed } => Some(&reviewed.root),
         Deed::Restore { returning } => Some(&returning.standing.root),
         Deed::Prepare { .. }
         | Deed::Enter { .. }
@@ -62,6 +63,7 @@ fn not_done(deed: &Deed, err: &HandoutError) -> Option<Done> {
             let found = Found::Failed { slug: err.slug().to_owned(), text: text() };
             Some(Done::Finalized { found })
         }
+        Deed::Reviewed { .. } => Some(Done::Reviewed { touched: Err(text()) }),
         // A snapshot holds too much rather than nothing.
         Deed::Snapshot { .. }
         | Deed::Prepare { .. }

@@ -15,10 +15,11 @@ use skep_core::{
 };
 use skep_host::{
     env,
+    fence::{self, Fence},
     git::{self, Git},
     paths,
     proc::Program,
-    secrets,
+    secrets, worktree,
 };
 
 use crate::launch;
@@ -26,19 +27,59 @@ use crate::launch;
 /// The guard of a command that tells a secret.
 const GUARD: [&str; 4] = ["/proc/self/exe", "gatekeeper", "--tied", "--"];
 
-/// The secrets that a project's set-up gets: names and references, no value.
+/// What a project's scripts get: secrets by names and references, no value; and how far they may reach.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Secrets {
+pub struct Grant {
     secrets: Vec<Secret>,
     held: Option<PathBuf>,
     holder: String,
+    /// Whether an agent wrote what they find in the worktree, and part of what they start.
+    #[serde(default)]
+    pub(super) of_agent: bool,
+    /// Where alone they may write then, besides the env; none: wherever the agent may.
+    #[serde(default)]
+    open: Option<Vec<PathBuf>>,
+    /// What holds them, once the env stands.
+    #[serde(skip)]
+    fence: Option<Fence>,
 }
 
-impl Secrets {
-    /// What the project lists of a run's secrets.
-    pub(super) fn of(run: &Run, home: &Home) -> Secrets {
+impl Grant {
+    /// What the project lists of a run's secrets; on a commit of an agent's none, and a fence as agents have it.
+    pub(super) fn of(
+        run: &Run,
+        home: &Home,
+        vars: &BTreeMap<String, String>,
+    ) -> Result<Grant, String> {
+        let holder = run.id().to_string();
+        if run.brief.place.detached.is_some() {
+            let open = launch::open_to_scripts(run, home, vars)?;
+            return Ok(Grant { holder, of_agent: true, open, ..Grant::default() });
+        }
         let (secrets, held) = launch::secrets_of(run, home, |secret| secret.set_up);
-        Secrets { secrets, held, holder: run.id().to_string() }
+        Ok(Grant { secrets, held, holder, ..Grant::default() })
+    }
+
+    /// Holds what runs from now on to the env that stands, where it is to be held.
+    pub(super) fn hold(
+        &mut self,
+        git: &Git,
+        prepared: &env::Prepared,
+        vars: &mut BTreeMap<String, String>,
+    ) -> Result<(), String> {
+        let Some(open) = self.open.clone().filter(|_| fence::is_possible()) else { return Ok(()) };
+        let tmp = prepared.root.join(env::TMP);
+        paths::create_private_dir(&tmp).map_err(|err| chain(&err))?;
+        let tmp = tmp.to_str().ok_or("the env's path is not UTF-8")?;
+        vars.extend(["TMPDIR", "TMP", "TEMP"].map(|name| (name.to_owned(), tmp.to_owned())));
+        let private = worktree::git_dir(git, &prepared.worktree).map_err(|err| chain(&err))?;
+        let objects = prepared.common_dir.as_ref().map(|common| common.join("objects"));
+        self.fence = Some(Fence {
+            write: open.into_iter().chain([prepared.root.clone()]).collect(),
+            plain: objects.into_iter().chain([private]).collect(),
+            read: None,
+        });
+        Ok(())
     }
 
     fn values(
@@ -57,7 +98,21 @@ pub(super) fn run_set_up(
     git: &Git,
     prepared: &env::Prepared,
     set_up: Option<&SetUp>,
-    (vars, secrets): (&BTreeMap<String, String>, &Secrets),
+    (vars, grant): (&BTreeMap<String, String>, &Grant),
+    log: &Path,
+) -> Result<Option<String>, (&'static str, String)> {
+    match ready(git, prepared, set_up, (vars, grant), log) {
+        // Whoever only looks at an agent's commit does so without it.
+        Err((_, text)) if grant.of_agent => Ok(Some(text)),
+        other => other,
+    }
+}
+
+fn ready(
+    git: &Git,
+    prepared: &env::Prepared,
+    set_up: Option<&SetUp>,
+    (vars, grant): (&BTreeMap<String, String>, &Grant),
     log: &Path,
 ) -> Result<Option<String>, (&'static str, String)> {
     let command = match (set_up, &prepared.setup) {
@@ -88,7 +143,7 @@ pub(super) fn run_set_up(
         timeout_ms: set_up.timeout_ms,
         log,
     };
-    let Ran { code, output } = script.run(vars, secrets)?;
+    let Ran { code, output } = script.run(vars, grant)?;
     if code == Some(0) {
         return Ok(None);
     }
@@ -140,9 +195,9 @@ impl Script<'_> {
     pub(super) fn run(
         self,
         vars: &BTreeMap<String, String>,
-        secrets: &Secrets,
+        grant: &Grant,
     ) -> Result<Ran, (&'static str, String)> {
-        let values = secrets.values(vars).map_err(|err| (err.slug(), chain(&err)))?;
+        let values = grant.values(vars).map_err(|err| (err.slug(), chain(&err)))?;
         let known = values.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let redactor = Redactor::new(known, &vars.values().map(String::as_str).collect::<Vec<_>>());
         let program = Program::new("/proc/self/exe")
@@ -151,6 +206,7 @@ impl Script<'_> {
             .envs(vars)
             .envs(&values)
             .cwd(self.cwd)
+            .behind(grant.fence.clone())
             .stdin(self.input)
             .timeout(Duration::from_millis(self.timeout_ms));
         let (code, output) = match program.output() {

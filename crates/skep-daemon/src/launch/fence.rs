@@ -27,6 +27,8 @@ use super::set_for_git;
 
 /// What of a repository's common git folder a linked worktree writes to when it commits; its settings and hooks are not.
 const COMMON: [&str; 6] = ["objects", "refs", "reftable", "logs", "lfs", "rr-cache"];
+/// What of that a worktree on no branch needs: it commits to its own HEAD, and nobody's branch is within its reach.
+const DETACHED: [&str; 3] = ["objects", "lfs", "rr-cache"];
 /// Devices that programs write to. A disk is none of them.
 const DEVICES: [&str; 8] = [
     "/dev/null",
@@ -104,9 +106,20 @@ impl GitFolders {
 }
 
 /// The folders that a sandbox of the agent's own must let it write besides its worktree: git's, for a commit, and its output.
-pub(super) fn roots(git: Option<&GitFolders>, env: &Env) -> Vec<PathBuf> {
-    let git = git.into_iter().flat_map(|git| [Some(git.common.clone()), git.private.clone()]);
-    git.flatten().chain([Path::new(&env.root).join("output")]).collect()
+pub(super) fn roots(run: &Run, git: Option<&GitFolders>, env: &Env) -> Vec<PathBuf> {
+    let of = |git: &GitFolders| {
+        let common = match run.brief.place.detached {
+            Some(_) => DETACHED.iter().map(|name| git.common.join(name)).collect(),
+            None => vec![git.common.clone()],
+        };
+        common.into_iter().chain(git.private.clone())
+    };
+    git.into_iter().flat_map(of).chain([Path::new(&env.root).join("output")]).collect()
+}
+
+/// What of a repository's common git folder a run writes to.
+fn names(run: &Run) -> &'static [&'static str] {
+    if run.brief.place.detached.is_some() { &DETACHED } else { &COMMON }
 }
 
 /// What the fence of an attempt is made for.
@@ -201,8 +214,8 @@ impl Attempt<'_> {
             // Without it git complains at every commit, and works; another git that holds the lock right now is no harm.
             let _as_it_was = worktree::move_packed_refs(&git.common);
         }
-        let common = COMMON.map(|name| git.common.join(name));
-        common.into_iter().chain(git.private.clone()).collect()
+        let names = names(self.run).iter().map(|name| git.common.join(name));
+        names.chain(git.private.clone()).collect()
     }
 
     /// Whether a place holds skep's home or settings, or lies in them beside the env.
@@ -214,6 +227,28 @@ impl Attempt<'_> {
                 || place.starts_with(own) && !place.starts_with(real(Path::new(&self.env.root)))
         })
     }
+}
+
+/// What a project's scripts may write to, besides the env, where an agent wrote what they find there: what its tools need. None where agents have no fence.
+pub fn open_to_scripts(
+    run: &Run,
+    home: &Home,
+    vars: &BTreeMap<String, String>,
+) -> Result<Option<Vec<PathBuf>>, String> {
+    if matches!(run.brief.policy.fence, Fence::Off | Fence::Absent) {
+        return Ok(None);
+    }
+    let mut places = DEVICES.map(PathBuf::from).to_vec();
+    for (place, is_made) in caches(vars, vars.get("HOME").map(Path::new)) {
+        if home.root().starts_with(&place) || place.starts_with(home.root()) {
+            continue;
+        }
+        if is_made {
+            make(&place)?;
+        }
+        places.push(place);
+    }
+    Ok(Some(places))
 }
 
 fn caches(vars: &BTreeMap<String, String>, home: Option<&Path>) -> Vec<(PathBuf, bool)> {

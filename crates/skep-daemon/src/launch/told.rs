@@ -11,7 +11,7 @@ use std::{
 use skep_api::{place::Home, wire::chain};
 use skep_core::{
     guide::{self, Ground},
-    run::{Env, EnvType, Place, Run},
+    run::{Brief, Env, EnvType, Kind, Place, Run},
     text,
 };
 use skep_harness::profile::{Profile, Telling};
@@ -60,7 +60,8 @@ pub(super) fn tell(
     let mut told = Told::default();
     let mut handout = Handout::default();
     if profile.brief != Telling::default() {
-        let words = words(&git, place, env, worktree, profile.takes_tools())?;
+        let ground = ground(&run.brief);
+        let words = words(&git, place, env, worktree, ground, profile.takes_tools())?;
         if profile.brief.by_pointer() {
             told.file = Some(write(home, &words)?);
         } else {
@@ -103,21 +104,28 @@ impl Told {
     }
 }
 
+/// Where the agent of a run works, and what for.
+fn ground(brief: &Brief) -> Ground {
+    match (brief.kind, brief.place.env_type) {
+        (_, EnvType::Worktree) if brief.place.detached.is_some() => Ground::Commit,
+        (Kind::Foreman, EnvType::Directory) => Ground::Desk,
+        (_, EnvType::Worktree) => Ground::Worktree,
+        (_, EnvType::InPlace) => Ground::Checkout,
+        (_, EnvType::Directory) => Ground::Folder,
+    }
+}
+
 /// The words of the brief: the same for every attempt from the same commit under the same settings.
 fn words(
     git: &Git,
     place: &Place,
     env: &Env,
     worktree: &Path,
+    ground: Ground,
     tools: bool,
 ) -> Result<String, String> {
-    let ground = match place.env_type {
-        EnvType::Worktree => Ground::Worktree,
-        EnvType::InPlace => Ground::Checkout,
-        EnvType::Directory => Ground::Folder,
-    };
     let instructions = match (&place.guide.instructions, &env.base) {
-        (Some(path), Some(base)) if ground != Ground::Folder => {
+        (Some(path), Some(base)) if ground.has_git() => {
             let found = git::discover(git, worktree)
                 .and_then(|repo| git::file_at(git, &repo, &base.oid, path));
             let bytes = found.map_err(|err| chain(&err))?;

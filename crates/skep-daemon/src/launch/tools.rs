@@ -6,7 +6,7 @@ use std::path::Path;
 use skep_api::{place::Home, tool, wire::chain};
 use skep_core::{
     policy::{Policy, Rule},
-    run::Run,
+    run::{Kind, Run},
 };
 use skep_harness::{
     acp,
@@ -22,7 +22,7 @@ mod tests;
 /// An agent may hide its own environment from what it starts: all that they need to know stands in their arguments.
 pub(super) fn of(run: &Run, attempt: u32, home: &Home, profile: &Profile) -> Option<Tools> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    let args = [
+    let mut args = vec![
         "--home".to_owned(),
         text(home.root()),
         "mcp".to_owned(),
@@ -33,8 +33,12 @@ pub(super) fn of(run: &Run, attempt: u32, home: &Home, profile: &Profile) -> Opt
         "--wait".to_owned(),
         format!("{}ms", profile.tool_wait().as_millis()),
     ];
+    // Which of them it is shown; its keeper hears no others.
+    if run.brief.kind != Kind::Code {
+        args.extend(["--kind", run.brief.kind.as_str()].map(str::to_owned));
+    }
     let file = home.attempt(run.id(), attempt).join("mcp.json");
-    profile.takes_tools().then(|| Tools { args: args.into(), file })
+    profile.takes_tools().then_some(Tools { args, file })
 }
 
 /// Writes the file that an agent reads them from, where it reads one.

@@ -3,7 +3,7 @@
 //! | effect | again |
 //! |---|---|
 //! | brief | the run's id was given when it was wanted; what is kept beside the ledger is written over with the same |
-//! | read_draft, word | they only read |
+//! | read_draft, word, read_review, read_reply | they only read |
 //! | finalize | what is committed is committed, what is pushed is pushed: the same head is found |
 
 use std::{path::Path, sync::Arc};
@@ -44,12 +44,12 @@ impl Performer {
                 let words = briefing.words(&task, run, words);
                 Input::Worded { run: run.clone(), words }
             }
-            Effect::ReadReview { run, .. } => {
-                let said = Err("it is not read yet".to_owned());
+            Effect::ReadReview { run, project, head, .. } => {
+                let said = self.read_review(fleet, &task, run, project, head);
                 Input::Reviewed { run: run.clone(), said }
             }
             Effect::ReadReply { run, .. } => {
-                let text = Err("it is not read yet".to_owned());
+                let text = self.read_reply(fleet, run);
                 Input::Reply { run: run.clone(), text }
             }
             Effect::Finalize { run, project, look, message, stays, .. } => {

@@ -10,9 +10,13 @@ use skep_core::{
 
 use super::{
     Check, Commit, CommitStyle, Correction, Draft, FollowUp, FollowUpPart, GoOn, Implementation,
-    Other, PartResult, PlanForm, Planning, Project, Prompt, Repair, Revision, Template, Words,
+    Other, PartResult, PlanForm, Planning, Project, Prompt, Repair, Revision, Template,
+    VerdictForm, Words,
 };
 use crate::config::{MessageFormat, Strategy};
+
+mod foreman;
+mod review;
 
 const PART: &str = "### Goal
 Searches answer by pages.
@@ -99,7 +103,8 @@ pub(super) fn full(template: Template) -> Prompt {
             }],
             agents_md: Words::guidance("Run `just check` before every commit.", &secret),
             commit: style(),
-            validation: vec![Check { name: "test".to_owned(), command: "just test".to_owned() }],
+            validation: checks(),
+            foreman: true,
         }),
         Template::GoOn => Prompt::GoOn(GoOn {}),
         Template::FollowUpPart => Prompt::FollowUpPart(FollowUpPart {
@@ -123,8 +128,15 @@ pub(super) fn full(template: Template) -> Prompt {
                 &secret,
             ),
         }),
+        Template::Review => Prompt::Review(review::review()),
+        Template::Verdict => Prompt::Verdict(review::verdict()),
+        Template::Rework => Prompt::Rework(review::rework()),
+        Template::Foreman => Prompt::Foreman(foreman::foreman()),
+        Template::Question => Prompt::Question(foreman::question()),
+        Template::Refine => Prompt::Refine(foreman::refine()),
         Template::PlanForm => Prompt::PlanForm(PlanForm { projects: names() }),
         Template::CommitStyle => Prompt::CommitStyle(style()),
+        Template::VerdictForm => Prompt::VerdictForm(VerdictForm {}),
     }
 }
 
@@ -160,6 +172,7 @@ pub(super) fn sparse(template: Template) -> Prompt {
             given.agents_md = Words::default();
             given.others.clear();
             given.validation.clear();
+            given.foreman = false;
             given.commit = plain_style();
         }
         Prompt::GoOn(GoOn {}) => {}
@@ -168,7 +181,18 @@ pub(super) fn sparse(template: Template) -> Prompt {
             given.commit = plain_style();
         }
         Prompt::Commit(given) => given.commit = plain_style(),
-        Prompt::Repair(_) => {}
+        Prompt::Review(given) => review::without(given),
+        Prompt::Rework(given) => {
+            given.head = None;
+            (given.remarks, given.validation) = (Words::default(), Vec::new());
+            given.commit = plain_style();
+        }
+        Prompt::Foreman(given) => foreman::without(given),
+        Prompt::Question(given) => {
+            (given.context, given.news) = (Words::default(), Words::default());
+        }
+        Prompt::Refine(given) => given.proposal = Words::default(),
+        Prompt::Repair(_) | Prompt::Verdict(_) | Prompt::VerdictForm(_) => {}
         Prompt::PlanForm(given) => given.projects.truncate(1),
         Prompt::CommitStyle(given) => *given = plain_style(),
     }
@@ -220,6 +244,10 @@ fn project(name: &str, made_with: Option<(&str, &str)>, agents_md: bool) -> Proj
 fn draft(check: bool) -> Draft {
     let path = Path::new("/env/amber/output/plan.md");
     Draft::new(path, check.then_some(Path::new("skep")), &names())
+}
+
+fn checks() -> Vec<Check> {
+    vec![Check { name: "test".to_owned(), command: "just test".to_owned() }]
 }
 
 fn plan() -> String {

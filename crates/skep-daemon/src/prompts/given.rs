@@ -12,6 +12,12 @@ use skep_core::{
 use super::{Prompt, Template, Words};
 use crate::config;
 
+mod foreman;
+mod review;
+
+pub use foreman::{Foreman, Question, Refine};
+pub use review::{Review, Rework, Verdict, VerdictForm};
+
 /// The most of one finding. Characters.
 const FINDING: usize = 300;
 
@@ -137,6 +143,8 @@ pub struct Implementation {
     pub commit: CommitStyle,
     /// What the work will be judged by.
     pub validation: Vec<Check>,
+    /// Whether somebody who knows the plan answers questions.
+    pub foreman: bool,
 }
 
 /// Another part of the same plan.
@@ -247,8 +255,15 @@ impl Prompt {
             Prompt::FollowUpPart(_) => Template::FollowUpPart,
             Prompt::Commit(_) => Template::Commit,
             Prompt::Repair(_) => Template::Repair,
+            Prompt::Review(_) => Template::Review,
+            Prompt::Verdict(_) => Template::Verdict,
+            Prompt::Rework(_) => Template::Rework,
+            Prompt::Foreman(_) => Template::Foreman,
+            Prompt::Question(_) => Template::Question,
+            Prompt::Refine(_) => Template::Refine,
             Prompt::PlanForm(_) => Template::PlanForm,
             Prompt::CommitStyle(_) => Template::CommitStyle,
+            Prompt::VerdictForm(_) => Template::VerdictForm,
         }
     }
 
@@ -264,8 +279,15 @@ impl Prompt {
             Prompt::FollowUpPart(given) => json!(given),
             Prompt::Commit(given) => json!(given),
             Prompt::Repair(given) => json!(given),
+            Prompt::Review(given) => json!(given),
+            Prompt::Verdict(given) => json!(given),
+            Prompt::Rework(given) => json!(given),
+            Prompt::Foreman(given) => json!(given),
+            Prompt::Question(given) => json!(given),
+            Prompt::Refine(given) => json!(given),
             Prompt::PlanForm(given) => json!(given),
             Prompt::CommitStyle(given) => json!(given),
+            Prompt::VerdictForm(given) => json!(given),
         }
     }
 
@@ -284,11 +306,23 @@ impl Prompt {
             Prompt::Implementation(given) => style(&given.commit),
             Prompt::FollowUpPart(given) => style(&given.commit),
             Prompt::Commit(given) => style(&given.commit),
+            Prompt::Rework(given) => style(&given.commit),
+            Prompt::Review(_) | Prompt::Verdict(_) => {
+                vec![("verdict_form", Prompt::VerdictForm(VerdictForm {}))]
+            }
+            Prompt::Foreman(given) => {
+                let refine = given.refine.clone().map(Prompt::Refine);
+                let question = || Prompt::Question(given.question.clone());
+                vec![("question", refine.unwrap_or_else(question))]
+            }
             Prompt::Correction(_)
             | Prompt::GoOn(_)
             | Prompt::Repair(_)
+            | Prompt::Question(_)
+            | Prompt::Refine(_)
             | Prompt::PlanForm(_)
-            | Prompt::CommitStyle(_) => Vec::new(),
+            | Prompt::CommitStyle(_)
+            | Prompt::VerdictForm(_) => Vec::new(),
         }
     }
 }

@@ -16,13 +16,20 @@ pub enum Template {
     FollowUpPart,
     Commit,
     Repair,
+    Review,
+    Verdict,
+    Rework,
+    Foreman,
+    Question,
+    Refine,
     PlanForm,
     CommitStyle,
+    VerdictForm,
 }
 
 impl Template {
     /// All of them, in the order in which agents meet them; those that are pieces of others at the end.
-    pub const ALL: [Template; 11] = [
+    pub const ALL: [Template; 18] = [
         Template::Planning,
         Template::Correction,
         Template::Revision,
@@ -32,8 +39,15 @@ impl Template {
         Template::FollowUpPart,
         Template::Commit,
         Template::Repair,
+        Template::Review,
+        Template::Verdict,
+        Template::Rework,
+        Template::Foreman,
+        Template::Question,
+        Template::Refine,
         Template::PlanForm,
         Template::CommitStyle,
+        Template::VerdictForm,
     ];
 
     /// Its name, which is that of its file too.
@@ -48,8 +62,15 @@ impl Template {
             Template::FollowUpPart => "follow-up-part",
             Template::Commit => "commit",
             Template::Repair => "repair",
+            Template::Review => "review",
+            Template::Verdict => "verdict",
+            Template::Rework => "rework",
+            Template::Foreman => "foreman",
+            Template::Question => "question",
+            Template::Refine => "refine",
             Template::PlanForm => "plan-form",
             Template::CommitStyle => "commit-style",
+            Template::VerdictForm => "verdict-form",
         }
     }
 
@@ -65,8 +86,15 @@ impl Template {
             Template::FollowUpPart => "to the implementer: you want more of one part",
             Template::Commit => "to whoever commits what was left uncommitted",
             Template::Repair => "to whoever mends what a hook refused to take",
+            Template::Review => "to the reviewer of one part",
+            Template::Verdict => "to the reviewer: no verdict could be read",
+            Template::Rework => "to the implementer: what a review found",
+            Template::Foreman => "to the foreman: who they are and what is decided",
+            Template::Question => "to the foreman: an implementer asks",
+            Template::Refine => "to the foreman: you want a proposal otherwise",
             Template::PlanForm => "a piece of the planner's: the form of a plan",
             Template::CommitStyle => "a piece of others: how to commit",
+            Template::VerdictForm => "a piece of the reviewer's: the form of a verdict",
         }
     }
 
@@ -99,8 +127,15 @@ impl Template {
             Template::FollowUpPart => include_str!("../../prompts/follow-up-part.md"),
             Template::Commit => include_str!("../../prompts/commit.md"),
             Template::Repair => include_str!("../../prompts/repair.md"),
+            Template::Review => include_str!("../../prompts/review.md"),
+            Template::Verdict => include_str!("../../prompts/verdict.md"),
+            Template::Rework => include_str!("../../prompts/rework.md"),
+            Template::Foreman => include_str!("../../prompts/foreman.md"),
+            Template::Question => include_str!("../../prompts/question.md"),
+            Template::Refine => include_str!("../../prompts/refine.md"),
             Template::PlanForm => include_str!("../../prompts/plan-form.md"),
             Template::CommitStyle => include_str!("../../prompts/commit-style.md"),
+            Template::VerdictForm => include_str!("../../prompts/verdict-form.md"),
         }
     }
 }

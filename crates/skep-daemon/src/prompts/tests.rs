@@ -11,6 +11,7 @@ use super::*;
 use crate::config;
 
 mod hostile;
+mod lists;
 mod own;
 mod settings;
 
@@ -182,7 +183,7 @@ fn changed(at: &str, value: &Json, changes: &mut Vec<(String, Json)>) {
         Json::String(_) => changes.push((at.to_owned(), Json::from("zebra"))),
         // The first of a list has all that the others may lack.
         Json::Null => assert!(at.contains("/1/") || at.contains("/2/"), "{at}"),
-        Json::Bool(_) => panic!("{at} is a yes or no"),
+        Json::Bool(value) => changes.push((at.to_owned(), Json::from(!value))),
     }
 }
 
@@ -226,7 +227,9 @@ fn no_built_in_template_asks_for_what_it_is_not_given() {
 #[test]
 fn whoever_is_told_something_hears_first_who_they_are() {
     for template in Template::ALL {
-        let told = !matches!(template, Template::PlanForm | Template::CommitStyle);
+        let piece =
+            matches!(template, Template::PlanForm | Template::CommitStyle | Template::VerdictForm);
+        let told = !piece;
         let text = example(template, &Overrides::default()).unwrap();
         assert_eq!(text.starts_with("You are "), told, "{text}");
     }

@@ -9,6 +9,8 @@ use skep_core::{
 
 /// The most of what somebody else wrote. Bytes.
 const MOST: usize = 32 << 10;
+/// The most of a plan. Bytes.
+const PLAN: usize = 96 << 10;
 /// The most of what was recorded last, in lines and in bytes.
 const TAIL_LINES: usize = 50;
 const TAIL: usize = 8 << 10;
@@ -35,6 +37,20 @@ impl Words {
         }
     }
 
+    /// A task, for whoever does not carry it out: what somebody from outside wrote is data.
+    pub fn about(title: &str, body: &str, trust: Trust, secret: &Secret) -> Words {
+        let task = format!("{}\n\n{}", title.trim(), body.trim_matches('\n'));
+        match trust {
+            Trust::Person => Words::of_person(&task),
+            Trust::Outside => Words::recorded(&task, secret),
+        }
+    }
+
+    /// A whole plan, for whoever does not carry it out, between marks: data.
+    pub fn plan(document: &str, secret: &Secret) -> Words {
+        Words::unless_blank(document, |words| fenced::recorded(&head(words, PLAN), secret))
+    }
+
     /// What stands in a plan that a person approved: to be followed, and harmless to look at.
     pub fn approved(words: &str) -> Words {
         Words::of_person(&text::visible(words))
@@ -42,7 +58,7 @@ impl Words {
 
     /// What an agent or a program wrote, between marks: data.
     pub fn recorded(words: &str, secret: &Secret) -> Words {
-        Words::unless_blank(words, |words| fenced::recorded(&head(words), secret))
+        Words::unless_blank(words, |words| fenced::recorded(&head(words, MOST), secret))
     }
 
     /// The end of what an agent or a program wrote, between marks: data.
@@ -52,7 +68,7 @@ impl Words {
 
     /// What a repository says to agents (its AGENTS.md), between marks: how to work, never what at.
     pub fn guidance(words: &str, secret: &Secret) -> Words {
-        Words::unless_blank(words, |words| fenced::guidance(&head(words), secret))
+        Words::unless_blank(words, |words| fenced::guidance(&head(words, MOST), secret))
     }
 
     /// Names of files, a line each, between marks.
@@ -70,7 +86,8 @@ impl Words {
         &self.0
     }
 
-    fn unless_blank(words: &str, mark: impl Fn(&str) -> String) -> Words {
+    /// What `mark` makes of words that say something.
+    pub(super) fn unless_blank(words: &str, mark: impl Fn(&str) -> String) -> Words {
         if words.trim().is_empty() { Words::default() } else { Words::marked(&mark(words)) }
     }
 
@@ -80,8 +97,8 @@ impl Words {
 }
 
 /// The beginning, cut behind a whole character.
-fn head(words: &str) -> String {
-    let mut end = MOST.min(words.len());
+fn head(words: &str, most: usize) -> String {
+    let mut end = most.min(words.len());
     while !words.is_char_boundary(end) {
         end -= 1;
     }

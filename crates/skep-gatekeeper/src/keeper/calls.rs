@@ -17,10 +17,12 @@ use skep_api::{
     tool::{self, Call, Reply},
     wire,
 };
-use skep_core::run::{Word, question};
+use skep_core::run::{Kind, Word, question};
 
 use super::{Event, Keeper, small_thread};
 use crate::control::{Called, refuse};
+
+mod verdict;
 
 /// How many calls with the same key may wait at once.
 const SAME: usize = 4;
@@ -87,16 +89,17 @@ impl Keeper {
     /// Hears a call of the agent's tools.
     pub(super) fn called(&mut self, called: Called) {
         let Called { stream, key, call } = called;
-        if let Some(why) = unfit(&key, &call) {
+        if let Some(why) = unfit(self.spec.kind, &key, &call) {
             return say(&stream, &refuse("tool-unfit", why));
         }
         if let Some(reply) = self.calls.reply_to(&key) {
             return say(&stream, &Answer::Tool { reply });
         }
         let Call::Ask { wait_ms, .. } = &call else {
+            let (call, reply) = verdict::counted(call);
             self.report(Entry::Called { key: key.clone(), call });
-            self.calls.keep(&key, Reply::Done {});
-            return say(&stream, &Answer::Tool { reply: Reply::Done {} });
+            self.calls.keep(&key, reply.clone());
+            return say(&stream, &Answer::Tool { reply });
         };
         let wait = Duration::from_millis(*wait_ms);
         if !self.calls.open.contains_key(&key) {
@@ -270,7 +273,7 @@ fn try_say(stream: &UnixStream, answer: &Answer) -> bool {
 }
 
 /// Why a call is not taken, where it is not.
-fn unfit(key: &str, call: &Call) -> Option<String> {
+fn unfit(kind: Kind, key: &str, call: &Call) -> Option<String> {
     if key.trim().is_empty() || key.len() > 200 {
         return Some("a call needs a key of 1 to 200 bytes".to_owned());
     }
@@ -281,6 +284,9 @@ fn unfit(key: &str, call: &Call) -> Option<String> {
     let empty =
         |what: &str, text: &str| text.trim().is_empty().then(|| format!("{what} needs words"));
     match call {
+        Call::Ask { .. } if kind == Kind::Foreman => {
+            Some("a foreman answers and asks nobody: what is uncertain goes to a person".to_owned())
+        }
         Call::Ask { question, context, options, wait_ms, .. } => empty("a question", question)
             .or_else(|| long("the question", question))
             .or_else(|| long("the context", context.as_deref().unwrap_or_default()))
@@ -304,5 +310,6 @@ fn unfit(key: &str, call: &Call) -> Option<String> {
             unfit.then(|| format!("1 to {} paths of at most {} bytes", tool::PATHS, tool::PATH))
         }
         Call::Note { text } => empty("a note", text).or_else(|| long("the note", text)),
+        Call::Verdict { critiques } => verdict::unfit(kind, critiques),
     }
 }

@@ -175,6 +175,7 @@ fn step(line: &str) -> Result<Step, String> {
         "ask" => question(&text()?),
         "call" => Step::Call(tools::ask(&text()?)?),
         "report" => Step::Call(tools::report(&text()?)?),
+        "verdict" => Step::Call(tools::verdict(&text()?)?),
         "claim" => {
             let paths = text()?.split_whitespace().map(str::to_owned).collect();
             Step::Call(Call::Claim { paths })
@@ -202,7 +203,7 @@ fn step(line: &str) -> Result<Step, String> {
 
 fn unknown(word: &str) -> String {
     format!(
-        "no step is called `{word}` (there are say think stderr write append commit draft ask call report claim note permit usage limit \
+        "no step is called `{word}` (there are say think stderr write append commit draft ask call report verdict claim note permit usage limit \
          retry wait-for hang flood ignore-term fork close-stdout crash signal exit result listen then)"
     )
 }

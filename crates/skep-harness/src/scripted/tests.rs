@@ -253,6 +253,25 @@ fn an_unknown_step_is_refused_with_its_line_and_the_known_ones() {
 }
 
 #[test]
+fn a_verdict_is_spelled_with_its_critiques() {
+    let read = |text: &str| match parse(text).unwrap().as_slice() {
+        [Step::Call(tools::Call::Verdict { critiques })] => critiques.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(read("verdict none"), [] as [serde_json::Value; 0]);
+    let wanted = [
+        serde_json::json!({"severity": "major", "file": "src/a.rs", "line": 3, "text": "It loses data."}),
+        serde_json::json!({"severity": "nit", "text": "A name."}),
+        serde_json::json!({"severity": "minor", "file": "b.rs", "text": "Why?"}),
+    ];
+    let text = "verdict major src/a.rs:3 It loses data. | nit - A name. | minor b.rs Why?";
+    assert_eq!(read(text), wanted);
+    for text in ["verdict", "verdict major", "verdict major a.rs", "verdict nit - a |"] {
+        assert!(parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn every_step_is_read() {
     let script = "say a\\nb\nthink t\nstderr e\nappend f x\nlimit come back | 60\nretry again\nhang\nflood 2 in one line\n\
                   ignore-term\nfork holding stdout\nclose-stdout\ncrash\nsignal 9\nresult ok fine\nlisten";

@@ -31,6 +31,9 @@ pub enum Call {
     Note {
         text: String,
     },
+    Verdict {
+        critiques: Vec<Value>,
+    },
 }
 
 impl Call {
@@ -44,6 +47,7 @@ impl Call {
             }
             Call::Claim { paths } => json!({"tool": "claim", "paths": paths}),
             Call::Note { text } => json!({"tool": "note", "text": text}),
+            Call::Verdict { critiques } => json!({"tool": "verdict", "critiques": critiques}),
         }
     }
 
@@ -77,6 +81,31 @@ pub fn ask(rest: &str) -> Result<Call, String> {
     let wait_ms = wait.parse().map_err(|_| format!("`{wait}` is not a number that fits"))?;
     let mut parts = text.split('|').map(|part| part.trim().to_owned());
     Ok(Call::Ask { wait_ms, text: parts.next().unwrap_or_default(), options: parts.collect() })
+}
+
+/// Reads `none`, or `SEVERITY FILE[:LINE] TEXT [| …]…`, `-` for a file where there is none.
+pub fn verdict(rest: &str) -> Result<Call, String> {
+    let one = |part: &str| {
+        let mut words = part.trim().splitn(3, char::is_whitespace);
+        let mut next = |what: &str| words.next().ok_or(format!("{what} is missing"));
+        let (severity, place, text) = (next("the severity")?, next("the file")?, next("the text")?);
+        let mut critique = json!({"severity": severity, "text": text.trim()});
+        let numbered = place.rsplit_once(':').and_then(|(file, line)| {
+            let line: u32 = line.parse().ok()?;
+            Some((file, line))
+        });
+        if let Some((file, line)) = numbered {
+            (critique["file"], critique["line"]) = (file.into(), line.into());
+        } else if place != "-" {
+            critique["file"] = place.into();
+        }
+        Ok(critique)
+    };
+    if rest.trim() == "none" {
+        return Ok(Call::Verdict { critiques: Vec::new() });
+    }
+    let critiques: Result<Vec<Value>, String> = rest.split('|').map(one).collect();
+    Ok(Call::Verdict { critiques: critiques? })
 }
 
 /// Reads `STATUS SUMMARY`.

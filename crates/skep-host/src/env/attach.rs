@@ -15,7 +15,8 @@ pub(super) fn standing(
     repo: &Repository,
     ask: &Prepare,
 ) -> Result<Option<Branch>, Cause> {
-    let Some(name) = ask.branches.first().filter(|_| ask.attach) else { return Ok(None) };
+    let wanted = ask.attach && ask.detached.is_none();
+    let Some(name) = ask.branches.first().filter(|_| wanted) else { return Ok(None) };
     let Some(oid) = git::branch(git, repo, name)? else { return Ok(None) };
     let listed = worktree::list(git, repo)?;
     match listed.into_iter().find(|known| known.branch.as_ref() == Some(name)) {

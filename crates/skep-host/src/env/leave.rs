@@ -142,7 +142,7 @@ pub(super) fn look(
             };
         }
     };
-    let (proof, mut reasons) = salvage::look_at(git, &repo, path, now)?;
+    let (proof, mut reasons) = salvage::look_at(git, &repo, path, now, owner.made_on())?;
     salvage::spare(git, &proof, now, discard, &mut reasons)?;
     if let (Fate::DropBranch { target }, Some(branch)) = (fate, &owner.branch) {
         let base = owner.base.as_ref().map(|base| base.oid.as_str());

@@ -53,6 +53,9 @@ pub struct Owner {
     pub base: Option<Base>,
     /// Where it stands in the repository only once the next step is recorded.
     pub branch: Option<Branch>,
+    /// Whether its worktree was made on the base's commit and on no branch.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub detached: bool,
     pub copied: Vec<Twin>,
     pub linked: Vec<PathBuf>,
     /// How it leaves, or left.
@@ -75,6 +78,7 @@ impl Owner {
             run: ask.run.clone(),
             env_type: ask.env_type,
             sub_dir: ask.sub_dir.clone(),
+            detached: ask.detached.is_some(),
             ..Owner::blank(&ask.key, &format!("{}-{}", ask.project, ask.name))
         }
     }
@@ -93,6 +97,7 @@ impl Owner {
             checkout: None,
             base: None,
             branch: None,
+            detached: false,
             copied: Vec::new(),
             linked: Vec::new(),
             leaving: None,
@@ -122,6 +127,11 @@ impl Owner {
             bare: false,
             linked: false,
         })
+    }
+
+    /// The commit that its worktree was made on, where that is on no branch of its own: what it has is not the env's work.
+    pub(super) fn made_on(&self) -> Option<&str> {
+        self.base.as_ref().filter(|_| self.detached).map(|base| base.oid.as_str())
     }
 
     /// The folder the agent works in.

@@ -27,7 +27,8 @@ use crate::{
 pub struct Creating<'a> {
     /// The folder of the repository that git is asked in.
     pub repository: &'a Path,
-    pub branch: &'a str,
+    /// None for one on a commit and no branch.
+    pub branch: Option<&'a str>,
     pub base: &'a Base,
 }
 
@@ -110,8 +111,16 @@ fn check(ask: &Prepare) -> Result<(), Cause> {
     {
         return bad("repository", &format!("{:?}", ask.repository), "is no absolute path");
     }
-    if ask.env_type == EnvType::Worktree && ask.branches.is_empty() {
+    if ask.env_type == EnvType::Worktree && ask.detached.is_none() && ask.branches.is_empty() {
         return bad("branches", &"", "names none");
+    }
+    if let Some(oid) = &ask.detached {
+        if ask.env_type != EnvType::Worktree {
+            return bad("commit", oid, "is for a worktree");
+        }
+        if !git::is_oid(oid) {
+            return bad("commit", oid, "is no full name of one");
+        }
     }
     Ok(())
 }
@@ -178,6 +187,8 @@ impl Making<'_> {
         self.stage = Stage::Fetch;
         let fetch = match self.ask.fetch_ms {
             0 => None,
+            // A commit is what it is.
+            _ if self.ask.detached.is_some() => None,
             ms => Some(git::fetch(self.git, &repo, &self.ask.locks, Duration::from_millis(ms))?),
         };
         self.stage = Stage::Base;
@@ -194,17 +205,29 @@ impl Making<'_> {
         self.owner.checkout.clone_from(&repo.top);
         self.owner.base = Some(base.clone());
         self.stage = Stage::Branch;
-        let branch = match standing {
-            Some(branch) => {
+        let branch = match (standing, &self.ask.detached) {
+            (_, Some(_)) => {
+                self.record()?;
+                None
+            }
+            (Some(branch), None) => {
                 self.owner.branch = Some(branch.clone());
                 self.record()?;
-                branch
+                Some(branch)
             }
-            None => self.branch(&repo, &base.oid)?,
+            (None, None) => Some(self.branch(&repo, &base.oid)?),
         };
         self.stage = Stage::Worktree;
         let path = self.root.join(&self.owner.folder);
-        worktree::register(self.git, &repo, &self.ask.locks, &path, &branch.name, &branch.mark)?;
+        let (locks, mark) = (&self.ask.locks, mark(&self.ask.key));
+        match &branch {
+            Some(branch) => {
+                worktree::register(self.git, &repo, locks, &path, &branch.name, &branch.mark)?;
+            }
+            None => {
+                worktree::register_detached(self.git, &repo, locks, &path, &base.oid, &mark)?;
+            }
+        }
         self.created.push(Created::Worktree { path: path.clone() });
         self.stage = Stage::Checkout;
         worktree::checkout(self.git, &path)?;
@@ -223,12 +246,15 @@ impl Making<'_> {
         base: &Base,
         may: &mut dyn FnMut(Creating<'_>) -> Result<(), String>,
     ) -> Result<(), Cause> {
-        let name = match standing {
-            Some(branch) => Some(&branch.name),
-            None => attach::free_name(self.git, repo, self.ask)?,
+        let branch = match standing {
+            _ if self.ask.detached.is_some() => None,
+            Some(branch) => Some(branch.name.as_str()),
+            None => match attach::free_name(self.git, repo, self.ask)? {
+                Some(name) => Some(name.as_str()),
+                // Where no name is left, there is nothing to ask about.
+                None => return Ok(()),
+            },
         };
-        // Where no name is left, there is nothing to ask about.
-        let Some(branch) = name else { return Ok(()) };
         may(Creating { repository: repo.seat(), branch, base })
             .map_err(|text| Cause::Vetoed { text })
     }
@@ -244,6 +270,13 @@ impl Making<'_> {
 
     /// A base that a killed call had settled on stands, even where the default has moved since.
     fn base(&self, repo: &Repository) -> Result<Base, Cause> {
+        if let Some(oid) = &self.ask.detached {
+            // An object that only leads to a commit is not that commit.
+            return match git::commit(self.git, repo, oid)?.filter(|found| found == oid) {
+                Some(oid) => Ok(Base { branch: self.ask.base.clone().unwrap_or_default(), oid }),
+                None => Err(GitError::NoSuchRef { wanted: oid.clone() }.into()),
+            };
+        }
         if let Some(known) = &self.owner.base
             && git::commit(self.git, repo, &known.oid)?.is_some()
         {

@@ -40,6 +40,9 @@ pub struct Restore {
     pub folder: String,
     pub sub_dir: PathBuf,
     pub branch: Option<String>,
+    /// Whether its worktree was made on the base's commit and on no branch.
+    #[serde(default)]
+    pub detached: bool,
     pub base: Option<Base>,
     /// The commit of the snapshot to bring back.
     pub snapshot: String,
@@ -448,6 +451,7 @@ impl Owner {
             base: ask.base.clone(),
             sub_dir: ask.sub_dir.clone(),
             branch,
+            detached: ask.detached,
             ..Owner::blank(key, &ask.folder)
         }
     }

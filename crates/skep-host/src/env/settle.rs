@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Cause, EnvError, EnvType, LOGS, OUTPUT, Stage, TMP,
     claim::{drop_root, hold_env, real},
-    folder::{make_dir, make_dirs_below, missing, remove_dir},
+    folder::{files_in, make_dir, make_dirs_below, missing, remove_dir},
     leave::{Leaving, Look, look, private_dir, rename},
     owner::{Owner, State},
 };
@@ -64,6 +64,9 @@ pub struct Secure {
     /// Whether the worktree's folder had been deleted.
     #[serde(default)]
     pub missing: bool,
+    /// Whether all of it is the commit that it was made on, which the repository keeps without it: no snapshot needs to hold it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub as_made: bool,
     pub notes: Vec<String>,
 }
 
@@ -113,16 +116,22 @@ pub fn settle(git: &Git, ask: &Leaving) -> Result<Settled, EnvError> {
     if owner.state == State::Released {
         return Ok(told(&owner, &slot));
     }
+    // How it was told to leave counts, whoever asks for the rest.
+    let ask = &owner.leaving.clone().unwrap_or_else(|| ask.clone());
+    let half = |secured: &Secure| -> Result<bool, EnvError> {
+        Ok(secured.as_made && !missing(&slot.join(&owner.folder)).map_err(at())?)
+    };
     let (secured, proof) = match owner.secured.clone() {
-        Some(secured) => (secured, None),
-        None => match secure(git, ask, &root, &slot, &owner) {
+        Some(secured) if !half(&secured)? => (secured, None),
+        _ => match secure(git, ask, &root, &slot, &owner) {
             Ok((secured, proof)) => {
                 owner.secured = Some(secured.clone());
                 owner.write(&slot).map_err(at())?;
                 crash_point("settle-secured");
                 (secured, proof)
             }
-            Err(cause) if ask.force => return Err(at()(cause)),
+            // By force it stays where it is, and so does what is half gone.
+            Err(cause) if ask.force || owner.secured.is_some() => return Err(at()(cause)),
             Err(cause) => return Err(go_back(&root, &slot, owner, cause)),
         },
     };
@@ -150,7 +159,10 @@ fn secure(
     owner: &Owner,
 ) -> Result<(Secure, Option<Proof>), Cause> {
     let (path, now) = (root.join(&owner.folder), slot.join(&owner.folder));
+    // Files that an earlier call has deleted are no changes.
+    let again = owner.secured.is_some();
     if !ask.force
+        && !again
         && let Look::Work(reasons) = look(git, owner, &path, &now, &ask.fate, &ask.discard)?
     {
         return Err(Cause::Work { reasons });
@@ -162,6 +174,7 @@ fn secure(
         ignored: Vec::new(),
         expendable: Vec::new(),
         missing: owner.env_type == EnvType::Worktree && missing(&now)?,
+        as_made: false,
         notes: Vec::new(),
     };
     let repo = match (owner.env_type, owner.repository()) {
@@ -176,6 +189,10 @@ fn secure(
         }
         (EnvType::Directory | EnvType::InPlace, _) => return Ok((secured, None)),
     };
+    if let (false, Some(found)) = (ask.force, unchanged(git, &repo, ask, owner, (&path, slot))?) {
+        secured.as_made = true;
+        return Ok((secured, Some(found)));
+    }
     let mut proof = None;
     match private_dir(&repo, &path)? {
         Some(git_dir) if !secured.missing || ask.force => {
@@ -210,6 +227,36 @@ fn secure(
     }
     branch(git, &repo, ask, owner, &mut secured)?;
     Ok((secured, proof))
+}
+
+/// The proof that an env is as it was made on a commit, and that nothing was put out beside its worktree.
+fn unchanged(
+    git: &Git,
+    repo: &Repository,
+    ask: &Leaving,
+    owner: &Owner,
+    (path, slot): (&Path, &Path),
+) -> Result<Option<Proof>, Cause> {
+    let now = slot.join(&owner.folder);
+    let Some(oid) = owner.made_on() else { return Ok(None) };
+    if missing(&now)? || !files_in(&slot.join(OUTPUT))?.is_empty() {
+        return Ok(None);
+    }
+    // What marks a step of the preparation as done has no bytes.
+    for file in files_in(&slot.join(LOGS))? {
+        let at = slot.join(LOGS).join(file);
+        let meta = fs::symlink_metadata(&at).map_err(|source| Cause::Io {
+            what: "look at",
+            path: at.clone(),
+            source,
+        })?;
+        if !meta.is_file() || meta.len() > 0 {
+            return Ok(None);
+        }
+    }
+    let expendable =
+        Expendable { discard: &ask.discard, twins: &owner.copied, links: &owner.linked };
+    Ok(salvage::as_made(git, repo, (path, &now), oid, &expendable)?)
 }
 
 /// Takes the snapshot, and anew where something was written meanwhile.
@@ -297,6 +344,16 @@ fn finish(
             keep(slot, &now, path)?;
         }
     }
+    let proof = match proof {
+        // Before git forgets it, so that a killed deletion can be asked about again.
+        Some(proof) if secured.as_made => {
+            salvage::delete(proof, &now)?;
+            remove_dir(&slot.join(LOGS))?;
+            crash_point("settle-as-made");
+            None
+        }
+        proof => proof,
+    };
     if let Some(repo) = &repo {
         worktree::unregister(git, repo, &ask.locks, &real(&ask.root).join(&owner.folder))?;
         crash_point("settle-unregistered");

@@ -18,6 +18,7 @@ use crate::{
 mod attach;
 mod claim;
 mod crashed;
+mod detached;
 mod enter;
 mod files;
 mod histories;
@@ -77,6 +78,7 @@ impl Yard {
             name: "amber".to_owned(),
             branches: vec!["skep/fix".to_owned(), "skep/fix-7k2m".to_owned()],
             attach: false,
+            detached: None,
             base: None,
             sub_dir: PathBuf::new(),
             copy: Vec::new(),

@@ -60,7 +60,7 @@ fn work_in(git: &Git, root: &Path, owner: &Owner, ran: Ran) -> Result<Vec<Reason
         });
     }
     let Some(repo) = owner.repository() else { return Ok(Vec::new()) };
-    match salvage::inspect(git, &repo, &path) {
+    match salvage::inspect_made_on(git, &repo, &path, owner.made_on()) {
         Verdict::Unknown(error) => Err(error.into()),
         Verdict::Unsafe(reasons) if ran == Ran::Agent => Ok(reasons),
         // Only commits are work then, and a branch that has some stays by the comparison in its deletion.

@@ -56,6 +56,7 @@ impl Keeper {
     fn setting(&self, session: &str) -> Setting {
         Setting {
             run: "run_0000000001".to_owned(),
+            kind: Kind::Code,
             keeper: self.dir.path().join("keeper.sock"),
             daemon: self.dir.path().join("daemon.sock"),
             wait: Duration::from_secs(2),
@@ -224,4 +225,42 @@ fn a_call_that_is_taken_back_hangs_up_on_the_keeper() {
         client.cancel().await.unwrap();
     });
     keeper.gone.recv_timeout(DEADLINE).unwrap();
+}
+
+#[test]
+fn a_reviewer_gives_its_verdict_and_hears_what_counts_of_it() {
+    let keeper = Keeper::new();
+    let setting = Setting { kind: Kind::Review, ..keeper.setting("s") };
+    let given = json!({"severity": "blocker", "file": "a.rs", "description": "It loses data."});
+    let counts = json!({"severity": "major", "file": "a.rs", "text": "It loses data."});
+    let counts: Vec<skep_api::tool::Critique> = serde_json::from_value(json!([counts])).unwrap();
+    let reply = Reply::Judged { critiques: counts.clone() };
+    keeper.answers.send(Some(Answer::Tool { reply })).unwrap();
+    with_client(setting, async |client| {
+        let tools = client.list_all_tools().await.unwrap();
+        assert_eq!(tools.len(), 7);
+        let told = client.peer_info().unwrap().instructions.clone().unwrap();
+        assert!(told.contains("verdict"), "{told}");
+        let asked = asking("verdict", &json!({"critiques": [given]}));
+        let parts = client.call_tool(asked).await.unwrap().structured_content.unwrap();
+        let shown = json!({"severity": "major", "file": "a.rs", "description": "It loses data."});
+        assert_eq!(parts, json!({"given": true, "critiques": [shown]}));
+        client.cancel().await.unwrap();
+    });
+    assert_eq!(keeper.heard().1, Call::Verdict { critiques: counts });
+}
+
+#[test]
+fn nobody_but_a_reviewer_is_offered_a_verdict() {
+    let keeper = Keeper::new();
+    with_client(keeper.setting("s"), async |client| {
+        let asked = asking("verdict", &json!({"critiques": []}));
+        // A tool that is not there is an error of the protocol, or of the call.
+        if let Ok(result) = client.call_tool(asked).await {
+            assert_eq!(result.is_error, Some(true));
+            assert!(text_of(&result).contains("no tool"), "{}", text_of(&result));
+        }
+        client.cancel().await.unwrap();
+    });
+    assert!(keeper.heard.try_recv().is_err(), "its keeper heard nothing");
 }

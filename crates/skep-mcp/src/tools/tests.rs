@@ -1,12 +1,12 @@
 use super::*;
 
 fn call(name: &str, arguments: &Value) -> Result<Asked, String> {
-    read(name, arguments.as_object().cloned().unwrap_or_default(), 45_000)
+    read(Kind::Code, name, arguments.as_object().cloned().unwrap_or_default(), 45_000)
 }
 
 #[test]
 fn what_is_offered_is_what_has_leave() {
-    let offered = offered();
+    let offered = all();
     let names: Vec<&str> = offered.iter().map(|tool| tool.name.as_ref()).collect();
     assert_eq!(names, tool::NAMES);
     for tool in &offered {
@@ -58,4 +58,74 @@ fn what_is_empty_too_long_or_of_another_form_is_refused_in_words() {
         let said = call(name, &arguments).unwrap_err();
         assert!(said.contains(word), "{name}: {said}");
     }
+}
+
+#[test]
+fn who_reviews_judges_and_who_answers_asks_nobody() {
+    for kind in Kind::ALL {
+        let names: Vec<String> = offered(kind).iter().map(|it| it.name.to_string()).collect();
+        let has = |name: &str| names.iter().any(|it| it == name);
+        assert_eq!(has("verdict"), kind == Kind::Review, "{kind:?}");
+        assert_eq!(has("ask_foreman"), kind != Kind::Foreman, "{kind:?}");
+        assert_eq!(has("ask_human"), kind != Kind::Foreman, "{kind:?}");
+        assert!(has("note") && has("report") && has("list_runs"), "{kind:?}");
+        for name in tool::NAMES {
+            let said = read(kind, name, JsonObject::new(), 1).err().unwrap_or_default();
+            assert_eq!(said.contains("no tool"), !has(name), "{kind:?} {name}: {said}");
+            let told = instructions(kind).contains(name);
+            assert!(has(name) || !told, "{kind:?} is told of {name}");
+        }
+    }
+}
+
+fn verdict(critiques: &Value) -> Result<Vec<tool::Critique>, String> {
+    let arguments = json!({"critiques": critiques});
+    let arguments = arguments.as_object().cloned().unwrap_or_default();
+    let asked = read(Kind::Review, "verdict", arguments, 1)?;
+    let Asked::Keeper(Call::Verdict { critiques }) = asked else { panic!("{asked:?}") };
+    Ok(critiques)
+}
+
+#[test]
+fn a_verdict_is_read_and_a_severity_that_nobody_knows_is_major_in_it() {
+    assert_eq!(verdict(&json!([])).unwrap(), []);
+    let whole = json!({"severity": "minor", "file": "a.rs", "line": 3, "description": "x", "suggestion": "y"});
+    let bare = json!({"severity": "blocker", "file": null, "line": null, "description": "x"});
+    let read = verdict(&json!([whole, bare, {"description": "x"}])).unwrap();
+    let severities: Vec<tool::Severity> = read.iter().map(|it| it.severity).collect();
+    let (minor, major) = (tool::Severity::Minor, tool::Severity::Major);
+    assert_eq!(severities, [minor, major, major]);
+    assert_eq!((read[0].file.as_deref(), read[0].line), (Some("a.rs"), Some(3)));
+    let shown = verdict::shown(&read);
+    assert_eq!(shown["critiques"][0], whole);
+    assert_eq!(shown["critiques"][1], json!({"severity": "major", "description": "x"}));
+}
+
+#[test]
+fn a_verdict_of_another_form_or_too_long_is_refused_in_words() {
+    let long = |what: &str, most: usize| {
+        let mut one = json!({"severity": "nit", "description": "x"});
+        one[what] = Value::from("é".repeat(most + 1));
+        json!([one])
+    };
+    let words = "x".repeat(skep_core::review::LONGEST);
+    let full = json!({"severity": "nit", "description": words, "suggestion": words, "file": "f"});
+    for (critiques, word) in [
+        (json!(null), "invalid type"),
+        (json!("NO_CRITIQUES"), "invalid type"),
+        (json!([{"severity": "nit"}]), "description"),
+        (json!([{"severity": "nit", "description": " \n"}]), "critiques[0].description` is empty"),
+        (json!([{"description": "x", "by": "ada"}]), "unknown field"),
+        (json!([{"description": "x", "line": -1}]), "invalid value"),
+        (long("description", skep_core::review::LONGEST), "shorter"),
+        (long("suggestion", skep_core::review::LONGEST), "shorter"),
+        (long("file", skep_core::review::NAME), "shorter"),
+        (json!(vec![json!({"description": "x"}); skep_core::review::MOST + 1]), "the most"),
+        (json!(vec![full; 40]), "the most"),
+    ] {
+        let said = verdict(&critiques).unwrap_err();
+        assert!(said.contains(word), "{critiques}: {said}");
+    }
+    let said = read(Kind::Review, "verdict", JsonObject::new(), 1).unwrap_err();
+    assert!(said.contains("critiques"), "{said}");
 }

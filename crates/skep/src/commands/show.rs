@@ -68,7 +68,8 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         (
             "base",
             run.base.as_ref().map_or_else(none, |base| {
-                format!("{} {}", base.branch, text::words(&base.oid, 12))
+                let said = format!("{} {}", base.branch, text::words(&base.oid, 12));
+                said.trim_start().to_owned()
             }),
         ),
         ("target", run.target.clone().unwrap_or_else(none)),
@@ -167,6 +168,14 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     }
     if !run.claims.paths.is_empty() {
         rows.push(("claims", run.claims.paths.join(", ")));
+    }
+    if let Some(verdict) = &run.claims.verdict {
+        if verdict.is_empty() {
+            rows.push(("verdict", "no critiques".to_owned()));
+        }
+        for (nth, critique) in verdict.iter().enumerate() {
+            rows.push((if nth == 0 { "verdict" } else { "" }, critique.one_line()));
+        }
     }
     for note in &run.claims.notes {
         rows.push(("noted", note.clone()));

@@ -22,6 +22,7 @@ pub(crate) mod run;
 mod signs;
 pub(crate) mod terminal;
 pub(crate) mod tty;
+mod verdict;
 mod warden;
 
 /// Far more than anything here takes, and little enough that a hang is told.

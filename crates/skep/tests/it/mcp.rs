@@ -12,7 +12,7 @@ use crate::{
 const SKEP: &str = env!("CARGO_BIN_EXE_skep");
 
 /// A client's words up to the first call.
-fn opening() -> Vec<Value> {
+pub(crate) fn opening() -> Vec<Value> {
     let client = json!({"name": "test", "version": "0"});
     let params = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client});
     vec![
@@ -22,17 +22,17 @@ fn opening() -> Vec<Value> {
     ]
 }
 
-fn call(id: u32, name: &str, arguments: &Value) -> Value {
+pub(crate) fn call(id: u32, name: &str, arguments: &Value) -> Value {
     let params = json!({"name": name, "arguments": arguments});
     json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
 }
 
-fn lines(words: &[Value]) -> String {
+pub(crate) fn lines(words: &[Value]) -> String {
     words.iter().map(|word| format!("{word}\n")).collect()
 }
 
 /// What was answered to the request `id`.
-fn answer(said: &str, id: u32) -> Value {
+pub(crate) fn answer(said: &str, id: u32) -> Value {
     let rows = said.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let found = rows.into_iter().find(|row| row["id"] == id);
     found.unwrap_or_else(|| panic!("no answer to {id}: {said}"))["result"].clone()

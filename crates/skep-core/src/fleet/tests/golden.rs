@@ -8,6 +8,7 @@ use crate::{
     budget::Price,
     facts::Exit,
     id::OpId,
+    review::{Critique, Severity},
     run::{
         Ask, Because, Env, Event as Of, Fallback, Hears, Hooks, Login, Logins, Merged, OpResult,
         Outcome, Reason, Receipt, Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
@@ -284,6 +285,18 @@ fn of_runs() -> Vec<Of> {
         },
         Of::Claimed { claim: Box::new(Claim::Paths { paths: vec!["src/app".to_owned()] }) },
         Of::Claimed { claim: Box::new(Claim::Note { text: text() }) },
+        Of::Claimed {
+            claim: Box::new(Claim::Verdict {
+                critiques: vec![Critique {
+                    severity: Severity::Major,
+                    file: Some("src/app.rs".to_owned()),
+                    line: Some(3),
+                    text: text(),
+                    suggestion: Some(text()),
+                    by: None,
+                }],
+            }),
+        },
         Of::Lifted {},
         Of::RulesAsked {},
         Of::Readied {},

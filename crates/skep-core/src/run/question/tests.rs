@@ -12,6 +12,8 @@ use super::{
     *,
 };
 
+mod verdict;
+
 const RUNNING: &str = "0 admit, 1 prepared, 2 started, 3 session";
 
 /// What a keeper tells of a call that asks.
@@ -33,6 +35,8 @@ pub(crate) fn claims(what: &str) -> Tool {
         "done" => work(Claimed::Done),
         "review" => work(Claimed::NeedsReview),
         "note" => Claim::Note { text },
+        "passes" => Claim::Verdict { critiques: Vec::new() },
+        "fails" => Claim::Verdict { critiques: vec![verdict::critique()] },
         other => panic!("no such claim: {other}"),
     }))
 }

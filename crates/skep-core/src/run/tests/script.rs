@@ -35,6 +35,7 @@ pub(crate) fn brief(name: &str) -> Brief {
             target: None,
             branches: vec![format!("skep/{name}")],
             exact_branch: false,
+            detached: None,
             copy: Vec::new(),
             link: Vec::new(),
             discard: Vec::new(),

@@ -8,7 +8,7 @@ use super::{
     *,
 };
 
-mod deed;
+pub(in crate::hands) mod deed;
 
 /// A repository with a remote and an env whose worktree is on `skep/x`, one commit ahead.
 struct Yard {
@@ -54,6 +54,7 @@ impl Yard {
             message: message.map(str::to_owned),
             published: None,
             sign: false,
+            stays: false,
             vars: self.vars(),
             may: May::Env,
             ask_ms: 20_000,

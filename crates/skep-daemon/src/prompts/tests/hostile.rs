@@ -37,10 +37,19 @@ fn prompts(text: &str) -> Vec<Prompt> {
             Prompt::FollowUpPart(given) => given.tail = Words::tail(text, &secret()),
             Prompt::Commit(given) => given.files = Words::files(&[text], &secret()),
             Prompt::Repair(given) => given.output = recorded,
+            Prompt::Review(given) => given.agents_md = Words::guidance(text, &secret()),
+            Prompt::Foreman(given) => given.plan = Words::plan(text, &secret()),
+            Prompt::Question(given) => {
+                (given.text, given.news) = (recorded, Words::default());
+            }
+            Prompt::Refine(given) => given.text = recorded,
             Prompt::Correction(_)
             | Prompt::GoOn(_)
+            | Prompt::Verdict(_)
+            | Prompt::Rework(_)
             | Prompt::PlanForm(_)
-            | Prompt::CommitStyle(_) => continue,
+            | Prompt::CommitStyle(_)
+            | Prompt::VerdictForm(_) => continue,
         }
         prompts.push(prompt);
     }
@@ -77,7 +86,7 @@ fn parted(text: &str, nth: usize) -> (String, String) {
 #[test]
 fn nothing_that_stands_in_a_text_from_outside_reaches_beyond_its_marks() {
     let plain: Vec<String> = prompts("harmless").iter().map(rendered).collect();
-    assert_eq!(plain.len(), 7);
+    assert_eq!(plain.len(), 11);
     for trick in tricks() {
         for (prompt, plain) in prompts(&trick).iter().zip(&plain) {
             let text = rendered(prompt);

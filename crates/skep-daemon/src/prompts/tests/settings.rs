@@ -19,13 +19,20 @@ fn told(settings: &str) -> String {
             Prompt::Implementation(given) => given.commit = style,
             Prompt::FollowUpPart(given) => given.commit = style,
             Prompt::Commit(given) => given.commit = style,
+            Prompt::Rework(given) => given.commit = style,
             Prompt::Correction(_)
             | Prompt::Revision(_)
             | Prompt::FollowUp(_)
             | Prompt::GoOn(_)
             | Prompt::Repair(_)
+            | Prompt::Review(_)
+            | Prompt::Verdict(_)
+            | Prompt::Foreman(_)
+            | Prompt::Question(_)
+            | Prompt::Refine(_)
             | Prompt::PlanForm(_)
-            | Prompt::CommitStyle(_) => continue,
+            | Prompt::CommitStyle(_)
+            | Prompt::VerdictForm(_) => continue,
         }
         text.push_str(&rendered(&prompt));
     }
@@ -41,23 +48,23 @@ fn times(words: &str, settings: &str) -> (usize, usize) {
 #[test]
 fn the_strategy_of_commits_is_told_wherever_somebody_commits() {
     let settings = |value: &str| format!("[commit]\nstrategy = \"{value}\"\n");
-    assert_eq!(times("A commit at each milestone", &settings("semi-regular")), (3, 3));
-    assert_eq!(times("One logical change a commit", &settings("granular")), (0, 3));
-    assert_eq!(times("One commit with all of it", &settings("single")), (0, 3));
+    assert_eq!(times("A commit at each milestone", &settings("semi-regular")), (4, 4));
+    assert_eq!(times("One logical change a commit", &settings("granular")), (0, 4));
+    assert_eq!(times("One commit with all of it", &settings("single")), (0, 4));
 }
 
 #[test]
 fn the_format_of_messages_and_its_template_are_told_wherever_somebody_commits() {
     assert_eq!(
         times("The message is yours", "[commit]\nmessage_format = \"ai-generated\"\n"),
-        (3, 3)
+        (4, 4)
     );
     assert_eq!(
         times("Conventional Commits", "[commit]\nmessage_format = \"conventional\"\n"),
-        (0, 3)
+        (0, 4)
     );
     let custom = "[commit]\nmessage_format = \"custom\"\nmessage_template = \"\"\"\nJIRA-N: what\n\nwhy\"\"\"\n";
-    assert_eq!(times("\n    JIRA-N: what\n\n    why\n", custom), (0, 3));
+    assert_eq!(times("\n    JIRA-N: what\n\n    why\n", custom), (0, 4));
     // Of a template that nobody asked for nothing is told.
     let idle = "[commit]\nmessage_template = \"JIRA-N\"\n";
     assert_eq!(times("JIRA-N", idle), (0, 0));

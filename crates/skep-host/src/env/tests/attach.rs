@@ -9,7 +9,8 @@ fn asked(
     let mut heard = Vec::new();
     let mut may = |creating: Creating<'_>| {
         let trace = yard.trace();
-        heard.push(format!("{} {} {}", creating.branch, creating.base.oid, trace.1));
+        let branch = creating.branch.unwrap_or("no branch");
+        heard.push(format!("{branch} {} {}", creating.base.oid, trace.1));
         answer.map_err(str::to_owned)
     };
     let made = prepare_asking(&yard.git(), ask, &mut may);

@@ -14,7 +14,7 @@ use crate::worktree::{self, Land, Landing, Revert, Reverting};
 const REQUEST: &str = "SKEP_TEST_TASK";
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Task {
+pub(super) enum Task {
     Prepare(Box<Prepare>),
     Close(Box<Leaving>),
     Land { repository: PathBuf, locks: PathBuf, land: Land },
@@ -58,7 +58,7 @@ fn child() {
 /// A folder with a `git` that counts its calls, and has whoever called it killed before or after call `at`.
 ///
 /// It may stand behind a fence: it writes where git itself does, and leaves the killing to [`run_elsewhere`].
-fn deadly(yard: &Yard, at: usize, when: &str) -> PathBuf {
+pub(super) fn deadly(yard: &Yard, at: usize, when: &str) -> PathBuf {
     let bin = yard.place.root().join(format!("bin-{at}-{when}"));
     let path = yard.place.env().into_iter().find(|(name, _)| name == "PATH").unwrap().1;
     let path = path.to_string_lossy().into_owned();
@@ -91,7 +91,7 @@ fn prepare_elsewhere(yard: &Yard, ask: &Prepare, bin: &Path) -> ExitStatus {
 }
 
 /// Does a task in a process of its own, with this folder's git.
-fn run_elsewhere(yard: &Yard, work: &Task, bin: &Path) -> ExitStatus {
+pub(super) fn run_elsewhere(yard: &Yard, work: &Task, bin: &Path) -> ExitStatus {
     let task = yard.place.root().join("task.json");
     yard.place.write(&task, &serde_json::to_string(work).unwrap());
     let mut child = crate::proc::command(std::env::current_exe().unwrap())
@@ -243,7 +243,7 @@ fn a_branch_that_somebody_else_made_in_the_moment_of_death_is_not_taken() {
 }
 
 /// How often a task calls git when nobody kills it.
-fn calls_of(yard: &Yard, task: &Task) -> usize {
+pub(super) fn calls_of(yard: &Yard, task: &Task) -> usize {
     let bin = deadly(yard, 0, "never");
     assert!(run_elsewhere(yard, task, &bin).success());
     fs::read_to_string(notes(yard).join("count")).unwrap().lines().count()

@@ -85,6 +85,7 @@ impl Yard {
             folder: "web-amber".to_owned(),
             sub_dir: PathBuf::new(),
             branch: Some("skep/fix".to_owned()),
+            detached: false,
             base: Some(git::Base { branch: "main".to_owned(), oid: self.repo().oid("main") }),
             snapshot: oid.to_owned(),
             slot: Some(self.slot()),

@@ -359,6 +359,13 @@ impl Reader {
                 vec![self.rule(at, &format!("it claims {}", paths.join(", ")), Tone::Faint)]
             }
             tool::Call::Note { text } => self.set(at, "note ", Tone::Strong, &long(text)),
+            tool::Call::Verdict { critiques } => {
+                let each: Vec<String> =
+                    critiques.iter().map(|it| text::words(&it.one_line(), 4 * FOLDED)).collect();
+                let none = "no critiques".to_owned();
+                let said = if each.is_empty() { none } else { each.join("\n") };
+                self.set(at, "verdict ", Tone::Strong, &said)
+            }
         }
     }
 

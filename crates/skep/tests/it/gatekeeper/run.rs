@@ -38,6 +38,7 @@ impl Attempt {
             held: None,
             version: VERSION,
             run: RunId::new([7; 10]),
+            kind: skep_core::run::Kind::Code,
             attempt: 1,
             epoch: 5,
             protocol: protocol.to_owned(),

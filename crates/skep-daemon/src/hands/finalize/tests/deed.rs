@@ -8,11 +8,10 @@ use skep_host::paths;
 
 use super::*;
 
-/// A run whose env is the worktree of `yard`, and the home that it is of.
-fn run(yard: &Yard) -> (Run, Home) {
-    let at = |path: &str| yard.place.root().join(path).to_str().unwrap().to_owned();
-    let home = Home::new(&yard.place.root().join("skep-home"), 1000);
-    let brief = Brief {
+/// The brief of a run in the repository `r`.
+pub(in crate::hands) fn brief_in(place: &Place) -> Brief {
+    let at = |path: &str| place.root().join(path).to_str().unwrap().to_owned();
+    Brief {
         part: None,
         posture: Posture::default(),
         id: "run_0000000001".parse().unwrap(),
@@ -41,6 +40,7 @@ fn run(yard: &Yard) -> (Run, Home) {
             target: None,
             branches: Vec::new(),
             exact_branch: false,
+            detached: None,
             copy: Vec::new(),
             link: Vec::new(),
             discard: Vec::new(),
@@ -60,8 +60,14 @@ fn run(yard: &Yard) -> (Run, Home) {
         prices: Vec::new(),
         trust: skep_core::run::Trust::Person,
         seed: String::new(),
-    };
-    let mut run = Run::new(brief, 1, Timestamp(0));
+    }
+}
+
+/// A run whose env is the worktree of `yard`, and the home that it is of.
+fn run(yard: &Yard) -> (Run, Home) {
+    let at = |path: &str| yard.place.root().join(path).to_str().unwrap().to_owned();
+    let home = Home::new(&yard.place.root().join("skep-home"), 1000);
+    let mut run = Run::new(brief_in(&yard.place), 1, Timestamp(0));
     run.attempt = 1;
     run.env = EnvState::Held(Env {
         reused: false,
@@ -98,7 +104,7 @@ fn what_a_run_is_finalized_with_is_its_own_and_never_onto_where_it_comes_from_or
         assert!(ask.not.iter().any(|name| name == branch), "{branch}: {:?}", ask.not);
     }
     assert_eq!(
-        (ask.message.as_deref(), ask.published.as_deref()),
+        (ask.message.as_deref(), ask.published.as_deref(), ask.stays),
         (Some("rest"), Some("old"), false)
     );
     assert!(ask.sign);
