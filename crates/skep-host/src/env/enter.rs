@@ -88,6 +88,7 @@ fn asked(ask: &Enter, root: &Path, key: &str, env_type: EnvType) -> Prepare {
         name: String::new(),
         branches: Vec::new(),
         attach: false,
+        detached: None,
         base: None,
         sub_dir: ask.sub_dir.clone(),
         copy: Vec::new(),
