@@ -453,3 +453,13 @@ fn works_by_hand(agent: &str) {
 fn codex_works_by_hand_where_another_agent_has_ended_and_goes_on_there() {
     works_by_hand("codex");
 }
+
+#[test]
+fn pi_works_by_hand_where_another_agent_has_ended_and_goes_on_there() {
+    works_by_hand("pi");
+}
+
+#[test]
+fn claude_works_by_hand_where_another_agent_has_ended_and_goes_on_there() {
+    works_by_hand("claude");
+}
