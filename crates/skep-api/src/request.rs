@@ -306,6 +306,8 @@ pub struct RunAsk {
     pub base: Option<String>,
     pub branch: Option<String>,
     pub env_type: Option<String>,
+    /// The run in whose env it is to work; none: in one of its own.
+    pub within: Option<String>,
     pub name: Option<String>,
     /// Takes the place of a run that holds the task or the name: that one is stopped first.
     pub force: bool,

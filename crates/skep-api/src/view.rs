@@ -110,6 +110,9 @@ pub struct RunView {
     /// What its agent says of its work.
     #[serde(default)]
     pub claims: ClaimsView,
+    /// The run in whose env it works.
+    #[serde(default)]
+    pub within: Option<String>,
     /// What was found of the work that it took over.
     #[serde(default)]
     pub adopted: Option<Adopted>,
@@ -309,6 +312,7 @@ impl RunView {
                 .map(|(id, result)| OpView { id: id.to_string(), result: result.clone() }),
             messages: messages(run),
             asks: AskView::of(run),
+            within: brief.within.as_ref().map(ToString::to_string),
             adopted: brief.adopted.clone(),
             oversteps: run.oversteps.clone(),
             retrying: run.retrying.as_ref().map(Retrying::words),
@@ -397,6 +401,7 @@ fn env_state(state: &EnvState) -> &'static str {
         EnvState::None => "none",
         EnvState::Preparing => "preparing",
         EnvState::Held(_) => "held",
+        EnvState::Within(_) => "within",
         EnvState::Closing { .. } => "closing",
         EnvState::Closed(_) => "closed",
         EnvState::Restoring { .. } => "restoring",

@@ -30,6 +30,7 @@ mod slots;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod within;
 
 pub use money::{AtDay, Budgets, Day, DayMet, Shares, Spending, User};
 pub use quotas::{Quotas, Shut};
@@ -398,6 +399,9 @@ impl Fleet {
             return Err(taken(brief.id.as_str()));
         }
         brief.trust = brief.trust.with(self.trust_of(brief.task.as_ref(), &brief.by));
+        let owner = brief.within.as_ref().and_then(|owner| self.runs.get(owner));
+        brief.trust =
+            brief.trust.with(owner.map_or_else(run::Trust::default, |run| run.brief.trust));
         brief.trust.require(brief.permissions)?;
         if let Some(project) = &brief.project {
             self.require_project(project)?;
@@ -416,6 +420,7 @@ impl Fleet {
         }
         self.check_branch(&brief)?;
         self.check_adoption(&brief)?;
+        self.check_within(&brief)?;
         let supersedes = brief.supersedes.clone();
         let project = brief.project.clone().unwrap_or_default();
         if *naming == Naming::Project && !self.themes.contains_key(&project) {
@@ -469,6 +474,7 @@ impl Fleet {
         let short = self.short.is_some();
         let mut due = keep::due(self.runs.values().map(AsRef::as_ref), keep, now, short);
         due.retain(|due| !matches!(due, Due::Env { run } if self.is_wanted(run)));
+        due.retain(|due| !matches!(due, Due::Env { run } if self.guest_of(run).is_some()));
         due
     }
 
@@ -499,6 +505,7 @@ impl Fleet {
         let Some(asked) = asked else { return Ok(()) };
         let holder = self.runs.values().find(|run| {
             holds_name(run)
+                && !run.is_within()
                 && run.brief.place.repository == place.repository
                 && branch_of(run) == Some(asked)
         });
@@ -509,6 +516,7 @@ impl Fleet {
                 &[
                     &format!("skep show {}", other.id()),
                     &format!("skep resume {}   goes on in its worktree", other.id()),
+                    &format!("skep run --manual --in {} TITLE   works in it", other.brief.name),
                     &format!("skep close {} --keep-branch   lets the branch go", other.id()),
                 ],
             )),
@@ -542,6 +550,7 @@ impl Fleet {
     /// What may stand against another attempt of `run`: that meanwhile another has its task or its name.
     fn check_again(&self, run: &Run, by_task: bool) -> Result<(), Rejected> {
         self.check_name(&run.brief)?;
+        self.check_within(&run.brief)?;
         if run.brief.is_of_plan() {
             return if by_task { Ok(()) } else { self.check_of_plan(run) };
         }
@@ -652,6 +661,7 @@ impl Fleet {
         decided: &mut Decided,
     ) -> Result<(), Rejected> {
         let run = self.require_run(id)?;
+        self.require_no_guest(run, &input, by_task)?;
         let again = matches!(input, run::Input::Again { .. });
         let comes_back = matches!(run.env, EnvState::Closed(_));
         let mut step = run.step(input, now)?;

@@ -55,6 +55,11 @@ pub fn read_reply(reply: &str) -> Reply {
     Reply { sure: sure && !said.trim().is_empty() && text == said, text }
 }
 
+/// Whether the last words say how sure their writer is, in whatever letters.
+pub fn is_marked(reply: &str) -> bool {
+    reply.lines().rfind(|line| !line.trim().is_empty()).is_some_and(is_mark)
+}
+
 /// Whether a line says how sure its writer is, however it is set.
 fn is_mark(line: &str) -> bool {
     let bare: String = line.chars().filter(|c| !"*_`~".contains(*c)).collect();

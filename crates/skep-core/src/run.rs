@@ -39,6 +39,7 @@ mod step;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod trust;
+pub mod within;
 
 pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
@@ -416,6 +417,8 @@ pub enum EnvState {
     None,
     Preparing,
     Held(Env),
+    /// Another run's, which keeps it: this one works in it, or did.
+    Within(Env),
     Closing {
         env: Env,
         op: OpId,
@@ -1358,6 +1361,7 @@ impl Run {
         match &self.env {
             EnvState::None | EnvState::Preparing => None,
             EnvState::Held(env)
+            | EnvState::Within(env)
             | EnvState::Closing { env, .. }
             | EnvState::Closed(env)
             | EnvState::Restoring { env, .. } => Some(env),
@@ -1378,7 +1382,9 @@ impl Run {
     pub fn holds_env(&self) -> bool {
         match self.env {
             EnvState::Held(_) | EnvState::Closing { .. } | EnvState::Restoring { .. } => true,
-            EnvState::None | EnvState::Preparing | EnvState::Closed(_) => false,
+            EnvState::None | EnvState::Preparing | EnvState::Within(_) | EnvState::Closed(_) => {
+                false
+            }
         }
     }
 

@@ -132,6 +132,8 @@ impl Briefing<'_> {
         purposes: &[Purpose],
         ask: &RunAsk,
     ) -> Result<Tried, Refusal> {
+        let settings = config::user(self.config);
+        let settings = settings.map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
         let nobody = RunId::new(resolve::spell(task.id.as_str()));
         let mut resolved = Vec::new();
         for purpose in purposes {
@@ -143,7 +145,7 @@ impl Briefing<'_> {
             };
             Overrides::read(self.config, project)
                 .map_err(|err| Refusal::error(err.slug(), err.to_string()))?;
-            let ask = self.served(task, purpose, ask.clone());
+            let ask = self.served(task, purpose, &settings, ask.clone());
             resolved.push(self.resolve(task, &nobody, purpose, "skep/none", &ask)?);
         }
         Ok(Tried { resolved })
@@ -230,7 +232,7 @@ impl Briefing<'_> {
         let task = self.fleet.tasks.get(task).ok_or("its task is gone")?;
         let ask = kept(&task.id, self.home)?;
         let branch = task.course.branch.as_deref().unwrap_or_default();
-        let ask = self.served(task, purpose, by_choice(task, purpose, ask));
+        let ask = self.served(task, purpose, &self.settings()?, by_choice(task, purpose, ask));
         let refused = |refusal: Refusal| refusal.message;
         let mut resolved = self.resolve(task, run, purpose, branch, &ask).map_err(refused)?;
         let mut asked = resolved.briefs.pop().ok_or("nothing came of it")?;
@@ -359,11 +361,14 @@ impl Briefing<'_> {
         Ok(())
     }
 
-    /// Who reviews is the agent of whoever did the work.
-    fn served(&self, task: &Task, purpose: &Purpose, ask: RunAsk) -> RunAsk {
+    /// Who serves others is the agent that the settings name, else whom they have.
+    fn served(&self, task: &Task, purpose: &Purpose, settings: &Settings, ask: RunAsk) -> RunAsk {
         let served = match purpose {
-            Purpose::Review { project, .. } => self.reviewer(task, project),
-            Purpose::Foreman { .. } | Purpose::Plan { .. } | Purpose::Part { .. } => None,
+            Purpose::Review { project, .. } => {
+                chosen(settings.review.agent.as_ref()).or_else(|| self.author_of(task, project))
+            }
+            Purpose::Foreman { .. } => chosen(settings.foreman.agent.as_ref()),
+            Purpose::Plan { .. } | Purpose::Part { .. } => None,
         };
         let Some(Choice { agent, model, account }) = served else { return ask };
         RunAsk { agent, model, account, ..ask }
@@ -422,6 +427,11 @@ fn by_choice(task: &Task, purpose: &Purpose, ask: RunAsk) -> RunAsk {
     let choice = choice.filter(|choice| !choice.is_none());
     let Choice { agent, model, account } = choice.cloned().unwrap_or_default();
     RunAsk { agent, model, account, ..ask }
+}
+
+/// An agent that the settings name.
+fn chosen(agent: Option<&String>) -> Option<Choice> {
+    agent.map(|agent| Choice { agent: Some(agent.clone()), ..Choice::default() })
 }
 
 /// The file of a plan, with the command that a planner can look at it by.

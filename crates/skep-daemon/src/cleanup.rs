@@ -271,6 +271,7 @@ impl Cleanup {
             EnvState::None
             | EnvState::Preparing
             | EnvState::Held(_)
+            | EnvState::Within(_)
             | EnvState::Closed(_)
             | EnvState::Restoring { .. } => {}
         }

@@ -708,7 +708,8 @@ fn is_hidden(run: &Run) -> bool {
 fn is_forgotten(run: &Run) -> bool {
     let stopped = matches!(run.state, State::Ended { outcome: run::Outcome::Stopped, .. });
     let closed = matches!(run.last_op(), Some((_, OpResult::Closed { .. })));
-    run.is_ended() && matches!(run.env, run::EnvState::None) && (stopped || closed)
+    let no_env = matches!(run.env, run::EnvState::None | run::EnvState::Within(_));
+    run.is_ended() && no_env && (stopped || closed)
 }
 
 /// How soon a person should look: who waits for one, what stalled, what went wrong and still stands, what is at work, what

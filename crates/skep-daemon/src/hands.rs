@@ -15,7 +15,7 @@ use skep_api::{place::Home, wire::chain};
 use skep_core::{
     facts::GitFacts,
     guide::Guide,
-    id::{OpId, SnapshotId},
+    id::{OpId, RunId, SnapshotId},
     run::{self, Base, Env, EnvState, EnvType, Fault, How, OpResult, Place, Run, SetUp, Undo},
     snapshot::{Snapshot, Why},
     time::Timestamp,
@@ -37,11 +37,13 @@ pub mod land;
 pub mod lent;
 pub mod reviewed;
 mod set_up;
+mod within;
 
 use close::Going;
 use finalize::{Finalizing, Found};
 use keep::{Returning, Standing};
 use reviewed::Reviewed;
+use within::Entering;
 
 /// Something to be done to git and files.
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,6 +66,14 @@ pub enum Deed {
         #[serde(default)]
         before: Option<PathBuf>,
         guide: Guide,
+    },
+    /// Lets a run into the env of another one.
+    Enter {
+        entering: Box<Entering>,
+    },
+    /// Gives back an env that is another run's: nothing is done to it.
+    LetGo {
+        owner: RunId,
     },
     Undo {
         locks: PathBuf,
@@ -168,6 +178,9 @@ pub fn lock_file(env: &Env) -> PathBuf {
 
 /// How a run's env is to be made.
 pub fn prepare_deed(run: &Run, home: &Home) -> Result<Deed, String> {
+    if let Some(owner) = &run.brief.within {
+        return Ok(within::enter_deed(run, owner));
+    }
     let place = &run.brief.place;
     let envs = Path::new(&place.envs);
     let vars = launch::asker_env(home, run)?;
@@ -217,6 +230,8 @@ pub fn undo_deed(run: &Run, home: &Home) -> Deed {
     let root = run
         .env()
         .map_or_else(|| Path::new(&place.envs).join(&place.key), |env| PathBuf::from(&env.root));
+    // Of another's env nothing is this run's to take back; in its own folder there is no env.
+    let root = if run.is_within() { home.run(run.id()) } else { root };
     Deed::Undo { locks: home.repository_locks(), root }
 }
 
@@ -228,6 +243,9 @@ pub fn close_deed(
     snapshot: &SnapshotId,
     now: Timestamp,
 ) -> Result<Deed, String> {
+    if let Some(owner) = &run.brief.within {
+        return Ok(Deed::LetGo { owner: owner.clone() });
+    }
     Ok(Deed::Close { going: Box::new(close::going(run, home, how, snapshot, now)?) })
 }
 
@@ -238,6 +256,7 @@ pub fn settle_deed(
     snapshot: &SnapshotId,
     now: Timestamp,
 ) -> Result<Deed, String> {
+    within::require_own(run)?;
     Ok(Deed::Settle { going: Box::new(close::going(run, home, How::Force, snapshot, now)?) })
 }
 
@@ -260,6 +279,7 @@ pub fn restore_deed(
     before: &SnapshotId,
     now: Timestamp,
 ) -> Result<Deed, String> {
+    within::require_own(run)?;
     Ok(Deed::Restore { returning: Box::new(keep::returning(run, home, snapshot, before, now)?) })
 }
 
@@ -307,6 +327,7 @@ pub fn trash(place: &Place, home: &Home) -> PathBuf {
 
 /// How a run's commits are brought to their target.
 pub fn land_deed(run: &Run, home: &Home) -> Result<Deed, String> {
+    within::require_own(run)?;
     let env = run.env().ok_or("it has no env")?;
     let repository = run.brief.place.repository.as_ref().ok_or("it has no repository")?;
     Ok(Deed::Land {
@@ -337,6 +358,8 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
             let own = (set_up.as_ref(), &*hooks);
             prepare(&git, &ask, (target, base), own, &guide, vars, (&log, before.as_deref()))
         }
+        Deed::Enter { entering } => within::enter(&git, &entering),
+        Deed::LetGo { owner } => Done::Op { result: within::let_go(&owner) },
         Deed::Undo { locks, root } => {
             let text = env::undo(&git, &locks, &root, Ran::Setup).err().map(|err| chain(&err));
             Done::Undone { text }
@@ -487,7 +510,7 @@ fn fault(fault: git::Fault) -> Fault {
 
 /// What git says of a run's worktree now; none where it has none that stands, or git could not be asked.
 pub fn git_facts(run: &Run, home: &Home, now: Timestamp) -> Option<GitFacts> {
-    let EnvState::Held(env) = &run.env else { return None };
+    let (EnvState::Held(env) | EnvState::Within(env)) = &run.env else { return None };
     let base = env.base.as_ref()?;
     let vars = launch::asker_env(home, run).ok()?;
     let git = Git::new(&vars).timeout(Duration::from_secs(10));

@@ -54,6 +54,7 @@ mod hooks;
 mod logins;
 pub mod rules;
 mod secrets;
+mod within;
 
 use choice::Choice;
 pub use secrets::{hand_over, hold};
@@ -122,7 +123,10 @@ pub fn runs(
     config: &Path,
     now: Timestamp,
 ) -> Result<Resolved, Refusal> {
-    resolved(id, ask, None, fleet, home, config, now)
+    match &ask.within {
+        Some(owner) => within::run((id, ask, owner), fleet, home, config, now),
+        None => resolved(id, ask, None, fleet, home, config, now),
+    }
 }
 
 /// What a run of a task's plan is, beyond what is asked for.
@@ -173,7 +177,9 @@ fn resolved(
             config::project_defaults().map_err(|err| Refusal::error(err.slug(), chain(&err)))?
         }
     };
-    let script = place.as_ref().map(|place| own(place, &project, &settings)).transpose()?.flatten();
+    // Where an env stands already, nothing of the project's own is run.
+    let fresh = place.as_ref().filter(|_| ask.within.is_none());
+    let script = fresh.map(|place| own(place, &project, &settings)).transpose()?.flatten();
     rules::require(place.as_ref(), config)?;
     let approve = approval(ask, place.as_ref(), script.as_ref(), home)?;
     let (set_up, hooks) = script.map(|script| (script.set_up, script.hooks)).unwrap_or_default();

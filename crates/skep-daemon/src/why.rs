@@ -379,6 +379,10 @@ fn env(run: &Run) -> WhyView {
         EnvState::Held(env) => {
             fact("env", &env.root, "ledger", "it stays until it is closed with a proof")
         }
+        EnvState::Within(env) => {
+            let owner = run.brief.within.as_ref().map(ToString::to_string).unwrap_or_default();
+            fact("env", &env.root, "ledger", &format!("it is {owner}'s, which keeps it"))
+        }
         EnvState::Closing { env, .. } => fact("env", &env.root, "ledger", "it is being closed"),
         EnvState::Closed(env) => fact(
             "env",

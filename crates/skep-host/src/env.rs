@@ -19,6 +19,7 @@ use crate::{
 
 mod attach;
 mod claim;
+mod enter;
 mod files;
 mod folder;
 mod leave;
@@ -32,6 +33,7 @@ mod stands;
 mod trash;
 mod undo;
 
+pub use enter::{Enter, enter};
 pub use leave::{Leaving, Left, Warrant, ignored, inspect_for, leave};
 pub use owner::{Owner, State, mark, read_owner};
 pub use prepare::{Creating, prepare, prepare_asking};

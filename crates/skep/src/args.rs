@@ -690,6 +690,12 @@ pub(crate) struct Run {
     /// Work in an empty folder, without a repository
     #[arg(long, conflicts_with_all = ["in_place", "branch", "base"])]
     pub(crate) directory: bool,
+    /// A run of your own in the env of another one, which keeps it: same worktree, same branch
+    #[arg(long, requires = "within", conflicts_with_all = ["in_place", "directory", "branch", "base", "project", "count", "force"])]
+    pub(crate) manual: bool,
+    /// That other run, which is not at work: its id or its worker's name
+    #[arg(long = "in", id = "within", value_name = "RUN", requires = "manual")]
+    pub(crate) within: Option<String>,
     /// The worker's name
     #[arg(long, value_name = "W")]
     pub(crate) name: Option<String>,

@@ -63,10 +63,9 @@ impl<'a> Slots<'a> {
     }
 
     fn count(&mut self, run: &'a Run) {
-        if let Some(checkout) = checkout(run).filter(|_| run.is_living()) {
-            self.checkouts.insert(checkout, run.id());
-        }
         if run.is_living() {
+            let worktree = self.fleet.worktree_of(run).map(|worktree| (worktree, run.id()));
+            self.checkouts.extend(worktree);
             self.living.insert(run.id());
             let task = run.brief.task.as_ref().filter(|_| !run.brief.is_of_plan());
             self.tasks.extend(task.map(|task| (task, run.id())));
@@ -148,17 +147,14 @@ impl<'a> Slots<'a> {
     }
 
     fn at_work_there(&self, run: &Run) -> Option<String> {
-        let other = checkout(run)
-            .and_then(|checkout| self.checkouts.get(checkout))
+        let other = self
+            .fleet
+            .worktree_of(run)
+            .and_then(|worktree| self.checkouts.get(worktree))
             .filter(|id| **id != run.id());
-        other.map(|other| format!("{other} works in this checkout"))
-    }
-}
-
-/// The checkout that a run works in as it stands, and so by itself.
-fn checkout(run: &Run) -> Option<&str> {
-    match run.brief.place.env_type {
-        EnvType::InPlace => run.brief.place.repository.as_deref(),
-        EnvType::Worktree | EnvType::Directory => None,
+        other.map(|other| match run.brief.place.env_type {
+            EnvType::InPlace => format!("{other} works in this checkout"),
+            EnvType::Worktree | EnvType::Directory => format!("{other} works in its worktree"),
+        })
     }
 }

@@ -137,12 +137,14 @@ impl Fleet {
         let task = self.require_task(id)?;
         let step = task.step(input, &self.runs, now)?;
         let run = task.run.clone();
-        let state = task.state;
+        let to = step.moves.filter(|to| *to != task.state);
+        let ways = to.and_then(|to| task.way_to(to)).unwrap_or_default();
         for event in step.events {
             self.record(id.as_str(), Event::Task(event), now, decided);
         }
-        if let Some(to) = step.moves.filter(|to| *to != state) {
-            self.note(id.as_str(), House::TaskMoved { state: to, run }, now, decided);
+        for state in ways {
+            let run = run.clone();
+            self.note(id.as_str(), House::TaskMoved { state, run }, now, decided);
         }
         decided.effects.extend(step.effects.into_iter().map(Effect::Task));
         for then in step.then {
@@ -278,6 +280,7 @@ impl Fleet {
         let give_up = || run::Input::Abandon { op: op.clone() };
         for run in &held {
             // All of them or none.
+            self.require_no_guest(run, &give_up(), true)?;
             run.step(give_up(), now)?;
         }
         let held: Vec<RunId> = held.into_iter().map(|run| run.id().clone()).collect();

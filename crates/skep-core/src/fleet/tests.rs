@@ -16,6 +16,7 @@ mod plans;
 mod redelivery;
 mod rotation;
 mod spending;
+mod within;
 
 const ONE: Limits = Limits { runs: 1, per_project: 8, prepare: 4, workers: 25, disk_free: 1_000 };
 const TWO: Limits = Limits { runs: 2, per_project: 8, prepare: 4, ..ONE };
@@ -133,6 +134,10 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
             }
             "over" => brief.supersedes = Some(id(how.next().unwrap())),
             "called" => brief.name = (*how.next().unwrap()).to_owned(),
+            "within" => {
+                brief.kind = run::Kind::Manual;
+                brief.within = Some(id(how.next().unwrap()));
+            }
             "unnamed" => brief.name.clear(),
             "rotating" => brief = rotating(brief),
             "backed" => {

@@ -74,6 +74,7 @@ fn a_mark_in_any_other_letters_is_taken_off_and_makes_a_proposal() {
     ] {
         let text = format!("Port 8080.\n\n{mark}\n");
         assert_eq!(read_reply(&text), reply("Port 8080.", false), "{mark:?}");
+        assert!(is_marked(&text), "{mark:?}");
     }
     for more in [
         "CONFIDENCE: high (the plan says so)",
@@ -83,6 +84,7 @@ fn a_mark_in_any_other_letters_is_taken_off_and_makes_a_proposal() {
     ] {
         let text = format!("Port 8080.\n{more}");
         assert_eq!(read_reply(&text), reply(&text, false), "{more:?}");
+        assert!(!is_marked(&text), "{more:?}");
     }
 }
 

@@ -32,7 +32,7 @@ impl Run {
                     (State::Queued { .. }, EnvState::Held(_)) if !self.undoing => {
                         State::Starting { gatekeeper: None }
                     }
-                    (State::Queued { .. }, EnvState::None) => {
+                    (State::Queued { .. }, EnvState::None | EnvState::Within(_)) => {
                         self.env = EnvState::Preparing;
                         State::Preparing { unwanted: None }
                     }
@@ -48,7 +48,7 @@ impl Run {
             }
             Event::Prepared { env } => {
                 let State::Preparing { unwanted } = self.state else { return Err(misfit()) };
-                self.env = EnvState::Held(env.clone());
+                self.env = self.placed(env.clone());
                 self.faults = 0;
                 if unwanted.is_none() {
                     self.enter(State::Starting { gatekeeper: None }, at);
@@ -435,6 +435,7 @@ impl Run {
                 EnvState::None
                 | EnvState::Preparing
                 | EnvState::Held(_)
+                | EnvState::Within(_)
                 | EnvState::Closing { .. }
                 | EnvState::Closed(_)
                 | EnvState::Restoring { .. } => return Err(misfit()),
@@ -463,7 +464,9 @@ impl Run {
             }
             Event::Closing { op, how, snapshot } => {
                 self.then_close = None;
-                let EnvState::Held(env) = std::mem::replace(&mut self.env, EnvState::None) else {
+                let (EnvState::Held(env) | EnvState::Within(env)) =
+                    std::mem::replace(&mut self.env, EnvState::None)
+                else {
                     return Err(misfit());
                 };
                 let snapshot = snapshot.clone().unwrap_or_else(|| self.next_snapshot());
@@ -479,6 +482,7 @@ impl Run {
                     EnvState::Closed(env) => (env, true),
                     EnvState::None
                     | EnvState::Preparing
+                    | EnvState::Within(_)
                     | EnvState::Closing { .. }
                     | EnvState::Restoring { .. } => return Err(misfit()),
                 };
@@ -487,7 +491,7 @@ impl Run {
                 self.env = EnvState::Restoring { env, was_closed, op, undoes };
             }
             Event::Snapping { .. } => {
-                if !matches!(self.env, EnvState::Held(_)) || self.undoing {
+                if !self.has_place() || self.undoing {
                     return Err(misfit());
                 }
                 self.snaps += 1;
@@ -575,6 +579,7 @@ impl Run {
             }
             other @ (EnvState::Preparing
             | EnvState::Held(_)
+            | EnvState::Within(_)
             | EnvState::Closing { .. }
             | EnvState::Closed(_)
             | EnvState::Restoring { .. }) => self.env = other,
@@ -594,7 +599,7 @@ impl Run {
             if how == How::Aged {
                 self.kept = Some(at);
             }
-            self.env = EnvState::Held(env);
+            self.env = self.placed(env);
             return;
         };
         self.closed = true;

@@ -43,7 +43,7 @@ impl Run {
             let Event::CloseAsked { op, how } = event else { return None };
             Some((op.clone(), *how))
         });
-        let (run, held) = (self.id().clone(), matches!(self.env, EnvState::Held(_)) && !undoing);
+        let (run, held) = (self.id().clone(), self.has_place() && !undoing);
         if asked.is_none() && self.then_close.is_none() {
             self.resumed(&mut step);
         }
@@ -169,7 +169,8 @@ impl Run {
                 }
                 let next = match env {
                     EnvState::Held(_) => Effect::Start { run, attempt },
-                    EnvState::None => Effect::Prepare { run, attempt },
+                    // What stands in another's env is looked at before each attempt.
+                    EnvState::None | EnvState::Within(_) => Effect::Prepare { run, attempt },
                     EnvState::Preparing
                     | EnvState::Closing { .. }
                     | EnvState::Closed(_)
@@ -231,7 +232,7 @@ impl Run {
         }
     }
 
-    fn stopped(&self, why: Because) -> Event {
+    pub(super) fn stopped(&self, why: Because) -> Event {
         let reason =
             if why == Because::Superseded { Reason::Superseded } else { Reason::StoppedByPerson };
         ended(Outcome::Stopped, Some(reason), None, String::new())
@@ -251,8 +252,7 @@ impl Run {
         };
         let (run, attempt) = (self.id().clone(), self.attempt);
         Ok(if let Some(because) = unwanted {
-            let events = [Event::Prepared { env }, self.stopped(because), Event::Undoing {}];
-            Step::of(events, [Effect::Undo { run, attempt }])
+            self.unwanted(env, because)
         } else if self.is_being_adopted() {
             self.taken_over(env)
         } else if self.held {
@@ -298,7 +298,7 @@ impl Run {
             let reason = if slug.starts_with("set-up") { Reason::SetUp } else { Reason::Prepare };
             ended(Outcome::Failed, Some(reason), None, text::words(words, WORDS))
         };
-        Ok(Step::of([event], [undo]))
+        Ok(if self.is_within() { Step::of([event], []) } else { Step::of([event], [undo]) })
     }
 
     fn began(&self, gatekeeper: u32) -> Step {

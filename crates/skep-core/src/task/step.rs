@@ -81,12 +81,21 @@ impl Task {
         };
         if let Some(to) = step.moves
             && to != self.state
-            && !self.state.may_become(to)
+            && self.way_to(to).is_none()
         {
             let text = format!("{} is {}, and cannot become {}", self.id, self.said(), to.as_str());
             return Err(reject("task-misplaced", text, &[&self.see()]));
         }
         Ok(step)
+    }
+
+    /// The states by which it comes to `to`: where there is nothing left to carry out, it is carried out on the way.
+    pub fn way_to(&self, to: TaskState) -> Option<Vec<TaskState>> {
+        let over = TaskState::Implementing;
+        if self.state.may_become(to) {
+            return Some(vec![to]);
+        }
+        (self.state.may_become(over) && over.may_become(to)).then(|| vec![over, to])
     }
 
     fn archive(&self) -> Result<Step, Rejected> {

@@ -66,8 +66,8 @@ impl Briefing<'_> {
         Ok(())
     }
 
-    /// Which agent reviews: the author's.
-    pub(super) fn reviewer(&self, task: &Task, project: &str) -> Option<Choice> {
+    /// The agent of whoever worked on a part last.
+    pub(super) fn author_of(&self, task: &Task, project: &str) -> Option<Choice> {
         let part = task.plan().and_then(|version| version.parts.get(project));
         let author = part.and_then(|part| self.author(part)).map(|author| &author.brief);
         author.map(|author| Choice {

@@ -292,21 +292,33 @@ fn a_reviewer_is_not_begun_where_nobody_knows_what_the_work_began_from() {
     assert_eq!((asked.prompt.as_str(), asked.brief.place.detached), ("", None));
 }
 
-#[test]
-fn a_reviewer_is_the_agent_of_the_author_with_its_model_and_account() {
-    let mut world = World::new();
-    let review = Purpose::Review { project: "api".to_owned(), cycle: 2, head: HEAD.to_owned() };
+/// As whom a purpose is asked for: agent, model and account.
+fn served(world: &mut World, purpose: &Purpose, settings: &Settings) -> [Option<String>; 3] {
     let ask = RunAsk { agent: Some("claude".to_owned()), ..world.ask() };
-    let asked = world.with(|briefing, task| briefing.served(task, &review, ask.clone()));
-    let as_author = (Some("codex"), Some("big"), Some("work"));
-    let chosen = |ask: &RunAsk| (ask.agent.clone(), ask.model.clone(), ask.account.clone());
-    let (agent, model, account) = chosen(&asked);
-    assert_eq!((agent.as_deref(), model.as_deref(), account.as_deref()), as_author);
+    let asked = world.with(|briefing, task| briefing.served(task, purpose, settings, ask));
+    [asked.agent, asked.model, asked.account]
+}
+
+#[test]
+fn a_reviewer_is_the_agent_of_the_settings_else_the_authors_and_a_foreman_else_the_tasks() {
+    let mut world = World::new();
+    let chosen = |agent: &str| [Some(agent.to_owned()), None, None];
+    let review = Purpose::Review { project: "api".to_owned(), cycle: 2, head: HEAD.to_owned() };
+    let foreman = Purpose::Foreman { question: question_id(4) };
     let part = Purpose::Part { project: "api".to_owned() };
-    assert_eq!(world.with(|briefing, task| briefing.served(task, &part, ask.clone())), ask);
+    let mut settings = world.with(|briefing, _| briefing.settings()).unwrap();
+    let as_author = ["codex", "big", "work"].map(|word| Some(word.to_owned()));
+    assert_eq!(served(&mut world, &review, &settings), as_author);
+    assert_eq!(served(&mut world, &foreman, &settings), chosen("claude"));
+    (settings.review.agent, settings.foreman.agent) =
+        (Some("gemini".to_owned()), Some("opencode".to_owned()));
+    assert_eq!(served(&mut world, &review, &settings), chosen("gemini"));
+    assert_eq!(served(&mut world, &foreman, &settings), chosen("opencode"));
+    assert_eq!(served(&mut world, &part, &settings), chosen("claude"));
     // Before anybody has worked on it, as the task is asked for.
+    settings.review.agent = None;
     world.task.course.versions[0].parts.get_mut("api").unwrap().run = None;
-    assert_eq!(world.with(|briefing, task| briefing.served(task, &review, ask.clone())), ask);
+    assert_eq!(served(&mut world, &review, &settings), chosen("claude"));
 }
 
 #[test]

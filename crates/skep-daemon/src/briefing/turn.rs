@@ -24,13 +24,30 @@ pub const MOST: usize = 256 << 10;
 /// Shape: its messages, one after the other, each on lines of its own; of very many words the end, from the beginning of a line.
 /// Errors: the journal cannot be read, or does not have all of them.
 pub fn last_turn(home: &Home, run: &Run) -> Result<String, String> {
+    last_spoken(home, run).map(|spoken| spoken.all)
+}
+
+/// What an agent said in a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spoken {
+    /// All of it.
+    pub all: String,
+    /// What it said after its last tool; nothing where it said nothing then.
+    pub end: String,
+}
+
+/// Returns what the agent of `run` said in the last turn of its last attempt, and apart what it ended with.
+///
+/// Errors: as for [`last_turn`].
+pub fn last_spoken(home: &Home, run: &Run) -> Result<Spoken, String> {
     let path = home.attempt(run.id(), run.attempt).join("journal.jsonl");
     let told = |err: &dyn std::fmt::Display| format!("{}: {err}", path.display());
     let turn = read(&path).map_err(|err| told(&err))?;
     if turn.lacks {
         return Err(told(&"it is full, and lacks words of the last turn"));
     }
-    Ok(turn.words())
+    let end = tail(&turn.end.join("\n")).to_owned();
+    Ok(Spoken { all: turn.words(), end })
 }
 
 /// What is read of a line; one that a newer version wrote may say nothing here.
@@ -61,6 +78,8 @@ fn read(path: &Path) -> io::Result<Turn> {
 #[derive(Default)]
 struct Turn {
     said: Words,
+    /// What of it came after the last tool.
+    end: Vec<String>,
     /// What an agent without a protocol put out.
     put_out: Words,
     /// What the end of the turn says itself.
@@ -77,8 +96,10 @@ impl Turn {
         match kind.as_str() {
             "said" => {
                 self.begin();
+                self.end.push(text.clone());
                 self.said.push(text);
             }
+            "tool" | "tool_result" if !self.over => self.end.clear(),
             // Where it has a protocol this is noise, and begins nothing.
             "output" => self.put_out.push(text),
             "turn_started" | "delivered" => self.begin(),

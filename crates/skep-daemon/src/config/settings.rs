@@ -11,7 +11,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error as _, IntoDeserializer, value::StrDeserializer},
 };
-use skep_core::{names, run::Permissions};
+use skep_core::{names, review::Threshold, run::Permissions};
 
 pub use super::agents::{Account, AgentSettings};
 use super::{
@@ -123,8 +123,11 @@ pub struct Env {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
+    /// Reviewers and foremen apart.
     pub runs: u32,
     pub per_project: u32,
+    pub reviews: u32,
+    pub foremen: u32,
     /// Checkouts.
     pub prepare: u32,
     /// Named workers of a project.
@@ -237,28 +240,30 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Review {
+    /// What a review may leave open.
+    #[schemars(schema_with = "threshold_schema")]
     pub threshold: Threshold,
+    /// How often a part is looked at; 0: never.
     pub max_cycles: u32,
+    /// Whether what was found goes back to the author without a person's word.
     pub auto_feedback_loop: bool,
+    /// None: the author's.
+    #[serde(deserialize_with = "name_or_none")]
+    #[schemars(schema_with = "name_schema")]
+    pub agent: Option<String>,
 }
 
-/// What a review may leave open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(extend("title" = "`no_critiques`, `nit_only` or `minor_ok`"))]
-pub enum Threshold {
-    NoCritiques,
-    NitOnly,
-    MinorOk,
-}
-
-/// How long the foreman has.
+/// Who answers questions first, and how long that may take.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Foreman {
     #[serde(deserialize_with = "span")]
     #[schemars(schema_with = "duration_schema")]
     pub question_timeout: Duration,
+    /// None: the task's.
+    #[serde(deserialize_with = "name_or_none")]
+    #[schemars(schema_with = "name_schema")]
+    pub agent: Option<String>,
 }
 
 /// What is set for one project: `.skep/project.toml` in the repository, and over it the person's own file.
@@ -670,6 +675,11 @@ fn share_schema(_: &mut SchemaGenerator) -> Schema {
 
 pub(super) fn permissions_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "title": "`ask`, `auto` or `bypass`", "enum": ["ask", "auto", "bypass"] })
+}
+
+fn threshold_schema(_: &mut SchemaGenerator) -> Schema {
+    let words = Threshold::ALL.map(Threshold::as_str);
+    json_schema!({ "type": "string", "title": "`no_critiques`, `nit_only` or `minor_ok`", "enum": words })
 }
 
 pub(super) fn name_schema(_: &mut SchemaGenerator) -> Schema {

@@ -1,5 +1,6 @@
 use std::{ffi::OsString, fs::File, io::Write, time::Duration};
 
+use skep_core::review::Threshold;
 use tempfile::TempDir;
 use toml::Value;
 
@@ -21,8 +22,15 @@ fn without_files_the_documented_defaults_hold() {
     assert_eq!(settings.permissions, skep_core::run::Permissions::Auto);
     assert_eq!(settings.branch, "skep/{slug}");
     assert_eq!(settings.env.root, None);
-    let limits =
-        Limits { runs: 8, per_project: 8, prepare: 4, workers: 25, disk_free: 5_000_000_000 };
+    let limits = Limits {
+        runs: 8,
+        per_project: 8,
+        reviews: 2,
+        foremen: 2,
+        prepare: 4,
+        workers: 25,
+        disk_free: 5_000_000_000,
+    };
     assert_eq!(settings.limits, limits);
     let seconds = Duration::from_secs;
     let time = Time {
@@ -49,11 +57,14 @@ fn without_files_the_documented_defaults_hold() {
     };
     assert_eq!(settings.keep, keep);
     assert_eq!(settings.plan, Plan { max_parse_retries: 2, timeout: seconds(HOUR) });
-    assert_eq!(
-        settings.review,
-        Review { threshold: Threshold::MinorOk, max_cycles: 3, auto_feedback_loop: true }
-    );
-    assert_eq!(settings.foreman, Foreman { question_timeout: seconds(600) });
+    let review = Review {
+        threshold: Threshold::MinorOk,
+        max_cycles: 3,
+        auto_feedback_loop: true,
+        agent: None,
+    };
+    assert_eq!(settings.review, review);
+    assert_eq!(settings.foreman, Foreman { question_timeout: seconds(600), agent: None });
     let project = project(dir.path(), "web", None).unwrap();
     assert_eq!(
         (project.base, project.target, project.land, project.agent),
@@ -79,11 +90,19 @@ tmux = "off"
 root = "/big/env"
 [limits]
 runs = 1
+reviews = 3
+foremen = 1
 disk_free = "4GiB"
 [time]
 turn = "1h30m"
 [review]
 threshold = "nit_only"
+max_cycles = 0
+auto_feedback_loop = false
+agent = "gemini"
+[foreman]
+question_timeout = "90s"
+agent = "opencode"
 "#,
         ),
         (
@@ -123,6 +142,16 @@ run = "scripts/lint"
     ]);
     let settings = user(dir.path()).unwrap();
     assert_eq!((settings.limits.runs, settings.limits.per_project), (1, 8));
+    assert_eq!((settings.limits.reviews, settings.limits.foremen), (3, 1));
+    let review = Review {
+        threshold: Threshold::NitOnly,
+        max_cycles: 0,
+        auto_feedback_loop: false,
+        agent: Some("gemini".to_owned()),
+    };
+    assert_eq!(settings.review, review);
+    let (question_timeout, agent) = (Duration::from_secs(90), Some("opencode".to_owned()));
+    assert_eq!(settings.foreman, Foreman { question_timeout, agent });
     assert_eq!(
         (settings.time.turn, settings.limits.disk_free),
         (Some(Duration::from_secs(5400)), 4 << 30)
@@ -202,6 +231,11 @@ fn a_wrong_value_is_refused_with_its_line_its_key_and_what_it_may_be() {
         ),
         ("tmux = true", "1: `tmux` must be `private`, `yours` or `off`, not `true`"),
         ("[limits]\nruns = \"8\"", "2: `limits.runs` must be a whole number from 0, not `\"8\"`"),
+        (
+            "[review]\nthreshold = \"major_ok\"",
+            "2: `review.threshold` must be `no_critiques`, `nit_only` or `minor_ok`, not `\"major_ok\"`",
+        ),
+        ("[limits]\nreviews = -1", "2: `limits.reviews` must be a whole number from 0, not `-1`"),
         ("[limits]\n\nruns = -1", "3: `limits.runs` must be a whole number from 0, not `-1`"),
         ("limits = 8", "1: `limits` must be a table, not `8`"),
         ("[retry]\nfactor = 0", "2: `retry.factor` must be a whole number from 1, not `0`"),

@@ -110,7 +110,9 @@ impl Ledger {
             || run.settling.is_some()
             || match run.env {
                 EnvState::Preparing | EnvState::Closing { .. } | EnvState::Restoring { .. } => true,
-                EnvState::None | EnvState::Held(_) | EnvState::Closed(_) => false,
+                EnvState::None | EnvState::Held(_) | EnvState::Within(_) | EnvState::Closed(_) => {
+                    false
+                }
             }
     }
 }

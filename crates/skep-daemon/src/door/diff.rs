@@ -51,7 +51,8 @@ pub(super) fn diff(run: &Run, home: &Home, path: Option<&str>) -> Result<DiffVie
     let told = |err: GitError| Refusal::error(err.slug(), chain(&err));
     let target = env.target.as_deref();
     // A folder that is left of a worktree would be searched upwards for a repository, and another's found.
-    let stands = run.holds_env() && worktree.join(".git").symlink_metadata().is_ok();
+    let stands =
+        (run.holds_env() || run.has_place()) && worktree.join(".git").symlink_metadata().is_ok();
     let found = if stands {
         git::diff(&git, Side::Worktree(worktree), &base.oid, target, path, MOST)
     } else {

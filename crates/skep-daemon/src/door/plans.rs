@@ -19,7 +19,7 @@ use skep_api::{
 };
 use skep_core::{
     fleet::{Fleet, Input},
-    id::{PlanId, RunId, TaskId},
+    id::{self, PlanId, QuestionId, RunId, TaskId},
     project::Project,
     refs::{self, Parts},
     run::Trust,
@@ -351,8 +351,7 @@ impl Door {
         task.step(wish("skep/none".to_owned()), &fleet.runs, now)?;
         let left = left_of(task);
         let projects = self.preflight(&ask.how, &left, &fleet)?;
-        let purposes: Vec<Purpose> =
-            left.iter().map(|project| Purpose::Part { project: project.clone() }).collect();
+        let purposes = purposes_of(&left, &rules);
         let ask_of = chosen_for(&ask.how, &task.course.choice, true);
         let tried =
             self.briefing(&fleet).try_out(task, &purposes, &ask_of).map_err(for_implement)?;
@@ -413,6 +412,21 @@ fn left_of(task: &Task) -> Vec<String> {
         version.parts.get(*project).is_some_and(|part| part.state != PartState::Completed)
     };
     version.projects().filter(is_left).map(str::to_owned).collect()
+}
+
+/// What runs are wanted for when these parts are carried out: who reviews them and who answers needs what it is given as well.
+fn purposes_of(left: &[String], rules: &task::Rules) -> Vec<Purpose> {
+    let part = |project: &String| Purpose::Part { project: project.clone() };
+    let review = |project: &String| Purpose::Review {
+        project: project.clone(),
+        cycle: 0,
+        head: String::new(),
+    };
+    let reviewed = left.iter().filter(|_| rules.cycles > 0);
+    let nothing = QuestionId::new([0; id::LENGTH]);
+    let foreman = Purpose::Foreman { question: nothing };
+    let foreman = rules.foreman.then_some(foreman);
+    left.iter().map(part).chain(reviewed.map(review)).chain(foreman).collect()
 }
 
 fn choice_of(ask: &RunAsk) -> Choice {

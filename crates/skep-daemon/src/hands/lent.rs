@@ -38,6 +38,8 @@ fn env_of(deed: &Deed) -> Option<&Path> {
         Deed::Reviewed { reviewed } => Some(&reviewed.root),
         Deed::Restore { returning } => Some(&returning.standing.root),
         Deed::Prepare { .. }
+        | Deed::Enter { .. }
+        | Deed::LetGo { .. }
         | Deed::Settle { .. }
         | Deed::Forget { .. }
         | Deed::Purge { .. }
@@ -65,6 +67,8 @@ fn not_done(deed: &Deed, err: &HandoutError) -> Option<Done> {
         // A snapshot holds too much rather than nothing.
         Deed::Snapshot { .. }
         | Deed::Prepare { .. }
+        | Deed::Enter { .. }
+        | Deed::LetGo { .. }
         | Deed::Settle { .. }
         | Deed::Forget { .. }
         | Deed::Purge { .. }

@@ -38,7 +38,7 @@ pub(super) fn of(run: &Run, attempt: u32, home: &Home, profile: &Profile) -> Opt
         args.extend(["--kind", run.brief.kind.as_str()].map(str::to_owned));
     }
     let file = home.attempt(run.id(), attempt).join("mcp.json");
-    profile.takes_tools().then(|| Tools { args, file })
+    profile.takes_tools().then_some(Tools { args, file })
 }
 
 /// Writes the file that an agent reads them from, where it reads one.

@@ -2,6 +2,7 @@
 
 use skep_core::{
     fleet::Fleet,
+    foreman,
     id::{RunId, TaskId},
     review,
     run::Run,
@@ -39,10 +40,13 @@ impl Performer {
         Ok(Said { critiques, touched })
     }
 
-    /// Reads what a foreman said in its last turn, all of it.
+    /// Reads what a foreman replied: its last words, where they are a whole reply, else all of its last turn.
     pub(super) fn read_reply(&self, fleet: &Fleet, run: &RunId) -> Result<String, String> {
         let run = fleet.runs.get(run).ok_or("its run is gone")?;
-        turn::last_turn(&self.home, run)
+        let spoken = turn::last_spoken(&self.home, run)?;
+        let whole = foreman::is_marked(&spoken.end)
+            && !foreman::read_reply(&spoken.end).text.trim().is_empty();
+        Ok(if whole { spoken.end } else { spoken.all })
     }
 
     /// Names what `run` changed where it was only to look at `head`.

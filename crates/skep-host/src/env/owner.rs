@@ -64,6 +64,9 @@ pub struct Owner {
     /// What was secured of it; written when that is proven, and before anything is taken away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secured: Option<Secure>,
+    /// The run that was let in last beside its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<String>,
     /// In a place of ours: the snapshot it came back from. In the trash: the one it was brought back from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<Return>,
@@ -99,6 +102,7 @@ impl Owner {
             linked: Vec::new(),
             leaving: None,
             secured: None,
+            guest: None,
             returned: None,
         }
     }

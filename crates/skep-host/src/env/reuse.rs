@@ -83,7 +83,7 @@ fn attach_again(git: &Git, ask: &Prepare, path: &Path, owner: &Owner) -> Result<
     Ok(())
 }
 
-fn require_same(git: &Git, path: &Path, owner: &Owner) -> Result<(), Cause> {
+pub(super) fn require_same(git: &Git, path: &Path, owner: &Owner) -> Result<(), Cause> {
     let foreign = |why: &str| Err(Cause::Foreign { path: path.to_owned(), why: why.to_owned() });
     let found = git::discover(git, path)?;
     if Some(&found.common_dir) != owner.common_dir.as_ref() || found.top.as_deref() != Some(path) {

@@ -19,6 +19,7 @@ mod attach;
 mod claim;
 mod crashed;
 mod detached;
+mod enter;
 mod files;
 mod histories;
 mod killed;

@@ -80,10 +80,10 @@ fn who_reviews_judges_and_who_answers_asks_nobody() {
 
 fn verdict(critiques: &Value) -> Result<Vec<tool::Critique>, String> {
     let arguments = json!({"critiques": critiques});
-    match read(Kind::Review, "verdict", arguments.as_object().cloned().unwrap_or_default(), 1)? {
-        Asked::Keeper(Call::Verdict { critiques }) => Ok(critiques),
-        other => panic!("{other:?}"),
-    }
+    let arguments = arguments.as_object().cloned().unwrap_or_default();
+    let asked = read(Kind::Review, "verdict", arguments, 1)?;
+    let Asked::Keeper(Call::Verdict { critiques }) = asked else { panic!("{asked:?}") };
+    Ok(critiques)
 }
 
 #[test]

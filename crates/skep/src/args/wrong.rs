@@ -259,11 +259,15 @@ fn missing(err: &Error, verb: &Command, of: &str) -> Refusal {
         .collect();
     let told = if told.is_empty() { wanted.join(", ") } else { told.join(" and ") };
     let refusal = Refusal::error("usage", format!("`{of}` wants {told}"));
-    let refusal = match example(verb) {
+    let has = |example: &String, arg: &&Arg| {
+        arg.get_long().is_some_and(|long| example.contains(&format!(" --{long} ")))
+    };
+    let shown = examples(verb).into_iter().find(|it| args.iter().any(|arg| has(it, arg)));
+    let refusal = match shown.or_else(|| example(verb)) {
         Some(example) => refusal.hint(example),
         None => refusal,
     };
-    let of_runs = args.iter().any(|arg| matches!(arg.get_id().as_str(), "id" | "ids"));
+    let of_runs = args.iter().any(|arg| matches!(arg.get_id().as_str(), "id" | "ids" | "within"));
     let of_plans =
         ["implement", "finalize", "plan show", "plan edit"].iter().any(|it| of.ends_with(it));
     if of_runs && of_plans {

@@ -77,7 +77,7 @@ pub(super) fn rows(out: &Output, runs: &[RunView]) -> Vec<String> {
 fn lines(out: &Output, runs: &[RunView], quoted: bool) -> Vec<String> {
     let now = crate::output::now();
     let cells: Vec<Vec<(Tone, String)>> =
-        runs.iter().zip(names(runs)).map(|(run, name)| row(run, name, now)).collect();
+        runs.iter().zip(names(runs)).map(|(run, name)| row(run, name, runs, now)).collect();
     let layout = Layout::of(out.width(), &COLUMNS, &cells);
     let mut lines = vec![layout.heads(out, &COLUMNS)];
     for (run, cells) in runs.iter().zip(&cells) {
@@ -117,7 +117,7 @@ fn address(run: &RunView, repeated: &BTreeSet<&str>) -> String {
     }
 }
 
-fn row(run: &RunView, name: String, now: Timestamp) -> Vec<(Tone, String)> {
+fn row(run: &RunView, name: String, all: &[RunView], now: Timestamp) -> Vec<(Tone, String)> {
     let open = run.state != "ended" && matches!(run.fence.as_str(), "off" | "absent");
     let agent = match (run.surface, open) {
         (Surface::Headless, false) => run.agent.clone(),
@@ -138,11 +138,18 @@ fn row(run: &RunView, name: String, now: Timestamp) -> Vec<(Tone, String)> {
         (Tone::Plain, branch(run)),
         (Tone::Plain, agent),
         (Tone::Plain, run.project.clone().unwrap_or_else(|| "-".to_owned())),
-        (Tone::Plain, titled(&run.title, run.trust)),
+        (Tone::Plain, format!("{}{}", within(run, all), titled(&run.title, run.trust))),
         (Tone::Faint, words),
         (Tone::Faint, run.id.clone()),
     ];
     row.into_iter().map(|(tone, cell)| (tone, text::one_line(&cell))).collect()
+}
+
+/// Whose env a run works in that has none of its own, by the name in the list where it stands there.
+fn within(run: &RunView, all: &[RunView]) -> String {
+    let Some(owner) = &run.within else { return String::new() };
+    let name = all.iter().find(|other| other.id == *owner).map_or(owner, |other| &other.name);
+    format!("[in {name}] ")
 }
 
 /// A title, behind a mark where somebody else wrote it; no title can take the mark away.

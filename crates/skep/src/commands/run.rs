@@ -59,6 +59,7 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
             (_, true) => Some("directory".to_owned()),
             (false, false) => None,
         },
+        within: args.within,
         name: args.name,
         prompt,
         count: args.count,

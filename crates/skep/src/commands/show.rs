@@ -97,6 +97,9 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     if let Some(fence) = fence(&run) {
         rows.push(("fence", fence));
     }
+    if let Some(owner) = &run.within {
+        rows.push(("works in", format!("the env of {owner}, which keeps it")));
+    }
     rows.extend(trust(&run, now));
     if !run.secrets.is_empty() {
         rows.push(("secrets", run.secrets.join(", ")));

@@ -26,6 +26,7 @@ mod doctor;
 mod events;
 mod fence;
 mod gatekeeper;
+mod guests;
 mod home;
 mod hooks;
 mod hostile;

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::{
-    home::{Home, text_of},
+    home::{Home, eventually, text_of},
     speaker::{script, scrubbed},
 };
 
@@ -92,4 +92,46 @@ fn an_agent_finds_its_tools_sees_the_runs_and_cannot_speak_to_anothers_keeper() 
     assert!(refused.to_string().contains("control-denied"), "{refused}");
     assert_eq!(home.json(&["show", &rogue])["oversteps"], json!([]), "looking is no overstep");
     home.skep(&["stop", "--now", &rogue, &other]).ok();
+}
+
+/// Two questions of one run that wait at the same time: each call comes back with what was said to its own.
+#[test]
+fn of_two_questions_of_one_run_each_is_answered_with_its_own_answer() {
+    let home = Home::new();
+    home.repo();
+    let ask = |id: u32, port: &str| call(id, "ask_human", &json!({"question": port}));
+    let mut words = opening();
+    words.extend([ask(2, "Which port?"), ask(3, "Which host?")]);
+    let first = home.write("first", &lines(&words));
+    let (out, scrubbed) = (home.at("seen/out"), scrubbed(&home));
+    let text = format!(
+        "said() {{ while [ \"$(wc -l < $1)\" -lt $2 ]; do sleep 0.02; done; }}\n\
+         : > {out}.first\n\
+         (cat {first}; said {out}.first 4) | {scrubbed} {SKEP} mcp > {out}.first 2> {out}.err\n",
+        out = out.display(),
+    );
+    std::thread::scope(|scope| {
+        let runs = scope.spawn(|| text_of(&script(&home, &text), "id"));
+        let mut open = Vec::new();
+        eventually("both wait", || {
+            open = home.json(&["questions"]).as_array().unwrap().clone();
+            open.len() == 2
+        });
+        // The later one is answered first.
+        open.sort_by_key(|question| text_of(question, "text") == "Which port?");
+        for question in &open {
+            let text = text_of(question, "text");
+            let answer = if text == "Which port?" { "8081" } else { "localhost" };
+            home.json(&["answer", &text_of(question, "id"), answer]);
+        }
+        let id = runs.join().unwrap();
+        let said = fs::read_to_string(home.at("seen/out.first")).unwrap();
+        for (nth, text, wanted) in [(2, "Which port?", "8081"), (3, "Which host?", "localhost")] {
+            let got = answer(&said, nth)["structuredContent"].clone();
+            let own = open.iter().find(|question| question["text"] == text).unwrap();
+            assert_eq!((&got["answer"], &got["question"]), (&wanted.into(), &own["id"]), "{got}");
+        }
+        home.skep(&["stop", "--now", &id]).ok();
+    });
+    home.no_agents();
 }

@@ -204,3 +204,55 @@ fn a_run_whose_guards_died_with_the_daemon_is_found_at_the_next_start_and_can_be
     assert_eq!(text_of(&home.listed(&id), "worktree"), worktree.to_str().unwrap());
     assert!(worktree.join("ready").exists());
 }
+
+/// What lives is taken over as it is, without a word in the ledger; of what does not, it is said once.
+#[test]
+fn a_new_daemon_takes_over_what_lives_and_calls_only_the_rest_interrupted_and_once() {
+    let home = Home::new();
+    home.repo();
+    home.skep(&["config", "set", "retry.tries", "0"]).ok();
+    let go = home.at("go");
+    let wait = format!("wait-for {}", go.display());
+    let begin = |name: &str| {
+        let run = home.run(name, &[&wait, "write a a", "commit it", "say done"], &["-d"]);
+        home.wait(&text_of(&run, "id"), "running")
+    };
+    let (living, waiting, dying) = (begin("living"), begin("living too"), begin("dying"));
+    let ids = [&living, &waiting, &dying].map(|run| text_of(run, "id"));
+    let seen = |id: &str| (home.kinds(id), home.listed(id));
+    let before: Vec<_> = ids.iter().map(|id| seen(id)).collect();
+    home.kill_daemon();
+    let keeper = pid_of(&dying, "gatekeeper");
+    let guards: Vec<u32> = Table::read()
+        .unwrap()
+        .descendants(keeper)
+        .iter()
+        .map(|row| row.process.pid)
+        .chain([keeper])
+        .collect();
+    for pid in &guards {
+        kill(*pid, Signal::KILL);
+    }
+    eventually("its guards are gone", || guards.iter().all(|pid| !lives(*pid)));
+    let lost = home.wait(&ids[2], "ended");
+    assert_eq!((&lost["outcome"], &lost["reason"]), (&"lost".into(), &"supervisor-lost".into()));
+    // A third daemon has nothing to add, and an older one is not heard any more.
+    home.kill_daemon();
+    assert_eq!(home.listed(&ids[2])["outcome"], "lost");
+    let told = home.kinds(&ids[2]);
+    let ends = told.iter().filter(|kind| ["lost", "ended"].contains(&kind.as_str())).count();
+    assert_eq!(ends, 2, "the loss and the end, each once: {told:?}");
+    for nth in [0, 1] {
+        let (kinds, run) = seen(&ids[nth]);
+        assert_eq!(kinds, before[nth].0, "nothing was said of a run that lives");
+        for field in ["state", "since", "attempt", "pid", "gatekeeper"] {
+            assert_eq!(run[field], before[nth].1[field], "{field}");
+        }
+        assert!(lives(pid_of(&run, "pid")) && lives(pid_of(&run, "gatekeeper")));
+    }
+    fs::write(&go, "").unwrap();
+    for id in &ids[..2] {
+        assert_eq!(home.wait(id, "ended")["outcome"], "completed");
+    }
+    home.no_agents();
+}

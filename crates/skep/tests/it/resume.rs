@@ -287,3 +287,34 @@ fn an_agent_that_cannot_go_on_there_is_refused_before_anything_changes() {
     assert_eq!(home.listed(&text_of(&run, "id"))["attempt"], 1);
     home.skep(&["--json", "attach", "beryl", "--tui"]).refused(2, "no-terminal");
 }
+
+/// Whoever asks second finds it at work: there is one next attempt, and the first one is told.
+#[test]
+fn of_two_resumes_at_once_one_begins_an_attempt_and_the_other_is_told_why_not() {
+    let hang = r#"echo '{"kind":"said","text":"on it"}'; while :; do sleep 1; done"#;
+    let stage = Stage::new(&format!("{WORK}; exit 1"), hang);
+    let id = text_of(&stage.ended(), "id");
+    for verbs in [["resume", "resume"], ["resume", "retry"]] {
+        let attempt = stage.home.listed(&id)["attempt"].as_u64().unwrap();
+        let said: Vec<_> = std::thread::scope(|scope| {
+            let ask = |verb: &'static str| {
+                let (home, id) = (&stage.home, &id);
+                scope.spawn(move || home.skep(&["--json", verb, id]))
+            };
+            verbs.map(ask).into_iter().map(|asked| asked.join().unwrap()).collect()
+        });
+        let (done, refused): (Vec<_>, Vec<_>) = said.into_iter().partition(|said| said.code == 0);
+        assert_eq!((done.len(), refused.len()), (1, 1), "{verbs:?}: {done:?} {refused:?}");
+        let error = refused.into_iter().next().unwrap().refused(1, "run-living");
+        assert!(text_of(&error, "message").contains(&id), "{error}");
+        let run = stage.home.listed(&id);
+        assert_eq!(run["attempt"].as_u64(), Some(attempt + 1), "{verbs:?}: {run}");
+        assert_eq!(
+            stage.home.kinds(&id).iter().filter(|kind| *kind == "requeued").count() as u64,
+            attempt
+        );
+        stage.home.skep(&["stop", &id, "--now"]).ok();
+        stage.home.wait(&id, "ended");
+    }
+    stage.home.no_agents();
+}

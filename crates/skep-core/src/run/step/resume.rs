@@ -33,11 +33,11 @@ impl Run {
             None => return Err(self.still_living("start it again")),
         }
         if self.closed {
-            return Err(Rejected {
+            return Err(self.let_go_of().unwrap_or_else(|| Rejected {
                 slug: "run-closed",
                 text: format!("{id} is closed; its env is gone"),
                 hints: vec![format!("skep undo (brings the env of the last close back)")],
-            });
+            }));
         }
         Ok(Step::of([self.wished(goes_on, message, speech)], []))
     }

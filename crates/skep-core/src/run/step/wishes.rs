@@ -57,7 +57,7 @@ impl Run {
         }
         let run = self.id().clone();
         match &self.env {
-            EnvState::Held(_) => {
+            EnvState::Held(_) | EnvState::Within(_) => {
                 let snapshot = Some(self.next_snapshot());
                 let closing = Event::Closing { op: op.clone(), how, snapshot: snapshot.clone() };
                 Ok(Step::of([closing], [Effect::Close { run, op, how, snapshot }]))
@@ -91,6 +91,7 @@ impl Run {
 
     pub(super) fn land(&self, op: OpId) -> Result<Step, Rejected> {
         let run = self.id().clone();
+        self.require_own_env("land")?;
         if !self.is_ended() {
             return Err(self.still_living("land it"));
         }
@@ -111,6 +112,7 @@ impl Run {
             EnvState::None
             | EnvState::Preparing
             | EnvState::Held(_)
+            | EnvState::Within(_)
             | EnvState::Closed(_)
             | EnvState::Closing { .. }
             | EnvState::Restoring { .. } => Err(Rejected {
@@ -123,6 +125,7 @@ impl Run {
 
     pub(super) fn snap(&self, op: OpId) -> Result<Step, Rejected> {
         self.require_rest()?;
+        self.require_own_env("snapshot take")?;
         if !matches!(self.env, EnvState::Held(_)) || self.undoing || !self.is_kept() {
             return Err(Rejected {
                 slug: "nothing-to-snapshot",
@@ -177,6 +180,7 @@ impl Run {
         snapshot: SnapshotId,
         undoes: Option<OpId>,
     ) -> Result<Step, Rejected> {
+        self.require_own_env_for(&snapshot)?;
         if !self.is_ended() {
             return Err(self.still_living("restore it"));
         }

@@ -523,6 +523,7 @@ pub(crate) fn env_shown(run: &Run) -> &'static str {
         EnvState::Preparing => "preparing",
         EnvState::Held(_) if run.undoing => "undoing",
         EnvState::Held(_) => "held",
+        EnvState::Within(_) => "within",
         EnvState::Closing { .. } => "closing",
         EnvState::Closed(_) if run.settling.is_some() => "closed but unsettled",
         EnvState::Closed(_) => "closed",

@@ -43,8 +43,14 @@ impl Task {
     /// Every part is done: each is looked at and handed over.
     pub(super) fn hand_over(&self, version: &Version, runs: &Runs) -> Step {
         let mut step = Step::of([Event::FinalizeAsked {}]);
+        let mut at_work = false;
         for project in version.projects() {
             let Some(part) = version.parts.get(project) else { continue };
+            // Whoever puts its work in order is looked at when that is over.
+            if part.run.as_ref().is_some_and(|run| is_open(run, runs)) {
+                at_work = true;
+                continue;
+            }
             // What was handed over, and whose place is given back since, is done.
             let stands = part.run.as_ref().is_some_and(|run| holds_env(run, runs));
             step = match part.finishing.head.clone().filter(|_| !stands) {
@@ -55,7 +61,7 @@ impl Task {
                 None => step.and(self.look(project, part, None)),
             };
         }
-        if step.effects.is_empty() {
+        if step.effects.is_empty() && !at_work {
             // All of it was taken as done, or stands.
             return step.to(TaskState::Completed);
         }
@@ -66,6 +72,16 @@ impl Task {
     pub(super) fn stopped_in_order(&self, project: &str, now: Timestamp) -> Step {
         let (project, text) = (project.to_owned(), "its run was stopped".to_owned());
         self.settled(Event::FinalizeFailed { project, text }, now)
+    }
+
+    /// Whether a part is to be handed over, and nobody has looked at it yet.
+    pub(super) fn is_to_be_handed_over(&self, part: &Part) -> bool {
+        let finishing = &part.finishing;
+        self.course.finalizing
+            && part.state == PartState::Completed
+            && !finishing.under_way
+            && finishing.head.is_none()
+            && finishing.failed.is_none()
     }
 
     pub(super) fn look(&self, project: &str, part: &Part, message: Option<String>) -> Step {

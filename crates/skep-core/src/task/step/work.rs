@@ -266,7 +266,12 @@ impl Task {
                 let more = self.after(&events, now).advance(runs);
                 Step { then, ..Step::of(events) }.and(more)
             }
-            PartState::Completed if part.finishing.under_way && stopped => {
+            PartState::Completed if self.is_to_be_handed_over(part) && !stopped => {
+                self.look(&project, part, None)
+            }
+            PartState::Completed
+                if stopped && (part.finishing.under_way || self.is_to_be_handed_over(part)) =>
+            {
                 self.stopped_in_order(&project, now)
             }
             PartState::Completed if part.finishing.under_way => self.look_again(&project, version),

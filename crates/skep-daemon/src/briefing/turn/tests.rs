@@ -161,3 +161,22 @@ fn what_real_agents_said_in_pieces_is_whole() {
         assert!(words.ends_with(whole), "{agent} {name}: {words}");
     }
 }
+
+#[test]
+fn what_an_agent_ended_with_is_what_it_said_after_its_last_tool() {
+    let end_of = |entries: Vec<Entry>| {
+        let mut turn = Turn::default();
+        for entry in entries {
+            let line = Kept { line: 1, at: Timestamp(1), entry };
+            turn.hear(serde_json::from_value(serde_json::to_value(&line).unwrap()).unwrap());
+        }
+        turn.end.join("\n")
+    };
+    let looked = [said("I look at the plan."), tool("ok"), said("Port 8080."), said("Sure.")];
+    assert_eq!(end_of(looked.to_vec()), "Port 8080.\nSure.");
+    let more = |more: Entry| looked.iter().cloned().chain([more]).collect();
+    assert_eq!(end_of(more(ended(""))), "Port 8080.\nSure.");
+    assert_eq!(end_of(more(tool("noted"))), "");
+    let next: Vec<Entry> = [ended(""), said("9090.")].to_vec();
+    assert_eq!(end_of(looked.iter().cloned().chain(next).collect()), "9090.");
+}

@@ -1,7 +1,8 @@
 use skep_core::{
     policy::{Decision, Place, decide},
-    run::Permissions,
+    run::{Event, Permissions},
     said::Deed,
+    time::Timestamp,
 };
 
 use super::*;
@@ -35,4 +36,25 @@ fn a_rule_of_a_persons_against_one_of_them_is_kept() {
     let policy = allowed(Policy { deny: vec![rule], ..Policy::default() });
     assert_eq!(decided(&policy, "mcp__skep__ask_human"), Decision::Deny);
     assert_eq!(decided(&policy, "mcp__skep__note"), Decision::Allow);
+}
+
+/// A run of this kind; all else of it is as in any.
+fn run_of(kind: Kind) -> Run {
+    let golden = include_str!("../../../../skep-core/tests/golden/events.jsonl");
+    let line = golden.lines().find(|line| line.contains(r#""event":"created""#)).unwrap();
+    let Event::Created { mut brief } = serde_json::from_str(line).unwrap() else { panic!() };
+    brief.kind = kind;
+    Run::new(*brief, 1, Timestamp(0))
+}
+
+#[test]
+fn the_tools_are_told_what_their_run_is_there_for() {
+    let home = Home::new(Path::new("/home"), 1000);
+    let profile = Profile::load("codex", None).unwrap();
+    for kind in Kind::ALL {
+        let args = of(&run_of(kind), 1, &home, &profile).unwrap().args;
+        let told = args.iter().position(|arg| arg == "--kind").map(|at| args[at + 1].as_str());
+        let wanted = Some(kind.as_str()).filter(|_| kind != Kind::Code);
+        assert_eq!(told, wanted, "{args:?}");
+    }
 }

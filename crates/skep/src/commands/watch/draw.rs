@@ -629,7 +629,8 @@ impl Glass<'_> {
 /// Agent, project and changes, as far as they are known.
 fn facts(run: &RunView) -> String {
     let changes = run.git.as_ref().map(|_| ls::changes(run));
-    let facts = [Some(run.agent.clone()), run.project.clone(), run.branch.clone(), changes];
+    let within = run.within.as_ref().map(|owner| format!("in {owner}"));
+    let facts = [Some(run.agent.clone()), run.project.clone(), run.branch.clone(), within, changes];
     facts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 

@@ -170,3 +170,22 @@ fn a_person_who_stops_the_putting_in_order_has_nothing_committed_for_it() {
     assert!(matches!(world.work.front(), Some(Work::Finalize { message: None, .. })));
     world.replay();
 }
+
+#[test]
+fn who_puts_its_work_in_order_is_handed_over_when_that_is_done_whatever_came_between() {
+    let mut world = World::under_way(&document("api web"));
+    world.done("api");
+    world.done("web");
+    world.found(Found::Published { head: "c1".to_owned(), remote: None });
+    world.found(Found::Dirty { files: vec!["a".to_owned()] });
+    world.word();
+    world.hear("web", "started");
+    // Meanwhile a person has the other one go on, and all is handed over anew.
+    world.hear("api", "again, started, turn success, exit 0");
+    world.found(Found::Published { head: "c2".to_owned(), remote: None });
+    assert_eq!(world.state(), "implementing", "one is still at work");
+    world.hear("web", "turn success, exit 0");
+    world.found(Found::Published { head: "d1".to_owned(), remote: None });
+    assert_eq!(world.state(), "completed");
+    world.replay();
+}

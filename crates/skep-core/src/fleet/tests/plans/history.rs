@@ -246,7 +246,8 @@ fn promises(world: &World) -> Result<(), TestCaseError> {
     for (run, part) in parts.iter().filter_map(|part| part.run.as_ref().zip(Some(part))) {
         let Some(run) = world.fleet.runs.get(run) else { continue };
         let at_work = !run.is_ended() && !run.held;
-        let may = part.state == PartState::InProgress || part.finishing.under_way;
+        let in_order = part.state == PartState::Completed && part.finishing.head.is_none();
+        let may = part.state == PartState::InProgress || part.finishing.under_way || in_order;
         prop_assert!(!at_work || may, "{} works while its part is {:?}", run.id(), part.state);
     }
     for part in &parts {
@@ -360,6 +361,25 @@ fn at_the_end(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// A question that a person is asked.
+fn for_people(world: &World) -> Option<(RunId, crate::id::QuestionId)> {
+    use run::question::{Standing, Whom};
+    world.fleet.runs.values().find_map(|run| {
+        let mut open = run.open_questions();
+        let asked =
+            open.find(|it| it.standing == Standing::Escalated || it.asking.to == Whom::Human)?;
+        Some((run.id().clone(), asked.id.clone()))
+    })
+}
+
+/// A run that waits for an answer, and is handed one.
+fn heard(world: &World) -> Option<(Arc<Run>, String)> {
+    world.fleet.runs.values().filter(|run| run.state_name() == "waiting").find_map(|run| {
+        let handed = run.messages.iter().find(|it| it.receipt == run::Receipt::Handed)?;
+        Some((run.clone(), handed.id.clone()))
+    })
+}
+
 /// A person takes every part that waits for one.
 fn take_all(world: &mut World) -> Result<(), &'static str> {
     let waits = |part: &Part| part.state == PartState::Escalated;
@@ -382,7 +402,21 @@ fn comes_to_an_end(world: &mut World) -> Result<(), TestCaseError> {
             do_work(world, 0, how);
             continue;
         }
+        if let Some((run, question)) = for_people(world) {
+            let text = Some("green".to_owned());
+            let input = run::Input::Answer { question, text, by: "ada".to_owned() };
+            world.give(Input::Run { run, input }).unwrap();
+            continue;
+        }
+        if let Some((run, message)) = heard(world) {
+            let told = input(&format!("told {message} turn-started"), &run, world.now);
+            world.give(Input::Run { run: run.id().clone(), input: told }).unwrap();
+            continue;
+        }
         let wanted = |run: &&Arc<Run>| {
+            if run.state_name() == "waiting" {
+                return false;
+            }
             let leaves = run.undoing || matches!(run.env, EnvState::Closing { .. });
             !run.is_ended() && !run.waits_for_wave() || leaves
         };
@@ -440,9 +474,26 @@ fn rules(nth: usize) -> task::Rules {
     task::Rules { cycles, threshold, auto: !nth.is_multiple_of(5), foreman: nth % 3 != 2 }
 }
 
+/// Half of them begin where a plan is carried out already: what comes late is rarely met from the start.
+fn begun(nth: usize) -> World {
+    if nth.is_multiple_of(2) {
+        return World { rules: rules(nth / 2), ..World::new() };
+    }
+    let mut world = World::approved(&document("api web"));
+    world.rules = rules(nth / 2);
+    world.implement().unwrap();
+    world.begin();
+    for project in ["api", "web"] {
+        world.hear(project, "prepared");
+    }
+    for project in ["api", "web"] {
+        world.hear(project, "started");
+    }
+    world
+}
+
 fn told(acts: &[Act]) -> Result<(), TestCaseError> {
-    let mut world = World::new();
-    world.rules = rules(acts.len());
+    let mut world = begun(acts.len());
     for one in acts {
         act(&mut world, *one);
         promises(&world)?;
@@ -486,8 +537,7 @@ fn random_histories_of_plans_reach_every_state_and_every_event() {
     let (mut states, mut kinds) = (BTreeSet::new(), BTreeSet::new());
     for nth in 0..1_500 {
         let acts = prop::collection::vec(any_act(), 60..160).new_tree(&mut runner).unwrap();
-        let mut world = World::new();
-        world.rules = rules(nth);
+        let mut world = begun(nth);
         for one in acts.current() {
             act(&mut world, one);
             states.insert(world.state());
@@ -507,5 +557,5 @@ fn random_histories_of_plans_reach_every_state_and_every_event() {
     assert_eq!(missed, [""; 0]);
     let golden = super::golden_words();
     let missed: Vec<&String> = golden.iter().filter(|word| !kinds.contains(*word)).collect();
-    assert_eq!(missed, ["sub_plan_escalated", "amended"]);
+    assert_eq!(missed, ["foreman_gave_up", "amended"]);
 }
