@@ -22,12 +22,15 @@ use thiserror::Error;
 
 use super::{
     Message, Taken,
-    script::{self, Step},
+    script::{self, Role, Step},
     tools::{self, Call},
 };
 
 #[cfg(test)]
 mod tests;
+
+/// The variable that says what the agent is there for.
+const ROLE: &str = "SKEP_ROLE";
 
 /// Where the agent works and what it was started with.
 #[derive(Debug, Clone, Default)]
@@ -110,8 +113,10 @@ pub fn agent(
     stdin: impl BufRead + Send + 'static,
     stdout: &mut dyn Write,
 ) -> i32 {
+    let role = setting.env.get(OsStr::new(ROLE)).and_then(|role| role.to_str());
     let mut agent = Agent {
         setting,
+        role: role.map(Role::read).unwrap_or_default(),
         inbox: listen(stdin),
         out: stdout,
         usage: Usage::default(),
@@ -159,6 +164,8 @@ struct Heard {
 
 struct Agent<'a> {
     setting: &'a Setting,
+    /// What it is there for.
+    role: Role,
     inbox: mpsc::Receiver<Heard>,
     out: &'a mut dyn Write,
     usage: Usage,
@@ -202,10 +209,10 @@ impl Agent<'_> {
             }
             let message = message.text;
             self.draft = script::draft_in(&message).or(self.draft.take());
-            let given = script::find_in(&message);
+            let given = script::find_in(&message, self.role);
             steps = match given.or_else(|| self.remembered()) {
                 Some(text) => self.first_turn(&text),
-                None => Ok(script::reply_to(&message)),
+                None => Ok(script::reply_to(&message, self.role)),
             };
         }
     }
@@ -214,7 +221,7 @@ impl Agent<'_> {
     /// left of it for later turns.
     fn script(&self, prompt: &str) -> Result<Vec<Step>, String> {
         let goes_on = self.setting.session.is_some();
-        let given = script::find_in(prompt);
+        let given = script::find_in(prompt, self.role);
         let later = if goes_on && given.is_none() { self.remembered() } else { None };
         let text = match (&self.setting.script, later) {
             (_, Some(text)) => Some(text),
@@ -226,7 +233,7 @@ impl Agent<'_> {
         };
         match text {
             Some(text) => self.first_turn(&text),
-            None => Ok(script::default_for(prompt)),
+            None => Ok(script::default_for(prompt, self.role)),
         }
     }
 

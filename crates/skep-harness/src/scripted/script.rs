@@ -5,6 +5,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use skep_core::names;
 use thiserror::Error;
 
 use super::tools::{self, Call};
@@ -83,6 +84,32 @@ pub struct ScriptError {
 const FENCE: &str = "```skep-script";
 /// The fence of a script for whoever is to write a plan; a task that holds it gives its other scripts to those who carry it out.
 const PLAN_FENCE: &str = "```skep-script plan";
+/// The fence of a script for whoever reviews a part, which holds its author's too: one for each review, the last one for the rest.
+const REVIEW_FENCE: &str = "```skep-script review";
+/// The fence of a script for the foreman of a task.
+const FOREMAN_FENCE: &str = "```skep-script foreman";
+/// Before the number of a review that is not the first, in its prompt.
+const NUMBERED: &str = "This is review ";
+
+/// What the agent is there for, where that is said by other words than its prompt's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    Reviewer,
+    Foreman,
+    #[default]
+    Other,
+}
+
+impl Role {
+    /// Reads what stands in `SKEP_ROLE`.
+    pub fn read(word: &str) -> Role {
+        match word {
+            names::REVIEWER => Role::Reviewer,
+            names::FOREMAN => Role::Foreman,
+            _ => Role::Other,
+        }
+    }
+}
 
 /// Reads a script: one step a line, `#` begins a comment line, `\n` in a text is a newline.
 ///
@@ -95,12 +122,30 @@ pub fn parse(text: &str) -> Result<Vec<Step>, ScriptError> {
         .collect()
 }
 
-/// Finds the script in a prompt: the lines of its first `skep-script` block, of a planner's `skep-script plan`.
-pub fn find_in(prompt: &str) -> Option<String> {
-    let fence = if draft_in(prompt).is_some() { PLAN_FENCE } else { FENCE };
-    let mut lines = prompt.lines().skip_while(|line| line.trim() != fence);
-    lines.next()?;
-    Some(lines.take_while(|line| line.trim() != "```").flat_map(|line| [line, "\n"]).collect())
+/// Finds the script in a prompt: the lines of its first `skep-script` block, or of the block that is for such a role.
+pub fn find_in(prompt: &str, role: Role) -> Option<String> {
+    let fence = match role {
+        Role::Reviewer => REVIEW_FENCE,
+        Role::Foreman => FOREMAN_FENCE,
+        Role::Other if draft_in(prompt).is_some() => PLAN_FENCE,
+        Role::Other => FENCE,
+    };
+    let mut blocks = Vec::new();
+    let mut lines = prompt.lines();
+    while lines.any(|line| line.trim() == fence) {
+        let block = lines.by_ref().take_while(|line| line.trim() != "```");
+        blocks.push(block.flat_map(|line| [line, "\n"]).collect::<String>());
+    }
+    let nth = if role == Role::Reviewer { review_in(prompt) } else { 1 };
+    blocks.truncate(nth.max(1));
+    blocks.pop()
+}
+
+/// Which review of a part its words are about.
+fn review_in(words: &str) -> usize {
+    let mut lines = words.lines().filter_map(|line| line.strip_prefix(NUMBERED));
+    let number = lines.next().and_then(|rest| rest.split_whitespace().next());
+    number.and_then(|number| number.parse().ok()).unwrap_or(1)
 }
 
 /// Finds the file that a plan is to be written to, where the words ask for one: `/…/output/plan-draft….md` in backticks.
@@ -130,8 +175,17 @@ pub fn turns(script: &str) -> (String, Option<String>) {
     (first, Some(rest).filter(|rest| !rest.is_empty()))
 }
 
-/// Returns what is played when nobody gave a script: a word, a file named after the prompt's first line, a commit.
-pub fn default_for(prompt: &str) -> Vec<Step> {
+/// Returns what is played when nobody gave a script: a word, a file named after the prompt's first line, a commit; who only
+/// looks says what leaves everything as it is.
+pub fn default_for(prompt: &str, role: Role) -> Vec<Step> {
+    match role {
+        Role::Reviewer => return vec![Step::Say("NO_CRITIQUES".to_owned())],
+        Role::Foreman => {
+            let words = "I have no script that would tell.\n\nCONFIDENCE: uncertain".to_owned();
+            return vec![Step::Say(words)];
+        }
+        Role::Other => {}
+    }
     let title = prompt
         .lines()
         .map(|line| line.trim().trim_start_matches('#').trim())
@@ -148,7 +202,10 @@ pub fn default_for(prompt: &str) -> Vec<Step> {
 }
 
 /// Returns what is played for a later message without a script of its own.
-pub fn reply_to(text: &str) -> Vec<Step> {
+pub fn reply_to(text: &str, role: Role) -> Vec<Step> {
+    if role == Role::Foreman {
+        return default_for(text, role);
+    }
     vec![Step::Say(format!("heard: {}", text.chars().take(200).collect::<String>()))]
 }
 
@@ -174,6 +231,7 @@ fn step(line: &str) -> Result<Step, String> {
         "draft" => Step::Draft(text()?),
         "ask" => question(&text()?),
         "call" => Step::Call(tools::ask(&text()?)?),
+        "consult" => Step::Call(tools::consult(&text()?)?),
         "report" => Step::Call(tools::report(&text()?)?),
         "verdict" => Step::Call(tools::verdict(&text()?)?),
         "claim" => {
@@ -203,7 +261,7 @@ fn step(line: &str) -> Result<Step, String> {
 
 fn unknown(word: &str) -> String {
     format!(
-        "no step is called `{word}` (there are say think stderr write append commit draft ask call report verdict claim note permit usage limit \
+        "no step is called `{word}` (there are say think stderr write append commit draft ask call consult report verdict claim note permit usage limit \
          retry wait-for hang flood ignore-term fork close-stdout crash signal exit result listen then)"
     )
 }

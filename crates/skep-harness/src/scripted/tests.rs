@@ -12,7 +12,7 @@ use skep_host::proc::Program;
 
 use super::{
     agent::{Setting, agent},
-    script::{Step, default_for, find_in, parse},
+    script::{Role, Step, default_for, find_in, parse},
     *,
 };
 
@@ -290,14 +290,57 @@ fn every_step_is_read() {
 
 #[test]
 fn a_block_in_the_prompt_is_found_and_a_prompt_without_words_still_has_a_default() {
-    assert_eq!(find_in("a\n```skep-script\nsay x\n```\nsay y").unwrap(), "say x\n");
-    assert_eq!(find_in("```sh\nsay x\n```"), None);
+    assert_eq!(find_in("a\n```skep-script\nsay x\n```\nsay y", Role::Other).unwrap(), "say x\n");
+    assert_eq!(find_in("```sh\nsay x\n```", Role::Other), None);
     assert!(
-        matches!(&default_for("\n \n")[1], Step::Write { path, .. } if path == Path::new("work.md"))
+        matches!(&default_for("\n \n", Role::Other)[1], Step::Write { path, .. } if path == Path::new("work.md"))
     );
     assert!(
-        matches!(&default_for("é ü")[1], Step::Write { path, .. } if path == Path::new("work.md"))
+        matches!(&default_for("é ü", Role::Other)[1], Step::Write { path, .. } if path == Path::new("work.md"))
     );
+}
+
+/// A part of a plan with what its author and its reviewers play, in a review of this number.
+fn part_in_review(number: u32) -> String {
+    let block = |of: &str, step: &str| format!("```skep-script{of}\n{step}\n```\n\n");
+    let told = if number == 1 {
+        "First.\n".to_owned()
+    } else {
+        format!("This is review {number} of the part. These\n")
+    };
+    ["", " review", " plan", " review", " foreman"]
+        .into_iter()
+        .enumerate()
+        .map(|(nth, of)| block(of, &format!("say {nth}")))
+        .chain([told])
+        .collect()
+}
+
+#[test]
+fn who_reviews_plays_the_block_of_its_review_and_who_codes_none_of_them() {
+    let played = |number, role| find_in(&part_in_review(number), role).unwrap();
+    for (number, block) in [(1, "say 1\n"), (2, "say 3\n"), (3, "say 3\n"), (9, "say 3\n")] {
+        assert_eq!(played(number, Role::Reviewer), block, "{number}");
+    }
+    assert_eq!(played(2, Role::Other), "say 0\n");
+    assert_eq!(played(2, Role::Foreman), "say 4\n");
+    assert_eq!(find_in("```skep-script\nsay x\n```", Role::Reviewer), None);
+}
+
+/// Without a script nobody who only looks touches anything: a review passes, and a foreman leaves it to a person.
+#[test]
+fn without_a_script_a_reviewer_finds_nothing_and_a_foreman_is_not_sure() {
+    for (role, words) in [("reviewer", "NO_CRITIQUES"), ("foreman", "CONFIDENCE: uncertain")] {
+        let place = Place::new();
+        let mut setting = place.setting();
+        setting.env.insert("SKEP_ROLE".into(), role.into());
+        let prompt = Message::Prompt { text: "Look\n```skep-script\nwrite a b\n```".to_owned() };
+        let mut out = Vec::new();
+        assert_eq!(agent(&setting, Cursor::new(prompt.line()), &mut out), 0);
+        let said = String::from_utf8(out).unwrap();
+        assert!(said.contains(words), "{role}: {said}");
+        assert_eq!(place.git(&["status", "--porcelain"]), "", "{role}");
+    }
 }
 
 #[test]

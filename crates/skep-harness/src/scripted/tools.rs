@@ -21,6 +21,12 @@ pub enum Call {
         text: String,
         options: Vec<String>,
     },
+    /// Asks the foreman of its task, and waits as long.
+    Consult {
+        wait_ms: u64,
+        text: String,
+        context: Option<String>,
+    },
     Report {
         status: String,
         summary: String,
@@ -41,6 +47,9 @@ impl Call {
         match self {
             Call::Ask { wait_ms, text, options } => {
                 json!({"tool": "ask", "to": "human", "question": text, "options": options, "wait_ms": wait_ms})
+            }
+            Call::Consult { wait_ms, text, context } => {
+                json!({"tool": "ask", "to": "foreman", "question": text, "context": context, "wait_ms": wait_ms})
             }
             Call::Report { status, summary } => {
                 json!({"tool": "report", "status": status, "summary": summary})
@@ -81,6 +90,15 @@ pub fn ask(rest: &str) -> Result<Call, String> {
     let wait_ms = wait.parse().map_err(|_| format!("`{wait}` is not a number that fits"))?;
     let mut parts = text.split('|').map(|part| part.trim().to_owned());
     Ok(Call::Ask { wait_ms, text: parts.next().unwrap_or_default(), options: parts.collect() })
+}
+
+/// Reads `MS QUESTION [| CONTEXT]`.
+pub fn consult(rest: &str) -> Result<Call, String> {
+    let (wait, text) = rest.split_once(char::is_whitespace).ok_or("the question is missing")?;
+    let wait_ms = wait.parse().map_err(|_| format!("`{wait}` is not a number that fits"))?;
+    let (text, context) =
+        text.split_once('|').map_or((text, None), |(text, context)| (text, Some(context.trim())));
+    Ok(Call::Consult { wait_ms, text: text.trim().to_owned(), context: context.map(str::to_owned) })
 }
 
 /// Reads `none`, or `SEVERITY FILE[:LINE] TEXT [| …]…`, `-` for a file where there is none.
