@@ -272,6 +272,10 @@ impl Task {
         }
         self.course.versions.push(version);
         self.course.planning = None;
+        // Whoever knows the plan before knows the wrong one.
+        if self.course.foreman.at.is_none() {
+            self.course.foreman.run = None;
+        }
         Some(())
     }
 
