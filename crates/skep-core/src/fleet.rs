@@ -48,6 +48,16 @@ pub struct Limits {
     /// Below this much free disk no new run starts. Bytes.
     #[serde(default)]
     pub disk_free: u64,
+    /// Reviewers, beside the other runs.
+    #[serde(default = "two")]
+    pub reviews: u32,
+    /// Foremen, beside the other runs.
+    #[serde(default = "two")]
+    pub foremen: u32,
+}
+
+fn two() -> u32 {
+    2
 }
 
 fn workers() -> u32 {
@@ -56,7 +66,15 @@ fn workers() -> u32 {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { runs: 8, per_project: 8, prepare: 4, workers: workers(), disk_free: 0 }
+        Limits {
+            runs: 8,
+            per_project: 8,
+            prepare: 4,
+            workers: workers(),
+            disk_free: 0,
+            reviews: two(),
+            foremen: two(),
+        }
     }
 }
 

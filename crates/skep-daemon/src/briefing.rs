@@ -163,24 +163,14 @@ impl Briefing<'_> {
         let ask = RunAsk { titles, prompt: Some(String::new()), count: None, ..ask.clone() };
         let foreman = task.course.rules.foreman;
         let (of, ask) = match purpose {
-            Purpose::Plan { .. } | Purpose::Foreman { .. } => (
-                OfPlan {
-                    run: run.clone(),
-                    kind: if matches!(purpose, Purpose::Plan { .. }) {
-                        Kind::Plan
-                    } else {
-                        Kind::Foreman
-                    },
-                    part: None,
-                    foreman: false,
-                },
-                RunAsk {
-                    env_type: Some("directory".to_owned()),
-                    project: None,
-                    branch: None,
-                    base: None,
-                    ..ask
-                },
+            Purpose::Plan { .. } => (
+                OfPlan { run: run.clone(), kind: Kind::Plan, part: None, foreman: false },
+                nowhere(ask),
+            ),
+            // What it says is read, which a screen does not tell.
+            Purpose::Foreman { .. } => (
+                OfPlan { run: run.clone(), kind: Kind::Foreman, part: None, foreman: false },
+                RunAsk { surface: Some("headless".to_owned()), ..nowhere(ask) },
             ),
             Purpose::Part { project } => (
                 OfPlan {
@@ -414,6 +404,12 @@ fn open_regular(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+/// In a folder of its own, beside all projects.
+fn nowhere(ask: RunAsk) -> RunAsk {
+    let env_type = Some("directory".to_owned());
+    RunAsk { env_type, project: None, branch: None, base: None, ..ask }
 }
 
 /// What was chosen for the task comes before how it was asked for.

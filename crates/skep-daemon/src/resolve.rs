@@ -238,6 +238,8 @@ fn limits(settings: &Settings) -> Limits {
         prepare: limits.prepare,
         workers: limits.workers,
         disk_free: limits.disk_free,
+        reviews: limits.reviews,
+        foremen: limits.foremen,
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Fleet, Limits, Shut, quotas};
 use crate::{
     id::{RunId, TaskId},
-    run::{EnvType, Run, State},
+    run::{EnvType, Kind, Run, State},
     time::Timestamp,
 };
 
@@ -17,6 +17,8 @@ pub(super) struct Slots<'a> {
     fleet: &'a Fleet,
     limits: Limits,
     runs: u32,
+    reviews: u32,
+    foremen: u32,
     preparing: u32,
     projects: BTreeMap<&'a str, u32>,
     checkouts: BTreeMap<&'a str, &'a RunId>,
@@ -48,6 +50,8 @@ impl<'a> Slots<'a> {
             fleet,
             limits: fleet.limits,
             runs: 0,
+            reviews: 0,
+            foremen: 0,
             preparing: 0,
             projects: BTreeMap::new(),
             checkouts: BTreeMap::new(),
@@ -74,11 +78,18 @@ impl<'a> Slots<'a> {
         if !run.holds_slot() || run.is_being_adopted() {
             return;
         }
-        self.runs += 1;
-        self.preparing += u32::from(matches!(run.state, State::Preparing { .. }));
-        if let Some(project) = &run.brief.project {
-            *self.projects.entry(project).or_default() += 1;
+        // Who looks at work or answers for it has a lane of its own: those who wait for it never stand in its way.
+        match run.brief.kind {
+            Kind::Review => self.reviews += 1,
+            Kind::Foreman => self.foremen += 1,
+            Kind::Code | Kind::Plan | Kind::Manual => {
+                self.runs += 1;
+                if let Some(project) = &run.brief.project {
+                    *self.projects.entry(project).or_default() += 1;
+                }
+            }
         }
+        self.preparing += u32::from(matches!(run.state, State::Preparing { .. }));
     }
 
     /// Why `run`, which is in line, may not go at `now`, in one sentence; none when it may.
@@ -126,18 +137,33 @@ impl<'a> Slots<'a> {
                 limits.disk_free
             ));
         }
-        if self.runs >= limits.runs {
-            return Some(format!("limits.runs: {} runs hold a slot", self.runs));
-        }
-        let of_project =
-            run.brief.project.as_deref().and_then(|project| self.projects.get(project)).copied();
-        if let Some(same) = of_project.filter(|same| *same >= limits.per_project) {
-            return Some(format!("limits.per_project: {same} runs of this project hold a slot"));
+        if let Some(words) = self.full_lane(run) {
+            return Some(words);
         }
         if run.env().is_none() && self.preparing >= limits.prepare {
             return Some(format!("limits.prepare: {} checkouts are under way", self.preparing));
         }
         self.at_work_there(run)
+    }
+
+    /// Why the lane that `run` goes by has no room for it.
+    fn full_lane(&self, run: &Run) -> Option<String> {
+        let limits = self.limits;
+        let (taken, most, words) = match run.brief.kind {
+            Kind::Review => (self.reviews, limits.reviews, "limits.reviews: {} reviewers"),
+            Kind::Foreman => (self.foremen, limits.foremen, "limits.foremen: {} foremen"),
+            Kind::Code | Kind::Plan | Kind::Manual => {
+                (self.runs, limits.runs, "limits.runs: {} runs")
+            }
+        };
+        if taken >= most {
+            return Some(format!("{} hold a slot", words.replace("{}", &taken.to_string())));
+        }
+        let of_project =
+            run.brief.project.as_deref().and_then(|project| self.projects.get(project)).copied();
+        let counted = !matches!(run.brief.kind, Kind::Review | Kind::Foreman);
+        let same = of_project.filter(|same| counted && *same >= limits.per_project)?;
+        Some(format!("limits.per_project: {same} runs of this project hold a slot"))
     }
 
     /// The usage limit that holds `run` back while it lasts; none where a person insists.

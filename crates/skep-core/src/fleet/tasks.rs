@@ -92,25 +92,21 @@ impl Fleet {
     }
 
     /// Adds to what a task hears of a question what it does not know by itself: its words, and what its project knows.
-    fn completed(&self, input: Input) -> Input {
-        match input {
-            Input::Asked { run, question, text, context, known: None } => {
-                let project = self.runs.get(&run).and_then(|run| run.brief.project.as_ref());
-                let known = project.and_then(|project| self.answers.get(project));
-                let is_it = |known: &&Known| known.is_about(&text, context.as_deref());
-                let known = known.and_then(|known| known.iter().rev().find(is_it)).cloned();
-                Input::Asked { run, question, text, context, known }
+    fn completed(&self, mut input: Input) -> Input {
+        if let Input::Asked { run, text, context, known, .. } = &mut input {
+            let project = self.runs.get(run).and_then(|run| run.brief.project.as_ref());
+            let kept = project.and_then(|project| self.answers.get(project));
+            let is_it = |known: &&Known| known.is_about(text, context.as_deref());
+            *known = kept.and_then(|kept| kept.iter().rev().find(is_it)).cloned();
+        } else if let Input::Answered { run, question, text, context, .. } = &mut input {
+            let asked = self.runs.get(run).and_then(|run| {
+                run.questions.iter().find(|it| it.id == *question).map(|it| &it.asking)
+            });
+            if let Some(asked) = asked {
+                (*text, *context) = (asked.text.clone(), asked.context.clone());
             }
-            Input::Answered { run, question, answer, by, .. } => {
-                let asked = self.runs.get(&run).and_then(|run| {
-                    run.questions.iter().find(|it| it.id == question).map(|it| &it.asking)
-                });
-                let text = asked.map(|asked| asked.text.clone()).unwrap_or_default();
-                let context = asked.and_then(|asked| asked.context.clone());
-                Input::Answered { run, question, text, context, answer, by }
-            }
-            other => other,
         }
+        input
     }
 
     /// Keeps an answer with its project: it is known there when its task is long gone.
@@ -169,29 +165,20 @@ impl Fleet {
             }
             Then::Stop { .. } => run::Input::Stop { force: false },
             Then::Answer { question, text, by, .. } => {
-                return Ok(self.to_asker(
-                    &run,
-                    run::Input::Answer { question, text: Some(text), by },
-                    now,
-                    decided,
-                ));
+                let input = run::Input::Answer { question, text: Some(text), by };
+                self.try_step(&run, input, now, decided);
+                return Ok(());
             }
             Then::Escalate { question, proposal, .. } => {
-                return Ok(self.to_asker(
-                    &run,
-                    run::Input::Escalate { question, proposal },
-                    now,
-                    decided,
-                ));
+                let input = run::Input::Escalate { question, proposal };
+                self.try_step(&run, input, now, decided);
+                return Ok(());
             }
             Then::GiveBack { .. } => {
                 let op = OpId::new(derived(&format!("{run}/given-back")));
-                return Ok(self.to_asker(
-                    &run,
-                    run::Input::Close { op, how: How::Force },
-                    now,
-                    decided,
-                ));
+                let input = run::Input::Close { op, how: How::Force };
+                self.try_step(&run, input, now, decided);
+                return Ok(());
             }
         };
         match self.step_for(&run, input, true, now, decided) {
@@ -204,7 +191,7 @@ impl Fleet {
     }
 
     /// Does what may have been done meanwhile by somebody else: who was answered needs no answer, and what is gone is gone.
-    fn to_asker(&mut self, run: &RunId, input: run::Input, now: Timestamp, decided: &mut Decided) {
+    fn try_step(&mut self, run: &RunId, input: run::Input, now: Timestamp, decided: &mut Decided) {
         let _done_before = self.step_for(run, input, true, now, decided);
     }
 

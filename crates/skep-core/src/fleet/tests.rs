@@ -18,7 +18,15 @@ mod rotation;
 mod spending;
 mod within;
 
-const ONE: Limits = Limits { runs: 1, per_project: 8, prepare: 4, workers: 25, disk_free: 1_000 };
+const ONE: Limits = Limits {
+    runs: 1,
+    per_project: 8,
+    prepare: 4,
+    workers: 25,
+    disk_free: 1_000,
+    reviews: 1,
+    foremen: 1,
+};
 const TWO: Limits = Limits { runs: 2, per_project: 8, prepare: 4, ..ONE };
 
 /// What is collected in scenes: trash after 10 s, envs after 20, snapshots after 50, records after 90.

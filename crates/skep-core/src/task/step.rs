@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Event, Input, Known, Step, Task, TaskState, Then};
+use super::{Event, Input, Known, Put, Step, Task, TaskState, Then};
 use crate::{
     id::{RunId, TaskId, derived},
     run::{EnvState, Rejected, Run},
@@ -43,7 +43,8 @@ impl Task {
             Input::Review { project } => self.ask_review(&project, runs, now)?,
             Input::Comment { project, critique } => self.comment(&project, critique)?,
             Input::Asked { run, question, text, context, known } => {
-                self.asked_foreman(run, question, text, context, known.as_ref(), runs, now)
+                let put = Put::new(question, run, text, context);
+                self.asked_foreman(put, known.as_ref(), runs, now)
             }
             Input::Answered { run, question, text, context, answer, by } => {
                 let project = runs.get(&run).and_then(|run| run.brief.part.as_ref());

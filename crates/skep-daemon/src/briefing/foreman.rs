@@ -2,27 +2,54 @@
 //!
 //! Owns: what of a task, its answers and its decisions is told to the foreman. Never: says which question is next.
 
-use skep_api::{request::RunAsk, wire::chain};
+use skep_api::{
+    request::RunAsk,
+    wire::{Refusal, chain},
+};
 use skep_core::{
     fenced::Secret,
-    id::QuestionId,
+    id::{self, QuestionId},
     project::Project,
     run::Run,
-    task::{Known, PlanState, Put, Task, Version, Warning, WarningKind},
+    task::{Known, PlanState, Purpose, Put, Task, Version, Warning, WarningKind},
 };
 use skep_host::git::Git;
 
 use super::{Briefing, base_vars, millis, project_of, reads, render};
 use crate::{
-    discover,
+    config, discover,
     prompts::{self, Answered, Decision, Prompt, Words},
-    resolve::Asked,
+    resolve::{Asked, Resolved},
 };
 
 /// Who answers as the foreman, as answers name it.
 const FOREMAN: &str = "foreman";
 
 impl Briefing<'_> {
+    /// Tries out what a foreman would need, or says why there is none: it has to go on with its conversation.
+    ///
+    /// Errors: the agent that the settings name for it cannot be had.
+    pub fn try_foreman(
+        &self,
+        task: &Task,
+        ask: &RunAsk,
+    ) -> Result<Result<Resolved, String>, Refusal> {
+        let settings = config::user(self.config);
+        let settings = settings.map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+        let question = QuestionId::new([0; id::LENGTH]);
+        let resolved = match self.try_out(task, &[Purpose::Foreman { question }], ask) {
+            Ok(mut tried) => tried.resolved.pop(),
+            Err(refusal) if settings.foreman.agent.is_some() => return Err(refusal),
+            Err(refusal) => return Ok(Err(refusal.message)),
+        };
+        let Some(resolved) = resolved else { return Ok(Err("nothing came of it".to_owned())) };
+        let forgets = resolved.briefs.iter().find(|asked| !asked.brief.hears.resumes);
+        Ok(match forgets.map(|asked| asked.brief.agent.clone()) {
+            Some(agent) => Err(format!("{agent} takes up no conversation again")),
+            None => Ok(resolved),
+        })
+    }
+
     /// Makes the prompt of a foreman, with the question that it is begun for.
     pub(super) fn foreman(
         &self,

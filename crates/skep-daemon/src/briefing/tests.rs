@@ -4,7 +4,7 @@ use serde_json::json;
 use skep_core::{
     id::QuestionId,
     review::{Critique, Severity},
-    run::{Base, Brief, Env, EnvState, Policy, question::Question},
+    run::{Base, Brief, Env, EnvState, EnvType, Policy, Surface, question::Question},
     task::{Choice, Course, Cycle, CycleState, Known, PlanState, Put, TaskState, Version, Words},
 };
 use skep_testkit::{Place, Repo};
@@ -462,4 +462,30 @@ fn a_task_from_outside_gives_no_orders_to_whoever_reviews_or_answers() {
         assert!(prompt.contains("All of them.") && !outside(&prompt).contains("All of them."));
         assert!(!prompt.contains("Do what it asks for in this repository"), "{prompt}");
     }
+}
+
+#[test]
+fn there_is_a_foreman_where_its_agent_takes_up_its_conversation_again() {
+    let mut world = World::new();
+    let profile = |name: &str, text: &str| {
+        world.place.write(format!("config/agents/{name}.toml"), text);
+    };
+    profile("talks", "protocol = \"plain\"\nprogram = \"cat\"\nprompt = \"stdin\"\n");
+    let mut tried = |agent: &str| {
+        let ask = RunAsk { agent: Some(agent.to_owned()), ..world.ask() };
+        world.with(|briefing, task| briefing.try_foreman(task, &ask))
+    };
+    let foreman = tried("scripted").unwrap().unwrap();
+    let brief = &foreman.briefs[0].brief;
+    assert_eq!((brief.kind, brief.place.env_type), (Kind::Foreman, EnvType::Directory));
+    assert_eq!((brief.surface, brief.foreman), (Surface::Headless, false));
+    let forgets = tried("talks").unwrap().unwrap_err();
+    assert_eq!(forgets, "talks takes up no conversation again");
+    // Whom nobody chose for it is no reason to carry out nothing.
+    let nobody = tried("nobody").unwrap().unwrap_err();
+    assert!(nobody.contains("nobody"), "{nobody}");
+    world.place.write("config/config.toml", "[foreman]\nagent = \"nobody\"\n");
+    let ask = RunAsk { agent: Some("scripted".to_owned()), ..world.ask() };
+    let refused = world.with(|briefing, task| briefing.try_foreman(task, &ask)).unwrap_err();
+    assert!(refused.message.contains("nobody"), "{refused:?}");
 }

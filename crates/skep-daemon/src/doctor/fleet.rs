@@ -144,6 +144,7 @@ pub(super) fn envs(home: &Home, ledger: &Ledger) -> Vec<Finding> {
         .fleet
         .runs
         .values()
+        .filter(|run| !run.is_within())
         .map(|run| ((run.brief.place.envs.as_str(), run.brief.place.key.as_str()), run.as_ref()))
         .collect();
     let own = home.envs();

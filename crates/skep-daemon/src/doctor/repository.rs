@@ -74,7 +74,7 @@ fn worktrees(
     for known in all.iter().skip(1) {
         let run = runs.iter().find(|run| {
             let place = &run.brief.place;
-            known.path.starts_with(Path::new(&place.envs).join(&place.key))
+            !run.is_within() && known.path.starts_with(Path::new(&place.envs).join(&place.key))
         });
         let shown = known.path.display();
         let gone = matches!(

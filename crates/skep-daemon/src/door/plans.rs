@@ -19,7 +19,7 @@ use skep_api::{
 };
 use skep_core::{
     fleet::{Fleet, Input},
-    id::{self, PlanId, QuestionId, RunId, TaskId},
+    id::{PlanId, RunId, TaskId},
     project::Project,
     refs::{self, Parts},
     run::Trust,
@@ -340,26 +340,27 @@ impl Door {
             return self.task_view(&task.id);
         }
         let choice = choice_of(&ask.how);
-        let rules = task::Rules {
-            cycles: settings.review.max_cycles,
-            threshold: settings.review.threshold,
-            auto: settings.review.auto_feedback_loop,
-            foreman: true,
-        };
-        let wish = |branch: String| task::Input::Implement {
-            branch,
-            choice: choice.clone(),
-            rules: rules.clone(),
+        let mut rules = rules_of(&settings);
+        let wish = |branch: String, rules: &task::Rules| {
+            let (choice, rules) = (choice.clone(), rules.clone());
+            task::Input::Implement { branch, choice, rules }
         };
         let now = (self.clock)();
         // Whether it fits at all is told before repositories are looked at.
-        task.step(wish("skep/none".to_owned()), &fleet.runs, now)?;
+        task.step(wish("skep/none".to_owned(), &rules), &fleet.runs, now)?;
         let left = left_of(task);
         let projects = self.preflight(&ask.how, &left, &fleet)?;
         let purposes = purposes_of(&left, &rules);
         let ask_of = chosen_for(&ask.how, &task.course.choice, true);
-        let tried =
-            self.briefing(&fleet).try_out(task, &purposes, &ask_of).map_err(for_implement)?;
+        let briefing = self.briefing(&fleet);
+        let mut tried = briefing.try_out(task, &purposes, &ask_of).map_err(for_implement)?;
+        match briefing.try_foreman(task, &ask_of).map_err(for_implement)? {
+            Ok(foreman) => {
+                rules.foreman = true;
+                tried.resolved.push(foreman);
+            }
+            Err(why) => progress(out, &format!("there is no foreman, questions go to you: {why}"))?,
+        }
         let branch = match &task.course.branch {
             Some(branch) => branch.clone(),
             None => branch_for(task, &ask.how, &settings, &projects)?,
@@ -368,7 +369,7 @@ impl Door {
         self.hand_over(parts.filter_map(|part| part.run.as_ref()), &ask.how, &fleet)?;
         progress(out, &format!("branch {branch} in {}", left.join(", ")))?;
         self.prepare(key, &task.id, &ask.how, tried)?;
-        self.wish_task(key, &task.id, wish(branch))?;
+        self.wish_task(key, &task.id, wish(branch, &rules))?;
         self.task_view(&task.id)
     }
 
@@ -419,7 +420,7 @@ fn left_of(task: &Task) -> Vec<String> {
     version.projects().filter(is_left).map(str::to_owned).collect()
 }
 
-/// What runs are wanted for when these parts are carried out: who reviews them and who answers needs what it is given as well.
+/// What runs are wanted for when these parts are carried out: a reviewer needs what it is given as well.
 fn purposes_of(left: &[String], rules: &task::Rules) -> Vec<Purpose> {
     let part = |project: &String| Purpose::Part { project: project.clone() };
     let review = |project: &String| Purpose::Review {
@@ -428,10 +429,17 @@ fn purposes_of(left: &[String], rules: &task::Rules) -> Vec<Purpose> {
         head: String::new(),
     };
     let reviewed = left.iter().filter(|_| rules.cycles > 0);
-    let nothing = QuestionId::new([0; id::LENGTH]);
-    let foreman = Purpose::Foreman { question: nothing };
-    let foreman = rules.foreman.then_some(foreman);
-    left.iter().map(part).chain(reviewed.map(review)).chain(foreman).collect()
+    left.iter().map(part).chain(reviewed.map(review)).collect()
+}
+
+/// How parts are reviewed by the settings; whether there is a foreman, its agent says.
+fn rules_of(settings: &Settings) -> task::Rules {
+    task::Rules {
+        cycles: settings.review.max_cycles,
+        threshold: settings.review.threshold,
+        auto: settings.review.auto_feedback_loop,
+        foreman: false,
+    }
 }
 
 fn choice_of(ask: &RunAsk) -> Choice {

@@ -37,6 +37,9 @@ pub struct Standing {
     pub at: Timestamp,
     /// The snapshot that may hold the same already.
     pub last: Option<String>,
+    /// The commit that its worktree was made on, where that is on no branch.
+    #[serde(default)]
+    pub made_on: Option<String>,
 }
 
 /// A snapshot that is to stand again.
@@ -87,6 +90,7 @@ fn seen(
         why,
         at: now,
         last: last.map(|snapshot| snapshot.oid.clone()).filter(|oid| !oid.is_empty()),
+        made_on: run.brief.place.detached.clone(),
     })
 }
 
@@ -128,6 +132,14 @@ pub(super) fn take(git: &Git, standing: &Standing) -> Result<Option<Box<Snapshot
         && let Some(last) = &standing.last
         && let Ok(snapshot::Verdict::Same(_)) =
             snapshot::verify(git, &repo, last, &standing.worktree, &git_dir)
+    {
+        return Ok(None);
+    }
+    // What only looks leaves nothing to be held; where that cannot be seen, there is.
+    if standing.why != Why::Asked
+        && standing.last.is_none()
+        && let Some(oid) = &standing.made_on
+        && env::stands(git, &repo, &standing.worktree).is_ok_and(|stands| stands.is_at(oid))
     {
         return Ok(None);
     }

@@ -23,6 +23,16 @@ pub struct Stands {
     pub under_way: Vec<&'static str>,
 }
 
+impl Stands {
+    /// Whether it is the commit `oid` on no branch, and nothing besides.
+    pub fn is_at(&self, oid: &str) -> bool {
+        self.head.as_deref() == Some(oid)
+            && self.branch.is_none()
+            && self.files.is_empty()
+            && self.under_way.is_empty()
+    }
+}
+
 /// Looks at a worktree of `repo`, by what the repository knows of it and not by what stands in it. Ignored files are no difference.
 ///
 /// Errors: git could not be asked, or knows no worktree there.

@@ -21,6 +21,7 @@ mod control;
 mod crash;
 mod daemon;
 mod demo;
+mod detached;
 mod doctor;
 mod events;
 mod fence;

@@ -240,8 +240,9 @@ fn a_new_daemon_takes_over_what_lives_and_calls_only_the_rest_interrupted_and_on
     home.kill_daemon();
     assert_eq!(home.listed(&ids[2])["outcome"], "lost");
     let told = home.kinds(&ids[2]);
-    let ends = told.iter().filter(|kind| ["lost", "ended"].contains(&kind.as_str())).count();
-    assert_eq!(ends, 2, "the loss and the end, each once: {told:?}");
+    let times = |kind: &str| told.iter().filter(|told| *told == kind).count();
+    // One whose guards left a word of their end is found by that, and not missed first.
+    assert!(times("ended") == 1 && times("lost") <= 1, "said once: {told:?}");
     for nth in [0, 1] {
         let (kinds, run) = seen(&ids[nth]);
         assert_eq!(kinds, before[nth].0, "nothing was said of a run that lives");

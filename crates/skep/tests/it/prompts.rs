@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use serde_json::Value;
-use skep_daemon::prompts::Draft;
+use skep_daemon::prompts::{Draft, Template};
 
 use crate::{
     fence,
@@ -14,7 +14,7 @@ use crate::{
 fn the_prompts_are_listed_and_shown_without_a_daemon_and_ones_own_are_told_from_the_built_in() {
     let home = Home::new().var("SKEP_NO_DAEMON", "1");
     let list = home.skep(&["plan", "prompt"]).ok();
-    assert_eq!(list.matches("built in").count(), 11, "{list}");
+    assert_eq!(list.matches("built in").count(), Template::ALL.len(), "{list}");
     let built_in = home.skep(&["plan", "prompt", "repair"]).ok();
     assert!(built_in.contains("{{ branch | code }}"), "{built_in}");
     let example = home.skep(&["plan", "prompt", "repair", "--example"]).ok();
@@ -32,7 +32,7 @@ fn the_prompts_are_listed_and_shown_without_a_daemon_and_ones_own_are_told_from_
     assert_eq!(from(&of(&[])), [r#""go-on" "project""#, r#""repair" "yours""#]);
     let list = home.skep(&["plan", "prompt"]).ok();
     assert!(list.contains("yours for web") && list.contains("yours  "), "{list}");
-    assert_eq!(list.lines().count(), 1 + 11 + 1, "{list}");
+    assert_eq!(list.lines().count(), 1 + Template::ALL.len() + 1, "{list}");
     assert_eq!(from(&of(&["--project", "web"])), [r#""go-on" "project""#, r#""repair" "yours""#]);
     let shown = of(&["go-on", "--project", "web", "--example"]);
     assert_eq!(shown["text"], "You are back at the site.\n");

@@ -294,21 +294,21 @@ fn of_two_resumes_at_once_one_begins_an_attempt_and_the_other_is_told_why_not() 
     let hang = r#"echo '{"kind":"said","text":"on it"}'; while :; do sleep 1; done"#;
     let stage = Stage::new(&format!("{WORK}; exit 1"), hang);
     let id = text_of(&stage.ended(), "id");
-    for verbs in [["resume", "resume"], ["resume", "retry"]] {
+    for round in 1..=3 {
         let attempt = stage.home.listed(&id)["attempt"].as_u64().unwrap();
         let said: Vec<_> = std::thread::scope(|scope| {
             let ask = |verb: &'static str| {
                 let (home, id) = (&stage.home, &id);
                 scope.spawn(move || home.skep(&["--json", verb, id]))
             };
-            verbs.map(ask).into_iter().map(|asked| asked.join().unwrap()).collect()
+            ["resume"; 2].map(ask).into_iter().map(|asked| asked.join().unwrap()).collect()
         });
         let (done, refused): (Vec<_>, Vec<_>) = said.into_iter().partition(|said| said.code == 0);
-        assert_eq!((done.len(), refused.len()), (1, 1), "{verbs:?}: {done:?} {refused:?}");
+        assert_eq!((done.len(), refused.len()), (1, 1), "{round}: {done:?} {refused:?}");
         let error = refused.into_iter().next().unwrap().refused(1, "run-living");
         assert!(text_of(&error, "message").contains(&id), "{error}");
         let run = stage.home.listed(&id);
-        assert_eq!(run["attempt"].as_u64(), Some(attempt + 1), "{verbs:?}: {run}");
+        assert_eq!(run["attempt"].as_u64(), Some(attempt + 1), "{round}: {run}");
         assert_eq!(
             stage.home.kinds(&id).iter().filter(|kind| *kind == "requeued").count() as u64,
             attempt

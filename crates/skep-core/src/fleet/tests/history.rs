@@ -1020,7 +1020,8 @@ fn random_histories_reach_every_state_and_every_env() {
     // They take a longer story than chance tells every time: `run/conversation/tests.rs` tells it.
     let seldom = ["as_before", "resume_refused", "turns_to", "worked"];
     // What belongs to plans, `plans/history.rs` tells.
-    let of_plans = ["readied", "released", "task_removed"].map(str::to_owned).into_iter();
+    let of_plans =
+        ["readied", "released", "question_proposed", "task_removed"].map(str::to_owned).into_iter();
     let of_plans: BTreeSet<String> = of_plans.chain(super::plans::golden_words()).collect();
     let golden: BTreeSet<String> = include_str!("../../../tests/golden/events.jsonl")
         .lines()

@@ -19,14 +19,12 @@ impl Task {
     /// A run asks: what was answered before is answered at once, the same words join, the rest waits its turn.
     pub(super) fn asked_foreman(
         &self,
-        run: RunId,
-        question: QuestionId,
-        text: String,
-        context: Option<String>,
+        put: Put,
         known: Option<&Known>,
         runs: &Runs,
         now: Timestamp,
     ) -> Step {
+        let Put { question, run, text, context, .. } = put;
         let foreman = &self.course.foreman;
         if foreman.put(&question).is_some() {
             return Step::default();

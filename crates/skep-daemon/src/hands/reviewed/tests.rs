@@ -2,12 +2,16 @@ use std::os::unix::fs::symlink;
 
 use skep_core::{
     run::{Base, Env, EnvType, How, OpResult, Place as RunPlace},
+    snapshot::Why,
     time::Timestamp,
 };
 use skep_testkit::{Place, Repo};
 
 use super::{
-    super::{Done, carry_out, close_deed, prepare_deed, restore_deed, settle_deed, undo_deed},
+    super::{
+        Done, carry_out, close_deed, prepare_deed, restore_deed, settle_deed, snapshot_deed,
+        undo_deed,
+    },
     *,
 };
 use crate::hands::finalize::tests::deed::brief_in;
@@ -318,6 +322,25 @@ fn what_a_reviewer_did_keeps_its_env_and_goes_by_force_into_a_snapshot_that_come
     assert_eq!((yard.tree().head(), yard.tree().read("src/code")), (mine, "edited\n".into()));
     assert_eq!(yard.touched(), ["HEAD moved", "src/code"]);
     assert_eq!(standing(&yard).0, yard.head);
+}
+
+#[test]
+fn at_the_end_of_a_turn_only_what_a_reviewer_changed_is_kept() {
+    let mut yard = Yard::made();
+    let snapped = |yard: &Yard, n: u32, why| {
+        let id: skep_core::id::SnapshotId = format!("snap_000000000{n}").parse().unwrap();
+        let deed = snapshot_deed(&yard.run, &yard.home, &id, why, Timestamp(1)).unwrap();
+        let Done::Snapped { taken } = yard.done(&deed) else { panic!("{deed:?}") };
+        taken.unwrap().map(|taken| (id, *taken))
+    };
+    assert!(snapped(&yard, 1, Why::End).is_none());
+    assert!(snapped(&yard, 2, Why::Asked).is_some(), "who asks has one");
+    yard.tree().write("mine", "1");
+    let (id, taken) = snapped(&yard, 3, Why::End).unwrap();
+    yard.run.snapshots.insert(id, taken);
+    // What was there and is gone again is another state than the last one.
+    fs::remove_file(yard.tree().path().join("mine")).unwrap();
+    assert!(snapped(&yard, 4, Why::End).is_some());
 }
 
 #[test]

@@ -422,3 +422,44 @@ fn gemini_by_acp_is_gone_within_ten_seconds() {
 fn qwen_is_gone_within_ten_seconds() {
     is_gone_within_ten_seconds("qwen");
 }
+
+/// A person's own run of one agent where another one has ended: in its worktree, behind the same fence, in a conversation of
+/// its own, which goes on there.
+#[track_caller]
+fn works_by_hand(agent: &str) {
+    let Some(lab) = Lab::open(agent, "commit") else { return };
+    let yard = Yard::new();
+    let amber = crate::close::named(&yard.home, "amber", &[]);
+    let title = "Look after what stands there";
+    let id = yard.begin_with(&lab, agent, title, &["--manual", "--in", "amber"]);
+    let run = until(&yard, &id, "ended");
+    let logs = || yard.skep(&lab, &["logs", &id]).ok();
+    assert_eq!(run["outcome"], "completed", "{agent}: {run}\n{}", logs());
+    assert_eq!((&run["worktree"], &run["branch"]), (&amber["worktree"], &amber["branch"]));
+    let log =
+        yard.home.place().at(text_of(&amber, "worktree")).git(&["log", "--format=%s", "main.."]);
+    assert!(log.ends_with("it") && log.lines().count() > 1, "{agent}: {log}");
+    assert_eq!(turns_with(&lab, title), 1, "{agent}: {:?}", turns(&lab));
+    // The conversation is its own, and goes on in the same place.
+    yard.skep(&lab, &["resume", &id, "And the attic"]);
+    let again = until(&yard, &id, "ended");
+    assert_eq!((&again["attempt"], &again["worktree"]), (&2.into(), &amber["worktree"]));
+    assert_eq!(turns_with(&lab, "And the attic"), 1, "{agent}: {:?}", turns(&lab));
+    assert_eq!(turns_with(&lab, title), 1, "{agent}: the conversation that was: {:?}", turns(&lab));
+    yard.home.no_agents();
+}
+
+#[test]
+fn codex_works_by_hand_where_another_agent_has_ended_and_goes_on_there() {
+    works_by_hand("codex");
+}
+
+#[test]
+fn pi_works_by_hand_where_another_agent_has_ended_and_goes_on_there() {
+    works_by_hand("pi");
+}
+
+#[test]
+fn claude_works_by_hand_where_another_agent_has_ended_and_goes_on_there() {
+    works_by_hand("claude");
+}

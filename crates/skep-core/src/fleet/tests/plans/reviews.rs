@@ -396,3 +396,26 @@ passed:
 failed: "
     );
 }
+
+#[test]
+fn one_slot_is_enough_for_authors_reviewers_and_a_foreman() {
+    let rules = task::Rules { foreman: true, ..rules() };
+    let mut world = World::approved(&document("api; web"));
+    world.give(Input::Limits(ONE)).unwrap();
+    world.rules = rules;
+    world.implement().unwrap();
+    world.begin();
+    for project in ["api", "web"] {
+        world.hear(project, "prepared");
+    }
+    world.hear("api", "started, asked k foreman");
+    world.begin();
+    world.hear("foreman", "prepared, started, turn success, exit 0");
+    let Work::ReadReply { task, run } = world.next("read_reply") else { unreachable!() };
+    let text = Ok("Blue.\n\nCONFIDENCE: high".to_owned());
+    world.give(Input::Task { task, input: Wish::Reply { run, text } }).unwrap();
+    world.hear("api", "turn success, exit 0");
+    world.found(published("c1"));
+    world.cycle("api", &[]);
+    assert_eq!(world.state_of("web"), "starting");
+}
