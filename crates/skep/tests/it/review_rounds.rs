@@ -376,3 +376,28 @@ fn a_daemon_that_dies_while_the_foreman_thinks_costs_no_answer_and_gives_none_tw
     assert_eq!(round.home.doctor(), Vec::<Value>::new());
     round.home.no_agents();
 }
+
+/// Who reviews and who answers has slots of their own: work that waits for them never keeps them waiting.
+#[test]
+fn one_slot_is_enough_for_authors_that_ask_and_are_reviewed() {
+    let question = format!("consult {LONG} How many rows has a page?");
+    let author = asks(&question, &[]);
+    let mend = ["then", "append page.txt mended", "commit mend it", "say mended"];
+    let author = [&author[..], &mend].concat();
+    let part = |project| Part {
+        project,
+        author: &author,
+        reviews: &[&["verdict major - once more"], &["verdict none"]],
+    };
+    let home = Home::with_limits("runs = 1\nreviews = 1\nforemen = 1\n");
+    let foreman = ["say Ten.\\n\\nCONFIDENCE: high"];
+    let round = Round::begun(home, &[part("api"), part("web")], &foreman);
+    round.until("completed");
+    for project in ["api", "web"] {
+        let page = round.handed(project, "page.txt");
+        assert!(page.starts_with("Ten.") && page.ends_with("mended"), "{project}: {page}");
+    }
+    assert_eq!(round.told("review_started").len(), 4);
+    assert_eq!(round.told("foreman_turned").len(), 1, "the same words are asked once");
+    round.home.no_agents();
+}
