@@ -49,6 +49,7 @@ mod publish;
 mod questions;
 mod recovery;
 mod resume;
+mod reviews;
 mod run;
 mod screens;
 mod send;
