@@ -121,6 +121,7 @@ impl Task {
                 let was_done = self.part_mut(project)?.state == PartState::Completed;
                 let part = self.part_becomes(project, PartState::InProgress)?;
                 part.was_done = was_done;
+                part.awaits_words = part.reworded;
                 (part.rests, part.reworded) = (false, false);
                 part.finishing = part.finishing.anew();
                 part.reviews.stale = true;
@@ -137,6 +138,7 @@ impl Task {
             Event::SubPlanFailed { project, text } => {
                 let part = self.part_becomes(project, PartState::Failed)?;
                 part.finishing = part.finishing.anew();
+                part.reviews.break_off();
                 part.text = Some(text.clone());
             }
             Event::SubPlanEscalated { project, text } => {
@@ -151,7 +153,8 @@ impl Task {
                 let placed = run.is_some();
                 let reworded = part.reworded && run.is_some();
                 // What was spent on it is spent.
-                let reviews = std::mem::take(&mut part.reviews);
+                let mut reviews = std::mem::take(&mut part.reviews);
+                reviews.break_off();
                 *part = Part { run, placed, rests: *rests, reworded, reviews, ..Part::new() };
             }
             Event::FinalizeAsked {} => {
@@ -162,11 +165,14 @@ impl Task {
                 }
             }
             Event::PartLooked { project, look } => {
-                let finishing = &mut self.part_mut(project)?.finishing;
-                (finishing.under_way, finishing.looks) = (true, *look);
+                let part = self.part_mut(project)?;
+                part.awaits_words = false;
+                (part.finishing.under_way, part.finishing.looks) = (true, *look);
             }
             Event::PartTold { project, words } => {
-                let finishing = &mut self.part_mut(project)?.finishing;
+                let part = self.part_mut(project)?;
+                part.awaits_words = true;
+                let finishing = &mut part.finishing;
                 match words {
                     Words::Mend { .. } => finishing.told_to_mend = true,
                     Words::Commit { .. }
@@ -311,6 +317,7 @@ impl Task {
         }
         part.state = to;
         part.text = None;
+        part.awaits_words = false;
         Some(part)
     }
 
@@ -319,6 +326,7 @@ impl Task {
             self.course.runs += 1;
             let part = self.part_mut(project)?;
             part.finishing = part.finishing.anew();
+            part.awaits_words = false;
             let reviews = &mut part.reviews;
             if reviews.last().is_some_and(|last| last.state == CycleState::Reviewing) {
                 return None;
@@ -353,6 +361,7 @@ impl Task {
         } else if let Event::ReworkAsked { project, critiques } = event {
             let part = self.part_mut(project)?;
             part.finishing = part.finishing.anew();
+            part.awaits_words = true;
             let reviews = &mut part.reviews;
             reviews.comments.clear();
             reviews.stale = true;

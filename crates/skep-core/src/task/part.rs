@@ -19,6 +19,8 @@ pub struct Part {
     pub was_done: bool,
     /// Whether a run that worked on it by an older plan is to hear what the new one says.
     pub reworded: bool,
+    /// Whether its run is to hear words that are being made; what comes at another time is late.
+    pub awaits_words: bool,
     /// Why it failed, or why a person is wanted.
     pub text: Option<String>,
     /// How far its work is handed over, or looked at for a review.
@@ -106,6 +108,7 @@ impl Part {
             rests: false,
             reworded: false,
             was_done: false,
+            awaits_words: false,
             text: None,
             finishing: Finishing::default(),
             reviews: Reviews::default(),

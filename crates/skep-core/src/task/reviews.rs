@@ -118,6 +118,19 @@ impl Reviews {
         self.cycles.last()
     }
 
+    /// Whether a reviewer looks at it.
+    pub fn is_under_way(&self) -> bool {
+        self.last().is_some_and(|cycle| cycle.state == CycleState::Reviewing)
+    }
+
+    /// The part went elsewhere while it was looked at: nobody waits for that.
+    pub(super) fn break_off(&mut self) {
+        let under_way = |cycle: &&mut Cycle| cycle.state == CycleState::Reviewing;
+        if let Some(cycle) = self.cycles.last_mut().filter(under_way) {
+            (cycle.state, cycle.refunded) = (CycleState::Failed, true);
+        }
+    }
+
     /// How many cycles are used up.
     pub fn used(&self) -> u32 {
         let used = self.cycles.iter().filter(|cycle| !cycle.refunded).count();

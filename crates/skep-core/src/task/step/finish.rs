@@ -170,7 +170,7 @@ impl Task {
         let Some(part) = version.parts.get(project) else { return Step::default() };
         let at_work = part.state == PartState::InProgress;
         // Whom a person had go on meanwhile needs them no longer.
-        let needless = is_open(run, runs) || !at_work && !part.finishing.under_way;
+        let needless = is_open(run, runs) || !part.awaits_words;
         if needless {
             return Step::default();
         }

@@ -7,7 +7,7 @@ use crate::{
     id::RunId,
     run::{EnvState, Kind, Outcome, Rejected, Run},
     task::{
-        Choice, Cycle, CycleState, Effect, Event, Part, PartState, PlanState, Purpose, Rules, Step,
+        Choice, Effect, Event, Part, PartState, PlanState, Purpose, Rules, Step,
         Task, TaskState, Then, Version, Warning, Words,
         execution::ready,
         next::{Last, Next, next},
@@ -36,11 +36,10 @@ impl Task {
             return Err(reject("task-not-implementable", text, &[&self.see()]));
         }
         let at_work = |run: &RunId| runs.get(run).is_some_and(|run| !run.is_ended() && !run.held);
-        let reviewing = |cycle: &Cycle| cycle.state == CycleState::Reviewing;
         let busy = |part: &Part| {
             part.finishing.under_way
                 || part.run.as_ref().is_some_and(at_work)
-                || part.reviews.last().is_some_and(reviewing)
+                || part.reviews.is_under_way()
         };
         if self.gives_back(runs) {
             let text = format!("a worktree of {id} is being given back; ask again in a moment");
