@@ -28,6 +28,7 @@ mod kills;
 pub(super) mod left;
 mod plans;
 mod stage;
+mod talk;
 
 use stage::Stage;
 

@@ -86,6 +86,18 @@ fn the_demo_tells_its_story_and_leaves_nothing() {
     );
     let carried = part(&said, "11. Approved", "12. On");
     assert!(carried.contains("wave 1 is done: api (") && carried.contains("wave 2 is done: "));
+    for words in [
+        "The foreman answered: Ten, as the orchestration says.",
+        "found: major page.txt:1: how many rows a page has stands nowhere.",
+        "The second review, by ",
+        "here the demo plays you:",
+        "$ skep answer q_",
+    ] {
+        assert!(
+            carried.split_whitespace().collect::<Vec<_>>().join(" ").contains(words),
+            "{words}: {carried}"
+        );
+    }
     let landed = part(&said, "12. On the remotes", "It took ");
     assert!(landed.contains("exactly the commit that skep says was handed over"), "{landed}");
     assert_eq!(landed.matches("$ git -C ").count(), 3, "{landed}");
@@ -124,8 +136,8 @@ fn to_a_program_the_demo_is_one_value_and_what_is_kept_can_be_looked_at() {
     assert_eq!((&told["ok"], &told["left"]), (&true.into(), &0.into()), "{told}");
     let kept = text_of(&told, "kept");
     let runs = home.json(&["--home", &format!("{kept}/home"), "ls"]);
-    // The three, a planner, and one for each part of its plan.
-    assert_eq!(runs.as_array().unwrap().len(), 7, "{runs}");
+    // The three, a planner, a foreman, and one for each part of its plan; who reviewed was given back.
+    assert_eq!(runs.as_array().unwrap().len(), 8, "{runs}");
     home.skep(&["--home", &format!("{kept}/home"), "daemon", "stop"]).ok();
     fs::remove_dir_all(kept).unwrap();
     nothing_is_left_in(&home);

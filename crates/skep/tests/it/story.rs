@@ -1,5 +1,6 @@
 //! A plan from its task to the heads on the remotes: three repositories, two waves, a draft that is sent back, a part that
-//! leaves something uncommitted, and a remote that refuses once.
+//! leaves something uncommitted, one that a review sends back, a question for the foreman and one for a person, and a remote
+//! that refuses once.
 //!
 //! Owns: the stage, who plays what on it, and what must be the same at its end however it went. Never: ends a process.
 
@@ -16,17 +17,40 @@ use std::{
 use serde_json::{Value, json};
 use skep_testkit::Repo;
 
-use crate::home::{DEADLINE, Home, text_of};
+use crate::home::{DEADLINE, Home, eventually, text_of};
 
 /// The repositories, in the order of their names.
 const PROJECTS: [&str; 3] = ["api", "docs", "web"];
 
 /// What each part does at its first turn, and what when it is told that something is amiss.
 const PARTS: [(&str, &[&str]); 3] = [
-    ("api", &["append count once", "commit api answers by pages", "say done"]),
+    (
+        "api",
+        &[
+            "consult 600000 How many rows has a page?",
+            "append rows.txt {answer}",
+            "append count once",
+            "commit api answers by pages",
+            "say done",
+            "then",
+            "append reviewed.txt yes",
+            "commit say how many there are",
+            "say mended",
+            "```",
+            "",
+            "```skep-script review",
+            "verdict major rows.txt:1 how many there are is missing",
+            "```",
+            "",
+            "```skep-script review",
+            "say NO_CRITIQUES",
+        ],
+    ),
     (
         "docs",
         &[
+            "consult 600000 May a page be empty?",
+            "append empty.txt {answer}",
             "append count once",
             "commit docs tell of pages",
             "say done",
@@ -49,6 +73,16 @@ const PARTS: [(&str, &[&str]); 3] = [
         ],
     ),
 ];
+
+/// What the foreman says, one turn a question.
+const FOREMAN: &[&str] = &[
+    "say Ten, by the orchestration.\\n\\nCONFIDENCE: high",
+    "then",
+    "say I would say yes.\\n\\nCONFIDENCE: uncertain",
+];
+
+/// What the person says to the question that the foreman leaves to them.
+const ANSWER: &str = "no, never";
 
 /// A remote that takes nothing in which this file is not.
 const PRE_RECEIVE: &str = "#!/bin/sh\nwhile read old new ref; do\n\
@@ -102,7 +136,11 @@ impl Story {
         fs::create_dir_all(hook.parent().unwrap()).unwrap();
         fs::write(&hook, PRE_RECEIVE).unwrap();
         fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
-        let body = format!("```skep-script plan\n{}\n```\n", planner.join("\n"));
+        let body = format!(
+            "```skep-script plan\n{}\n```\n\n```skep-script foreman\n{}\n```\n",
+            planner.join("\n"),
+            FOREMAN.join("\n")
+        );
         let body = home.write("prompts/task.md", &body);
         let task = home.json(&["task", "add", "Searches answer by pages", "--body", &body]);
         Story { task: text_of(&task, "id"), home }
@@ -115,7 +153,22 @@ impl Story {
         self.until("plan_review");
         self.home.skep(&["approve", &self.task]).ok();
         self.home.skep(&["implement", &self.task, "-d"]).ok();
+        self.answers();
         self.until("completed");
+    }
+
+    /// Answers the one question that is left to a person.
+    #[track_caller]
+    fn answers(&self) {
+        let mut question = Value::Null;
+        eventually("a person is asked", || {
+            let open = self.home.json(&["questions"]);
+            let mut open = open.as_array().unwrap().iter();
+            question = open.find(|it| it["state"] == "escalated").cloned().unwrap_or_default();
+            question.is_object()
+        });
+        assert_eq!(question["text"], "May a page be empty?", "{question:#}");
+        self.home.skep(&["answer", &text_of(&question, "id"), ANSWER]).ok();
     }
 
     /// Waits until the task is in a state.
@@ -174,6 +227,8 @@ impl Story {
                 "outcome": part["outcome"],
                 "attempt": part["attempt"],
                 "subjects": remote.git(&["log", "--format=%s", &range]),
+                "answers": self.answered(&text_of(part, "run")),
+                "files": remote.git(&["ls-tree", "--name-only", &branch]),
                 "count": remote.git(&["show", &format!("{branch}:count")]),
                 "tree": remote.git(&["rev-parse", &format!("{branch}^{{tree}}")]),
                 "branches": branches,
@@ -194,6 +249,13 @@ impl Story {
             "events": sorted(self.home.kinds(&self.task)),
             "runs": self.home.json(&["ls", "--all"]).as_array().unwrap().len(),
         })
+    }
+
+    /// What was asked by a run, and who answered what: each once.
+    fn answered(&self, run: &str) -> Vec<Value> {
+        let asked = self.home.json(&["questions", run, "--all"]);
+        let told = |it: &Value| json!([it["text"], it["answer"], it["answered_by"], it["state"]]);
+        asked.as_array().unwrap().iter().map(told).collect()
     }
 
     /// What the ledger says of the task is what is known of it: the next daemon knows nothing else.
@@ -228,7 +290,10 @@ fn a_plan_goes_from_its_task_to_exactly_its_heads_on_three_remotes() {
     let end = story.end();
     let part = |nth: usize| &end["parts"][nth];
     let told = |nth: usize| (part(nth)["project"].clone(), part(nth)["attempt"].clone());
-    assert_eq!(told(0), ("api".into(), 1.into()), "{end:#}");
+    assert_eq!(told(0), ("api".into(), 2.into()), "{end:#}");
+    let api =
+        json!(["How many rows has a page?", "Ten, by the orchestration.", "foreman", "answered"]);
+    assert_eq!(part(0)["answers"], json!([api]), "{end:#}");
     let mut second = [told(1), told(2)];
     second.sort_by_key(|(project, _)| project.to_string());
     assert_eq!(second, [("docs".into(), 2.into()), ("web".into(), 2.into())], "{end:#}");
@@ -239,7 +304,7 @@ fn a_plan_goes_from_its_task_to_exactly_its_heads_on_three_remotes() {
     }
     let subjects: Vec<&str> = (0..3).filter_map(|nth| part(nth)["subjects"].as_str()).collect();
     for subject in [
-        "api answers by pages",
+        "say how many there are\napi answers by pages",
         "mend what the remote missed\ndocs tell of pages",
         "what was left over\nweb asks for pages",
     ] {
@@ -247,5 +312,15 @@ fn a_plan_goes_from_its_task_to_exactly_its_heads_on_three_remotes() {
     }
     let ready = end["events"].as_array().unwrap().iter().filter(|kind| *kind == "sub_plan_ready");
     assert_eq!(ready.count(), 3, "once per head: {end:#}");
+    let branch = text_of(&story.show(), "branch");
+    let rows = story.remote("api").git(&["show", &format!("{branch}:rows.txt")]);
+    assert_eq!(rows, "Ten, by the orchestration.", "the answer reached its work");
+    let docs = (1..3).map(part).find(|part| part["project"] == "docs").unwrap();
+    let asked = json!(["May a page be empty?", ANSWER, "person", "answered"]);
+    assert_eq!(docs["answers"], json!([asked]), "{end:#}");
+    let times =
+        |kind: &str| end["events"].as_array().unwrap().iter().filter(|it| *it == kind).count();
+    assert_eq!((times("review_started"), times("review_passed"), times("rework_asked")), (4, 3, 1));
+    assert_eq!((times("foreman_turned"), times("foreman_replied")), (2, 2), "{end:#}");
     story.replays();
 }

@@ -7,8 +7,8 @@ use crate::{
     id::RunId,
     run::{EnvState, Kind, Outcome, Rejected, Run},
     task::{
-        Choice, Effect, Event, Part, PartState, PlanState, Purpose, Rules, Step,
-        Task, TaskState, Then, Version, Warning, Words,
+        Choice, Effect, Event, Part, PartState, PlanState, Purpose, Rules, Step, Task, TaskState,
+        Then, Version, Warning, Words,
         execution::ready,
         next::{Last, Next, next},
     },

@@ -1,4 +1,4 @@
-//! A task over three repositories: planned, corrected, approved, carried out in two waves, and on the remotes.
+//! A task over three repositories: planned, corrected, approved, carried out and reviewed in two waves, and on the remotes.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,7 +10,7 @@ use skep_api::{
     view::{PartView, PlanView, TaskView},
 };
 
-use super::{SOON, Teller, stage::git};
+use super::{SOON, Teller, stage::git, talk};
 use crate::{
     commands::{plan as pages, read},
     exit::CliError,
@@ -114,19 +114,23 @@ pub(super) fn plan(
     Ok(task.id)
 }
 
-/// Approves the plan and has it carried out, wave by wave.
+/// Approves the plan and has it carried out, wave by wave; what is asked and found on the way is told.
 pub(super) fn implement(
     told: &mut Teller<'_>,
     fields: &Fields,
     task: &str,
 ) -> Result<(), CliError> {
-    told.act(11, "Approved, and carried out in two waves")?;
+    told.act(11, "Approved, carried out in two waves, and reviewed")?;
     told.typed(&format!("skep approve {task}"))?;
     told.skep.ask(Ask::Rule { of: task.to_owned(), allow: true, text: None, from_wave: None })?;
     told.typed(&format!("skep implement {task}"))?;
     let ask = ImplementAsk { of: task.to_owned(), how: fields.ask(told) };
     told.skep.ask(Ask::Implement(Box::new(ask)))?;
     for wave in 1..=2 {
+        match wave {
+            1 => talk::first(told, task)?,
+            _ => talk::second(told, task)?,
+        }
         let is_done = |part: &&PartView| part.wave == wave && part.state == "completed";
         let over = |task: &TaskView| {
             let all = task.parts.iter().filter(|part| part.wave == wave).count();
@@ -195,13 +199,15 @@ fn await_task(
 
 /// What the planner plays: a draft that is no plan, then one.
 fn planner() -> String {
-    let mut plan = "```skep-plan\nexecution_groups:\n  - [api]\n  - [web, docs]\n```\n\n\
-        ## Orchestration\nThe API comes first; the other two build on it.\n"
-        .to_owned();
+    let mut plan = format!(
+        "```skep-plan\nexecution_groups:\n  - [api]\n  - [web, docs]\n```\n\n## Orchestration\n{}",
+        talk::orchestration()
+    );
     for (project, file, text) in WORK {
+        let (asks, reviews) = (talk::asked_in(project), talk::reviews_of(project, file));
         plan += &format!(
             "\n## SubPlan: {project}\n### Goal\n{TITLE}: {text}.\n### Scope\n- {file}\n### Changes\n1. {file} says: {text}\n\n\
-             ```skep-script\nsay I write {file}.\nwrite {file} {text}\ncommit {text}\nsay Done.\n```\n\n\
+             ```skep-script\n{asks}say I write {file}.\nwrite {file} {text}\ncommit {text}\nsay Done.\n{reviews}```\n\n\
              ### Validation\n- git log\n### Risks\n- Old clients ask for no page.\n"
         );
     }

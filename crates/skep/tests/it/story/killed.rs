@@ -59,6 +59,10 @@ fn dies_at(point: &str, nth: u32) {
     story.replays();
 }
 
+/// The deeds for a task itself, and for none of its runs.
+const OF_TASK: [&str; 6] =
+    ["brief.", "read_draft.", "read_review.", "read_reply.", "word.", "finalize."];
+
 /// How many times of one test a landing has time for.
 const SPREAD: usize = 5;
 
@@ -122,21 +126,41 @@ fn a_daemon_that_dies_before_it_said_that_a_plan_is_carried_out_is_asked_once_mo
 }
 
 #[test]
+fn a_daemon_that_dies_when_a_review_was_read_counts_it_once() {
+    dies_at("read_review.after", 1);
+}
+
+#[test]
+fn a_daemon_that_dies_before_a_review_is_read_reads_it() {
+    dies_at("read_review.before", 2);
+}
+
+#[test]
+fn a_daemon_that_dies_when_a_foreman_replied_answers_once() {
+    dies_at("read_reply.after", 1);
+}
+
+#[test]
+fn a_daemon_that_dies_before_the_proposal_of_a_foreman_is_read_proposes_it() {
+    dies_at("read_reply.before", 2);
+}
+
+#[test]
 fn a_daemon_that_dies_after_a_commit_in_the_midst_goes_on_where_it_was() {
     dies_at("commit.after", 40);
 }
 
 #[test]
 fn a_daemon_that_dies_at_any_deed_for_a_task_comes_to_the_same_end() {
-    let of_task = ["brief.", "read_draft.", "word.", "finalize."];
-    dies_at_each(|point| of_task.iter().any(|kind| point.starts_with(kind)));
+    dies_at_each(|point| OF_TASK.iter().any(|kind| point.starts_with(kind)));
 }
 
 #[test]
 fn a_daemon_that_dies_at_any_deed_for_a_run_of_a_plan_comes_to_the_same_end() {
-    let others = ["brief.", "read_draft.", "word.", "finalize.", "commit.", "effect."];
-    let is_meant =
-        |point: &str| point.contains('.') && !others.iter().any(|kind| point.starts_with(kind));
+    let is_meant = |point: &str| {
+        point.contains('.')
+            && !OF_TASK.iter().chain(&["commit.", "effect."]).any(|kind| point.starts_with(kind))
+    };
     dies_at_each(is_meant);
 }
 
