@@ -21,7 +21,6 @@ mod control;
 mod crash;
 mod daemon;
 mod demo;
-mod detached;
 mod doctor;
 mod events;
 mod fence;
