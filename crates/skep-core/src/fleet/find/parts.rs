@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::{Fleet, reject};
 use crate::{
     run::Rejected,
-    task::{PartState, Task},
+    task::{PartState, Task, Version},
 };
 
 impl Fleet {
@@ -72,7 +72,7 @@ impl Fleet {
 }
 
 fn parts(task: &Task) -> Vec<String> {
-    let parts = task.plan().into_iter().flat_map(|version| version.projects());
+    let parts = task.plan().into_iter().flat_map(Version::projects);
     parts.map(str::to_owned).collect()
 }
 
