@@ -7,9 +7,11 @@ use skep_core::run::{How, Surface};
 
 mod adopt;
 mod plan;
+mod review;
 
 pub use adopt::AdoptAsk;
 pub use plan::{ImplementAsk, PlanAsk};
+pub use review::{CommentAsk, PartAsk};
 
 /// One request: a line of JSON on the daemon's socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -122,6 +124,8 @@ pub enum Ask {
     },
     /// A person's word on a request for leave: `of` is its id, or that of a run with one request. Answer: a `RunView`.
     /// Or on a plan that waits: `of` is its id, its task's or that of the run which made it. Answer: a `PlanView`.
+    /// Or on a part that waits, where `of` means only one: as `RulePart`. Or on what the foreman proposes to the question
+    /// `of`. Answer: a `QuestionView`.
     Rule {
         of: String,
         allow: bool,
@@ -129,6 +133,34 @@ pub enum Ask {
         /// Of a plan: what comes before this wave, from 1, is done already.
         #[serde(default)]
         from_wave: Option<u32>,
+    },
+    /// A person's word on a part that no review settled: it is taken as it is, or goes back with a text, or is given up
+    /// without one. Answer: a `TaskView`.
+    RulePart {
+        on: PartAsk,
+        allow: bool,
+        text: Option<String>,
+    },
+    /// Has a part reviewed once more, or keeps what a person says of its work. Answer: a `ReviewedView`.
+    Review {
+        on: PartAsk,
+        comments: Vec<CommentAsk>,
+    },
+    /// A part with its reviews. Answer: a `ReviewedView`.
+    ReviewShow {
+        on: PartAsk,
+    },
+    /// Has the foreman think again of what it proposed. Answer: a `QuestionView`, when the new proposal is there, or at once.
+    Refine {
+        question: String,
+        text: String,
+        detach: bool,
+        #[serde(default)]
+        timeout_ms: Option<u64>,
+    },
+    /// The foreman of a task, or of each task that has one. Answer: a list of `ForemanView`.
+    Foreman {
+        of: Option<String>,
     },
     /// Questions of agents that are open, or all; of a run, or one by its id. Answer: a list of `QuestionView`.
     Questions {

@@ -27,6 +27,7 @@ mod fence;
 mod inbox;
 mod plan;
 mod question;
+mod review;
 mod rules;
 mod task;
 
@@ -36,6 +37,7 @@ pub use cost::CostView;
 pub use inbox::InboxView;
 pub use plan::{PartView, PlanView, WarningView, WaveView};
 pub use question::{ClaimsView, QuestionView};
+pub use review::{CycleView, ForemanView, KnownView, PutView, ReviewView, ReviewedView};
 pub use rules::{LiftView, RulesView};
 pub use task::{PlanningView, TaskView, WaitsView};
 
@@ -339,9 +341,9 @@ impl RunView {
     }
 }
 
-/// How many questions are open; one that was asked on a way of the agent's own is one.
+/// How many questions people are asked; one that was asked on a way of the agent's own is one.
 fn questions(run: &Run) -> u32 {
-    let open = u32::try_from(run.open_questions().count()).unwrap_or(u32::MAX);
+    let open = u32::try_from(run.questions_to_people().count()).unwrap_or(u32::MAX);
     let waits = matches!(run.state, State::Waiting { on: WaitingFor::Answer, .. });
     open.max(u32::from(waits && run.questions.is_empty()))
 }

@@ -50,6 +50,7 @@ mod finish;
 mod follow;
 mod plans;
 mod questions;
+mod reviews;
 mod rules;
 mod send;
 mod speaker;
@@ -250,6 +251,12 @@ impl Door {
             Ask::Cost { runs, since } => self.cost(runs, since.as_deref(), &fleet),
             Ask::Send { .. } => self.send(&request.id, &request.ask),
             Ask::Rule { of, allow, text, from_wave } => {
+                if of.starts_with("q_") {
+                    return self.rule_question(&request.id, of, *allow, text.is_some());
+                }
+                if let Some((task, part)) = fleet.find_escalated(of, None)? {
+                    return self.rule_part(&request.id, &task.id, part, *allow, text.as_deref());
+                }
                 if let Some(task) = fleet.find_in_review(of)? {
                     let plan = fleet.find_plan(of).ok().and_then(|(_, plan)| plan);
                     let word = plans::Word { plan, allow: *allow, text, from_wave: *from_wave };
@@ -258,6 +265,11 @@ impl Door {
                 let ruling = run::Ruling { allow: *allow, text: text.clone() };
                 self.rule(&request.id, of, ruling)
             }
+            Ask::RulePart { .. }
+            | Ask::Review { .. }
+            | Ask::ReviewShow { .. }
+            | Ask::Refine { .. }
+            | Ask::Foreman { .. } => self.reviews(&request.id, &request.ask),
             Ask::Questions { .. } | Ask::Answer { .. } | Ask::Inbox {} => {
                 self.questions(&request.id, &request.ask)
             }

@@ -5,6 +5,7 @@
 mod examples;
 mod overview;
 mod plan;
+mod review;
 #[cfg(test)]
 mod tests;
 mod wrong;
@@ -15,6 +16,7 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use skep_core::run::Kind;
 
 pub(crate) use plan::{Implement, Plan, PlanVerb, Planning, With};
+pub(crate) use review::{Foreman, Refine, Review};
 pub(crate) use wrong::{no_verb, refusal};
 
 /// Reads a command line.
@@ -346,22 +348,27 @@ Examples:
         #[arg(long, value_parser = duration, value_name = "TIME", requires = "wait")]
         timeout: Option<Duration>,
     },
-    /// Take a plan that waits for you; or give an agent leave for what it asks
+    /// Take what waits for you: a plan, a part that no review settled, an answer of the foreman's; or give an agent leave
     #[command(after_help = "\
-A plan: nothing is begun by it; skep implement does that. Leave: skep show ID shows what is asked, word for word. An ID of a
-run will do where it asks for one thing. Nothing else is given leave by it: the next time the agent asks again.")]
+A plan: nothing is begun by it; skep implement does that. A part: it is taken as it is and handed over. A question: the agent
+gets what the foreman proposes. Leave: skep show ID shows what is asked, word for word. An ID of a run will do where it asks
+for one thing. Nothing else is given leave by it: the next time the agent asks again.")]
     Approve {
-        /// A plan's or task's id, a request's (ask_…), a run's, the beginning of one, or a worker's name
+        /// A plan's or task's id, a question's (q_…), a request's (ask_…), a run's, the beginning of one, or a worker's name
         id: String,
         /// Words for the agent; an agent that gets its leave takes none
         text: Option<String>,
         /// Of a plan: what comes before this wave is done already, by other hands
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "text")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["text", "part"])]
         from_wave: Option<u32>,
+        /// Of a task, a part that no review settled, by its project [default: the one that waits for you]
+        #[arg(long, value_name = "PROJECT")]
+        part: Option<String>,
     },
-    /// Send a plan back with what is to be otherwise; or refuse an agent what it asks leave for
+    /// Send a plan back, or a part that no review settled, with what is to be otherwise; or refuse an agent its leave
     #[command(after_help = "\
-A plan is planned again, by the one who planned it, with your words. Leave: the agent decides what becomes of its turn: some
+A plan is planned again, by the one who planned it, with your words. A part goes back to its author with them and what was
+found, for one more round; without words it is given up: the part fails. Leave: the agent decides what becomes of its turn: some
 go on otherwise, some end it. A reason reaches it where its protocol carries one (claude); to others say more by skep send or
 skep resume.")]
     Reject {
@@ -369,7 +376,15 @@ skep resume.")]
         id: String,
         /// Why, or - for standard input
         text: Option<String>,
+        /// Of a task, a part that no review settled, by its project [default: the one that waits for you]
+        #[arg(long, value_name = "PROJECT")]
+        part: Option<String>,
     },
+    /// Have a part of a plan reviewed once more, or say yourself what is wrong with it
+    #[command(after_help = "\
+Parts are reviewed by themselves: [review] in the settings says how often, and what passes. This is for what no review settled,
+and for what is done. A comment is held against the work like a finding of a reviewer, and nothing begins by it.")]
+    Review(Box<Review>),
     /// Carry an approved plan out: wave after wave, one worker for each project
     #[command(after_help = "\
 All projects are looked at first: where one of them stands in the way, nothing is begun. What failed or was stopped is taken
@@ -409,6 +424,11 @@ attempt.")]
         #[arg(long)]
         skip: bool,
     },
+    /// Have the foreman think again of what it proposes to a question
+    #[command(after_help = "\
+The new proposal takes the place of the old one; the agent waits meanwhile. skep approve Q takes it, skep answer Q TEXT says it
+yourself. Ctrl-C leaves the foreman thinking.")]
+    Refine(Refine),
     /// All that needs you, what holds up most first
     Inbox {},
     /// Give a run up: it is stopped, all of it is kept in a snapshot, its env goes
@@ -557,6 +577,9 @@ The form of a plan, a text in Markdown:
   - what may go wrong"
     )]
     Plan(Box<Plan>),
+    /// The agent that answers what the agents of a plan ask, before you do
+    #[command(subcommand)]
+    Foreman(Foreman),
     /// What agents may do: the rules, and what they say of a command or of what was asked before
     #[command(subcommand)]
     Policy(Policy),

@@ -31,6 +31,7 @@ mod plan;
 mod policy;
 mod project;
 mod questions;
+mod review;
 mod run;
 mod show;
 mod snapshot;
@@ -47,10 +48,10 @@ use std::{fs, io::Read, path::Path, process::ExitCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use skep_api::{
-    request::Ask,
+    request::{Ask, PartAsk},
     view::{RunView, TaskView},
 };
-use skep_core::run::Surface;
+use skep_core::run::{Kind, Surface};
 
 use crate::{
     args::{Cli, Verb},
@@ -113,8 +114,19 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
             let words = control::Words { id, text, steer, wait, key };
             control::send(skep, words, timeout)
         }
-        Verb::Approve { id, text, from_wave } => control::rule(skep, &id, true, text, from_wave),
-        Verb::Reject { id, text } => control::rule(skep, &id, false, text, None),
+        Verb::Approve { id, text, from_wave: None, part: Some(part) } => {
+            review::rule(skep, PartAsk { of: id, part: Some(part) }, true, text)
+        }
+        Verb::Approve { id, text, from_wave, .. } => {
+            control::rule(skep, &id, true, text, from_wave)
+        }
+        Verb::Reject { id, text, part: Some(part) } => {
+            review::rule(skep, PartAsk { of: id, part: Some(part) }, false, text)
+        }
+        Verb::Reject { id, text, part: None } => control::rule(skep, &id, false, text, None),
+        Verb::Review(args) => review::review(skep, *args),
+        Verb::Refine(args) => review::refine(skep, args),
+        Verb::Foreman(verb) => review::foreman(skep, verb),
         Verb::Implement(args) => plan::implement(skep, *args),
         Verb::Finalize { id, detach } => plan::finalize(skep, id, detach),
         Verb::Questions { id, all } => questions::questions(skep, id, all),
@@ -199,6 +211,8 @@ fn needs_a_person(run: &RunView) -> bool {
             matches!(run.waiting_for.as_deref(), Some("answer" | "permission" | "input"))
         }
         "stalled" => true,
+        // What becomes of a review, and of what the foreman was asked, its task says.
+        "ended" if matches!(run.kind, Kind::Review | Kind::Foreman) => false,
         "ended" => {
             let failed = matches!(run.outcome.as_deref(), Some("failed" | "lost" | "interrupted"));
             failed && matches!(run.env_state.as_str(), "held" | "closing" | "restoring")

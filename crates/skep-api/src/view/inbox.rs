@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 use skep_core::{
     fleet::Fleet,
     id::TaskId,
+    review::Critique,
     run::{EnvState, Kind, Outcome, Run, State, WaitingFor, question::Claimed},
-    task::{Task, TaskState},
+    task::{PartState, Task, TaskState},
     text,
     time::Timestamp,
 };
 
-use super::task::waits_for;
+use super::{review, task::waits_for};
 
 /// The most of the words of an item. Characters.
 const WORDS: usize = 500;
@@ -47,6 +48,7 @@ impl InboxView {
         let mut items: Vec<InboxView> =
             fleet.runs.values().flat_map(|run| items_of(run, fleet)).collect();
         items.extend(fleet.tasks.values().filter_map(|task| of_task(task, fleet)));
+        items.extend(fleet.tasks.values().flat_map(|task| of_parts(task, fleet)));
         let place = |item: &InboxView| KINDS.iter().position(|kind| *kind == item.kind);
         items.sort_by(|a, b| {
             let by = |item: &InboxView| (std::cmp::Reverse(item.holds), place(item), item.since);
@@ -74,12 +76,22 @@ fn items_of(run: &Run, fleet: &Fleet) -> Vec<InboxView> {
     let id = run.id().as_str();
     let last = || run.last.as_ref().map_or("", |(words, _)| words.as_str());
     let mut items: Vec<InboxView> = run
-        .open_questions()
+        .questions_to_people()
         .map(|question| {
             let (q, blocks) = (question.id.as_str(), u32::from(question.blocks));
-            let ways = [format!("skep answer {q} TEXT"), format!("skep answer {q} --skip")];
-            let words = &question.asking.text;
-            let mut item = item("question", q, words, question.at, behind + blocks, &ways);
+            let mut ways = review::ways_of(question);
+            if question.proposal.is_none() {
+                ways.push(format!("skep answer {q} --skip"));
+            }
+            let words = match &question.proposal {
+                Some(proposal) => {
+                    let first = proposal.lines().find(|line| !line.trim().is_empty());
+                    let asked = text::words(&question.asking.text, WORDS / 2);
+                    format!("{asked}\nThe foreman proposes: {}", first.unwrap_or_default().trim())
+                }
+                None => question.asking.text.clone(),
+            };
+            let mut item = item("question", q, &words, question.at, behind + blocks, &ways);
             item.options.clone_from(&question.asking.options);
             item
         })
@@ -112,6 +124,8 @@ fn items_of(run: &Run, fleet: &Fleet) -> Vec<InboxView> {
             let ways = [format!("skep resume {name}"), format!("skep stop {name}")];
             items.push(item("limit", id, &words, since, behind, &ways));
         }
+        // What becomes of a review, and of what the foreman was asked, its task says.
+        State::Ended { .. } if matches!(run.brief.kind, Kind::Review | Kind::Foreman) => {}
         State::Ended { outcome, reason, .. } if stands(run) => {
             let failed = matches!(outcome, Outcome::Failed | Outcome::Lost | Outcome::Interrupted);
             let adopted = reason.is_some_and(|it| it == skep_core::run::Reason::Adopted);
@@ -176,7 +190,7 @@ fn of_task(task: &Task, fleet: &Fleet) -> Option<InboxView> {
     let (version, id) = (task.plan(), task.id.to_string());
     let (kind, since) = match (task.state, version) {
         (TaskState::PlanReview | TaskState::Approved, Some(version)) => ("plan", version.since),
-        (TaskState::Failed | TaskState::Reviewing, Some(version)) => ("failure", version.since),
+        (TaskState::Failed, Some(version)) => ("failure", version.since),
         // Who asks, of its runs, stands there by itself.
         (TaskState::Implementing, Some(version)) if task.course.finalizing => {
             ("failure", version.since)
@@ -208,6 +222,37 @@ fn of_task(task: &Task, fleet: &Fleet) -> Option<InboxView> {
         holds: 1 + needing(&[&task.id], fleet),
         ways: waits.ways,
     })
+}
+
+/// The parts of a task that no review settled.
+fn of_parts(task: &Task, fleet: &Fleet) -> Vec<InboxView> {
+    let Some(version) = task.plan() else { return Vec::new() };
+    let waits = |project: &&str| {
+        version.parts.get(*project).is_some_and(|part| part.state == PartState::Escalated)
+    };
+    let item = |project: &str| {
+        let part = version.parts.get(project)?;
+        let run = part.run.as_ref().and_then(|run| fleet.runs.get(run));
+        let mut lines: Vec<String> = part.text.iter().cloned().collect();
+        lines.extend(part.reviews.open().map(Critique::one_line));
+        let holds =
+            if task.state == TaskState::Reviewing { needing(&[&task.id], fleet) } else { 0 };
+        let mut ways = review::ways(task, project);
+        ways.extend(run.map(|run| format!("skep diff {}", called(run, fleet))));
+        Some(InboxView {
+            kind: "review".to_owned(),
+            id: task.id.to_string(),
+            run: part.run.as_ref().map(ToString::to_string).unwrap_or_default(),
+            name: text::words(&task.title, 60),
+            project: Some(project.to_owned()),
+            text: text::words(&lines.join("\n"), WORDS),
+            options: Vec::new(),
+            since: run.map_or(version.since, |run| run.since),
+            holds: 1 + holds,
+            ways,
+        })
+    };
+    version.projects().filter(waits).filter_map(item).collect()
 }
 
 fn stands(run: &Run) -> bool {

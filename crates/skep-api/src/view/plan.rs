@@ -8,6 +8,8 @@ use skep_core::{
     time::Timestamp,
 };
 
+use super::ReviewView;
+
 /// A version of a task's plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanView {
@@ -73,6 +75,9 @@ pub struct PartView {
     pub outcome: Option<String>,
     pub attempt: Option<u32>,
     pub cost_usd: Option<f64>,
+    /// What became of its reviews; null where it is not reviewed.
+    #[serde(default)]
+    pub review: Option<ReviewView>,
 }
 
 /// What a planning met on its way.
@@ -110,7 +115,7 @@ impl PlanView {
             planner: task.course.planner.as_ref().map(ToString::to_string),
             orchestration: version.plan.orchestration.clone(),
             waves: waves(version),
-            parts: parts(version, fleet),
+            parts: parts(version, task, fleet),
             warnings: task.course.warnings.iter().map(WarningView::of).collect(),
             document: version.plan.compose(),
         }
@@ -125,14 +130,15 @@ pub(super) fn waves(version: &Version) -> Vec<WaveView> {
 }
 
 /// The parts, wave by wave.
-pub(super) fn parts(version: &Version, fleet: &Fleet) -> Vec<PartView> {
+pub(super) fn parts(version: &Version, task: &Task, fleet: &Fleet) -> Vec<PartView> {
     let mut parts = Vec::new();
     for (nth, wave) in ExecutionState::of(version).waves.into_iter().enumerate() {
         for project in wave.projects {
             let part = version.parts.get(&project);
             let sub = version.plan.sub_plans.iter().find(|sub| sub.project == project);
             if let (Some(part), Some(sub)) = (part, sub) {
-                parts.push(part_of(nth + 1, sub, part, fleet));
+                let review = ReviewView::of(part, &task.course.rules, fleet);
+                parts.push(PartView { review, ..part_of(nth + 1, sub, part, fleet) });
             }
         }
     }
@@ -162,5 +168,6 @@ fn part_of(wave: usize, sub: &SubPlan, part: &Part, fleet: &Fleet) -> PartView {
         outcome: view.as_ref().and_then(|view| view.outcome.clone()),
         attempt: view.as_ref().map(|view| view.attempt),
         cost_usd: view.as_ref().and_then(|view| view.usage.cost_usd),
+        review: None,
     }
 }

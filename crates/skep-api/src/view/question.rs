@@ -25,7 +25,11 @@ pub struct QuestionView {
     pub text: String,
     pub context: Option<String>,
     pub options: Vec<String>,
+    /// What the foreman would say, where a person is to decide.
     pub proposal: Option<String>,
+    /// Who is asked now: `foreman` or `person`; null where nobody is any more.
+    #[serde(default)]
+    pub to: Option<String>,
     /// `pending`, `escalated`, `answered`, `skipped`, `withdrawn`.
     pub state: String,
     pub answer: Option<String>,
@@ -47,7 +51,9 @@ impl QuestionView {
             text: question.asking.text.clone(),
             context: question.asking.context.clone(),
             options: question.asking.options.clone(),
-            proposal: None,
+            proposal: question.proposal.clone(),
+            to: is_open
+                .then(|| if question.is_with_foreman() { "foreman" } else { "person" }.to_owned()),
             state: question.standing.as_str().to_owned(),
             answer: answer.and_then(|answer| answer.text.clone()),
             answered_by: answer.map(|answer| answer.by.clone()),
@@ -59,6 +65,11 @@ impl QuestionView {
     /// Whether somebody may still answer.
     pub fn is_open(&self) -> bool {
         matches!(self.state.as_str(), "pending" | "escalated")
+    }
+
+    /// Whether a person is asked, and nobody has answered.
+    pub fn wants_a_person(&self) -> bool {
+        self.is_open() && self.to.as_deref() != Some("foreman")
     }
 
     /// Those of `run` that are open, and the last of the others, in the order of asking.

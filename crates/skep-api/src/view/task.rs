@@ -8,7 +8,7 @@ use skep_core::{
     time::Timestamp,
 };
 
-use super::{PartView, WarningView, WaveView, plan};
+use super::{PartView, WarningView, WaveView, plan, review};
 
 /// A task in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,7 +124,7 @@ impl TaskView {
             planner: task.course.planner.as_ref().map(ToString::to_string),
             projects: task.course.projects.clone(),
             waves: version.map(plan::waves).unwrap_or_default(),
-            parts: version.map(|version| plan::parts(version, fleet)).unwrap_or_default(),
+            parts: version.map(|version| plan::parts(version, task, fleet)).unwrap_or_default(),
             warnings: task.course.warnings.iter().map(WarningView::of).collect(),
             failed: task.course.failed.clone(),
             branch: task.course.branch.clone(),
@@ -189,8 +189,10 @@ pub(super) fn waits_for(task: &Task, fleet: &Fleet) -> Option<WaitsView> {
             person(text, &[format!("skep show {id}"), format!("skep implement {id}")])
         }
         TaskState::Reviewing => {
-            let parts = parts_in(task, PartState::Escalated).join(", ");
-            person(format!("a person is wanted for {parts}"), &[format!("skep show {id}")])
+            let parts = parts_in(task, PartState::Escalated);
+            let first = parts.first().map(|part| review::ways(task, part)).unwrap_or_default();
+            let ways = [vec![format!("skep show {id}")], first].concat();
+            person(format!("a person is wanted for {}", parts.join(", ")), &ways)
         }
         TaskState::Ingested if task.course.failed.is_some() => person(
             "its planning came to nothing".to_owned(),
@@ -209,7 +211,11 @@ pub(super) fn waits_for(task: &Task, fleet: &Fleet) -> Option<WaitsView> {
 fn at_work(task: &Task) -> impl Iterator<Item = &skep_core::id::RunId> {
     let planner = task.course.planning.as_ref().map(|planning| &planning.run);
     let parts = task.last_version().into_iter().flat_map(|version| version.parts.values());
-    planner.into_iter().chain(parts.filter_map(|part| part.run.as_ref()))
+    let runs = parts.flat_map(|part| {
+        let reviewer = part.reviews.last().map(|cycle| &cycle.run);
+        part.run.iter().chain(reviewer)
+    });
+    planner.into_iter().chain(runs)
 }
 
 /// What a run asks of a person.
@@ -217,8 +223,8 @@ fn asks(run: &Run) -> Option<WaitsView> {
     let name = run.brief.name.as_str();
     let person =
         |text: String, ways: Vec<String>| Some(WaitsView { on: "person".to_owned(), text, ways });
-    if let Some(question) = run.open_questions().next() {
-        let ways = vec![format!("skep answer {} TEXT", question.id)];
+    if let Some(question) = run.questions_to_people().next() {
+        let ways = review::ways_of(question);
         return person(format!("{name} asks: {}", question.asking.text), ways);
     }
     if let Some(ask) = run.open_asks().next() {
@@ -279,10 +285,18 @@ fn implementing(task: &Task, fleet: &Fleet) -> Option<WaitsView> {
     let working = |state| parts_in(task, state);
     let at_work = working(PartState::InProgress);
     if let Some(first) = at_work.first() {
-        let run = version.parts.get(first).and_then(|part| part.run.as_ref());
-        let found = run.and_then(|run| fleet.runs.get(run));
-        let text = format!("{} at work", at_work.join(", "));
-        return Some(on(text, found.map(AsRef::as_ref), run.map_or("", |run| run.as_str())));
+        let found = version.parts.get(first).and_then(|part| review::at_work(part, fleet));
+        let (reviewed, mended): (Vec<&String>, Vec<&String>) = at_work.iter().partition(|part| {
+            let part = version.parts.get(*part);
+            part.and_then(|part| review::at_work(part, fleet)).is_some_and(|(looks, _)| looks)
+        });
+        let said = [(&mended, "at work"), (&reviewed, "in review")].map(|(parts, what)| {
+            let names: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
+            (!names.is_empty()).then(|| format!("{} {what}", names.join(", ")))
+        });
+        let text: Vec<String> = said.into_iter().flatten().collect();
+        let run = found.map(|(_, run)| run);
+        return Some(on(text.join("; "), run, run.map_or("", |run| run.id().as_str())));
     }
     let skep = |text: &str| {
         Some(WaitsView { on: "skep".to_owned(), text: text.to_owned(), ways: Vec::new() })

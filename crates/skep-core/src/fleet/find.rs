@@ -13,6 +13,7 @@ use crate::{
     text,
 };
 
+mod parts;
 mod plans;
 
 /// How many runs an error names that knows none by the text it was given.

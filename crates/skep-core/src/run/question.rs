@@ -221,6 +221,11 @@ pub fn nth(run: &RunId, nth: u32) -> QuestionId {
 }
 
 impl Question {
+    /// Whether the foreman has it, and no person is asked.
+    pub fn is_with_foreman(&self) -> bool {
+        self.asking.to == Whom::Foreman && self.standing == Standing::Pending
+    }
+
     /// Whether the call that asks waits in attempt `now`.
     fn is_called(&self, now: u32) -> bool {
         self.calls && self.attempt == now
@@ -268,6 +273,11 @@ impl Run {
     /// The questions that somebody may still answer.
     pub fn open_questions(&self) -> impl Iterator<Item = &Question> {
         self.questions.iter().filter(|question| question.standing.is_open())
+    }
+
+    /// Those of them that people are asked.
+    pub fn questions_to_people(&self) -> impl Iterator<Item = &Question> {
+        self.open_questions().filter(|question| !question.is_with_foreman())
     }
 
     /// The question that a message of this id answers.

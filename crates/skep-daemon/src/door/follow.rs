@@ -246,6 +246,10 @@ fn facts(task: &Task, fleet: &Fleet) -> Vec<(String, String)> {
         if let Some(run) = part.run.as_ref().and_then(|run| fleet.runs.get(run)) {
             facts.extend(facts_of(run, project));
         }
+        let reviewer = part.reviews.last().and_then(|cycle| fleet.runs.get(&cycle.run));
+        if let Some(run) = reviewer {
+            facts.extend(facts_of(run, &format!("reviews {project}")));
+        }
     }
     facts
 }
@@ -264,7 +268,14 @@ fn facts_of(run: &Run, what: &str) -> Vec<(String, String)> {
     }
     for question in run.open_questions() {
         let asked = line(&question.asking.text);
-        let said = format!("{name} asks: {asked}   skep answer {} TEXT", question.id);
+        let said = match (question.is_with_foreman(), &question.proposal) {
+            (true, _) => format!("{name} asks the foreman: {asked}"),
+            (false, Some(_)) => format!(
+                "{name} asks: {asked}   skep approve {0}, skep refine {0} TEXT",
+                question.id
+            ),
+            (false, None) => format!("{name} asks: {asked}   skep answer {} TEXT", question.id),
+        };
         facts.push((question.id.to_string(), said));
     }
     for ask in run.open_asks() {

@@ -93,7 +93,12 @@ impl Door {
         Ok(Arc::clone(self.wishes.board.read().fleet.find_plan(of)?.0))
     }
 
-    fn wish_task(&self, key: &str, task: &TaskId, input: task::Input) -> Result<(), Trouble> {
+    pub(super) fn wish_task(
+        &self,
+        key: &str,
+        task: &TaskId,
+        input: task::Input,
+    ) -> Result<(), Trouble> {
         self.wishes.wish(key, Input::Task { task: task.clone(), input }).map(drop)
     }
 
@@ -102,7 +107,7 @@ impl Door {
         value(&fleet.tasks.get(id).map(|task| TaskView::of(task, &fleet)))
     }
 
-    fn settings(&self) -> Result<Settings, Refusal> {
+    pub(super) fn settings(&self) -> Result<Settings, Refusal> {
         config::user(&self.config).map_err(|err| Refusal::error(err.slug(), chain(&err)))
     }
 

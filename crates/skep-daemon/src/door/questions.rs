@@ -44,7 +44,7 @@ impl Door {
         value(&list)
     }
 
-    fn answer_question(
+    pub(super) fn answer_question(
         &self,
         key: &str,
         question: &str,

@@ -160,6 +160,11 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Raise { .. }
         | Ask::Cost { .. }
         | Ask::Rule { .. }
+        | Ask::RulePart { .. }
+        | Ask::Review { .. }
+        | Ask::ReviewShow { .. }
+        | Ask::Refine { .. }
+        | Ask::Foreman { .. }
         | Ask::Lift { .. }
         | Ask::RulesApply { .. }
         | Ask::RulesShow { .. }

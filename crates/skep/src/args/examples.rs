@@ -121,9 +121,9 @@ const EXAMPLES: &[Of] = &[
         "approve",
         &[
             ("approve amber", "the one thing that it asks"),
-            ("approve task_7k2m9qx4ab", "its plan"),
-            ("approve plan_7k2m9qx4ab --from-wave 2", "the first wave is done by other hands"),
-            ("approve ask_7k2m9qx4ab", "one of several: skep show amber lists them"),
+            ("approve task_7k2m9qx4ab --from-wave 2", "its plan; wave 1 is done by other hands"),
+            ("approve task_7k2m9qx4ab --part api", "a part that no review settled, as it is"),
+            ("approve q_7k2m9qx4ab", "the answer that the foreman proposes"),
         ],
     ),
     (
@@ -132,7 +132,7 @@ const EXAMPLES: &[Of] = &[
             ("reject amber", "not this"),
             ("reject amber \"not outside of src\"", "and why"),
             ("reject task_7k2m9qx4ab \"the API comes first\"", "its plan, to be made otherwise"),
-            ("reject ask_7k2m9qx4ab", "one of several"),
+            ("reject task_7k2m9qx4ab --part api \"keep the old name\"", "one more round for it"),
         ],
     ),
     (
@@ -305,6 +305,28 @@ const EXAMPLES: &[Of] = &[
             ("config set limits.runs 4", "at most four at once"),
             ("config set agent codex", "who works by default"),
             ("config set setup.run \"npm ci\" --project web", "for one project"),
+        ],
+    ),
+    (
+        "review",
+        &[
+            ("review task_7k2m9qx4ab --part api", "one more look at a part"),
+            ("review amber --show", "what was found in it, and what became of that"),
+            ("review amber --comment src/a.rs:12 \"it leaks\"", "found by yourself"),
+        ],
+    ),
+    (
+        "refine",
+        &[
+            ("refine q_7k2m9qx4ab \"not the old route\"", "and wait for the new proposal"),
+            ("refine amber \"think of the tests\" -d", "the one thing that it asks"),
+        ],
+    ),
+    (
+        "foreman status",
+        &[
+            ("foreman status", "of each task"),
+            ("foreman status task_7k2m9qx4ab --json", "of one, for a program"),
         ],
     ),
     (

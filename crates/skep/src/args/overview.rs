@@ -36,8 +36,9 @@ const GROUPS: &[Group] = &[
         &[
             (&["send", "attach"], "Tell an agent something; have its screen here"),
             (&["inbox", "questions", "answer"], "What needs you; what agents ask; answer"),
-            (&["approve", "reject"], "Answer a plan, or an agent that asks leave"),
+            (&["approve", "reject", "refine"], "A word on plans, leave, proposals"),
             (&["implement", "finalize"], "Carry a plan out; hand over what is done"),
+            (&["review", "foreman"], "Look at work again; who answers before you do"),
             (&["pause", "resume", "retry"], "Let it rest, go on, or begin afresh"),
             (&["stop", "abandon", "wait"], "End it, its work stays; give it up; await it"),
         ],
@@ -53,8 +54,7 @@ const GROUPS: &[Group] = &[
     (
         "SET UP",
         &[
-            (&["agent"], "Which agents there are, and what works"),
-            (&["policy"], "What agents may do, and what a rule would say"),
+            (&["agent", "policy"], "Which agents there are; what they may do"),
             (&["config", "daemon"], "Settings; the process behind all this"),
             (&["doctor", "explain", "bundle"], "What is not well; what errors mean; a report"),
             (&["completions", "help"], "Your shell's Tab key; this, or skep help VERB"),

@@ -169,10 +169,12 @@ type Source = fn(&Skep) -> Option<Vec<(String, String)>>;
 fn source(verb: &str, arg: &Arg) -> Option<Source> {
     match (verb, arg.get_id().as_str()) {
         ("task" | "show", "id") if is_of_task(arg) => Some(tasks),
+        ("status", "id") => Some(tasks),
         (_, "id" | "ids" | "session") => Some(runs),
         ("run", "titles") | (_, "task" | "needs") => Some(tasks),
+        (_, "question") => Some(questions),
         (_, "snapshot" | "snapshots") => Some(snapshots),
-        (_, "project") | ("show" | "rm", "name") => Some(projects),
+        (_, "project" | "part") | ("show" | "rm", "name") => Some(projects),
         (_, "agent") => Some(agents),
         (_, "slug") => Some(slugs),
         (_, "key") => Some(keys),
@@ -229,6 +231,10 @@ fn ids_of_home(skep: &Skep) -> io::Result<Vec<(String, String)>> {
 
 fn tasks(skep: &Skep) -> Option<Vec<(String, String)>> {
     listed(&ask(skep, Ask::TaskLs {})?, "id", &["state", "title"])
+}
+
+fn questions(skep: &Skep) -> Option<Vec<(String, String)>> {
+    listed(&ask(skep, Ask::Questions { of: None, all: false })?, "id", &["name", "text"])
 }
 
 fn snapshots(skep: &Skep) -> Option<Vec<(String, String)>> {

@@ -8,7 +8,7 @@ use skep_api::{
 };
 use skep_core::run::Surface;
 
-use super::{ls, plan, read, read_text};
+use super::{ls, plan, questions, read, read_text};
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
@@ -124,6 +124,11 @@ pub(super) fn rule(
     let answer = skep.ask(Ask::Rule { of: id.to_owned(), allow, text, from_wave })?;
     if answer["id"].as_str().is_some_and(|id| id.starts_with("plan_")) {
         return plan::page(skep, &read(answer)?);
+    }
+    match answer["id"].as_str() {
+        Some(id) if id.starts_with("task_") => return plan::task_page(skep, &read(answer)?),
+        Some(id) if id.starts_with("q_") => return questions::told(skep, &read(answer)?),
+        Some(_) | None => {}
     }
     let run: RunView = read(answer)?;
     if skep.out.json {

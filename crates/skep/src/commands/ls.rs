@@ -7,7 +7,7 @@ use std::{
 
 use skep_api::{request::Ask, view::RunView};
 use skep_core::{
-    run::{Surface, Trust},
+    run::{Kind, Surface, Trust},
     text,
     time::Timestamp,
 };
@@ -138,18 +138,31 @@ fn row(run: &RunView, name: String, all: &[RunView], now: Timestamp) -> Vec<(Ton
         (Tone::Plain, branch(run)),
         (Tone::Plain, agent),
         (Tone::Plain, run.project.clone().unwrap_or_else(|| "-".to_owned())),
-        (Tone::Plain, format!("{}{}", within(run, all), titled(&run.title, run.trust))),
+        (Tone::Plain, format!("{}{}", beside(run, all), titled(&run.title, run.trust))),
         (Tone::Faint, words),
         (Tone::Faint, run.id.clone()),
     ];
     row.into_iter().map(|(tone, cell)| (tone, text::one_line(&cell))).collect()
 }
 
-/// Whose env a run works in that has none of its own, by the name in the list where it stands there.
-fn within(run: &RunView, all: &[RunView]) -> String {
+/// What a run is there for that does no work of its own, or whose env it works in, by the name in the list where it stands
+/// there.
+fn beside(run: &RunView, all: &[RunView]) -> String {
+    if let Some(what) = serves(run) {
+        return format!("[{what}] ");
+    }
     let Some(owner) = &run.within else { return String::new() };
     let name = all.iter().find(|other| other.id == *owner).map_or(owner, |other| &other.name);
     format!("[in {name}] ")
+}
+
+/// What a run does for others of its task.
+pub(super) fn serves(run: &RunView) -> Option<String> {
+    match run.kind {
+        Kind::Review => Some(format!("reviews {}", run.project.as_deref().unwrap_or("it"))),
+        Kind::Foreman => Some("foreman".to_owned()),
+        Kind::Code | Kind::Plan | Kind::Manual => None,
+    }
 }
 
 /// A title, behind a mark where somebody else wrote it; no title can take the mark away.

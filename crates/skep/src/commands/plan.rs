@@ -17,7 +17,7 @@ mod page;
 mod prompt;
 
 pub(super) use made::{finalize, implement};
-pub(super) use page::{plan as page, task as task_page, task_state};
+pub(super) use page::{part_state, plan as page, task as task_page, task_state};
 
 pub(super) fn plan(skep: &Skep, args: args::Plan) -> Outcome {
     use args::PlanVerb;

@@ -60,9 +60,13 @@ pub(super) fn answer(skep: &Skep, question: &str, text: Option<String>, skip: bo
         }
     };
     let ask = Ask::Answer { question: question.to_owned(), text };
-    let answered: QuestionView = read(skep.ask(ask)?)?;
+    told(skep, &read(skep.ask(ask)?)?)
+}
+
+/// Says what an agent is told.
+pub(super) fn told(skep: &Skep, answered: &QuestionView) -> Outcome {
     if skep.out.json {
-        skep.out.json(&answered)?;
+        skep.out.json(answered)?;
         return Ok(ExitCode::SUCCESS);
     }
     let name = &answered.name;
@@ -73,7 +77,7 @@ pub(super) fn answer(skep: &Skep, question: &str, text: Option<String>, skip: bo
     skep.out.line(&what)?;
     let runs: Vec<RunView> = read(skep.ask(Ask::Named { runs: vec![answered.run.clone()] })?)?;
     if let Some(run) = runs.first() {
-        let open = run.asked.iter().filter(|question| question.is_open()).count();
+        let open = run.asked.iter().filter(|question| question.wants_a_person()).count();
         match (run.state.as_str(), open) {
             (_, 1..) => skep.out.note(&format!("it asks more: skep questions {name}")),
             ("waiting" | "queued", 0) => skep.out.note("it goes on when a slot is free"),
@@ -147,14 +151,19 @@ pub(super) fn whole(out: &Output, question: &QuestionView, now: Timestamp) -> st
     let by = question.answered_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
     let tone = if question.is_open() { Tone::Wants } else { Tone::Faint };
     let head = format!("{} asks", text::one_line(&question.name));
+    let with =
+        if question.is_open() && !question.wants_a_person() { ", with the foreman" } else { "" };
     let state =
-        format!("{}, {} ago, {}{by}", question.id, age(question.asked, now), question.state);
+        format!("{}, {} ago, {}{by}{with}", question.id, age(question.asked, now), question.state);
     out.line(&format!("{}  {}", out.paint(tone, &head), out.paint(Tone::Faint, &state)))?;
     said(out, &question.text, usize::MAX)?;
     if let Some(context) = &question.context {
         said(out, context, usize::MAX)?;
     }
     options(out, &question.options)?;
+    if let Some(proposal) = question.proposal.as_ref().filter(|_| question.is_open()) {
+        said(out, &format!("the foreman proposes: {proposal}"), usize::MAX)?;
+    }
     if let Some(answer) = &question.answer {
         said(out, &format!("» {answer}"), usize::MAX)?;
     }
@@ -168,10 +177,14 @@ pub(super) fn ways(question: &QuestionView) -> Vec<(&'static str, String)> {
     }
     let id = &question.id;
     let what = if question.options.is_empty() { "TEXT" } else { "1" };
-    vec![
-        ("answer it", format!("skep answer {id} {what}")),
-        ("leave it to the agent", format!("skep answer {id} --skip")),
-    ]
+    let mut ways = Vec::new();
+    if question.proposal.is_some() {
+        ways.push(("take what the foreman proposes", format!("skep approve {id}")));
+        ways.push(("have it think again", format!("skep refine {id} TEXT")));
+    }
+    ways.push(("answer it", format!("skep answer {id} {what}")));
+    ways.push(("leave it to the agent", format!("skep answer {id} --skip")));
+    ways
 }
 
 fn options(out: &Output, options: &[String]) -> std::io::Result<()> {

@@ -14,7 +14,7 @@ use skep_core::{
     time::Timestamp,
 };
 
-use super::{logs, logs::readable::span, plan, questions, read, state_of};
+use super::{logs, logs::readable::span, ls, plan, questions, read, state_of};
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
@@ -96,6 +96,10 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     ];
     if let Some(fence) = fence(&run) {
         rows.push(("fence", fence));
+    }
+    if let Some(what) = ls::serves(&run) {
+        let of = run.task.as_deref().unwrap_or("its task");
+        rows.push(("role", format!("{what} of {of}")));
     }
     if let Some(owner) = &run.within {
         rows.push(("works in", format!("the env of {owner}, which keeps it")));

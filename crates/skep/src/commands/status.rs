@@ -8,7 +8,10 @@ use skep_api::{
     request::Ask,
     view::{QuestionView, RunView, TaskView},
 };
-use skep_core::{run::Surface, text};
+use skep_core::{
+    run::{Kind, Surface},
+    text,
+};
 
 use super::{ls, needs_a_person, plan::course, read};
 use crate::{
@@ -94,7 +97,7 @@ impl Counts {
             };
             *place += 1;
             if run.state != "waiting" {
-                counts.questions += run.asked.iter().filter(|it| it.is_open()).count();
+                counts.questions += run.asked.iter().filter(|it| it.wants_a_person()).count();
             }
         }
         counts
@@ -172,7 +175,7 @@ impl Counts {
 }
 
 fn open_question(run: &RunView) -> Option<&QuestionView> {
-    run.asked.iter().find(|question| question.is_open())
+    run.asked.iter().find(|question| question.wants_a_person())
 }
 
 fn ask_of(run: &RunView) -> String {
@@ -183,7 +186,10 @@ fn ask_of(run: &RunView) -> String {
 }
 
 fn is_ready(run: &RunView) -> bool {
-    run.outcome.as_deref() == Some("completed") && run.landed.is_none() && run.env_state == "held"
+    run.kind == Kind::Code
+        && run.outcome.as_deref() == Some("completed")
+        && run.landed.is_none()
+        && run.env_state == "held"
 }
 
 /// What stands in front of a person: never more lines than the terminal has, its prompt included.

@@ -100,7 +100,7 @@ fn a_shell_completes_verbs_flags_and_fixed_values_without_any_home() {
     everywhere(&home, &["skep", "close", "--k"], &["--keep-branch"]);
     everywhere(&home, &["skep", "run", "--surface", "h"], &["headless"]);
     everywhere(&home, &["skep", "explain", "worktree-dir"], &["worktree-dirty"]);
-    everywhere(&home, &["skep", "config", "set", "limits.r"], &["limits.runs"]);
+    everywhere(&home, &["skep", "config", "set", "limits.ru"], &["limits.runs"]);
     everywhere(&home, &["skep", "run", "--agent", "scr"], &["scripted"]);
     everywhere(&home, &["skep", "wait", "x", "--for", "st"], &["starting", "stalled", "stopping"]);
     everywhere(&home, &["skep", "help", "sna"], &["snapshot"]);

@@ -51,6 +51,7 @@ mod questions;
 mod recovery;
 mod resume;
 mod review_rounds;
+mod reviews;
 mod run;
 mod screens;
 mod send;

@@ -223,6 +223,16 @@ fn shown(out: &Output, part: &PartView, all: bool) -> io::Result<()> {
     if let Some(why) = &part.text {
         said("✗ ", why)?;
     }
+    if let Some(review) = part.review.as_ref().and_then(|review| review.said.as_ref()) {
+        said("◦ ", review)?;
+    }
+    if part.state == "escalated" {
+        let review = part.review.iter();
+        for critique in review.flat_map(|it| it.cycles.last()).flat_map(|it| &it.critiques).take(3)
+        {
+            said("  · ", &critique.one_line())?;
+        }
+    }
     if let Some(why) = &part.finalize_failed {
         said("✗ not handed over: ", why)?;
     }
@@ -233,7 +243,7 @@ fn shown(out: &Output, part: &PartView, all: bool) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn part_state(part: &PartView) -> (Tone, String) {
+pub(in crate::commands) fn part_state(part: &PartView) -> (Tone, String) {
     match part.state.as_str() {
         _ if part.rests => (Tone::Plain, "rests".to_owned()),
         "completed" if part.finalizing => (Tone::Strong, "is handed over".to_owned()),
@@ -241,9 +251,16 @@ pub(super) fn part_state(part: &PartView) -> (Tone, String) {
         "completed" => (Tone::Good, "completed".to_owned()),
         "failed" => (Tone::Bad, "failed".to_owned()),
         "escalated" => (Tone::Wants, "a person is wanted".to_owned()),
+        "in_progress" if is_reviewed(part) => (Tone::Strong, "in review".to_owned()),
         "in_progress" => (Tone::Strong, "at work".to_owned()),
         other => (Tone::Faint, other.to_owned()),
     }
+}
+
+/// Whether a reviewer looks at it now.
+fn is_reviewed(part: &PartView) -> bool {
+    let last = part.review.as_ref().and_then(|review| review.cycles.last());
+    last.is_some_and(|cycle| cycle.state == "reviewing")
 }
 
 fn warnings(out: &Output, warnings: &[WarningView]) -> io::Result<()> {
@@ -327,13 +344,18 @@ fn address(part: &PartView) -> String {
 }
 
 /// What a command is for.
-fn word_for(command: &str) -> &'static str {
-    match command.split_whitespace().nth(1) {
+fn word_for(words: &str) -> &'static str {
+    match words.split_whitespace().nth(1) {
         Some("implement") => "take it up again",
         Some("finalize") => "hand it over once more",
         Some("answer") => "answer it",
+        Some("approve") if words.contains(" task_") => "take it as it is",
+        Some("approve") if words.contains(" q_") => "take what the foreman proposes",
         Some("approve") => "give it leave",
+        Some("reject") if words.contains(" task_") => "send it back, or give it up without words",
         Some("reject") => "refuse it",
+        Some("refine") => "have the foreman think again",
+        Some("review") => "have it looked at again",
         Some("logs") => "watch it",
         Some("plan") => "plan it once more",
         Some("run") => "put an agent to it",

@@ -587,7 +587,7 @@ impl State {
     /// Words for a run: the answer to its oldest question where one is open, else its next message.
     fn told(&self, run: String, text: String) -> Ask {
         let asked = self.runs.iter().find(|one| one.id == run).map(|one| &one.asked);
-        match asked.and_then(|asked| asked.iter().find(|question| question.is_open())) {
+        match asked.and_then(|asked| asked.iter().find(|question| question.wants_a_person())) {
             Some(question) => Ask::Answer { question: question.id.clone(), text: Some(text) },
             None => {
                 let (steer, key, wait) = (false, None, None);

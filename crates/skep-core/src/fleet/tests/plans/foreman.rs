@@ -305,3 +305,31 @@ fn only_its_own_task_says_when_a_foreman_goes_on() {
     let again = run::Input::Again { goes_on: true, message: None, speech: None };
     assert_eq!(world.give(Input::Run { run, input: again }), Err("run-of-task"));
 }
+
+/// Case O-44.
+#[test]
+fn what_a_reviewer_asks_goes_to_the_foreman_and_the_answer_to_the_reviewer_alone() {
+    let mut world = World::approved(&document("api"));
+    world.rules = task::Rules { cycles: 3, auto: true, ..rules() };
+    world.implement().unwrap();
+    world.begin();
+    world.hear("api", "prepared");
+    world.done("api");
+    world.found(Found::Published { head: "c1".to_owned(), remote: None });
+    world.begin();
+    world.hear("api-review", "prepared, started, asked k foreman");
+    assert_eq!(world.state_of("api-review"), "running");
+    world.replies("Blue, as the plan says.\n\nCONFIDENCE: high");
+    assert_eq!(world.standings("api-review"), "answered by foreman");
+    assert_eq!(world.standings("api"), "");
+    world.hear("api-review", "asked more foreman how long");
+    world.replies("A week?");
+    assert_eq!(
+        (world.state_of("api-review"), world.standings("api-review").as_str()),
+        ("waiting", "answered by foreman, escalated")
+    );
+    world.hear("api-review", "answer 1 weeks");
+    assert_eq!(world.standings("api-review"), "answered by foreman, answered by person");
+    assert_eq!(world.state_of("api-review"), "running");
+    world.replay();
+}
