@@ -52,7 +52,7 @@ pub(super) fn review(skep: &Skep, args: args::Review) -> Outcome {
     let (id, part) = (&task.id, format!("--part {}", text::shell(&part.project)));
     match reviewed.part.state.as_str() {
         "escalated" => {
-            skep.out.note(&format!("send it back with that: skep reject {id} {part} TEXT"))
+            skep.out.note(&format!("send it back with that: skep reject {id} {part} TEXT"));
         }
         "completed" => skep.out.note(&format!("have it looked at again: skep review {id} {part}")),
         _ => {}
