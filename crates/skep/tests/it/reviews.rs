@@ -154,7 +154,7 @@ fn a_part_is_named_where_more_than_one_waits_and_is_taken_or_given_up() {
         (&failed["state"], &part(&failed, "web")["state"]),
         (&"failed".into(), &"failed".into())
     );
-    assert_eq!(part(&failed, "web")["text"], "person gave it up");
+    assert_eq!(part(&failed, "web")["text"], "given up by person");
     home.no_agents();
 }
 

@@ -150,7 +150,7 @@ impl Task {
         let said = match said {
             Ok(said) if said.touched.is_empty() => said.critiques,
             Ok(said) => {
-                let text = format!("its reviewer changed {}", said.touched.join(", "));
+                let text = format!("its reviewer left changes: {}", said.touched.join(", "));
                 return self.review_failed(run, &text, runs, now);
             }
             Err(text) => return self.review_failed(run, &text, runs, now),
@@ -259,7 +259,7 @@ impl Task {
         let name = project.to_owned();
         let started = Event::SubPlanStarted { project: name.clone(), run: None };
         if text.trim().is_empty() {
-            let text = format!("{by} gave it up");
+            let text = format!("given up by {by}");
             let events = vec![started, Event::SubPlanFailed { project: name, text }];
             return Ok(self.at_work_again(events, runs, now));
         }

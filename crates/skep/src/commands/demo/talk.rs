@@ -77,6 +77,7 @@ pub(super) fn second(told: &mut Teller<'_>, task: &str) -> Result<(), CliError> 
     let run = of(told, task, "a question for a person", |run| open(run).is_some())?;
     let Some(question) = open(&run) else { return Ok(()) };
     let proposal = question.proposal.as_deref().map(text::one_line);
+    let proposal = proposal.as_deref().map(|text| text.trim_end_matches('.'));
     let proposal = proposal.map(|text| format!(", and proposes: {text}")).unwrap_or_default();
     told.say(&format!(
         "{} asked: {} The foreman is not sure{proposal}. So a person is asked; here the demo plays you:",

@@ -200,7 +200,7 @@ fn a_reviewer_that_changed_something_fails_the_cycle_whatever_it_says() {
         ("api escalated", "1 failed")
     );
     let text = world.version().parts["api"].text.clone().unwrap();
-    assert_eq!(text, "its reviewer changed src/a.rs");
+    assert_eq!(text, "its reviewer left changes: src/a.rs");
     assert_eq!(world.count("word"), 0);
 }
 
