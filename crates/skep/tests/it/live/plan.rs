@@ -65,6 +65,8 @@ fn codex_is_corrected_in_its_conversation_and_opencode_and_pi_carry_the_plan_out
     let (yard, task) = yard();
     yard.home.write("c/projects/api.toml", "agent = \"opencode\"\n");
     yard.home.write("c/projects/web.toml", "agent = \"pi\"\n");
+    // Who reviews and mends with real agents is told in `live::review`.
+    yard.skep(&lab, &["config", "set", "review.max_cycles", "0"]).ok();
     yard.skep(&lab, &["plan", &task, "--agent", "codex", "-d"]).ok();
     let planned = reaches(&yard, &lab, &task, "plan_review");
     assert_eq!(planned["warnings"][0]["kind"], "parse_error", "{planned:#}");
