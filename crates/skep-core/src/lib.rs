@@ -4,6 +4,7 @@
 //! Time and ids arrive inside inputs; the outside world leaves as effects.
 
 pub mod budget;
+pub mod change;
 pub mod facts;
 pub mod fenced;
 pub mod fleet;
