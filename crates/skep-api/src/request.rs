@@ -228,11 +228,8 @@ pub enum Ask {
         name: Option<String>,
         force: bool,
     },
-    /// Answer: a `RunView`; what landed is in `landed`.
-    Land {
-        run: String,
-        dry_run: bool,
-    },
+    /// Answer: a `RunView`; what landed is in `landed`, what was seen of it in `attestation`.
+    Land(LandAsk),
     /// Answer: `EventView`s, one a line; with `follow` without end.
     Events {
         from: u64,
@@ -387,4 +384,24 @@ pub struct TaskAsk {
     pub account: Option<String>,
     /// Whether somebody else wrote it.
     pub outside: bool,
+}
+
+/// Work that is to be brought in, or only to be checked for that.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LandAsk {
+    pub run: String,
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Only the gates are run.
+    #[serde(default)]
+    pub gates_only: bool,
+    /// A person has seen that the project's own settings change.
+    #[serde(default)]
+    pub settings: bool,
+    /// A person approves the gates as they stand on the target.
+    #[serde(default)]
+    pub yes: bool,
+    /// The answer comes at once.
+    #[serde(default)]
+    pub detach: bool,
 }

@@ -24,6 +24,7 @@ use crate::{
 
 mod find;
 mod inherit;
+mod landing;
 pub mod money;
 mod quotas;
 mod slots;
@@ -154,6 +155,12 @@ pub enum Input {
     Run {
         run: RunId,
         input: run::Input,
+    },
+    /// The gates of a landing as they are to be begun, each a run of its own; or why they cannot be.
+    Check {
+        run: RunId,
+        op: OpId,
+        made: Result<Vec<Brief>, run::OpResult>,
     },
     Tick,
 }
@@ -308,6 +315,7 @@ impl Fleet {
                 break;
             }
         }
+        self.begin_landings(now, &mut decided);
         Ok(decided)
     }
 
@@ -337,7 +345,7 @@ impl Fleet {
                     // What became impossible meanwhile is looked at the next time.
                     if let Err(rejected) = self.step(&run, input, now, decided) {
                         debug_assert!(
-                            ["misplaced", "close-under-way", "restore-under-way"]
+                            ["misplaced", "close-under-way", "restore-under-way", "landing-under-way"]
                                 .contains(&rejected.slug),
                             "{rejected}"
                         );
@@ -385,6 +393,7 @@ impl Fleet {
             Input::Create { brief, naming } => self.create(*brief, &naming, now, decided)?,
             Input::Run { run, input } => self.step(&run, input, now, decided)?,
             Input::Task { task, input } => self.step_task(&task, input, now, decided)?,
+            Input::Check { run, op, made } => self.begin_gates(&run, &op, made, now, decided)?,
             Input::RemoveTask { task, force } => {
                 self.remove_task(&task, force.as_ref(), now, decided)?;
             }
@@ -682,6 +691,7 @@ impl Fleet {
         self.require_no_guest(run, &input, by_task)?;
         let again = matches!(input, run::Input::Again { .. });
         let comes_back = matches!(run.env, EnvState::Closed(_));
+        let before = landing::Before::of(run);
         let mut step = run.step(input, now)?;
         if comes_back
             && step.events.iter().any(|event| matches!(event, run::Event::Restoring { .. }))
@@ -696,7 +706,9 @@ impl Fleet {
         let task = run.brief.task.clone().filter(|_| !run.brief.is_of_plan());
         let mut told = tasks::Told::of(run, by_task);
         let mut moved = again.then_some(TaskState::Implementing);
+        let mut news = landing::News::default();
         for event in step.events {
+            news.hear(&event);
             if let run::Event::Ended { outcome, .. } = &event {
                 moved = Some(TaskState::after(*outcome));
             } else if let run::Event::AsBefore { .. } = &event {
@@ -722,6 +734,7 @@ impl Fleet {
             );
         }
         self.tell_task(told, now, decided);
+        self.after_landing(id, &before, news, now, decided);
         Ok(())
     }
 

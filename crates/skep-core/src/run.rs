@@ -25,6 +25,7 @@ pub mod closing;
 pub mod conversation;
 mod hooks;
 pub mod leave;
+pub mod landing;
 pub mod limits;
 pub mod message;
 pub mod orientation;
@@ -45,6 +46,7 @@ pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use conversation::{Conversation, Speech};
 pub use hooks::Hooks;
+pub use landing::{Attestation, Landing};
 pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
@@ -506,6 +508,10 @@ pub struct Run {
     /// How the last wishes about its work went, the last one at the end.
     pub ops: Vec<(OpId, OpResult)>,
     pub landed: Option<(String, String)>,
+    /// What is under way to bring its work to its target.
+    pub landing: Option<Box<Landing>>,
+    /// What was last seen of the tree that its work is in.
+    pub attestation: Option<Box<Attestation>>,
     /// What a sweep could not find out.
     pub unknown: Option<String>,
     /// The session and pane of tmux that show the agent's screen.
@@ -643,7 +649,10 @@ pub enum Input {
     },
     Land {
         op: OpId,
+        wish: landing::Wish,
     },
+    /// What the fleet, an effect or a gate has to say of its landing.
+    Landing(landing::Word),
     /// A person wants a snapshot.
     Snap {
         op: OpId,
@@ -1019,6 +1028,32 @@ pub enum Event {
     },
     Landing {
         op: OpId,
+        #[serde(default)]
+        wish: landing::Wish,
+    },
+    /// A landing stands elsewhere now, and why.
+    LandingMoved {
+        to: landing::Stage,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+        /// With how many it may go at most from here on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batch: Option<u32>,
+    },
+    /// Its author is to settle a conflict with what has landed before it.
+    ConflictGiven {
+        words: String,
+    },
+    /// A gate has looked at the tree that would land.
+    GateEnded {
+        gate: RunId,
+        passed: bool,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
+    /// What skep has seen of the tree that lands, or would.
+    Attested {
+        attestation: Box<Attestation>,
     },
     /// A snapshot is begun; its id is spent.
     Snapping {
@@ -1162,7 +1197,19 @@ pub enum Effect {
         run: RunId,
         snapshot: SnapshotId,
     },
-    Land {
+    /// Makes the tree that would land.
+    #[serde(alias = "land")]
+    Combine {
+        run: RunId,
+        op: OpId,
+    },
+    /// Finds out which gates look at it, and has them begun.
+    Check {
+        run: RunId,
+        op: OpId,
+    },
+    /// Moves the target to the tree that the gates have passed.
+    Bring {
         run: RunId,
         op: OpId,
     },
@@ -1219,7 +1266,9 @@ impl Effect {
             | Effect::Sweep { run, .. }
             | Effect::Close { run, .. }
             | Effect::Settle { run, .. }
-            | Effect::Land { run, .. }
+            | Effect::Combine { run, .. }
+            | Effect::Check { run, .. }
+            | Effect::Bring { run, .. }
             | Effect::Snapshot { run, .. }
             | Effect::Forget { run, .. }
             | Effect::Restore { run, .. }
@@ -1245,7 +1294,9 @@ impl Effect {
             Effect::Sweep { .. } => "sweep",
             Effect::Close { .. } => "close",
             Effect::Settle { .. } => "settle",
-            Effect::Land { .. } => "land",
+            Effect::Combine { .. } => "combine",
+            Effect::Check { .. } => "check",
+            Effect::Bring { .. } => "bring",
             Effect::Snapshot { .. } => "snapshot",
             Effect::Forget { .. } => "forget",
             Effect::Restore { .. } => "restore",
@@ -1328,6 +1379,8 @@ impl Run {
             git: None,
             ops: Vec::new(),
             landed: None,
+            landing: None,
+            attestation: None,
             unknown: None,
             window: None,
             snapshots: BTreeMap::new(),

@@ -45,6 +45,7 @@ use crate::{
 };
 
 mod foreman;
+pub mod landing;
 mod review;
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,7 @@ pub use self::policy::{
 };
 pub use self::settings::{
     Account, AgentSettings, Breaker, Env, Fence, FenceMode, Files, Foreman, Gate, Hooks, Keep,
-    Land, Limits, Mode, Names, Plan, Processes, ProjectSettings, Retry, Review, Settings, Setup,
+    How, Land, Landing, Limits, Mode, Names, Plan, Processes, ProjectSettings, Retry, Review, Settings, Setup,
     Surface, Teardown, Time, Tmux, duration, size,
 };
 

@@ -48,6 +48,7 @@ mod diff;
 mod events;
 mod finish;
 mod follow;
+mod landing;
 mod plans;
 mod questions;
 mod reviews;
@@ -233,7 +234,7 @@ impl Door {
                 self.close(&request.id, &ask, out)
             }
             Ask::Abandon { runs } => self.abandon(&request.id, runs, out),
-            Ask::Land { run, dry_run } => self.land(&request.id, run, *dry_run, out),
+            Ask::Land(ask) => self.land(&request.id, ask, out),
             Ask::Pause { run, now } => self.pause(&request.id, run, *now),
             Ask::Again { run, goes_on, text, surface, env } => {
                 let fleet = self.wishes.board.read().fleet;

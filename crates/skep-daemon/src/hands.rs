@@ -121,16 +121,13 @@ pub enum Deed {
     Reviewed {
         reviewed: Box<Reviewed>,
     },
-    Land {
-        locks: PathBuf,
-        repository: PathBuf,
-        /// The env's root.
-        root: PathBuf,
-        worktree: Option<PathBuf>,
-        branch: String,
-        base: Option<String>,
-        target: String,
-        run: String,
+    /// Makes the tree that would land.
+    Combine {
+        combining: Box<Combining>,
+    },
+    /// Moves a target to what its gates have passed.
+    Bring {
+        bringing: Box<Bringing>,
     },
 }
 
@@ -168,6 +165,12 @@ pub enum Done {
     /// What a reviewer changed, or why that is not known.
     Reviewed {
         touched: Result<Vec<String>, String>,
+    },
+    Combined {
+        made: Made,
+    },
+    Brought {
+        made: Brought,
     },
 }
 
@@ -325,26 +328,6 @@ pub fn trash(place: &Place, home: &Home) -> PathBuf {
     if envs == home.envs() { home.trash() } else { envs.join(".trash") }
 }
 
-/// How a run's commits are brought to their target.
-pub fn land_deed(run: &Run, home: &Home) -> Result<Deed, String> {
-    within::require_own(run)?;
-    let env = run.env().ok_or("it has no env")?;
-    let repository = run.brief.place.repository.as_ref().ok_or("it has no repository")?;
-    Ok(Deed::Land {
-        locks: home.repository_locks(),
-        repository: PathBuf::from(repository),
-        root: PathBuf::from(&env.root),
-        worktree: matches!(run.env, EnvState::Held(_)).then(|| PathBuf::from(&env.worktree)),
-        branch: env.branch.clone().ok_or("it has no branch of its own")?,
-        base: env.base.as_ref().map(|base| base.oid.clone()),
-        target: env
-            .target
-            .clone()
-            .ok_or("it has no target; set `target` in the project's settings")?,
-        run: run.id().to_string(),
-    })
-}
-
 /// Carries out `deed` with `vars` as the environment of git.
 pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
     let git = Git::new(vars);
@@ -384,19 +367,8 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
         Deed::Reviewed { reviewed } => {
             Done::Reviewed { touched: reviewed::touched(&git, &reviewed) }
         }
-        Deed::Land { locks, repository, root: _, worktree, branch, base, target, run } => {
-            let bring = land::Bring {
-                worktree: worktree.as_deref(),
-                branch: &branch,
-                base: base.as_deref(),
-                target: &target,
-                run: &run,
-            };
-            let result = land::land(&git, &locks, &repository, &bring).unwrap_or_else(|err| {
-                OpResult::Failed { slug: err.slug().to_owned(), text: chain(&err) }
-            });
-            Done::Op { result }
-        }
+        Deed::Combine { combining } => Done::Combined { made: land::combine(&git, &combining) },
+        Deed::Bring { bringing } => Done::Brought { made: land::bring(&git, &bringing) },
     }
 }
 

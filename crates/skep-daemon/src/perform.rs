@@ -18,7 +18,6 @@
 //! | restore | what stands is kept under an id of its own first; files are written over, never beside |
 //! | revert | a target that took it back already has done so |
 //! | show | a window that is there is enough |
-//! | land | a target that contains the work already has landed |
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -35,7 +34,7 @@ use std::{
 use skep_api::wire::chain;
 use skep_api::{ctl, place::Home, role, wire};
 use skep_core::{
-    fleet,
+    fleet::{self, Fleet},
     id::{OpId, RunId, SnapshotId},
     run::{Effect, EnvType, Fault, Input, OpResult, Run, Word},
     snapshot::Why,
@@ -58,6 +57,7 @@ use crate::{
 };
 
 mod answers;
+mod landing;
 mod reviewed;
 mod rules;
 mod tasks;
@@ -151,7 +151,9 @@ impl Performer {
                 | Effect::Purge { .. }
                 | Effect::DropLogs { .. }
                 | Effect::Show { .. }
-                | Effect::Land { .. } => self.enqueue(&due),
+                | Effect::Combine { .. }
+                | Effect::Check { .. }
+                | Effect::Bring { .. } => self.enqueue(&due),
             }
         }
     }
@@ -240,9 +242,13 @@ impl Performer {
         skep_host::paths::crash_point(&format!("{kind}.before"));
         let input = match &due.effect {
             fleet::Effect::Task(effect) => self.for_task(effect, &fleet),
+            fleet::Effect::Run(Effect::Check { run, op }) => match fleet.runs.get(run) {
+                Some(of) => self.check(of, op, &fleet),
+                None => fleet::Input::Run { run: run.clone(), input: Input::Done },
+            },
             fleet::Effect::Run(effect) => {
                 let input = match fleet.runs.get(effect.run()) {
-                    Some(run) => self.for_run(effect, run),
+                    Some(run) => self.for_run(effect, run, &fleet),
                     None => Input::Done,
                 };
                 fleet::Input::Run { run: effect.run().clone(), input }
@@ -253,7 +259,7 @@ impl Performer {
         self.tell(due, input);
     }
 
-    fn for_run(self: &Arc<Performer>, effect: &Effect, run: &Run) -> Input {
+    fn for_run(self: &Arc<Performer>, effect: &Effect, run: &Run, fleet: &Fleet) -> Input {
         match effect {
             Effect::Prepare { .. } => self.prepare(run),
             Effect::Undo { .. } => self.undo(run),
@@ -304,17 +310,16 @@ impl Performer {
                 self.viewers.open(run);
                 Input::Done
             }
-            Effect::Land { op, .. } => {
-                let deed = hands::land_deed(run, &self.home);
-                Input::OpDone { op: op.clone(), result: self.op(run, deed, "land-failed") }
-            }
+            Effect::Combine { op, .. } => self.combine(run, op, fleet),
+            Effect::Bring { op, .. } => self.bring(run, op, fleet),
             Effect::CancelTurn { attempt, .. } => {
                 // Who cannot be asked, or has no word for it, meets the deadline of the stalled state.
                 let _told =
                     self.control(run, *attempt, &ctl::Control::Cancel { epoch: self.epoch });
                 Input::Done
             }
-            Effect::CancelPrepare { .. } => Input::Done,
+            // Its report is the fleet's.
+            Effect::CancelPrepare { .. } | Effect::Check { .. } => Input::Done,
         }
     }
 
@@ -712,7 +717,9 @@ fn failed_run(effect: &Effect, text: &str) -> Input {
             Input::Swept { attempt: *attempt, unknown: Some(text.to_owned()) }
         }
         Effect::Close { op, .. } => op_failed(op, "close-failed", text),
-        Effect::Land { op, .. } => op_failed(op, "land-failed", text),
+        Effect::Combine { op, .. } | Effect::Check { op, .. } | Effect::Bring { op, .. } => {
+            op_failed(op, "land-failed", text)
+        }
         Effect::Snapshot { op: Some(op), .. } | Effect::Forget { op, .. } => {
             op_failed(op, "snapshot-failed", text)
         }

@@ -11,7 +11,7 @@ use crate::config::{At, ConfigError};
 pub use self::given::{
     Check, Commit, CommitStyle, Correction, Draft, FollowUp, FollowUpPart, Foreman, GoOn,
     Implementation, Other, PartResult, PlanForm, Planning, Project, Question, Refine, Repair,
-    Review, Revision, Rework, Verdict, VerdictForm,
+    Resolve, Review, Revision, Rework, Verdict, VerdictForm,
 };
 pub use self::lists::{Answered, Decision};
 pub use self::overrides::{Origin, Overrides};
@@ -43,6 +43,7 @@ pub enum Prompt {
     Review(Review),
     Verdict(Verdict),
     Rework(Rework),
+    Resolve(Resolve),
     Foreman(Foreman),
     Question(Question),
     Refine(Refine),

@@ -51,6 +51,7 @@ pub mod budget;
 mod choice;
 mod fallback;
 mod hooks;
+pub mod landing;
 mod logins;
 pub mod rules;
 mod secrets;

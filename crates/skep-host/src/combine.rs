@@ -87,6 +87,8 @@ pub struct Trial {
     pub commit: String,
     /// Which of the works are in it, by their place in the ask.
     pub taken: Vec<usize>,
+    /// The commit in which each of those taken is the last.
+    pub tips: Vec<String>,
     /// Which of them the target had already, or bring nothing new.
     pub there: Vec<usize>,
     /// Which of those taken came as one commit because their own merges hold something that their commits alone do not.

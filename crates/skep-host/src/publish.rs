@@ -121,6 +121,17 @@ impl PublishError {
     }
 }
 
+/// Finds the remote that `branch` of a repository goes to; none where there is no remote.
+///
+/// Errors: several, and nothing decides.
+pub fn to_push(
+    git: &Git,
+    repo: &Repository,
+    branch: Option<&str>,
+) -> Result<Option<Remote>, PublishError> {
+    remote::of(git, repo, branch)
+}
+
 /// What stands in a worktree, and what its remote has of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {

@@ -514,7 +514,12 @@ impl Run {
                 let EnvState::Restoring { .. } = self.env else { return Err(misfit()) };
                 self.brief.name.clone_from(name);
             }
-            Event::Landing { .. }
+            Event::Landing { op, wish } => self.landing_begins(op, wish, at)?,
+            Event::LandingMoved { .. } | Event::GateEnded { .. } => {
+                self.landing_moves(event, at).ok_or_else(misfit)?;
+            }
+            Event::Attested { attestation } => self.attestation = Some(attestation.clone()),
+            Event::ConflictGiven { .. }
             | Event::Forgetting { .. }
             | Event::Reverting { .. }
             | Event::Done {} => {}
@@ -537,6 +542,7 @@ impl Run {
             self.ops.remove(0);
         }
         self.then_close = self.then_close.take().filter(|(asked, _)| asked != op);
+        self.landing = self.landing.take().filter(|landing| landing.op != *op);
         match result {
             OpResult::Landed { target, old, new, .. } => {
                 self.landed = Some((target.clone(), new.clone()));
@@ -559,6 +565,7 @@ impl Run {
             }
             OpResult::Closed { .. }
             | OpResult::Restored { .. }
+            | OpResult::Attested { .. }
             | OpResult::Refused { .. }
             | OpResult::Failed { .. } => {}
         }

@@ -100,6 +100,12 @@ pub enum OpResult {
         new: String,
         commits: u64,
     },
+    /// Its gates have passed the tree that would land; nothing moved.
+    Attested {
+        target: String,
+        tree: String,
+        gates: u32,
+    },
     /// A snapshot was taken for a person.
     Snapped {
         snapshot: Box<Snapshot>,

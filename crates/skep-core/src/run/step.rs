@@ -17,6 +17,7 @@ use crate::{
     time::Timestamp,
 };
 
+mod landing;
 mod resume;
 mod wishes;
 
@@ -43,6 +44,7 @@ impl Run {
             let Event::CloseAsked { op, how } = event else { return None };
             Some((op.clone(), *how))
         });
+        self.settled_conflict(&mut step);
         let (run, held) = (self.id().clone(), self.has_place() && !undoing);
         if asked.is_none() && self.then_close.is_none() {
             self.resumed(&mut step);
@@ -83,7 +85,7 @@ impl Run {
         }
         match input {
             Input::Admit => self.admit(now),
-            Input::Stop { force } => Ok(self.stop(force, Because::Person)),
+            Input::Stop { force } => Ok(self.stopped_by_person(force)),
             Input::Supersede => Ok(self.stop(false, Because::Superseded)),
             Input::Halt => Ok(self.halt(Because::Budget)),
             Input::Raise { by } => self.raise(by),
@@ -113,7 +115,8 @@ impl Run {
             Input::RulesSet { nth, why, .. } => Ok(self.rules_set(nth, why.as_deref())),
             Input::Close { op, how } => self.close(op, how),
             Input::Abandon { op } => self.abandon(op),
-            Input::Land { op } => self.land(op),
+            Input::Land { op, wish } => self.land(op, wish),
+            Input::Landing(word) => self.landing(word),
             Input::Snap { op } => self.snap(op),
             Input::Forget { op, snapshots } => self.forget(op, snapshots),
             Input::Restore { op, snapshot } => self.restore(op, snapshot, None),
@@ -193,6 +196,12 @@ impl Run {
             }
             _ => Err(self.misplaced("admit")),
         }
+    }
+
+    /// A stop of a run that has ended takes its landing back, as long as nothing has moved.
+    fn stopped_by_person(&self, force: bool) -> Step {
+        let cancelled = if self.is_ended() { self.cancel_landing() } else { None };
+        cancelled.unwrap_or_else(|| self.stop(force, Because::Person))
     }
 
     fn stop(&self, force: bool, why: Because) -> Step {
@@ -812,6 +821,7 @@ impl Input {
             | Input::Close { .. }
             | Input::Abandon { .. }
             | Input::Land { .. }
+            | Input::Landing(_)
             | Input::Snap { .. }
             | Input::Forget { .. }
             | Input::Restore { .. }

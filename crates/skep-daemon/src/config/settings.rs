@@ -282,6 +282,7 @@ pub struct ProjectSettings {
     #[serde(deserialize_with = "unless_empty")]
     #[schemars(with = "Land")]
     pub land: Option<Land>,
+    pub landing: Landing,
     /// None: the person's.
     #[serde(deserialize_with = "name_or_none")]
     #[schemars(schema_with = "name_schema")]
@@ -341,6 +342,31 @@ pub enum Land {
     Local,
     Push,
     Pr,
+}
+
+/// How work that lands becomes one with its target.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Landing {
+    pub how: How,
+    /// How many of one target may be gated and landed together.
+    #[serde(deserialize_with = "at_least_one")]
+    pub batch: u32,
+    /// How often the author may be asked to settle a conflict; 0: a person is, at once.
+    pub conflicts: u32,
+}
+
+/// What becomes of the commits of work that lands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("title" = "`merge`, `squash` or `rebase`"))]
+pub enum How {
+    /// They stay; a merge commit where the target has moved on.
+    Merge,
+    /// One commit of all.
+    Squash,
+    /// Each once more, on top of the target.
+    Rebase,
 }
 
 /// What makes a fresh worktree ready.

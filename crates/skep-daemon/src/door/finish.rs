@@ -123,32 +123,6 @@ impl Door {
         self.wishes.await_op(id, &op)
     }
 
-    pub(super) fn land(
-        &self,
-        key: &str,
-        text: &str,
-        dry_run: bool,
-        out: &mut UnixStream,
-    ) -> Result<Option<Value>, Trouble> {
-        let fleet = self.wishes.board.read().fleet;
-        let run = fleet.find_run(text)?;
-        if dry_run {
-            let seen = hands::land::preview(run, &self.home, (self.clock)());
-            if let OpResult::Failed { slug, text } = seen {
-                let way = format!("skep show {}", run.id());
-                return Err(Refusal { slug, message: text, hints: vec![way], exit: 1 }.into());
-            }
-            return value(&seen);
-        }
-        progress(out, &format!("{}: landing", run.brief.name))?;
-        let op = OpId::new(resolve::spell(key));
-        let input = run::Input::Land { op: op.clone() };
-        self.wishes.wish(key, Input::Run { run: run.id().clone(), input })?;
-        let (run, result) = self.wishes.await_op(run.id(), &op)?;
-        granted(result)?;
-        value(&RunView::of(&run))
-    }
-
     pub(super) fn take_snapshot(
         &self,
         key: &str,
@@ -558,7 +532,7 @@ fn not_landed(run: &Run, seen: CloseView) -> CloseView {
 }
 
 /// The result of a wish that was granted; else the answer to the one who wished.
-fn granted(result: OpResult) -> Result<OpResult, Trouble> {
+pub(super) fn granted(result: OpResult) -> Result<OpResult, Trouble> {
     match result {
         OpResult::Refused { slug, text, hints, .. } => {
             Err(Refusal { slug, message: text, hints, exit: 1 }.into())
@@ -569,6 +543,7 @@ fn granted(result: OpResult) -> Result<OpResult, Trouble> {
         | OpResult::Snapped { .. }
         | OpResult::Forgotten { .. }
         | OpResult::Restored { .. }
+        | OpResult::Attested { .. }
         | OpResult::Reverted { .. }) => Ok(granted),
     }
 }

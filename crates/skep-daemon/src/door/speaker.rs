@@ -153,7 +153,7 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Stop { .. }
         | Ask::Close { .. }
         | Ask::Abandon { .. }
-        | Ask::Land { .. }
+        | Ask::Land(_)
         | Ask::Pause { .. }
         | Ask::Again { .. }
         | Ask::Send { .. }

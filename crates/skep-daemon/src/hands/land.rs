@@ -1,86 +1,537 @@
-//! Bringing a run's commits to their target: fast-forward only, never over somebody's changes.
+//! Bringing runs' work to their target: the tree that would land, and the move of the target to it.
+//!
+//! Owns: what stands in the way of either, in words. Never: brings what is not the tree that was tried; takes a branch that has
+//! moved since for the work that the gates saw.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
-use skep_api::place::Home;
+use serde::{Deserialize, Serialize};
+use skep_api::{place::Home, wire::chain};
 use skep_core::{
-    run::{OpResult, Run},
+    id::RunId,
+    run::{EnvState, OpResult, Run, landing},
     text,
-    time::Timestamp,
 };
 use skep_host::{
-    git::{self, Git},
-    worktree::{self, Landing, Refusal},
+    combine::{self, Brought as HostBrought, Claiming, Combined, How},
+    git::{self, FetchOutcome, Git, GitError, Repository},
+    handout, publish,
+    worktree::Refusal,
 };
 
-/// What is to be brought where.
-pub(super) struct Bring<'a> {
-    /// The worktree, where it still stands.
-    pub(super) worktree: Option<&'a Path>,
-    pub(super) branch: &'a str,
-    /// The commit that the work started from.
-    pub(super) base: Option<&'a str>,
-    pub(super) target: &'a str,
-    pub(super) run: &'a str,
+use super::within;
+
+/// How long another lander of the same target is waited for.
+const OTHERS: Duration = Duration::from_secs(60);
+/// How often it is looked whether the other one is done: there is no event for another home's claim.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long a claim holds whose lander died. Unit: seconds.
+const LEASE: i64 = 10 * 60;
+/// How many of the others' commits are named.
+const NAMED: usize = 20;
+
+/// Works that are to be combined with their target.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Combining {
+    locks: PathBuf,
+    /// Where it is written down when a remote was last asked.
+    fetches: PathBuf,
+    repository: PathBuf,
+    target: String,
+    how: How,
+    /// Whether the target is the remote's branch.
+    push: bool,
+    fetch_ms: u64,
+    sign: bool,
+    /// The moment that new commits are dated. Unit: seconds since 1970.
+    at: i64,
+    settings_seen: bool,
+    /// The one whose landing it is, then those who ride along.
+    works: Vec<Work>,
 }
 
-/// Moves the target forward to the work, if that is all there is to it.
-pub(super) fn land(
-    git: &Git,
-    locks: &Path,
-    repository: &Path,
-    bring: &Bring<'_>,
-) -> Result<OpResult, git::GitError> {
-    let Bring { worktree, branch, base, target, run } = *bring;
-    let repo = git::discover(git, repository)?;
-    let missing = |name: &str, slug: &str| OpResult::Refused {
-        slug: slug.to_owned(),
-        text: format!("there is no branch `{name}` here"),
-        hints: vec![format!(
-            "set `target` in the project's settings, or make it: git branch {name}"
-        )],
-        merged: None,
+/// A run's work as it stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Work {
+    run: RunId,
+    name: String,
+    message: String,
+    root: PathBuf,
+    /// The worktree, where it still stands.
+    worktree: Option<PathBuf>,
+    branch: String,
+    /// The commit that the work started from.
+    base: Option<String>,
+}
+
+/// What came of combining.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "made", rename_all = "snake_case")]
+pub enum Made {
+    Trial {
+        trial: Box<landing::Trial>,
+    },
+    Conflict {
+        onto: String,
+        files: Vec<String>,
+        /// The others' commits to these files, a line each.
+        theirs: String,
+    },
+    Over {
+        result: OpResult,
+    },
+}
+
+/// How work comes to its target, as the settings say now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    pub target: String,
+    pub how: How,
+    pub push: bool,
+    pub fetch_ms: u64,
+}
+
+impl Terms {
+    /// Where it goes and how, in words.
+    pub fn words(&self) -> String {
+        let how = match self.how {
+            How::Merge => "merged",
+            How::Squash => "squashed",
+            How::Rebase => "rebased",
+        };
+        let push = if self.push { ", by a push" } else { "" };
+        format!("{} ({how}{push})", self.target)
+    }
+}
+
+/// How the work of `runs`, the first of them whose landing it is, is combined with its target.
+pub fn combine_deed(
+    runs: &[&Run],
+    home: &Home,
+    terms: &Terms,
+    wish: &landing::Wish,
+    at: i64,
+) -> Result<super::Deed, String> {
+    let first = runs.first().ok_or("nobody's work is to land")?;
+    let repository = first.brief.place.repository.as_ref().ok_or("it has no repository")?;
+    let works: Result<Vec<Work>, String> = runs.iter().map(|run| work(run)).collect();
+    Ok(super::Deed::Combine {
+        combining: Box::new(Combining {
+            locks: home.repository_locks(),
+            fetches: home.repository_locks(),
+            repository: PathBuf::from(repository),
+            target: terms.target.clone(),
+            how: terms.how,
+            push: terms.push,
+            fetch_ms: terms.fetch_ms,
+            sign: first.brief.place.sign,
+            at,
+            settings_seen: wish.settings_seen,
+            works: works?,
+        }),
+    })
+}
+
+fn work(run: &Run) -> Result<Work, String> {
+    within::require_own(run)?;
+    let env = run.env().ok_or("it has no env")?;
+    let title = text::one_line(&run.brief.title);
+    let mut message = if title.trim().is_empty() { run.brief.name.clone() } else { title };
+    message.push_str(&format!("\n\nskep-run: {}\n", run.id()));
+    Ok(Work {
+        run: run.id().clone(),
+        name: run.brief.name.clone(),
+        message,
+        root: PathBuf::from(&env.root),
+        worktree: matches!(run.env, EnvState::Held(_)).then(|| PathBuf::from(&env.worktree)),
+        branch: env.branch.clone().ok_or("it has no branch of its own")?,
+        base: env.base.as_ref().map(|base| base.oid.clone()),
+    })
+}
+
+impl Combining {
+    /// The env of the run whose landing it is.
+    pub(super) fn root(&self) -> Option<&Path> {
+        self.works.first().map(|work| work.root.as_path())
+    }
+}
+
+/// Makes the tree that would land.
+pub(super) fn combine(git: &Git, asked: &Combining) -> Made {
+    made(git, asked).unwrap_or_else(|err| Made::Over { result: failed(&err) })
+}
+
+fn made(git: &Git, asked: &Combining) -> Result<Made, GitError> {
+    let repo = git::discover(git, &asked.repository)?;
+    let Some((mine, riders)) = asked.works.split_first() else {
+        return Ok(over("land-failed", "nobody's work is to land".to_owned(), Vec::new()));
     };
-    let Some(new) = git::branch(git, &repo, branch)? else {
-        return Ok(missing(branch, "branch-missing"));
+    let (onto, remote) = if asked.push {
+        match at_remote(git, &repo, asked)? {
+            Ok((onto, remote)) => (Some(onto), Some(remote)),
+            Err(result) => return Ok(Made::Over { result }),
+        }
+    } else {
+        (None, None)
     };
-    let Some(old) = git::branch(git, &repo, target)? else {
-        return Ok(missing(target, "target-missing"));
+    let mine_head = match standing(git, &repo, mine)? {
+        Ok(head) => head,
+        Err(result) => return Ok(Made::Over { result }),
     };
-    if let Some(worktree) = worktree {
-        let facts = git::facts(git, worktree, &old, None)?;
-        if facts.dirty {
-            return Ok(OpResult::Refused {
-                slug: "worktree-dirty".to_owned(),
-                text: "its worktree has changes that no commit holds; they would not land"
-                    .to_owned(),
-                hints: vec![
-                    format!("skep sh {run} -- git status"),
-                    format!("skep sh {run} -- git commit -a    then land again"),
-                ],
-                merged: None,
-            });
+    let mut taken = vec![(mine, mine_head.clone())];
+    for rider in riders {
+        // Who has to be told something is told it when its own turn comes.
+        let git = match handout::take_back_if_free(git, &rider.root) {
+            Ok(true) => git.clone(),
+            Ok(false) => handout::unseen(git, &rider.root),
+            Err(_) => continue,
+        };
+        if let Ok(head) = standing(&git, &repo, rider)? {
+            taken.push((rider, head));
         }
     }
-    if base == Some(new.as_str()) {
-        return Ok(OpResult::Refused {
-            slug: "nothing-to-land".to_owned(),
-            text: format!("{branch} has no commit of its own"),
-            hints: vec![format!("skep logs {run}"), format!("skep close {run}")],
-            merged: None,
+    let ask = combine::Ask {
+        target: asked.target.clone(),
+        onto,
+        works: taken
+            .iter()
+            .map(|(work, head)| combine::Work {
+                head: head.clone(),
+                name: work.name.clone(),
+                message: work.message.clone(),
+            })
+            .collect(),
+        how: asked.how,
+        at: asked.at,
+        sign: asked.sign,
+    };
+    let names = |left: &combine::Left| -> Vec<String> {
+        let names: Vec<String> =
+            left.files.iter().map(|file| text::one_line(&file.to_string_lossy())).collect();
+        if names.is_empty() { vec![text::one_line(&left.text)] } else { names }
+    };
+    let conflict = |onto: &str, left: &combine::Left| -> Result<Made, GitError> {
+        let theirs = theirs(git, &repo, onto, &mine_head, &left.files)?;
+        Ok(Made::Conflict { onto: onto.to_owned(), files: names(left), theirs })
+    };
+    let trial = match combine::combine(git, &repo, &ask)? {
+        Combined::Trial(trial) => trial,
+        Combined::Already { onto } => return Ok(there(asked, onto)),
+        Combined::Conflicts { onto, left } => {
+            return match left.iter().find(|left| left.work == 0) {
+                Some(left) => conflict(&onto, left),
+                None => Ok(there(asked, onto)),
+            };
+        }
+        Combined::TargetMissing => {
+            return Ok(Made::Over { result: missing(&asked.target, "target-missing") });
+        }
+    };
+    if let Some(left) = trial.left.iter().find(|left| left.work == 0) {
+        return conflict(&trial.onto, left);
+    }
+    if !trial.taken.contains(&0) {
+        return Ok(there(asked, trial.onto));
+    }
+    if !trial.touches.is_empty() && !asked.settings_seen {
+        let files: Vec<String> =
+            trial.touches.iter().map(|file| text::one_line(&file.to_string_lossy())).collect();
+        let run = &mine.run;
+        return Ok(over(
+            "settings-changed",
+            format!("it changes what the project says of itself: {}", files.join(", ")),
+            vec![
+                format!("skep diff {run} .skep"),
+                format!("skep land {run} --settings   lands it, now that you have seen it"),
+            ],
+        ));
+    }
+    let mut works = Vec::new();
+    for (nth, place) in trial.taken.iter().enumerate() {
+        let Some((work, head)) = taken.get(*place) else { continue };
+        works.push(landing::Work {
+            run: work.run.clone(),
+            head: head.clone(),
+            commit: trial.tips.get(nth).unwrap_or(&trial.commit).clone(),
+            commits: git::count(git, &repo, &trial.onto, head)?,
         });
     }
-    let commits = git::count(git, &repo, &old, &new)?;
-    let ask = worktree::Land { target: target.to_owned(), expected: old.clone(), new: new.clone() };
-    Ok(match worktree::land(git, &repo, locks, &ask)? {
-        Landing::Landed { from, to, .. } => {
-            OpResult::Landed { target: target.to_owned(), old: from, new: to, commits }
-        }
-        Landing::Already { .. } => {
-            OpResult::Landed { target: target.to_owned(), old, new, commits: 0 }
-        }
-        Landing::Refused(refusal) => refused(&refusal, target, run),
+    Ok(Made::Trial {
+        trial: Box::new(landing::Trial {
+            target: asked.target.clone(),
+            onto: trial.onto,
+            tree: trial.tree,
+            commit: trial.commit,
+            works,
+            remote,
+        }),
     })
+}
+
+/// The target has all of it.
+fn there(asked: &Combining, onto: String) -> Made {
+    let (target, old, new) = (asked.target.clone(), onto.clone(), onto);
+    Made::Over { result: OpResult::Landed { target, old, new, commits: 0 } }
+}
+
+/// The commit of a work that is whole and can land, or why it cannot.
+fn standing(
+    git: &Git,
+    repo: &Repository,
+    work: &Work,
+) -> Result<Result<String, OpResult>, GitError> {
+    let Some(head) = git::branch(git, repo, &work.branch)? else {
+        return Ok(Err(missing(&work.branch, "branch-missing")));
+    };
+    let run = &work.run;
+    if let Some(worktree) = &work.worktree
+        && git::facts(git, worktree, &head, None)?.dirty
+    {
+        return Ok(Err(refusal(
+            "worktree-dirty",
+            "its worktree has changes that no commit holds; they would not land".to_owned(),
+            vec![
+                format!("skep sh {run} -- git status"),
+                format!("skep sh {run} -- git commit -a    then land again"),
+            ],
+        )));
+    }
+    if work.base.as_deref() == Some(head.as_str()) {
+        return Ok(Err(refusal(
+            "nothing-to-land",
+            format!("{} has no commit of its own", work.branch),
+            vec![format!("skep logs {run}"), format!("skep close {run}")],
+        )));
+    }
+    Ok(Ok(head))
+}
+
+/// Where the remote's target stands, asked now, and the remote's name.
+fn at_remote(
+    git: &Git,
+    repo: &Repository,
+    asked: &Combining,
+) -> Result<Result<(String, String), OpResult>, GitError> {
+    let remote = match publish::to_push(git, repo, Some(&asked.target)) {
+        Ok(Some(remote)) => remote.name,
+        Ok(None) => {
+            return Ok(Err(refusal(
+                "no-remote",
+                "the project lands by a push, and its repository has no remote".to_owned(),
+                vec!["skep config set land local --project P".to_owned()],
+            )));
+        }
+        Err(err) => {
+            return Ok(Err(OpResult::Failed { slug: err.slug().to_owned(), text: chain(&err) }));
+        }
+    };
+    let timeout = Duration::from_millis(asked.fetch_ms.max(1_000));
+    let fetched = git::fetch_every(git, repo, &asked.fetches, timeout, Duration::ZERO)?;
+    if let FetchOutcome::Failed { why, .. } = fetched {
+        return Ok(Err(OpResult::Failed {
+            slug: "remote-unreachable".to_owned(),
+            text: format!("{remote} cannot be asked where {} is: {why}", asked.target),
+        }));
+    }
+    let tracking = format!("refs/remotes/{remote}/{}", asked.target);
+    Ok(match git::commit(git, repo, &tracking)? {
+        Some(onto) => Ok((onto, remote)),
+        None => Err(missing(&format!("{remote}/{}", asked.target), "target-missing")),
+    })
+}
+
+/// What the others say of their commits to `files`, that the work has not seen.
+fn theirs(
+    git: &Git,
+    repo: &Repository,
+    onto: &str,
+    head: &str,
+    files: &[PathBuf],
+) -> Result<String, GitError> {
+    let subjects = git::subjects(git, repo, head, onto, files, NAMED)?;
+    Ok(subjects.join("\n"))
+}
+
+/// A trial that is to be brought, or only attested.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Bringing {
+    locks: PathBuf,
+    repository: PathBuf,
+    target: String,
+    onto: String,
+    commit: String,
+    remote: Option<String>,
+    gates_only: bool,
+    /// Who lands, for others who would.
+    lander: String,
+    run: RunId,
+    /// The branches, and the commits that the gates saw.
+    works: BTreeMap<String, String>,
+    /// What is kept beside the commit.
+    note: String,
+    /// Unit: seconds since 1970.
+    at: i64,
+}
+
+/// What came of bringing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "brought", rename_all = "snake_case")]
+pub enum Brought {
+    Done {},
+    Moved { text: String },
+    /// The target cannot be pushed to: it takes a change.
+    Protected { text: String },
+    Over { result: OpResult },
+}
+
+/// How a target is moved to what its gates have passed.
+pub fn bring_deed(
+    run: &Run,
+    works: &BTreeMap<String, String>,
+    home: &Home,
+    trial: &landing::Trial,
+    gates_only: bool,
+    note: String,
+    at: i64,
+) -> Result<super::Deed, String> {
+    let repository = run.brief.place.repository.as_ref().ok_or("it has no repository")?;
+    Ok(super::Deed::Bring {
+        bringing: Box::new(Bringing {
+            locks: home.repository_locks(),
+            repository: PathBuf::from(repository),
+            target: trial.target.clone(),
+            onto: trial.onto.clone(),
+            commit: trial.commit.clone(),
+            remote: trial.remote.clone(),
+            gates_only,
+            lander: home.root().to_string_lossy().into_owned(),
+            run: run.id().clone(),
+            works: works.clone(),
+            note,
+            at,
+        }),
+    })
+}
+
+/// Moves the target to the trial, from where it stood when the trial was made and from nowhere else.
+pub(super) fn bring(git: &Git, asked: &Bringing) -> Brought {
+    brought(git, asked).unwrap_or_else(|err| Brought::Over { result: failed(&err) })
+}
+
+fn brought(git: &Git, asked: &Bringing) -> Result<Brought, GitError> {
+    let repo = git::discover(git, &asked.repository)?;
+    for (branch, head) in &asked.works {
+        if git::branch(git, &repo, branch)?.as_deref() != Some(head) {
+            return Ok(Brought::Moved { text: format!("{branch} has moved since") });
+        }
+    }
+    if asked.gates_only {
+        combine::attest(git, &repo, &asked.commit, &asked.note, asked.at)?;
+        return Ok(Brought::Done {});
+    }
+    let claim = match claimed(git, &repo, asked)? {
+        Ok(claim) => claim,
+        Err(by) => {
+            return Ok(Brought::Over {
+                result: refusal(
+                    "target-claimed",
+                    format!("{} is being landed on by another skep ({by})", asked.target),
+                    vec![format!("skep land {}   when it is done", asked.run)],
+                ),
+            });
+        }
+    };
+    let ask = combine::Bring {
+        target: asked.target.clone(),
+        onto: asked.onto.clone(),
+        commit: asked.commit.clone(),
+        claim: Some(claim.clone()),
+        push: asked.remote.clone(),
+    };
+    let brought = combine::bring(git, &repo, &asked.locks, &ask);
+    // Another one waits for it at most as long as the lease is.
+    let _released = combine::release(git, &repo, &claim);
+    Ok(match brought? {
+        HostBrought::Landed { .. } | HostBrought::Already { .. } => {
+            combine::attest(git, &repo, &asked.commit, &asked.note, asked.at)?;
+            Brought::Done {}
+        }
+        HostBrought::Fenced { .. } => {
+            Brought::Moved { text: format!("another skep lands on {}", asked.target) }
+        }
+        HostBrought::Refused(Refusal::TargetMoved { .. } | Refusal::NotFastForward { .. }) => {
+            Brought::Moved { text: format!("{} has moved since", asked.target) }
+        }
+        HostBrought::Refused(refusal) => {
+            Brought::Over { result: refused(&refusal, &asked.target, asked.run.as_str()) }
+        }
+        HostBrought::PushRefused { output, .. } if is_protection(&output) => {
+            Brought::Protected { text: text::one_line(&output) }
+        }
+        HostBrought::PushRefused { output, .. } => Brought::Over {
+            result: refusal(
+                "push-refused",
+                format!("the remote would not have it: {}", text::one_line(&output)),
+                vec![format!("skep pr {}   proposes it as a change", asked.run)],
+            ),
+        },
+        HostBrought::Unreachable { text } => Brought::Over {
+            result: OpResult::Failed { slug: "remote-unreachable".to_owned(), text },
+        },
+    })
+}
+
+/// Whether a remote's words say that a branch takes changes only: those of GitHub, GitLab, Gitea and Forgejo.
+fn is_protection(output: &str) -> bool {
+    let said = output.to_lowercase();
+    ["protected branch", "gh006", "gh013", "not allowed to push", "branch is protected"]
+        .iter()
+        .any(|words| said.contains(words))
+}
+
+fn claimed(
+    git: &Git,
+    repo: &Repository,
+    asked: &Bringing,
+) -> Result<Result<combine::Claim, String>, GitError> {
+    let began = Instant::now();
+    loop {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        match combine::claim(git, repo, &asked.target, &asked.lander, LEASE, now)? {
+            Claiming::Claimed(claim) => return Ok(Ok(claim)),
+            Claiming::Held(by) if began.elapsed() > OTHERS => return Ok(Err(by.owner)),
+            Claiming::Held(_) => thread::sleep(LOOK),
+        }
+    }
+}
+
+fn failed(err: &GitError) -> OpResult {
+    OpResult::Failed { slug: err.slug().to_owned(), text: chain(err) }
+}
+
+fn over(slug: &str, text: String, hints: Vec<String>) -> Made {
+    Made::Over { result: refusal(slug, text, hints) }
+}
+
+fn missing(name: &str, slug: &str) -> OpResult {
+    refusal(
+        slug,
+        format!("there is no branch `{name}` here"),
+        vec![format!(
+            "set `target` in the project's settings, or make it: git branch {}",
+            text::shell(name)
+        )],
+    )
+}
+
+fn refusal(slug: &str, text: String, hints: Vec<String>) -> OpResult {
+    OpResult::Refused { slug: slug.to_owned(), text, hints, merged: None }
 }
 
 /// The answer to a landing, or its taking back, that would go over something.
@@ -115,33 +566,4 @@ pub(super) fn refused(refusal: &Refusal, target: &str, run: &str) -> OpResult {
         ),
     };
     OpResult::Refused { slug: refusal.slug().to_owned(), text, hints, merged: None }
-}
-
-/// What a landing would bring; changes nothing.
-pub fn preview(run: &Run, home: &Home, now: Timestamp) -> OpResult {
-    let deed = match super::land_deed(run, home) {
-        Ok(deed) => deed,
-        Err(text) => return OpResult::Failed { slug: "nothing-to-land".to_owned(), text },
-    };
-    let super::Deed::Land { branch, target, .. } = deed else {
-        return OpResult::Failed {
-            slug: "nothing-to-land".to_owned(),
-            text: "it has no branch".to_owned(),
-        };
-    };
-    let facts = super::git_facts(run, home, now);
-    let count = facts
-        .as_ref()
-        .map_or_else(|| "an unknown number of".to_owned(), |git| git.ahead.to_string());
-    let dirty = if facts.is_some_and(|git| git.dirty) {
-        "; its worktree has uncommitted changes, which would be refused"
-    } else {
-        ""
-    };
-    OpResult::Refused {
-        slug: "dry-run".to_owned(),
-        text: format!("{count} commits of {branch} would go to {target}, fast-forward only{dirty}"),
-        hints: Vec::new(),
-        merged: None,
-    }
 }

@@ -10,7 +10,7 @@ use skep_host::{
     handout::{self, HandoutError},
 };
 
-use super::{Deed, Done, finalize::Found};
+use super::{Deed, Done, finalize::Found, land::Made};
 
 /// Takes back what was lent to the env that `deed` is about; returns a git that sees nothing of what had to stay.
 ///
@@ -29,7 +29,8 @@ pub(super) fn given_back(git: &Git, deed: &Deed) -> Result<Git, Box<Done>> {
 
 fn env_of(deed: &Deed) -> Option<&Path> {
     match deed {
-        Deed::Undo { root, .. } | Deed::Land { root, .. } => Some(root),
+        Deed::Undo { root, .. } => Some(root),
+        Deed::Combine { combining } => return combining.root(),
         Deed::Close { going } => {
             (going.env_type == EnvType::Worktree).then_some(&going.leaving.root)
         }
@@ -43,6 +44,7 @@ fn env_of(deed: &Deed) -> Option<&Path> {
         | Deed::Settle { .. }
         | Deed::Forget { .. }
         | Deed::Purge { .. }
+        | Deed::Bring { .. }
         | Deed::Revert { .. } => None,
     }
     .map(std::path::PathBuf::as_path)
@@ -56,9 +58,8 @@ fn not_done(deed: &Deed, err: &HandoutError) -> Option<Done> {
         Deed::Undo { .. } => Some(Done::Undone { text: Some(text()) }),
         // By force it goes to the trash, all of it.
         Deed::Close { going } if going.leaving.force => None,
-        Deed::Close { .. } | Deed::Land { .. } | Deed::Restore { .. } => {
-            Some(Done::Op { result: failed() })
-        }
+        Deed::Close { .. } | Deed::Restore { .. } => Some(Done::Op { result: failed() }),
+        Deed::Combine { .. } => Some(Done::Combined { made: Made::Over { result: failed() } }),
         Deed::Finalize { .. } => {
             let found = Found::Failed { slug: err.slug().to_owned(), text: text() };
             Some(Done::Finalized { found })
@@ -72,6 +73,7 @@ fn not_done(deed: &Deed, err: &HandoutError) -> Option<Done> {
         | Deed::Settle { .. }
         | Deed::Forget { .. }
         | Deed::Purge { .. }
+        | Deed::Bring { .. }
         | Deed::Revert { .. } => None,
     }
 }

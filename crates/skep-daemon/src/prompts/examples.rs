@@ -131,6 +131,7 @@ pub(super) fn full(template: Template) -> Prompt {
         Template::Review => Prompt::Review(review::review()),
         Template::Verdict => Prompt::Verdict(review::verdict()),
         Template::Rework => Prompt::Rework(review::rework()),
+        Template::Resolve => Prompt::Resolve(review::resolve()),
         Template::Foreman => Prompt::Foreman(foreman::foreman()),
         Template::Question => Prompt::Question(foreman::question()),
         Template::Refine => Prompt::Refine(foreman::refine()),
@@ -185,6 +186,10 @@ pub(super) fn sparse(template: Template) -> Prompt {
         Prompt::Rework(given) => {
             given.head = None;
             (given.remarks, given.validation) = (Words::default(), Vec::new());
+            given.commit = plain_style();
+        }
+        Prompt::Resolve(given) => {
+            (given.theirs, given.validation) = (Words::default(), Vec::new());
             given.commit = plain_style();
         }
         Prompt::Foreman(given) => foreman::without(given),

@@ -16,7 +16,7 @@ mod foreman;
 mod review;
 
 pub use foreman::{Foreman, Question, Refine};
-pub use review::{Review, Rework, Verdict, VerdictForm};
+pub use review::{Resolve, Review, Rework, Verdict, VerdictForm};
 
 /// The most of one finding. Characters.
 const FINDING: usize = 300;
@@ -258,6 +258,7 @@ impl Prompt {
             Prompt::Review(_) => Template::Review,
             Prompt::Verdict(_) => Template::Verdict,
             Prompt::Rework(_) => Template::Rework,
+            Prompt::Resolve(_) => Template::Resolve,
             Prompt::Foreman(_) => Template::Foreman,
             Prompt::Question(_) => Template::Question,
             Prompt::Refine(_) => Template::Refine,
@@ -282,6 +283,7 @@ impl Prompt {
             Prompt::Review(given) => json!(given),
             Prompt::Verdict(given) => json!(given),
             Prompt::Rework(given) => json!(given),
+            Prompt::Resolve(given) => json!(given),
             Prompt::Foreman(given) => json!(given),
             Prompt::Question(given) => json!(given),
             Prompt::Refine(given) => json!(given),
@@ -307,6 +309,7 @@ impl Prompt {
             Prompt::FollowUpPart(given) => style(&given.commit),
             Prompt::Commit(given) => style(&given.commit),
             Prompt::Rework(given) => style(&given.commit),
+            Prompt::Resolve(given) => style(&given.commit),
             Prompt::Review(_) | Prompt::Verdict(_) => {
                 vec![("verdict_form", Prompt::VerdictForm(VerdictForm {}))]
             }

@@ -19,6 +19,7 @@ pub enum Template {
     Review,
     Verdict,
     Rework,
+    Resolve,
     Foreman,
     Question,
     Refine,
@@ -29,7 +30,7 @@ pub enum Template {
 
 impl Template {
     /// All of them, in the order in which agents meet them; those that are pieces of others at the end.
-    pub const ALL: [Template; 18] = [
+    pub const ALL: [Template; 19] = [
         Template::Planning,
         Template::Correction,
         Template::Revision,
@@ -42,6 +43,7 @@ impl Template {
         Template::Review,
         Template::Verdict,
         Template::Rework,
+        Template::Resolve,
         Template::Foreman,
         Template::Question,
         Template::Refine,
@@ -65,6 +67,7 @@ impl Template {
             Template::Review => "review",
             Template::Verdict => "verdict",
             Template::Rework => "rework",
+            Template::Resolve => "resolve",
             Template::Foreman => "foreman",
             Template::Question => "question",
             Template::Refine => "refine",
@@ -89,6 +92,7 @@ impl Template {
             Template::Review => "to the reviewer of one part",
             Template::Verdict => "to the reviewer: no verdict could be read",
             Template::Rework => "to the implementer: what a review found",
+            Template::Resolve => "to the implementer: a landing met a conflict",
             Template::Foreman => "to the foreman: who they are and what is decided",
             Template::Question => "to the foreman: an implementer asks",
             Template::Refine => "to the foreman: you want a proposal otherwise",
@@ -130,6 +134,7 @@ impl Template {
             Template::Review => include_str!("../../prompts/review.md"),
             Template::Verdict => include_str!("../../prompts/verdict.md"),
             Template::Rework => include_str!("../../prompts/rework.md"),
+            Template::Resolve => include_str!("../../prompts/resolve.md"),
             Template::Foreman => include_str!("../../prompts/foreman.md"),
             Template::Question => include_str!("../../prompts/question.md"),
             Template::Refine => include_str!("../../prompts/refine.md"),

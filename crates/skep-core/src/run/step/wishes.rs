@@ -54,6 +54,7 @@ impl Run {
         }
         if !matches!(self.env, EnvState::Closed(_)) {
             self.require_rest()?;
+            self.require_no_landing()?;
         }
         let run = self.id().clone();
         match &self.env {
@@ -86,40 +87,6 @@ impl Run {
             merged: None,
             snapshot: None,
             unsettled: false,
-        }
-    }
-
-    pub(super) fn land(&self, op: OpId) -> Result<Step, Rejected> {
-        let run = self.id().clone();
-        self.require_own_env("land")?;
-        if !self.is_ended() {
-            return Err(self.still_living("land it"));
-        }
-        if let (Some((target, _)), EnvState::Closed(_)) = (&self.landed, &self.env) {
-            return Err(Rejected {
-                slug: "already-landed",
-                text: format!("{run} landed on {target} already"),
-                hints: vec![format!("skep show {run}")],
-            });
-        }
-        self.require_rest()?;
-        match &self.env {
-            EnvState::Held(env) | EnvState::Closed(env)
-                if env.branch.is_some() && !self.undoing =>
-            {
-                Ok(Step::of([Event::Landing { op: op.clone() }], [Effect::Land { run, op }]))
-            }
-            EnvState::None
-            | EnvState::Preparing
-            | EnvState::Held(_)
-            | EnvState::Within(_)
-            | EnvState::Closed(_)
-            | EnvState::Closing { .. }
-            | EnvState::Restoring { .. } => Err(Rejected {
-                slug: "nothing-to-land",
-                text: format!("{run} has no branch of its own"),
-                hints: vec![format!("skep show {run}")],
-            }),
         }
     }
 
@@ -185,6 +152,7 @@ impl Run {
             return Err(self.still_living("restore it"));
         }
         self.require_rest()?;
+        self.require_no_landing()?;
         match &self.settling {
             // What a forced close has not put into its snapshot yet is about to be.
             Some(settling) if *settling == snapshot => {}

@@ -6,7 +6,7 @@ use skep_core::{
 };
 
 use super::{
-    super::{Answered, Review, Rework, Verdict},
+    super::{Answered, Resolve, Review, Rework, Verdict},
     PART, Words, checks, secret, style,
 };
 
@@ -50,6 +50,19 @@ pub(super) fn rework() -> Rework {
         head: Some(HEAD.to_owned()),
         remarks: Words::remarks(&[&size()], 1),
         critiques: Words::to_settle(&[&page(), &manual()], 2, &secret()),
+        validation: checks(),
+        commit: style(),
+    }
+}
+
+pub(super) fn resolve() -> Resolve {
+    Resolve {
+        project: "api".to_owned(),
+        target: "main".to_owned(),
+        onto: HEAD.to_owned(),
+        files: Words::files(&["src/search/page.rs"], &secret()),
+        task: Words::of_person("Search results in pages"),
+        theirs: Words::recorded("1f2e3d4 Sort results by age", &secret()),
         validation: checks(),
         commit: style(),
     }

@@ -62,3 +62,23 @@ pub struct Rework {
 /// What a verdict looks like.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct VerdictForm {}
+
+/// Work that is to land conflicts with what has landed before it, and its author settles that.
+#[derive(Debug, Clone, Serialize)]
+pub struct Resolve {
+    pub project: String,
+    /// The branch that the work is to land on.
+    pub target: String,
+    /// Where the target stands, as git spells it in full.
+    pub onto: String,
+    /// What conflicts: [`Words::files`].
+    pub files: Words,
+    /// What the work is for: [`Words::about`].
+    pub task: Words,
+    /// What the others say of their commits to these files: [`Words::recorded`]; may be empty.
+    pub theirs: Words,
+    /// What the work is judged by besides.
+    pub validation: Vec<Check>,
+    #[serde(skip)]
+    pub commit: CommitStyle,
+}

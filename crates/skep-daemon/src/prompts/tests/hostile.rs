@@ -38,6 +38,7 @@ fn prompts(text: &str) -> Vec<Prompt> {
             Prompt::Commit(given) => given.files = Words::files(&[text], &secret()),
             Prompt::Repair(given) => given.output = recorded,
             Prompt::Review(given) => given.agents_md = Words::guidance(text, &secret()),
+            Prompt::Resolve(given) => given.theirs = recorded,
             Prompt::Foreman(given) => given.plan = Words::plan(text, &secret()),
             Prompt::Question(given) => {
                 (given.text, given.news) = (recorded, Words::default());

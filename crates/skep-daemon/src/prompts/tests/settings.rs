@@ -20,6 +20,7 @@ fn told(settings: &str) -> String {
             Prompt::FollowUpPart(given) => given.commit = style,
             Prompt::Commit(given) => given.commit = style,
             Prompt::Rework(given) => given.commit = style,
+            Prompt::Resolve(given) => given.commit = style,
             Prompt::Correction(_)
             | Prompt::Revision(_)
             | Prompt::FollowUp(_)

@@ -1,0 +1,343 @@
+//! Whose work lands next, and what the end of one landing means to others.
+//!
+//! Owns: one landing at a time in each lane (a project and its target), the order of the line, who rides along, and which gates
+//! are still wanted. Never: decides what a landing does; its run's own table does.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Decided, Fleet, House, Rejected};
+use crate::{
+    id::{OpId, RunId},
+    run::{
+        self, Brief, OpResult, Outcome, Run, State,
+        landing::{Gate, Stage, Word},
+    },
+    task::{PartState, TaskState},
+    time::Timestamp,
+};
+
+/// What a landing was before a step of its run.
+pub(super) struct Before {
+    landing: Option<OpId>,
+}
+
+impl Before {
+    pub(super) fn of(run: &Run) -> Before {
+        Before { landing: run.landing.as_ref().map(|landing| landing.op.clone()) }
+    }
+}
+
+/// What a step of a run says that others have to hear.
+#[derive(Default)]
+pub(super) struct News {
+    ended: Option<(Outcome, String)>,
+    conflict: Option<String>,
+    done: Vec<(OpId, OpResult)>,
+}
+
+impl News {
+    pub(super) fn hear(&mut self, event: &run::Event) {
+        if let run::Event::Ended { outcome, reason, text, .. } = event {
+            let said = if text.trim().is_empty() {
+                reason.map(|reason| reason.as_str().to_owned()).unwrap_or_default()
+            } else {
+                text.clone()
+            };
+            self.ended = Some((*outcome, said));
+        } else if let run::Event::Requeued { .. } = event {
+            self.ended = None;
+        } else if let run::Event::ConflictGiven { words } = event {
+            self.conflict = Some(words.clone());
+        } else if let run::Event::OpDone { op, result } = event {
+            self.done.push((op.clone(), result.clone()));
+        }
+    }
+}
+
+impl Fleet {
+    /// Lets go first in each lane that is free whoever is next there, and who may ride along.
+    pub(super) fn begin_landings(&mut self, now: Timestamp, decided: &mut Decided) {
+        while let Some((first, riders)) = self.next_to_land() {
+            for rider in &riders {
+                let word = Word::Ride { with: first.clone() };
+                self.landing_word(rider, word, now, decided);
+            }
+            self.landing_word(&first, Word::Try { riders }, now, decided);
+        }
+    }
+
+    /// Who may land next, and those who go with it; none where each lane is taken or empty.
+    fn next_to_land(&self) -> Option<(RunId, Vec<RunId>)> {
+        let landing = || self.runs.values().filter(|run| run.is_landing());
+        let taken: BTreeSet<(&str, &str)> = landing()
+            .filter(|run| run.landing.as_ref().is_some_and(|it| it.stage.holds_lane() && moves(run)))
+            .filter_map(|run| run.lane())
+            .collect();
+        let mut line: Vec<&Arc<Run>> = landing().filter(|run| self.may_land(run)).collect();
+        line.sort_by_key(|run| self.rank(run));
+        let free = |run: &&Arc<Run>| {
+            !moves(run) || run.lane().is_none_or(|lane| !taken.contains(&lane))
+        };
+        let first = line.iter().find(|run| free(run))?;
+        let most = first.landing.as_ref().map_or(1, |landing| landing.batch);
+        let with = |run: &&&Arc<Run>| {
+            moves(run)
+                && moves(first)
+                && run.id() != first.id()
+                && run.lane() == first.lane()
+                && run.landing.as_ref().is_some_and(|landing| landing.batch > 1)
+        };
+        let most = usize::try_from(most.saturating_sub(1)).unwrap_or(0);
+        let riders = line.iter().filter(with).take(most).map(|run| run.id().clone()).collect();
+        Some((first.id().clone(), riders))
+    }
+
+    /// The order of a lane: the more urgent task first, then who asked first.
+    fn rank(&self, run: &Run) -> (std::cmp::Reverse<i64>, Timestamp, u64) {
+        let task = run.brief.task.as_ref().and_then(|task| self.tasks.get(task));
+        let asked = run.landing.as_ref().map_or(run.created, |landing| landing.asked);
+        (std::cmp::Reverse(task.map_or(0, |task| task.priority)), asked, run.order)
+    }
+
+    /// Whether it is in line and nothing of it is under way: no attempt, no guest in its env, no review of its part.
+    fn may_land(&self, run: &Run) -> bool {
+        let in_line = run.landing.as_ref().is_some_and(|it| it.stage == Stage::InLine {});
+        in_line && run.is_ended() && self.guest_of(run.id()).is_none() && !self.is_in_review(run)
+    }
+
+    fn is_in_review(&self, run: &Run) -> bool {
+        let task = run.brief.task.as_ref().filter(|_| run.brief.is_of_plan());
+        let Some(task) = task.and_then(|task| self.tasks.get(task)) else { return false };
+        let part = task.part_of(run.id()).zip(task.last_version());
+        part.and_then(|(project, version)| version.parts.get(project))
+            .is_some_and(|part| part.state == PartState::InProgress && !part.rests)
+    }
+
+    /// The runs before `run` in its lane, the one that is under way first; none where it is in no line.
+    pub fn ahead_of(&self, run: &Run) -> Vec<&Arc<Run>> {
+        let in_line = run.landing.as_ref().is_some_and(|it| it.stage == Stage::InLine {});
+        if !in_line || !moves(run) {
+            return Vec::new();
+        }
+        let mine = self.rank(run);
+        let mut ahead: Vec<&Arc<Run>> = self
+            .runs
+            .values()
+            .filter(|other| other.id() != run.id() && other.lane() == run.lane() && moves(other))
+            .filter(|other| {
+                other.landing.as_ref().is_some_and(|landing| {
+                    landing.stage.holds_lane()
+                        || (landing.stage == Stage::InLine {} && self.rank(other) < mine)
+                })
+            })
+            .collect();
+        ahead.sort_by_key(|other| {
+            let waits = other.landing.as_ref().is_some_and(|it| !it.stage.holds_lane());
+            (waits, self.rank(other))
+        });
+        ahead
+    }
+
+    /// Begins the gates of a landing, each as a run of its own.
+    pub(super) fn begin_gates(
+        &mut self,
+        run: &RunId,
+        op: &OpId,
+        made: Result<Vec<Brief>, OpResult>,
+        now: Timestamp,
+        decided: &mut Decided,
+    ) -> Result<(), Rejected> {
+        let wanted = self.runs.get(run).and_then(|run| run.landing.as_ref()).is_some_and(|landing| {
+            landing.op == *op && matches!(landing.stage, Stage::Checking { gates: None, .. })
+        });
+        if !wanted {
+            return Ok(());
+        }
+        let begun = made.and_then(|briefs| {
+            let mut gates = Vec::new();
+            for brief in briefs {
+                let name = brief.gate.as_ref().map(|gate| gate.name.clone()).unwrap_or_default();
+                let id = brief.id.clone();
+                match self.create(brief, &super::Naming::Project, now, decided) {
+                    Ok(()) => gates.push(Gate { name, run: id, passed: None }),
+                    Err(rejected) => {
+                        // Those that were begun are not wanted any more; `after_landing` stops them.
+                        return Err(OpResult::Refused {
+                            slug: rejected.slug.to_owned(),
+                            text: format!("gate `{name}` cannot be begun: {}", rejected.text),
+                            hints: rejected.hints,
+                            merged: None,
+                        });
+                    }
+                }
+            }
+            Ok(gates)
+        });
+        self.step(run, run::Input::Landing(Word::Gates { op: op.clone(), begun }), now, decided)
+    }
+
+    /// Tells others what a step of `id` means to them: those who ride with it, its gates, the author whose gate it is, its task.
+    pub(super) fn after_landing(
+        &mut self,
+        id: &RunId,
+        before: &Before,
+        news: News,
+        now: Timestamp,
+        decided: &mut Decided,
+    ) {
+        let Some(run) = self.runs.get(id) else { return };
+        let gate_of = run.brief.gate.as_ref().map(|gate| gate.of.clone());
+        if let (Some(of), Some((outcome, text))) = (gate_of, news.ended) {
+            let passed = outcome == Outcome::Completed;
+            let word = Word::GateEnded { gate: id.clone(), passed, text };
+            self.landing_word(&of, word, now, decided);
+        }
+        for (_, result) in &news.done {
+            self.merged(id, result, now, decided);
+        }
+        if let Some(words) = news.conflict {
+            let again = run::Input::Again { goes_on: true, message: Some(words), speech: None };
+            if let Err(rejected) = self.step(id, again, now, decided) {
+                let word = Word::Unsettled { text: rejected.text };
+                self.landing_word(id, word, now, decided);
+            }
+        }
+        if before.landing.is_none() {
+            return;
+        }
+        self.settle_riders(id, before, &news.done, now, decided);
+        self.stop_gates(id, now, decided);
+    }
+
+    fn settle_riders(
+        &mut self,
+        id: &RunId,
+        before: &Before,
+        done: &[(OpId, OpResult)],
+        now: Timestamp,
+        decided: &mut Decided,
+    ) {
+        let riders: Vec<RunId> = self
+            .runs
+            .values()
+            .filter(|run| {
+                let stage = run.landing.as_ref().map(|landing| &landing.stage);
+                matches!(stage, Some(Stage::Riding { with }) if with == id)
+            })
+            .map(|run| run.id().clone())
+            .collect();
+        if riders.is_empty() {
+            return;
+        }
+        let Some(leader) = self.runs.get(id) else { return };
+        let landed = done.iter().any(|(op, result)| {
+            before.landing.as_ref() == Some(op) && matches!(result, OpResult::Landed { .. })
+        });
+        let (works, target) = match (&leader.landing, &leader.attestation) {
+            (None, Some(attestation)) if landed => {
+                (attestation.works.clone(), attestation.target.clone())
+            }
+            (Some(landing), _) => match &landing.stage {
+                // Who rides is only known when the tree is made.
+                Stage::Combining { .. } => return,
+                Stage::Checking { trial, .. } | Stage::Bringing { trial, .. } => {
+                    (trial.works.clone(), trial.target.clone())
+                }
+                Stage::InLine {} | Stage::Riding { .. } | Stage::Resolving {} => {
+                    (Vec::new(), String::new())
+                }
+            },
+            (None, _) => (Vec::new(), String::new()),
+        };
+        let fitted = leader.landing.as_ref().is_none_or(|landing| !landing.stage.holds_lane());
+        for rider in riders {
+            let at = works.iter().position(|work| work.run == rider);
+            let word = match at {
+                Some(at) if landed => {
+                    let old = works.get(at.wrapping_sub(1)).map(|work| work.commit.clone());
+                    Word::Carried {
+                        with: id.clone(),
+                        result: OpResult::Landed {
+                            target: target.clone(),
+                            old: old.unwrap_or_default(),
+                            new: works[at].commit.clone(),
+                            commits: works[at].commits,
+                        },
+                    }
+                }
+                Some(_) => continue,
+                None => Word::Freed { with: id.clone(), alone: !fitted },
+            };
+            self.landing_word(&rider, word, now, decided);
+        }
+    }
+
+    /// Ends the gates of `id` that nobody waits for any more.
+    fn stop_gates(&mut self, id: &RunId, now: Timestamp, decided: &mut Decided) {
+        let wanted: Vec<RunId> = self
+            .runs
+            .get(id)
+            .and_then(|run| run.landing.as_ref())
+            .map(|landing| match &landing.stage {
+                Stage::Checking { gates: Some(gates), .. } => {
+                    gates.iter().map(|gate| gate.run.clone()).collect()
+                }
+                _ => Vec::new(),
+            })
+            .unwrap_or_default();
+        let left: Vec<RunId> = self
+            .runs
+            .values()
+            .filter(|run| run.brief.gate.as_ref().is_some_and(|gate| gate.of == *id))
+            .filter(|run| !run.is_ended() && !matches!(run.state, State::Stopping { .. }))
+            .map(|run| run.id().clone())
+            .filter(|run| !wanted.contains(run))
+            .collect();
+        for gate in left {
+            let stopped = self.step(&gate, run::Input::Stop { force: false }, now, decided);
+            debug_assert!(stopped.is_ok(), "{stopped:?}");
+        }
+    }
+
+    /// A task all of whose work has landed is merged; one whose landing was taken back is not.
+    fn merged(&mut self, id: &RunId, result: &OpResult, now: Timestamp, decided: &mut Decided) {
+        let landed = match result {
+            OpResult::Landed { .. } => true,
+            OpResult::Reverted { .. } => false,
+            _ => return,
+        };
+        let Some(run) = self.runs.get(id) else { return };
+        let Some(task) = run.brief.task.as_ref().and_then(|task| self.tasks.get(task)) else {
+            return;
+        };
+        let to = if landed { TaskState::Merged } else { TaskState::Completed };
+        let whole = if task.is_planned() {
+            let parts = task.plan().map(|plan| &plan.parts);
+            parts.is_some_and(|parts| {
+                !parts.is_empty()
+                    && parts.values().all(|part| {
+                        let run = part.run.as_ref().and_then(|run| self.runs.get(run));
+                        run.is_some_and(|run| run.landed.is_some())
+                    })
+            })
+        } else {
+            task.run.as_ref() == Some(id)
+        };
+        if (whole || !landed) && task.state != to && task.state.may_become(to) {
+            let (task, run) = (task.id.clone(), task.run.clone());
+            self.note(task.as_str(), House::TaskMoved { state: to, run }, now, decided);
+        }
+    }
+
+    /// Tells a landing what became of another one; it may be over meanwhile.
+    fn landing_word(&mut self, id: &RunId, word: Word, now: Timestamp, decided: &mut Decided) {
+        let told = self.step(id, run::Input::Landing(word), now, decided);
+        debug_assert!(told.is_ok(), "{told:?}");
+    }
+}
+
+/// Whether its landing is to move its target; gates alone move nothing and take no lane.
+fn moves(run: &Run) -> bool {
+    run.landing.as_ref().is_some_and(|landing| !landing.wish.gates_only)
+}

@@ -1,0 +1,315 @@
+//! What becomes of a landing at each word about it.
+//!
+//! Owns: that only the tree which every gate has passed is brought, and only to where the target stood then. Never: says whose
+//! turn it is; the fleet does.
+
+use super::super::{
+    Effect, EnvState, Event, OpResult, Outcome, Rejected, Run, Step, WORDS,
+    landing::{Brought, Combined, Gate, Landing, MOVES, Stage, Trial, Wish, Word},
+};
+use crate::{
+    id::{OpId, RunId},
+    text,
+};
+
+impl Run {
+    pub(super) fn land(&self, op: OpId, wish: Wish) -> Result<Step, Rejected> {
+        let run = self.id().clone();
+        let verb = if wish.gates_only { "gate" } else { "land" };
+        self.require_own_env(verb)?;
+        if !self.is_ended() {
+            return Err(self.still_living(&format!("{verb} it")));
+        }
+        if let (Some((target, _)), EnvState::Closed(_)) = (&self.landed, &self.env) {
+            return Err(Rejected {
+                slug: "already-landed",
+                text: format!("{run} landed on {target} already"),
+                hints: vec![format!("skep show {run}")],
+            });
+        }
+        self.require_rest()?;
+        self.require_no_landing()?;
+        match &self.env {
+            EnvState::Held(env) | EnvState::Closed(env)
+                if env.branch.is_some() && !self.undoing =>
+            {
+                Ok(Step::of([Event::Landing { op, wish }], []))
+            }
+            EnvState::None
+            | EnvState::Preparing
+            | EnvState::Held(_)
+            | EnvState::Within(_)
+            | EnvState::Closed(_)
+            | EnvState::Closing { .. }
+            | EnvState::Restoring { .. } => Err(Rejected {
+                slug: "nothing-to-land",
+                text: format!("{run} has no branch of its own"),
+                hints: vec![format!("skep show {run}")],
+            }),
+        }
+    }
+
+    /// Refuses while its work is being brought in, or is in line for that.
+    pub(super) fn require_no_landing(&self) -> Result<(), Rejected> {
+        let Some(landing) = &self.landing else { return Ok(()) };
+        let id = self.id();
+        let at = landing.stage.as_str().replace('_', " ");
+        Err(Rejected {
+            slug: "landing-under-way",
+            text: format!("{id} is landing ({at})"),
+            hints: vec![
+                format!("skep wait {id} --for landed"),
+                format!("skep stop {id}   takes it out of the line"),
+            ],
+        })
+    }
+
+    /// Takes a landing back that has moved nothing yet; none where there is none, or it is too late.
+    pub(super) fn cancel_landing(&self) -> Option<Step> {
+        let landing = self.landing.as_ref()?;
+        let late = matches!(landing.stage, Stage::Bringing { .. });
+        let id = self.id();
+        let result = refused(
+            "landing-cancelled",
+            "the landing was taken out of the line; nothing moved".to_owned(),
+            vec![format!("skep land {id}")],
+        );
+        (!late).then(|| self.over(landing, result))
+    }
+
+    pub(super) fn landing(&self, word: Word) -> Result<Step, Rejected> {
+        let Some(landing) = &self.landing else {
+            return if is_report(&word) {
+                Ok(Step::default())
+            } else {
+                Err(self.misplaced("a word about a landing"))
+            };
+        };
+        let run = self.id().clone();
+        let op = landing.op.clone();
+        match (&landing.stage, word) {
+            (Stage::InLine {}, Word::Try { riders }) if self.is_ended() => Ok(Step::of(
+                [moved(Stage::Combining { riders }, "")],
+                [Effect::Combine { run, op }],
+            )),
+            (Stage::InLine {}, Word::Ride { with }) if self.is_ended() => {
+                Ok(Step::of([moved(Stage::Riding { with }, "")], []))
+            }
+            (Stage::Riding { with }, Word::Freed { with: by, alone }) if *with == by => {
+                let batch = if alone { 1 } else { landing.batch };
+                let to = Stage::InLine {};
+                let text = format!("the landing of {with} went without it");
+                Ok(Step::of([Event::LandingMoved { to, text, batch: Some(batch) }], []))
+            }
+            (Stage::Riding { with }, Word::Carried { with: by, result }) if *with == by => {
+                Ok(self.over(landing, result))
+            }
+            (Stage::Combining { .. }, Word::Combined { op: of, made }) if op == of => {
+                Ok(self.combined(landing, made))
+            }
+            (Stage::Checking { trial, gates: None }, Word::Gates { op: of, begun }) if op == of => {
+                Ok(match begun {
+                    Ok(gates) => self.checked(landing, trial, gates, false),
+                    Err(result) => self.over(landing, result),
+                })
+            }
+            (
+                Stage::Checking { trial, gates: Some(gates) },
+                Word::GateEnded { gate, passed, text },
+            ) => self.gate_ended(landing, trial, gates, &gate, passed, &text),
+            (Stage::Bringing { .. }, Word::Brought { op: of, made }) if op == of => {
+                Ok(self.brought(landing, made))
+            }
+            (Stage::Resolving {}, Word::Unsettled { text }) => {
+                Ok(self.over(landing, self.conflict(&landing.why, &text)))
+            }
+            // An effect that was done twice, or for a landing that was taken back.
+            (_, word) if is_report(&word) => Ok(Step::default()),
+            (_, _) => Err(self.misplaced("a word about a landing")),
+        }
+    }
+
+    fn combined(&self, landing: &Landing, made: Combined) -> Step {
+        let (run, op) = (self.id().clone(), landing.op.clone());
+        match made {
+            Combined::Made { trial } => Step::of(
+                [moved(Stage::Checking { trial, gates: None }, "")],
+                [Effect::Check { run, op }],
+            ),
+            Combined::Over { result } => self.over(landing, result),
+            Combined::Conflict { target, files, words } => {
+                let what = format!("conflicts with {target} in {}", files.join(", "));
+                let what = text::words(&what, WORDS);
+                let again = landing.conflicts < landing.wish.conflicts
+                    && matches!(self.env, EnvState::Held(_));
+                if !again {
+                    let why = if landing.conflicts == 0 {
+                        String::new()
+                    } else {
+                        format!("its agent was asked {} times", landing.conflicts)
+                    };
+                    return self.over(landing, self.conflict(&what, &why));
+                }
+                let settle = Event::ConflictGiven { words };
+                Step::of([moved(Stage::Resolving {}, &what), settle], [])
+            }
+        }
+    }
+
+    fn conflict(&self, what: &str, why: &str) -> OpResult {
+        let id = self.id();
+        let text = if why.is_empty() { what.to_owned() } else { format!("{what}; {why}") };
+        refused(
+            "merge-conflict",
+            text,
+            vec![
+                format!("skep resume {id} TEXT   asks its agent to settle it"),
+                format!("skep sh {id}   to settle it yourself"),
+                format!("skep land {id}   again then"),
+            ],
+        )
+    }
+
+    /// The gates of a trial as they stand now; `known` where the landing holds them already.
+    fn checked(&self, landing: &Landing, trial: &Trial, gates: Vec<Gate>, known: bool) -> Step {
+        let (run, op) = (self.id().clone(), landing.op.clone());
+        let trial = Box::new(trial.clone());
+        if gates.iter().all(|gate| gate.passed == Some(true)) {
+            let to = Stage::Bringing { trial, gates };
+            return Step::of([moved(to, "")], [Effect::Bring { run, op }]);
+        }
+        if known {
+            return Step::default();
+        }
+        Step::of([moved(Stage::Checking { trial, gates: Some(gates) }, "")], [])
+    }
+
+    fn gate_ended(
+        &self,
+        landing: &Landing,
+        trial: &Trial,
+        gates: &[Gate],
+        gate: &RunId,
+        passed: bool,
+        words: &str,
+    ) -> Result<Step, Rejected> {
+        let Some(known) = gates.iter().find(|known| known.run == *gate) else {
+            return Err(self.misplaced("the end of a gate that is not its own"));
+        };
+        if known.passed.is_some() {
+            return Ok(Step::default());
+        }
+        let words = text::words(words, WORDS);
+        let ended = Event::GateEnded { gate: gate.clone(), passed, text: words.clone() };
+        let mut step = Step::of([ended], []);
+        let next = if passed {
+            let mut gates = gates.to_vec();
+            for known in gates.iter_mut().filter(|known| known.run == *gate) {
+                known.passed = Some(true);
+            }
+            self.checked(landing, trial, gates, true)
+        } else if trial.works.len() > 1 {
+            // Whose work it was is not known: half as many go the next time.
+            let half = u32::try_from(trial.works.len() / 2).unwrap_or(1);
+            let text = format!("gate {} did not pass for {} together", known.name, trial.works.len());
+            let to = Stage::InLine {};
+            Step::of([Event::LandingMoved { to, text, batch: Some(half) }], [])
+        } else {
+            let said = if words.is_empty() { String::new() } else { format!(": {words}") };
+            let id = self.id();
+            let result = refused(
+                "gate-failed",
+                format!("gate `{}` did not pass{said}", known.name),
+                vec![
+                    format!("skep logs {gate}"),
+                    format!("skep resume {id} TEXT"),
+                    format!("skep land {id}   again then"),
+                ],
+            );
+            self.over(landing, result)
+        };
+        step.events.extend(next.events);
+        step.effects.extend(next.effects);
+        Ok(step)
+    }
+
+    fn brought(&self, landing: &Landing, made: Brought) -> Step {
+        match made {
+            Brought::Done { attestation } => {
+                let mine = attestation.works.first();
+                let result = if landing.wish.gates_only {
+                    OpResult::Attested {
+                        target: attestation.target.clone(),
+                        tree: attestation.tree.clone(),
+                        gates: u32::try_from(attestation.gates.len()).unwrap_or(u32::MAX),
+                    }
+                } else {
+                    OpResult::Landed {
+                        target: attestation.target.clone(),
+                        old: attestation.onto.clone(),
+                        new: mine.map_or_else(|| attestation.commit.clone(), |it| it.commit.clone()),
+                        commits: mine.map_or(0, |it| it.commits),
+                    }
+                };
+                let mut step = Step::of([Event::Attested { attestation }], []);
+                step.events.extend(self.over(landing, result).events);
+                step
+            }
+            Brought::Moved { text } if landing.moves < MOVES => {
+                Step::of([moved(Stage::InLine {}, &text::words(&text, WORDS))], [])
+            }
+            Brought::Moved { text } => {
+                let again = vec![format!("skep land {}", self.id())];
+                let text = format!("{text}, {MOVES} times in a row");
+                self.over(landing, refused("target-moved", text, again))
+            }
+            Brought::Over { result } => self.over(landing, result),
+        }
+    }
+
+    /// What the end of an attempt means to a landing whose author settles a conflict.
+    pub(super) fn settled_conflict(&self, step: &mut Step) {
+        let Some(landing) = self.landing.as_ref().filter(|it| it.stage == Stage::Resolving {}) else {
+            return;
+        };
+        let end = step.events.iter().rev().find_map(|event| match event {
+            Event::Ended { outcome, .. } => Some(*outcome),
+            Event::AsBefore { .. } => Some(Outcome::Failed),
+            _ => None,
+        });
+        let goes_on = step.events.iter().any(|event| matches!(event, Event::Requeued { .. }));
+        let Some(outcome) = end.filter(|_| !goes_on) else { return };
+        if outcome == Outcome::Completed {
+            step.events.push(moved(Stage::InLine {}, "its agent has settled the conflict"));
+        } else {
+            let why = "its agent did not settle it";
+            step.events.extend(self.over(landing, self.conflict(&landing.why, why)).events);
+        }
+    }
+
+    fn over(&self, landing: &Landing, result: OpResult) -> Step {
+        Step::of([Event::OpDone { op: landing.op.clone(), result }], [])
+    }
+}
+
+/// Whether it comes from an effect, or from a run that has ended, so that it may come late or twice.
+fn is_report(word: &Word) -> bool {
+    match word {
+        Word::Combined { .. } | Word::Gates { .. } | Word::GateEnded { .. } | Word::Brought { .. } => {
+            true
+        }
+        Word::Try { .. }
+        | Word::Ride { .. }
+        | Word::Freed { .. }
+        | Word::Carried { .. }
+        | Word::Unsettled { .. } => false,
+    }
+}
+
+fn moved(to: Stage, text: &str) -> Event {
+    Event::LandingMoved { to, text: text.to_owned(), batch: None }
+}
+
+fn refused(slug: &str, text: String, hints: Vec<String>) -> OpResult {
+    OpResult::Refused { slug: slug.to_owned(), text, hints, merged: None }
+}

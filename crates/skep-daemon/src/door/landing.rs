@@ -1,0 +1,186 @@
+//! Wishes to bring work in: landing it, running its gates, and how far that is.
+//!
+//! Owns: what is told while it goes on. Never: lands anything by itself.
+
+use std::{os::unix::net::UnixStream, path::Path};
+
+use serde_json::Value;
+use skep_api::{
+    request::LandAsk,
+    view::RunView,
+    wire::Refusal,
+};
+use skep_core::{
+    fleet::{Fleet, Input},
+    id::{OpId, RunId},
+    run::{
+        self, OpResult, Run,
+        landing::{Stage, Wish},
+    },
+    text,
+};
+
+use super::{Door, Trouble, finish::granted, progress, value};
+use crate::{hands, resolve};
+
+impl Door {
+    /// Lands a run's work, or only runs its gates, and tells how far it is until it is over.
+    pub(super) fn land(
+        &self,
+        key: &str,
+        ask: &LandAsk,
+        out: &mut UnixStream,
+    ) -> Result<Option<Value>, Trouble> {
+        let fleet = self.wishes.board.read().fleet;
+        let run = fleet.find_run(&ask.run)?;
+        let config = &self.config;
+        if ask.dry_run {
+            return value(&self.preview(run, &fleet, config)?);
+        }
+        let settings = resolve::landing::settings(run, &self.home, config).map_err(refusal)?;
+        let wish = Wish {
+            gates_only: ask.gates_only,
+            settings_seen: ask.settings,
+            batch: settings.landing.batch,
+            conflicts: settings.landing.conflicts,
+        };
+        let op = OpId::new(resolve::spell(key));
+        let id = run.id().clone();
+        let input = run::Input::Land { op: op.clone(), wish };
+        self.wishes.wish(key, Input::Run { run: id.clone(), input })?;
+        if ask.detach {
+            let fleet = self.wishes.board.read().fleet;
+            let run = fleet.find_run(id.as_str())?;
+            return value(&RunView::of(run));
+        }
+        let (run, result) = self.landed(&id, &op, out)?;
+        granted(result)?;
+        value(&RunView::of(&run))
+    }
+
+    /// Waits for the end of a landing, and tells each stage of it.
+    fn landed(
+        &self,
+        id: &RunId,
+        op: &OpId,
+        out: &mut UnixStream,
+    ) -> Result<(Run, OpResult), Trouble> {
+        let mut told = String::new();
+        let mut posted = self.wishes.board.read();
+        loop {
+            let run = posted.fleet.runs.get(id);
+            if let Some(run) = run
+                && let Some(result) = run.result_of(op)
+            {
+                return Ok((run.as_ref().clone(), result.clone()));
+            }
+            if let Some(line) = run.and_then(|run| stage_of(run, &posted.fleet))
+                && line != told
+            {
+                progress(out, &line)?;
+                told = line;
+            }
+            if posted.closing {
+                return Err(Refusal::error(
+                    "daemon-stopping",
+                    "the daemon is stopping; the landing goes on at its next start",
+                )
+                .hint(format!("skep show {id}   how far it is"))
+                .into());
+            }
+            posted = self.wishes.board.wait_beyond(posted.seq, None);
+        }
+    }
+
+    /// What a landing would bring; changes nothing.
+    fn preview(&self, run: &Run, fleet: &Fleet, config: &Path) -> Result<OpResult, Trouble> {
+        let terms = resolve::landing::terms(run, fleet, &self.home, config).map_err(refusal)?;
+        let facts = hands::git_facts(run, &self.home, (self.clock)());
+        let Some(branch) = run.env().and_then(|env| env.branch.as_ref()) else {
+            let way = format!("skep show {}", run.id());
+            let refusal = Refusal {
+                slug: "nothing-to-land".to_owned(),
+                message: format!("{} has no branch of its own", run.id()),
+                hints: vec![way],
+                exit: 1,
+            };
+            return Err(refusal.into());
+        };
+        let count = facts
+            .as_ref()
+            .map_or_else(|| "an unknown number of".to_owned(), |git| git.ahead.to_string());
+        let dirty = if facts.is_some_and(|git| git.dirty) {
+            "; its worktree has uncommitted changes, which would be refused"
+        } else {
+            ""
+        };
+        let gates: Vec<String> =
+            run.brief.place.guide.gates.iter().map(|(name, _)| name.clone()).collect();
+        let gates = match gates.as_slice() {
+            [] => "no gates".to_owned(),
+            names => format!("behind its gates ({})", names.join(", ")),
+        };
+        let how = terms.words();
+        Ok(OpResult::Refused {
+            slug: "dry-run".to_owned(),
+            text: format!("{count} commits of {branch} would go to {how}, {gates}{dirty}"),
+            hints: Vec::new(),
+            merged: None,
+        })
+    }
+}
+
+/// How far a landing is, in one line; none where there is none.
+pub(super) fn stage_of(run: &Run, fleet: &Fleet) -> Option<String> {
+    let landing = run.landing.as_ref()?;
+    let name = &run.brief.name;
+    let why = if landing.why.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", text::one_line(&landing.why))
+    };
+    Some(match &landing.stage {
+        Stage::InLine {} => match fleet.ahead_of(run).as_slice() {
+            [] => format!("{name}: in line{why}"),
+            [first] => format!("{name}: behind {}{why}", first.brief.name),
+            [first, more @ ..] => {
+                format!("{name}: behind {} and {} more{why}", first.brief.name, more.len())
+            }
+        },
+        Stage::Combining { riders } if riders.is_empty() => format!("{name}: putting it together"),
+        Stage::Combining { riders } => {
+            format!("{name}: putting it together with {} more", riders.len())
+        }
+        Stage::Checking { gates: None, .. } => format!("{name}: its gates are being begun"),
+        Stage::Checking { gates: Some(gates), .. } => {
+            let said: Vec<String> = gates
+                .iter()
+                .map(|gate| {
+                    let state = match gate.passed {
+                        Some(true) => "passed",
+                        Some(false) => "did not pass",
+                        None => "at work",
+                    };
+                    format!("{} {state}", gate.name)
+                })
+                .collect();
+            format!("{name}: gates: {}", said.join(", "))
+        }
+        Stage::Bringing { trial, .. } if landing.wish.gates_only => {
+            format!("{name}: all gates passed for {}", text::words(&trial.tree, 12))
+        }
+        Stage::Bringing { trial, .. } => format!("{name}: moving {}", trial.target),
+        Stage::Riding { with } => {
+            let with = fleet.runs.get(with).map_or(with.as_str(), |run| run.brief.name.as_str());
+            format!("{name}: goes with {with}")
+        }
+        Stage::Resolving {} => format!("{name}: {}; its agent settles it", text::one_line(&landing.why)),
+    })
+}
+
+fn refusal(result: OpResult) -> Trouble {
+    match granted(result) {
+        Err(trouble) => trouble,
+        Ok(other) => Refusal::error("land-failed", format!("{other:?}")).into(),
+    }
+}

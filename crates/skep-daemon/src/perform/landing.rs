@@ -1,0 +1,181 @@
+//! What is done for a landing: the tree that would land, its gates, the move of the target.
+//!
+//! | effect | again |
+//! |---|---|
+//! | combine | the same works on the same target are the same commit; nothing but objects is made |
+//! | check | the briefs of its gates are only made; the fleet begins each once |
+//! | bring | a target that has the commit already has landed; the same note adds nothing |
+
+use std::{collections::BTreeMap, path::Path};
+
+use skep_core::{
+    fleet::{self, Fleet},
+    id::{OpId, RunId},
+    run::{
+        Attestation, Input, OpResult, Run, State,
+        landing::{Brought, Combined, Passed, Stage, Trial, Word},
+    },
+};
+
+use super::{Performer, failed_op};
+use crate::{
+    briefing::{Briefing, landing::Conflict},
+    hands::{self, Done, land},
+    resolve,
+};
+
+impl Performer {
+    /// Makes the tree that would land of a run's work and that of those who ride with it.
+    pub(super) fn combine(&self, run: &Run, op: &OpId, fleet: &Fleet) -> Input {
+        let made = self.combined(run, op, fleet).unwrap_or_else(|result| Combined::Over { result });
+        Input::Landing(Word::Combined { op: op.clone(), made })
+    }
+
+    fn combined(&self, run: &Run, op: &OpId, fleet: &Fleet) -> Result<Combined, OpResult> {
+        let failed = |text: String| failed_op("land-failed", &text);
+        let landing = run.landing.as_ref().filter(|landing| landing.op == *op);
+        let landing = landing.ok_or_else(|| failed("it is not landing any more".to_owned()))?;
+        let riders: &[RunId] = match &landing.stage {
+            Stage::Combining { riders } => riders,
+            _ => &[],
+        };
+        let mut runs = vec![run];
+        runs.extend(riders.iter().filter_map(|id| fleet.runs.get(id)).map(AsRef::as_ref));
+        let config = self.config();
+        let terms = resolve::landing::terms(run, fleet, &self.home, config)?;
+        let at = landing.asked.0.div_euclid(1_000);
+        let deed = hands::land::combine_deed(&runs, &self.home, &terms, &landing.wish, at)
+            .map_err(failed)?;
+        let done = self.by_hand(run, &deed).map_err(failed)?;
+        let Done::Combined { made } = done else { return Err(failed(format!("{done:?}"))) };
+        match made {
+            land::Made::Trial { trial } => Ok(Combined::Made { trial }),
+            land::Made::Over { result } => Ok(Combined::Over { result }),
+            land::Made::Conflict { onto, files, theirs } => {
+                let briefing =
+                    Briefing { fleet, home: &self.home, config, now: (self.clock)() };
+                let target = terms.target;
+                let conflict =
+                    Conflict { target: &target, onto: &onto, files: &files, theirs: &theirs };
+                let words = briefing.resolve(run, &conflict).map_err(failed)?;
+                Ok(Combined::Conflict { target, files, words })
+            }
+        }
+    }
+
+    /// Finds out which gates are to look at the tree, and what each is begun with.
+    pub(super) fn check(&self, run: &Run, op: &OpId, fleet: &Fleet) -> fleet::Input {
+        let made = match trial_of(run, op) {
+            Some((trial, _)) => {
+                let asked = resolve::gates::Asked {
+                    run,
+                    op,
+                    trial,
+                    fleet,
+                    home: &self.home,
+                    config: self.config(),
+                };
+                resolve::gates::briefs(&asked)
+            }
+            None => Err(failed_op("gate-failed", "it is not landing any more")),
+        };
+        fleet::Input::Check { run: run.id().clone(), op: op.clone(), made }
+    }
+
+    /// Moves the target to what the gates have passed, and writes down what was seen.
+    pub(super) fn bring(&self, run: &Run, op: &OpId, fleet: &Fleet) -> Input {
+        let made = self.brought(run, op, fleet).unwrap_or_else(|result| Brought::Over { result });
+        Input::Landing(Word::Brought { op: op.clone(), made })
+    }
+
+    fn brought(&self, run: &Run, op: &OpId, fleet: &Fleet) -> Result<Brought, OpResult> {
+        let failed = |text: String| failed_op("land-failed", &text);
+        let landing = run.landing.as_ref().filter(|landing| landing.op == *op);
+        let (trial, gates_only) = landing
+            .and_then(|landing| Some((trial_of(run, op)?.0, landing.wish.gates_only)))
+            .ok_or_else(|| failed("it is not landing any more".to_owned()))?;
+        let attestation = self.attestation(run, op, trial, fleet);
+        let note = serde_json::to_string(&attestation).map_err(|err| failed(err.to_string()))?;
+        let mut works = BTreeMap::new();
+        for work in &trial.works {
+            let branch = fleet.runs.get(&work.run).and_then(|run| run.env()?.branch.clone());
+            let branch = branch.ok_or_else(|| failed(format!("{} is gone", work.run)))?;
+            works.insert(branch, work.head.clone());
+        }
+        let at = attestation.at.0.div_euclid(1_000);
+        let deed = hands::land::bring_deed(run, &works, &self.home, trial, gates_only, note, at)
+            .map_err(failed)?;
+        let done = self.by_hand(run, &deed).map_err(failed)?;
+        let Done::Brought { made } = done else { return Err(failed(format!("{done:?}"))) };
+        Ok(match made {
+            land::Brought::Done {} => Brought::Done { attestation: Box::new(attestation) },
+            land::Brought::Moved { text } => Brought::Moved { text },
+            land::Brought::Over { result } => Brought::Over { result },
+            land::Brought::Protected { text } => Brought::Over {
+                result: OpResult::Refused {
+                    slug: "target-protected".to_owned(),
+                    text: format!("{} takes changes only: {text}", trial.target),
+                    hints: vec![format!("skep pr {}", run.id())],
+                    merged: None,
+                },
+            },
+        })
+    }
+
+    fn attestation(&self, run: &Run, op: &OpId, trial: &Trial, fleet: &Fleet) -> Attestation {
+        let gates = trial_of(run, op).map(|(_, gates)| gates).unwrap_or_default();
+        let passed = gates.iter().map(|gate| {
+            let of = fleet.runs.get(&gate.run);
+            let exit = of.and_then(|run| match &run.state {
+                State::Ended { exit, .. } => exit.clone(),
+                _ => None,
+            });
+            let journal = of.map(|of| self.home.attempt(of.id(), of.attempt).join("journal.jsonl"));
+            Passed {
+                name: gate.name.clone(),
+                run: gate.run.clone(),
+                command: of
+                    .and_then(|of| of.brief.gate.as_ref())
+                    .map(|gate| gate.run.clone())
+                    .unwrap_or_default(),
+                exit,
+                log: journal.and_then(|file| digest_of(&file)),
+            }
+        });
+        Attestation {
+            target: trial.target.clone(),
+            onto: trial.onto.clone(),
+            tree: trial.tree.clone(),
+            commit: trial.commit.clone(),
+            works: trial.works.clone(),
+            gates: passed.collect(),
+            tools: resolve::gates::tools(),
+            by: "person".to_owned(),
+            at: (self.clock)(),
+        }
+    }
+
+    fn config(&self) -> &Path {
+        self.agents.parent().unwrap_or(Path::new("/"))
+    }
+}
+
+/// The trial of a landing, with its gates as they stand.
+fn trial_of<'a>(
+    run: &'a Run,
+    op: &OpId,
+) -> Option<(&'a Trial, Vec<skep_core::run::landing::Gate>)> {
+    let landing = run.landing.as_ref().filter(|landing| landing.op == *op)?;
+    match &landing.stage {
+        Stage::Checking { trial, gates } => Some((trial, gates.clone().unwrap_or_default())),
+        Stage::Bringing { trial, gates } => Some((trial, gates.clone())),
+        Stage::InLine {} | Stage::Combining { .. } | Stage::Riding { .. } | Stage::Resolving {} => {
+            None
+        }
+    }
+}
+
+fn digest_of(file: &Path) -> Option<String> {
+    let bytes = std::fs::read(file).ok()?;
+    Some(hands::digest(&bytes))
+}
