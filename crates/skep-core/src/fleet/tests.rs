@@ -10,6 +10,7 @@ use crate::run::{
 mod adoption;
 mod golden;
 mod history;
+mod landing;
 mod limits;
 mod outside;
 mod plans;

@@ -148,7 +148,7 @@ pub struct Gate {
 }
 
 /// What skep has seen of a tree by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attestation {
     pub target: String,
     pub onto: String,
@@ -165,7 +165,7 @@ pub struct Attestation {
 }
 
 /// A gate that looked at the tree, and what it came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Passed {
     pub name: String,
     pub run: RunId,
@@ -229,6 +229,9 @@ pub enum Brought {
         result: OpResult,
     },
 }
+
+#[cfg(test)]
+mod tests;
 
 impl Run {
     /// Whether its work is being brought to its target, or in line to be.

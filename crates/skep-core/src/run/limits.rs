@@ -225,6 +225,10 @@ impl Run {
             | Event::CloseAsked { .. }
             | Event::Closing { .. }
             | Event::Landing { .. }
+            | Event::LandingMoved { .. }
+            | Event::ConflictGiven { .. }
+            | Event::GateEnded { .. }
+            | Event::Attested { .. }
             | Event::Snapping { .. }
             | Event::Snapped { .. }
             | Event::SnapFailed { .. }

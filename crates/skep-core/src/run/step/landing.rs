@@ -74,7 +74,7 @@ impl Run {
             "the landing was taken out of the line; nothing moved".to_owned(),
             vec![format!("skep land {id}")],
         );
-        (!late).then(|| self.over(landing, result))
+        (!late).then(|| over(landing, result))
     }
 
     pub(super) fn landing(&self, word: Word) -> Result<Step, Rejected> {
@@ -102,7 +102,7 @@ impl Run {
                 Ok(Step::of([Event::LandingMoved { to, text, batch: Some(batch) }], []))
             }
             (Stage::Riding { with }, Word::Carried { with: by, result }) if *with == by => {
-                Ok(self.over(landing, result))
+                Ok(over(landing, result))
             }
             (Stage::Combining { .. }, Word::Combined { op: of, made }) if op == of => {
                 Ok(self.combined(landing, made))
@@ -110,7 +110,7 @@ impl Run {
             (Stage::Checking { trial, gates: None }, Word::Gates { op: of, begun }) if op == of => {
                 Ok(match begun {
                     Ok(gates) => self.checked(landing, trial, gates, false),
-                    Err(result) => self.over(landing, result),
+                    Err(result) => over(landing, result),
                 })
             }
             (
@@ -121,7 +121,7 @@ impl Run {
                 Ok(self.brought(landing, made))
             }
             (Stage::Resolving {}, Word::Unsettled { text }) => {
-                Ok(self.over(landing, self.conflict(&landing.why, &text)))
+                Ok(over(landing, self.conflict(&landing.why, &text)))
             }
             // An effect that was done twice, or for a landing that was taken back.
             (_, word) if is_report(&word) => Ok(Step::default()),
@@ -136,7 +136,7 @@ impl Run {
                 [moved(Stage::Checking { trial, gates: None }, "")],
                 [Effect::Check { run, op }],
             ),
-            Combined::Over { result } => self.over(landing, result),
+            Combined::Over { result } => over(landing, result),
             Combined::Conflict { target, files, words } => {
                 let what = format!("conflicts with {target} in {}", files.join(", "));
                 let what = text::words(&what, WORDS);
@@ -148,7 +148,7 @@ impl Run {
                     } else {
                         format!("its agent was asked {} times", landing.conflicts)
                     };
-                    return self.over(landing, self.conflict(&what, &why));
+                    return over(landing, self.conflict(&what, &why));
                 }
                 let settle = Event::ConflictGiven { words };
                 Step::of([moved(Stage::Resolving {}, &what), settle], [])
@@ -226,7 +226,7 @@ impl Run {
                     format!("skep land {id}   again then"),
                 ],
             );
-            self.over(landing, result)
+            over(landing, result)
         };
         step.events.extend(next.events);
         step.effects.extend(next.effects);
@@ -252,7 +252,7 @@ impl Run {
                     }
                 };
                 let mut step = Step::of([Event::Attested { attestation }], []);
-                step.events.extend(self.over(landing, result).events);
+                step.events.extend(over(landing, result).events);
                 step
             }
             Brought::Moved { text } if landing.moves < MOVES => {
@@ -261,9 +261,9 @@ impl Run {
             Brought::Moved { text } => {
                 let again = vec![format!("skep land {}", self.id())];
                 let text = format!("{text}, {MOVES} times in a row");
-                self.over(landing, refused("target-moved", text, again))
+                over(landing, refused("target-moved", text, again))
             }
-            Brought::Over { result } => self.over(landing, result),
+            Brought::Over { result } => over(landing, result),
         }
     }
 
@@ -283,13 +283,13 @@ impl Run {
             step.events.push(moved(Stage::InLine {}, "its agent has settled the conflict"));
         } else {
             let why = "its agent did not settle it";
-            step.events.extend(self.over(landing, self.conflict(&landing.why, why)).events);
+            step.events.extend(over(landing, self.conflict(&landing.why, why)).events);
         }
     }
+}
 
-    fn over(&self, landing: &Landing, result: OpResult) -> Step {
-        Step::of([Event::OpDone { op: landing.op.clone(), result }], [])
-    }
+fn over(landing: &Landing, result: OpResult) -> Step {
+    Step::of([Event::OpDone { op: landing.op.clone(), result }], [])
 }
 
 /// Whether it comes from an effect, or from a run that has ended, so that it may come late or twice.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     super::*,
-    script::{after, brief, env, git, input, op, seconds, snap, taken},
+    script::{after, attested, brief, env, git, input, op, seconds, snap, taken, trial},
 };
 
 /// The states that differ in what fits them, with a way into each. In the tables they are the columns, in this order.
@@ -88,6 +88,8 @@ const INPUTS: &[&str] = &[
     "close 1 aged",
     "abandon 1",
     "land 1",
+    "landing try",
+    "landing combined 1",
     "snap 1",
     "forget 1 0",
     "restore 1 0",
@@ -224,10 +226,11 @@ fn kind_of_input(input: &Input) -> usize {
         Input::RulesSet { .. } => 49,
         Input::Release => 50,
         Input::Escalate { .. } => 51,
+        Input::Landing(_) => 52,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 52;
+const KINDS_OF_INPUTS: usize = 53;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -299,10 +302,14 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::Readied {} => 65,
         Event::Released {} => 66,
         Event::QuestionProposed { .. } => 67,
+        Event::LandingMoved { .. } => 68,
+        Event::ConflictGiven { .. } => 69,
+        Event::GateEnded { .. } => 70,
+        Event::Attested { .. } => 71,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 68;
+pub(crate) const KINDS_OF_EVENTS: usize = 72;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -389,7 +396,11 @@ fn events() -> Vec<Event> {
         Event::Undone { text: None },
         Event::CloseAsked { op: op(1), how },
         Event::Closing { op: op(1), how, snapshot: Some(snap(&run, "1")) },
-        Event::Landing { op: op(1) },
+        Event::Landing { op: op(1), wish: landing::Wish::default() },
+        Event::LandingMoved { to: landing::Stage::InLine {}, text: text.clone(), batch: None },
+        Event::ConflictGiven { words: text.clone() },
+        Event::GateEnded { gate: run.clone(), passed: true, text: text.clone() },
+        Event::Attested { attestation: Box::new(attested(&trial(&run, &[]))) },
         Event::Snapping { id: snap(&run, "1"), why: Why::Turn },
         Event::Snapped { snapshot: kept("0") },
         Event::SnapFailed { id: snap(&run, "0"), text: text.clone() },

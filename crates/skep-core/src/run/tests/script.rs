@@ -221,7 +221,8 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["rules-set", nth] => Input::RulesSet { attempt, nth: nth.parse().unwrap(), why: None },
         ["close", n, how @ ..] => Input::Close { op: nth_op(n), how: how_of(how) },
         ["abandon", n] => Input::Abandon { op: nth_op(n) },
-        ["land", n] => Input::Land { op: nth_op(n) },
+        ["land" | "gate", n, ..] => Input::Land { op: nth_op(n), wish: wish(&words) },
+        ["landing", word @ ..] => Input::Landing(landing_word(word, run)),
         ["snap", n] => Input::Snap { op: nth_op(n) },
         ["forget", n, snapshots @ ..] => Input::Forget {
             op: nth_op(n),
@@ -276,6 +277,114 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["tick"] => Input::Tick,
         ["exit" | "signal", ..] => Input::Exited { attempt, exit: exit(&words, run, now) },
         said => Input::Said { attempt, said: said_of(said) },
+    }
+}
+
+/// `land N` or `gate N`, and then: `batch N`, `settings`, `once` where a conflict goes to a person at the second time.
+fn wish(words: &[&str]) -> landing::Wish {
+    let mut wish = landing::Wish { gates_only: words[0] == "gate", ..landing::Wish::default() };
+    let mut rest = words[2..].iter();
+    while let Some(word) = rest.next() {
+        match *word {
+            "batch" => wish.batch = rest.next().unwrap().parse().unwrap(),
+            "settings" => wish.settings_seen = true,
+            "once" => wish.conflicts = 1,
+            other => panic!("no such wish: {other}"),
+        }
+    }
+    wish
+}
+
+/// A trial of the works of `run` and of `others`.
+pub(crate) fn trial(run: &RunId, others: &[RunId]) -> landing::Trial {
+    let works = std::iter::once(run).chain(others);
+    let work = |id: &RunId| landing::Work {
+        run: id.clone(),
+        head: format!("head of {id}"),
+        commit: format!("commit of {id}"),
+        commits: 1,
+    };
+    let works: Vec<landing::Work> = works.map(work).collect();
+    landing::Trial {
+        target: "main".to_owned(),
+        onto: "b0".to_owned(),
+        tree: "t1".to_owned(),
+        commit: works.last().unwrap().commit.clone(),
+        works,
+        remote: None,
+    }
+}
+
+/// What was seen of a trial.
+pub(crate) fn attested(trial: &landing::Trial) -> landing::Attestation {
+    landing::Attestation {
+        target: trial.target.clone(),
+        onto: trial.onto.clone(),
+        tree: trial.tree.clone(),
+        commit: trial.commit.clone(),
+        works: trial.works.clone(),
+        gates: Vec::new(),
+        tools: Vec::new(),
+        by: "person".to_owned(),
+        at: Timestamp(0),
+    }
+}
+
+/// `try [with NAME…]`, `ride NAME`, `freed NAME [alone]`, `carried NAME`, `combined N [with NAME… | conflict | over]`,
+/// `gates N [NAME… | refused]`, `ended NAME passed|failed`, `brought N [moved | over]`, `unsettled`.
+fn landing_word(words: &[&str], run: &Run) -> landing::Word {
+    use landing::{Brought, Combined, Gate, Word};
+    let id = |name: &&str| brief(name).id;
+    let over = || OpResult::Refused {
+        slug: "target-dirty".to_owned(),
+        text: "all day".to_owned(),
+        hints: Vec::new(),
+        merged: None,
+    };
+    match words {
+        ["try"] => Word::Try { riders: Vec::new() },
+        ["try", "with", riders @ ..] => Word::Try { riders: riders.iter().map(id).collect() },
+        ["ride", with] => Word::Ride { with: id(with) },
+        ["freed", with] => Word::Freed { with: id(with), alone: false },
+        ["freed", with, "alone"] => Word::Freed { with: id(with), alone: true },
+        ["carried", with] => Word::Carried { with: id(with), result: over() },
+        ["combined", n, rest @ ..] => Word::Combined {
+            op: nth_op(n),
+            made: match rest {
+                ["conflict"] => Combined::Conflict {
+                    target: "main".to_owned(),
+                    files: vec!["roof".to_owned()],
+                    words: "settle it".to_owned(),
+                },
+                ["over"] => Combined::Over { result: over() },
+                [] => Combined::Made { trial: Box::new(trial(run.id(), &[])) },
+                ["with", others @ ..] => {
+                    let others: Vec<RunId> = others.iter().map(id).collect();
+                    Combined::Made { trial: Box::new(trial(run.id(), &others)) }
+                }
+                other => panic!("no such tree: {other:?}"),
+            },
+        },
+        ["gates", n, "refused"] => Word::Gates { op: nth_op(n), begun: Err(over()) },
+        ["gates", n, gates @ ..] => {
+            let gate = |name: &&str| Gate { name: (*name).to_owned(), run: id(name), passed: None };
+            Word::Gates { op: nth_op(n), begun: Ok(gates.iter().map(gate).collect()) }
+        }
+        ["ended", gate, how] => {
+            Word::GateEnded { gate: id(gate), passed: *how == "passed", text: "all day".to_owned() }
+        }
+        ["brought", n] => Word::Brought {
+            op: nth_op(n),
+            made: Brought::Done { attestation: Box::new(attested(&trial(run.id(), &[]))) },
+        },
+        ["brought", n, "moved"] => {
+            Word::Brought { op: nth_op(n), made: Brought::Moved { text: "it moved".to_owned() } }
+        }
+        ["brought", n, "over"] => {
+            Word::Brought { op: nth_op(n), made: Brought::Over { result: over() } }
+        }
+        ["unsettled"] => Word::Unsettled { text: "all day".to_owned() },
+        other => panic!("no such word: {other:?}"),
     }
 }
 
@@ -559,7 +668,9 @@ pub(crate) fn verb(effect: &Effect) -> String {
         | Effect::Sweep { .. }
         | Effect::Close { .. }
         | Effect::Settle { .. }
-        | Effect::Land { .. }
+        | Effect::Combine { .. }
+        | Effect::Check { .. }
+        | Effect::Bring { .. }
         | Effect::Forget { .. }
         | Effect::Restore { .. }
         | Effect::Revert { .. }
@@ -583,6 +694,14 @@ pub(crate) fn told(before: &Run, after: &Run, effects: &[Effect]) -> String {
     }
     if after.brief.name != before.brief.name {
         line += &format!(", called {}", after.brief.name);
+    }
+    let landing = |run: &Run| run.landing.as_ref().map(|landing| landing.stage.as_str());
+    if landing(after) != landing(before) {
+        let stage = landing(after).unwrap_or("over").replace('_', " ");
+        line += &format!(", landing {stage}");
+    }
+    if after.landed != before.landed {
+        line += if after.landed.is_some() { ", landed" } else { ", not landed" };
     }
     if env_shown(after) != env_shown(before) {
         line += &format!(", env {}", env_shown(after));

@@ -1,0 +1,422 @@
+//! Scenes and histories of landings: whose turn it is, who rides along, and that only what every gate has passed lands, once.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::run::{
+    OpResult,
+    gate::tests::brief_of_gate,
+    landing::{Brought, Combined, Stage, Trial, Word},
+    tests::script::{attested, trial},
+};
+
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+/// Four runs of `web` that are done, each with a task of its own.
+fn done() -> Fleet {
+    let mut fleet = fleet(Limits { runs: 9, gates: 9, ..ONE });
+    for name in NAMES {
+        play(&mut fleet, &format!("0 create {name} in web"));
+        for (at, word) in
+            [(1, "prepared"), (2, "started"), (3, "turn success"), (4, "exit 0"), (5, "snapped 0")]
+        {
+            play(&mut fleet, &format!("{at} {name} {word}"));
+        }
+    }
+    fleet
+}
+
+fn stage(fleet: &Fleet, name: &str) -> &'static str {
+    run(fleet, name).landing.as_ref().map_or("none", |landing| landing.stage.as_str())
+}
+
+fn stages(fleet: &Fleet) -> String {
+    NAMES.map(|name| format!("{name} {}", stage(fleet, name))).join(", ")
+}
+
+fn word(fleet: &mut Fleet, name: &str, word: Word) -> Decided {
+    let input = run::Input::Landing(word);
+    fleet.decide(Input::Run { run: id(name), input }, seconds("60")).unwrap()
+}
+
+fn combined(fleet: &mut Fleet, name: &str, n: u8, others: &[&str]) {
+    let others: Vec<RunId> = others.iter().map(|name| id(name)).collect();
+    let made = Combined::Made { trial: Box::new(trial(&id(name), &others)) };
+    word(fleet, name, Word::Combined { op: op(n), made });
+}
+
+fn check_gates(fleet: &mut Fleet, name: &str, n: u8, gates: &[&str]) {
+    let made = gates
+        .iter()
+        .map(|gate| run::Brief { project: Some("web".to_owned()), ..brief_of_gate(gate, name) })
+        .collect();
+    let input = Input::Check { run: id(name), op: op(n), made: Ok(made) };
+    fleet.decide(input, seconds("60")).unwrap();
+}
+
+fn brought(fleet: &mut Fleet, name: &str, n: u8, others: &[&str]) {
+    let others: Vec<RunId> = others.iter().map(|name| id(name)).collect();
+    let attestation = Box::new(attested(&trial(&id(name), &others)));
+    word(fleet, name, Word::Brought { op: op(n), made: Brought::Done { attestation } });
+}
+
+/// N-74: pushes are serial, and the second is validated against the target that the first one made.
+#[test]
+fn one_work_at_a_time_lands_on_a_target_and_the_next_is_tried_on_what_it_made() {
+    let mut fleet = done();
+    play(&mut fleet, "10 a land 1");
+    play(&mut fleet, "11 b land 2");
+    assert_eq!(stages(&fleet), "a combining, b in_line, c none, d none");
+    combined(&mut fleet, "a", 1, &[]);
+    check_gates(&mut fleet, "a", 1, &["g"]);
+    assert_eq!(stages(&fleet), "a checking, b in_line, c none, d none");
+    for line in ["61 g prepared", "62 g started", "63 g exit 0"] {
+        play(&mut fleet, line);
+    }
+    assert_eq!(stages(&fleet), "a bringing, b in_line, c none, d none");
+    brought(&mut fleet, "a", 1, &[]);
+    assert_eq!(stages(&fleet), "a none, b combining, c none, d none");
+    assert!(run(&fleet, "a").landed.is_some());
+}
+
+#[test]
+fn the_more_urgent_task_lands_first_and_else_who_asked_first() {
+    let mut fleet = done();
+    for line in ["10 a land 1", "11 b land 2", "12 c land 3", "13 d land 4"] {
+        play(&mut fleet, line);
+    }
+    assert_eq!(stages(&fleet), "a combining, b in_line, c in_line, d in_line");
+    let ahead = |fleet: &Fleet, name: &str| {
+        let names = fleet.ahead_of(run(fleet, name));
+        names.iter().map(|run| run.brief.name.clone()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(ahead(&fleet, "d"), "a b c");
+    assert_eq!(ahead(&fleet, "a"), "");
+    play(&mut fleet, "14 b stop");
+    assert_eq!(ahead(&fleet, "d"), "a c");
+    play(&mut fleet, "15 a stop");
+    assert_eq!(stages(&fleet), "a none, b none, c combining, d in_line");
+}
+
+#[test]
+fn gates_alone_take_no_lane() {
+    let mut fleet = done();
+    for line in ["10 a land 1", "11 b gate 2", "12 c land 3"] {
+        play(&mut fleet, line);
+    }
+    assert_eq!(stages(&fleet), "a combining, b combining, c in_line, d none");
+}
+
+/// An agent that reports done with red tests never lands.
+#[test]
+fn a_gate_that_does_not_pass_keeps_the_work_out_whatever_its_agent_said_and_ends_the_other_gates() {
+    let mut fleet = done();
+    play(&mut fleet, "10 a land 1");
+    combined(&mut fleet, "a", 1, &[]);
+    check_gates(&mut fleet, "a", 1, &["g", "h"]);
+    for line in ["61 g prepared", "62 g started", "62 h prepared", "62 h started", "63 g exit 1"] {
+        play(&mut fleet, line);
+    }
+    assert_eq!(stage(&fleet, "a"), "none");
+    assert!(run(&fleet, "a").landed.is_none());
+    let result = run(&fleet, "a").result_of(&op(1)).cloned();
+    let Some(OpResult::Refused { slug, .. }) = result else { panic!("{result:?}") };
+    assert_eq!(slug, "gate-failed");
+    assert!(matches!(run(&fleet, "h").state, State::Stopping { .. }));
+}
+
+/// N-76: gates that take too long have failed.
+#[test]
+fn a_gate_that_takes_too_long_has_failed() {
+    let mut fleet = done();
+    play(&mut fleet, "10 a land 1");
+    combined(&mut fleet, "a", 1, &[]);
+    check_gates(&mut fleet, "a", 1, &["g"]);
+    for line in ["61 g prepared", "62 g started", "63 g overdue turn", "64 g exit 143 forced"] {
+        play(&mut fleet, line);
+    }
+    assert_eq!(stage(&fleet, "a"), "none");
+    assert!(run(&fleet, "a").landed.is_none());
+}
+
+#[test]
+fn a_batch_lands_together_and_one_that_fails_is_halved_until_it_is_known_whose_fault_it_was() {
+    let mut fleet = done();
+    play(&mut fleet, "10 a gate 9 batch 4");
+    for (name, n) in NAMES.iter().zip(1..) {
+        if *name != "a" {
+            play(&mut fleet, &format!("1{n} {name} land {n} batch 4"));
+        }
+    }
+    // `b` went at once, with nobody in line.
+    assert_eq!(stages(&fleet), "a combining, b combining, c in_line, d in_line");
+    combined(&mut fleet, "b", 2, &[]);
+    check_gates(&mut fleet, "b", 2, &[]);
+    brought(&mut fleet, "b", 2, &[]);
+    assert_eq!(stages(&fleet), "a combining, b none, c combining, d riding");
+    combined(&mut fleet, "c", 3, &["d"]);
+    check_gates(&mut fleet, "c", 3, &["g"]);
+    for line in ["61 g prepared", "62 g started", "63 g exit 1"] {
+        play(&mut fleet, line);
+    }
+    // Each alone from here on.
+    assert_eq!(stages(&fleet), "a combining, b none, c combining, d in_line");
+    combined(&mut fleet, "c", 3, &[]);
+    check_gates(&mut fleet, "c", 3, &["h"]);
+    for line in ["71 h prepared", "72 h started", "73 h exit 0"] {
+        play(&mut fleet, line);
+    }
+    brought(&mut fleet, "c", 3, &[]);
+    assert!(run(&fleet, "c").landed.is_some());
+    assert_eq!(stages(&fleet), "a combining, b none, c none, d combining");
+}
+
+#[test]
+fn who_does_not_fit_into_a_batch_is_left_to_its_own_turn_and_the_others_land() {
+    let mut fleet = done();
+    for line in ["10 a land 1", "11 b land 2 batch 3", "12 c land 3 batch 3", "13 d land 4 batch 3"] {
+        play(&mut fleet, line);
+    }
+    play(&mut fleet, "14 a stop");
+    assert_eq!(stages(&fleet), "a none, b combining, c riding, d riding");
+    combined(&mut fleet, "b", 2, &["d"]);
+    assert_eq!(stages(&fleet), "a none, b checking, c in_line, d riding");
+    check_gates(&mut fleet, "b", 2, &[]);
+    brought(&mut fleet, "b", 2, &["d"]);
+    assert!(run(&fleet, "b").landed.is_some() && run(&fleet, "d").landed.is_some());
+    assert_eq!(stages(&fleet), "a none, b none, c combining, d none");
+}
+
+#[test]
+fn a_task_is_merged_when_its_work_has_landed_and_not_any_more_when_that_is_taken_back() {
+    let mut fleet = fleet(Limits { runs: 9, gates: 9, ..ONE });
+    for line in [
+        "0 create a in web for t",
+        "1 a prepared",
+        "2 a started",
+        "3 a turn success",
+        "4 a exit 0",
+        "5 a snapped 0",
+        "6 a land 1",
+    ] {
+        play(&mut fleet, line);
+    }
+    assert_eq!(fleet.tasks[&task_id("t")].state, TaskState::Completed);
+    combined(&mut fleet, "a", 1, &[]);
+    check_gates(&mut fleet, "a", 1, &[]);
+    brought(&mut fleet, "a", 1, &[]);
+    assert_eq!(fleet.tasks[&task_id("t")].state, TaskState::Merged);
+    for line in ["70 a undo 2 1", "71 a op 2 reverted 1"] {
+        play(&mut fleet, line);
+    }
+    assert_eq!(fleet.tasks[&task_id("t")].state, TaskState::Completed);
+}
+
+#[test]
+fn a_conflict_goes_to_its_author_in_the_same_conversation_and_comes_back_into_the_line() {
+    let mut fleet = done();
+    play(&mut fleet, "10 a land 1 once");
+    let made = Combined::Conflict {
+        target: "main".to_owned(),
+        files: vec!["roof".to_owned()],
+        words: "settle it".to_owned(),
+    };
+    word(&mut fleet, "a", Word::Combined { op: op(1), made: made.clone() });
+    assert_eq!(stage(&fleet, "a"), "resolving");
+    assert_eq!(run(&fleet, "a").message.as_deref(), Some("settle it"));
+    // Others land meanwhile.
+    play(&mut fleet, "61 b land 2");
+    assert_eq!(stages(&fleet), "a resolving, b combining, c none, d none");
+    for line in ["62 a started", "63 a turn success", "64 a exit 0"] {
+        play(&mut fleet, line);
+    }
+    assert_eq!(stages(&fleet), "a in_line, b combining, c none, d none");
+    play(&mut fleet, "65 b stop");
+    word(&mut fleet, "a", Word::Combined { op: op(1), made });
+    assert_eq!(stage(&fleet, "a"), "none");
+    let result = run(&fleet, "a").result_of(&op(1)).cloned();
+    let Some(OpResult::Refused { slug, .. }) = result else { panic!("{result:?}") };
+    assert_eq!(slug, "merge-conflict");
+}
+
+// histories
+
+/// What a history remembers beside the fleet.
+#[derive(Default)]
+struct World {
+    /// Where the target stands.
+    target: u32,
+    /// What each landing was asked for, and whether it has an answer.
+    asked: BTreeMap<(RunId, u8), bool>,
+    /// The trials that may be brought: whose gates have all passed.
+    gates: u32,
+    ops: u8,
+}
+
+/// Takes `fleet` one step of chance further, and holds what must hold.
+fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
+    let now = seconds("60");
+    let name = NAMES[usize::from(pick.0) % NAMES.len()];
+    let run_id = id(name);
+    let before = fleet.clone();
+    let landing = before.runs[&run_id].landing.clone();
+    let lucky = pick.1 % 4 != 0;
+    let input = match landing.as_deref().map(|landing| (&landing.stage, &landing.op)) {
+        None if before.runs[&run_id].landed.is_some() => return,
+        None => {
+            world.ops = world.ops.wrapping_add(1);
+            world.asked.insert((run_id.clone(), world.ops), false);
+            let wish = run::landing::Wish {
+                gates_only: pick.1 % 7 == 0,
+                settings_seen: false,
+                batch: u32::from(pick.1 % 4) + 1,
+                conflicts: 1,
+            };
+            let input = run::Input::Land { op: op(world.ops), wish };
+            Input::Run { run: run_id.clone(), input }
+        }
+        Some(_) if pick.1 % 11 == 0 => {
+            Input::Run { run: run_id.clone(), input: run::Input::Stop { force: false } }
+        }
+        Some((Stage::InLine {} | Stage::Riding { .. }, _)) => return,
+        Some((Stage::Combining { riders }, op)) => {
+            // Some that ride do not fit.
+            let others: Vec<RunId> = riders
+                .iter()
+                .enumerate()
+                .filter(|(nth, _)| (usize::from(pick.1) + nth) % 3 != 0)
+                .map(|(_, id)| id.clone())
+                .collect();
+            let made = if lucky {
+                let trial = Trial { onto: world.target.to_string(), ..trial(&run_id, &others) };
+                Combined::Made { trial: Box::new(trial) }
+            } else {
+                Combined::Conflict {
+                    target: "main".to_owned(),
+                    files: vec!["roof".to_owned()],
+                    words: "settle it".to_owned(),
+                }
+            };
+            let word = Word::Combined { op: op.clone(), made };
+            Input::Run { run: run_id.clone(), input: run::Input::Landing(word) }
+        }
+        Some((Stage::Checking { gates: None, .. }, op)) => {
+            let made = (0..pick.1 % 3)
+                .map(|_| {
+                    world.gates += 1;
+                    let gate = format!("g{}", world.gates);
+                    run::Brief { project: Some("web".to_owned()), ..brief_of_gate(&gate, name) }
+                })
+                .collect();
+            Input::Check { run: run_id.clone(), op: op.clone(), made: Ok(made) }
+        }
+        Some((Stage::Checking { gates: Some(gates), .. }, _)) => {
+            let Some(gate) = gates.iter().find(|gate| gate.passed.is_none()) else { return };
+            let gate = gate.run.clone();
+            let input = match before.runs[&gate].state {
+                State::Preparing { .. } => "prepared",
+                State::Starting { .. } => "started",
+                _ if lucky => "exit 0",
+                _ => "exit 1",
+            };
+            let input = input_as(input, &before.runs[&gate], now);
+            Input::Run { run: gate, input }
+        }
+        Some((Stage::Bringing { trial, gates }, op)) => {
+            assert!(gates.iter().all(|gate| gate.passed == Some(true)), "a gate has not passed");
+            let made = if trial.onto == world.target.to_string() && pick.1 % 5 != 0 {
+                if !landing.as_ref().is_some_and(|landing| landing.wish.gates_only) {
+                    world.target += 1;
+                }
+                Brought::Done { attestation: Box::new(attested(trial)) }
+            } else {
+                // Somebody else was there first.
+                world.target += 1;
+                Brought::Moved { text: "it moved".to_owned() }
+            };
+            let word = Word::Brought { op: op.clone(), made };
+            Input::Run { run: run_id.clone(), input: run::Input::Landing(word) }
+        }
+        Some((Stage::Resolving {}, _)) => {
+            let input = match before.runs[&run_id].state {
+                State::Starting { .. } => "started",
+                State::Running { .. } if lucky => "exit 0",
+                State::Running { .. } => "exit 1",
+                _ => return,
+            };
+            let input = input_as(input, &before.runs[&run_id], now);
+            Input::Run { run: run_id.clone(), input }
+        }
+    };
+    let Ok(decided) = fleet.decide(input, now) else { return };
+    // Read again from what was written, it is the same.
+    let mut again = before;
+    for about in &decided.events {
+        again.apply(&about.subject, &about.event, now).unwrap();
+    }
+    assert!(again == *fleet, "what is read again differs");
+    holds(fleet, world, &decided);
+}
+
+fn input_as(text: &str, run: &Run, now: Timestamp) -> run::Input {
+    // A turn that ended well is part of an end that is good.
+    input(text, run, now)
+}
+
+fn holds(fleet: &Fleet, world: &mut World, decided: &Decided) {
+    let lane = |run: &&Arc<Run>| {
+        let landing = run.landing.as_ref();
+        landing.is_some_and(|it| it.stage.holds_lane() && !it.wish.gates_only)
+    };
+    assert!(fleet.runs.values().filter(lane).count() <= 1, "two land at once");
+    for run in fleet.runs.values() {
+        let Some(landing) = &run.landing else { continue };
+        if let Stage::Riding { with } = &landing.stage {
+            let leader = fleet.runs[with].landing.as_ref();
+            assert!(leader.is_some_and(|it| it.stage.holds_lane()), "{with} carries nobody");
+        }
+    }
+    for about in &decided.events {
+        let Event::Run(run::Event::OpDone { op: done, result }) = &about.event else { continue };
+        let of: RunId = about.subject.parse().unwrap();
+        for ((run, n), answered) in &mut world.asked {
+            if *run == of && op(*n) == *done {
+                assert!(!*answered, "{of} is answered twice");
+                *answered = true;
+            }
+        }
+        if matches!(result, OpResult::Landed { .. }) {
+            let times = |event: &run::Event| matches!(event, run::Event::OpDone { .. });
+            assert!(times(&run::Event::OpDone { op: done.clone(), result: result.clone() }));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// One at a time, only what all gates have passed, each wish answered once, and the line comes to its end.
+    #[test]
+    fn any_history_of_landings_keeps_every_promise_and_comes_to_an_end(
+        picks in prop::collection::vec((any::<u8>(), any::<u8>()), 1..120),
+    ) {
+        let mut fleet = done();
+        let mut world = World::default();
+        for pick in picks {
+            step(&mut fleet, &mut world, pick);
+        }
+        // From here on all goes well, and nobody asks for more.
+        for round in 0..400_u16 {
+            let Some(name) = NAMES.iter().copied().cycle().skip(usize::from(round)).take(4).find(|name| {
+                let stage = stage(&fleet, name);
+                !["none", "in_line", "riding"].contains(&stage)
+            }) else { break };
+            let nth = u8::try_from(NAMES.iter().position(|it| *it == name).unwrap()).unwrap();
+            step(&mut fleet, &mut world, (nth, 1));
+        }
+        prop_assert_eq!(stages(&fleet), "a none, b none, c none, d none");
+        prop_assert!(world.asked.values().all(|answered| *answered), "somebody waits for ever");
+    }
+}

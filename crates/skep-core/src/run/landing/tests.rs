@@ -1,0 +1,136 @@
+//! Scenes of one landing, and every stage of one with every word about it.
+
+use super::super::{
+    Run,
+    tests::script::{after, brief, check_of, input, seconds},
+};
+
+const ENDED: &str = "0 admit, 1 prepared, 2 started, 3 turn success, 9 exit 0, 10 snapped 0";
+
+/// The stages, each with a way into it.
+const STAGES: &[(&str, &str)] = &[
+    ("none", ""),
+    ("in line", ", 11 land 1 once"),
+    ("combining", ", 11 land 1 once, 12 landing try"),
+    ("checking, not begun", ", 11 land 1 once, 12 landing try, 13 landing combined 1"),
+    ("checking", ", 11 land 1 once, 12 landing try, 13 landing combined 1, 14 landing gates 1 g h"),
+    ("bringing", ", 11 land 1 once, 12 landing try, 13 landing combined 1, 14 landing gates 1"),
+    ("riding", ", 11 land 1 once, 12 landing ride b"),
+    ("resolving", ", 11 land 1 once, 12 landing try, 13 landing combined 1 conflict"),
+];
+
+const WORDS: &[&str] = &[
+    "land 2",
+    "gate 2",
+    "stop",
+    "close 2",
+    "close 2 aged",
+    "restore 2 0",
+    "again",
+    "landing try",
+    "landing ride b",
+    "landing freed b",
+    "landing freed c",
+    "landing carried b",
+    "landing combined 1",
+    "landing combined 1 conflict",
+    "landing combined 1 over",
+    "landing combined 2",
+    "landing gates 1",
+    "landing gates 1 g",
+    "landing gates 1 refused",
+    "landing ended g passed",
+    "landing ended g failed",
+    "landing ended x passed",
+    "landing brought 1",
+    "landing brought 1 moved",
+    "landing brought 1 over",
+    "landing brought 2",
+    "landing unsettled",
+];
+
+fn at(way: &str) -> Run {
+    after(brief("amber"), &format!("{ENDED}{way}"))
+}
+
+/// `x` rejected, `.` nothing follows, else the stage that follows by its first letters, `over` where it is.
+#[test]
+fn every_stage_takes_every_word_as_the_table_says() {
+    let now = seconds("64");
+    let mark = |run: &Run, word: &str| {
+        let Ok(step) = run.step(input(word, run, now), now) else { return "x".to_owned() };
+        if step.events.is_empty() && step.effects.is_empty() {
+            return ".".to_owned();
+        }
+        let mut next = run.clone();
+        for event in &step.events {
+            next.apply(event, now).unwrap();
+        }
+        let stage = |run: &Run| run.landing.as_ref().map_or("none", |it| it.stage.as_str());
+        match (stage(run), stage(&next)) {
+            ("none", "none") => "+".to_owned(),
+            (_, "none") => "over".to_owned(),
+            (was, is) if was == is => "+".to_owned(),
+            (_, is) => is.to_owned(),
+        }
+    };
+    let mut got = String::new();
+    for word in WORDS {
+        let marks: Vec<String> =
+            STAGES.iter().map(|(_, way)| format!("{:<9}", mark(&at(way), word))).collect();
+        got += &format!("\n{word:<27} {}", marks.join(" ").trim_end());
+    }
+    insta::assert_snapshot!("stages", got);
+}
+
+#[track_caller]
+fn check(script: &str, want: &str) {
+    check_of(brief("amber"), ENDED, script, want);
+}
+
+#[test]
+fn work_lands_when_each_of_its_gates_has_passed_and_not_before() {
+    check(
+        "11 land 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g h, 15 landing ended h passed, 16 landing ended g passed, 17 landing brought 1",
+        "",
+    );
+}
+
+#[test]
+fn one_gate_that_does_not_pass_keeps_the_work_out() {
+    check(
+        "11 land 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g h, 15 landing ended h passed, 16 landing ended g failed, 17 landing brought 1, 18 land 2",
+        "",
+    );
+}
+
+#[test]
+fn what_moved_meanwhile_is_tried_and_checked_anew() {
+    check(
+        "11 land 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g, 15 landing ended g passed, 16 landing brought 1 moved, 17 landing try, 18 landing combined 1, 19 landing gates 1 h, 20 landing ended g passed, 21 landing ended h passed, 22 landing brought 1",
+        "",
+    );
+}
+
+#[test]
+fn its_author_settles_a_conflict_as_often_as_is_granted_and_then_a_person() {
+    check(
+        "11 land 1 once, 12 landing try, 13 landing combined 1 conflict, 14 again, 15 admit, 16 started, 17 turn success, 18 exit 0, 19 landing try, 20 landing combined 1 conflict",
+        "",
+    );
+    check(
+        "11 land 1 once, 12 landing try, 13 landing combined 1 conflict, 14 again, 15 admit, 16 started, 18 exit 1",
+        "",
+    );
+    check("11 land 1, 12 landing try, 13 landing combined 1 conflict", "");
+}
+
+#[test]
+fn a_stop_takes_a_landing_out_of_the_line_until_the_target_is_being_moved() {
+    check("11 land 1, 12 stop, 13 land 2, 14 landing try, 15 landing combined 2, 16 stop, 17 land 3, 18 landing try, 19 landing combined 3, 20 landing gates 3, 21 stop, 22 landing brought 3", "");
+}
+
+#[test]
+fn gates_alone_move_nothing() {
+    check("11 gate 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g, 15 landing ended g passed, 16 landing brought 1, 17 land 2", "");
+}
