@@ -11,7 +11,7 @@ use skep_core::{
     keep::Due,
     project::Project,
     run::{
-        Adopted, EnvState, EnvType, Kind, Message, OpResult, Permissions, Posture, Quota, Retrying,
+        Adopted, Attestation, EnvState, EnvType, Kind, Message, OpResult, Permissions, Posture, Quota, Retrying,
         Run, State, Surface, Trust, Undoable, WaitingFor, overstep::Overstep,
     },
     said::Usage,
@@ -25,6 +25,7 @@ mod ask;
 mod cost;
 mod fence;
 mod inbox;
+mod landing;
 mod plan;
 mod question;
 mod review;
@@ -37,6 +38,7 @@ pub use cost::CostView;
 pub use inbox::InboxView;
 pub use plan::{PartView, PlanView, WarningView, WaveView};
 pub use question::{ClaimsView, QuestionView};
+pub use landing::{GateView, LandingView};
 pub use review::{CycleView, ForemanView, KnownView, PutView, ReviewView, ReviewedView};
 pub use rules::{LiftView, RulesView};
 pub use task::{PlanningView, TaskView, WaitsView};
@@ -101,6 +103,12 @@ pub struct RunView {
     pub notes: Vec<String>,
     pub created: Timestamp,
     pub landed: Option<LandedView>,
+    /// What is under way to bring its work in.
+    #[serde(default)]
+    pub landing: Option<LandingView>,
+    /// What skep has seen of the tree that its work is in.
+    #[serde(default)]
+    pub attestation: Option<Attestation>,
     /// How the last close or land went, with the id of the wish.
     pub op: Option<OpView>,
     /// What its agent wants leave for.
@@ -309,6 +317,8 @@ impl RunView {
                 .landed
                 .as_ref()
                 .map(|(target, oid)| LandedView { target: target.clone(), oid: oid.clone() }),
+            landing: LandingView::of(run),
+            attestation: run.attestation.as_deref().cloned(),
             op: run
                 .last_op()
                 .map(|(id, result)| OpView { id: id.to_string(), result: result.clone() }),

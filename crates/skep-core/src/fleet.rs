@@ -607,9 +607,9 @@ impl Fleet {
                     .map_or_else(|| "skep ls".to_owned(), |run| format!("skep show {}", run.id()));
                 Err(reject("task-held", format!("{id} is being worked on by {run}"), &[&way]))
             }
-            TaskState::Completed => Err(reject(
+            TaskState::Completed | TaskState::Merged => Err(reject(
                 "task-completed",
-                format!("{id} is completed"),
+                format!("{id} is {}", task.state.as_str()),
                 &["skep task add TITLE", &format!("skep task show {id}")],
             )),
             TaskState::Ingested
@@ -619,7 +619,6 @@ impl Fleet {
             | TaskState::Implementing
             | TaskState::Approved
             | TaskState::Reviewing
-            | TaskState::Merged
             | TaskState::Archived => Err(reject(
                 "task-planned",
                 format!("{id} is {}", task.state.as_str().replace('_', " ")),

@@ -190,7 +190,8 @@ impl TaskState {
             Implementing => matches!(to, Reviewing | Completed | Failed | Ingested),
             Reviewing => matches!(to, Completed | Implementing | Failed),
             Completed => matches!(to, Planning | Implementing | Merged | Archived),
-            Merged => matches!(to, Archived),
+            // Taken back, or more is wanted of it.
+            Merged => matches!(to, Archived | Completed | Implementing | Planning),
             Failed => matches!(to, Implementing | Archived),
             // To where it was, which the task knows.
             Archived => matches!(to, Completed | Merged | Failed),
@@ -215,6 +216,12 @@ impl Task {
     /// Whether a plan says what becomes of it, or is about to.
     pub fn is_planned(&self) -> bool {
         self.course.planning.is_some() || self.plan().is_some()
+    }
+
+    /// Whether all of its work is in its targets, put away since or not.
+    pub fn has_landed(&self) -> bool {
+        self.state == TaskState::Merged
+            || (self.state == TaskState::Archived && self.course.before == Some(TaskState::Merged))
     }
 
     /// The last version, whatever became of it.

@@ -284,6 +284,7 @@ impl Cleanup {
                 OpResult::Refused { text, .. } | OpResult::Failed { text, .. } => Some(text),
                 odd @ (OpResult::Closed { .. }
                 | OpResult::Landed { .. }
+                | OpResult::Attested { .. }
                 | OpResult::Snapped { .. }
                 | OpResult::Forgotten { .. }
                 | OpResult::Restored { .. }

@@ -170,6 +170,16 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
             "its env can be given back: its work is there",
         ));
     }
+    if let Some(landing) = &run.landing {
+        let stage = landing.stage.as_str().replace('_', " ");
+        let value = if landing.why.is_empty() { stage } else { format!("{stage}: {}", landing.why) };
+        facts.push(fact(
+            "landing",
+            &value,
+            "ledger",
+            "one work lands at a time on a target, and only the tree that every gate has passed",
+        ));
+    }
     if let Some((op, result)) = run.last_op() {
         let value = format!("{op}: {}", told(result));
         facts.push(fact(
@@ -359,6 +369,7 @@ fn told(result: &OpResult) -> String {
     match result {
         OpResult::Closed { text, .. } => format!("closed, {text}"),
         OpResult::Landed { target, commits, .. } => format!("{commits} commits landed on {target}"),
+        OpResult::Attested { target, gates, .. } => format!("{gates} gates passed for {target}"),
         OpResult::Snapped { snapshot } => format!("snapshot {} taken", snapshot.id),
         OpResult::Forgotten { snapshots } => format!("{} snapshots gone for good", snapshots.len()),
         OpResult::Restored { snapshot, text, .. } => format!("{snapshot} restored, {text}"),

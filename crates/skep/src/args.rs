@@ -499,14 +499,47 @@ Leaves with 1 where a person must decide; nothing is destroyed then, and the way
         #[arg(long)]
         dry_run: bool,
     },
-    /// Bring a run's commits to its target branch
-    #[command(visible_aliases = ["merge", "finish"])]
+    /// Bring a run's work to its target, behind the project's gates
+    #[command(visible_aliases = ["merge", "finish"], after_help = "\
+What lands is exactly the tree that the gates saw: the work put together with its target as it stands.
+One work lands at a time on each target; a target that moves meanwhile means that the gates look again.
+A conflict goes to the work's own agent first, and to you when that does not settle it.
+
+  skep land amber                  when every gate has passed
+  skep land amber --dry-run        what would come in
+  skep stop amber                  takes it out of the line")]
     Land {
         /// A run's id, the beginning of one, or a worker's name
         id: String,
         /// Only say what would happen
         #[arg(long)]
         dry_run: bool,
+        /// The project's own settings may change: you have seen how
+        #[arg(long)]
+        settings: bool,
+        /// Approve the project's gates as they stand on the target
+        #[arg(long)]
+        yes: bool,
+        /// Answer at once; show and ls tell how far it is
+        #[arg(short, long)]
+        detach: bool,
+    },
+    /// Run the project's gates on a run's work as it would land, and land nothing
+    #[command(after_help = "\
+The gates look at the tree that would land: the work put together with its target as it stands now.
+What they came to is kept with that tree; a commit to either side makes it void.
+
+  skep gate amber
+  skep show amber                  which gates passed, on which tree")]
+    Gate {
+        /// A run's id, the beginning of one, or a worker's name
+        id: String,
+        /// Approve the project's gates as they stand on the target
+        #[arg(long)]
+        yes: bool,
+        /// Answer at once; show and ls tell how far it is
+        #[arg(short, long)]
+        detach: bool,
     },
     /// Take over worktrees that others made, and the tmux sessions in them, without touching either
     #[command(after_help = "\

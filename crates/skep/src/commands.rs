@@ -144,7 +144,14 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Undo { op, dry_run } => snapshot::undo(skep, op, dry_run),
         Verb::Clean { dry_run } => snapshot::clean(skep, dry_run),
         Verb::Cleanup(verb) => cleanup::cleanup(skep, verb),
-        Verb::Land { id, dry_run } => land::land(skep, &id, dry_run),
+        Verb::Land { id, dry_run, settings, yes, detach } => {
+            let ask = LandAsk { run: id, dry_run, settings, yes, detach, ..LandAsk::default() };
+            land::land(skep, ask)
+        }
+        Verb::Gate { id, yes, detach } => {
+            let ask = LandAsk { run: id, gates_only: true, yes, detach, ..LandAsk::default() };
+            land::land(skep, ask)
+        }
         Verb::Adopt { paths, all, dry_run } => adopt::adopt(skep, &paths, all, dry_run),
         Verb::Project(verb) => project::project(skep, verb),
         Verb::Task(verb) => task::task(skep, verb),

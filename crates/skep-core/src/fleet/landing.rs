@@ -10,7 +10,7 @@ use super::{Decided, Fleet, House, Rejected};
 use crate::{
     id::{OpId, RunId},
     run::{
-        self, Brief, OpResult, Outcome, Run, State,
+        self, Brief, Kind, OpResult, Outcome, Run, State,
         landing::{Gate, Stage, Word},
     },
     task::{PartState, TaskState},
@@ -137,6 +137,22 @@ impl Fleet {
             (waits, self.rank(other))
         });
         ahead
+    }
+
+    /// Why work that is not begun has to wait for that of another task; none when all that it needs has landed.
+    pub(super) fn held_by_need(&self, run: &Run) -> Option<String> {
+        if run.brief.kind != Kind::Code || run.env().is_some() {
+            return None;
+        }
+        let task = run.brief.task.as_ref().and_then(|task| self.tasks.get(task))?;
+        task.needs.iter().find_map(|need| {
+            let state = match self.tasks.get(need) {
+                Some(need) if need.has_landed() => return None,
+                Some(need) => need.state.as_str().replace('_', " "),
+                None => "gone".to_owned(),
+            };
+            Some(format!("its task needs {need}, which has not landed: it is {state}"))
+        })
     }
 
     /// Begins the gates of a landing, each as a run of its own.

@@ -127,6 +127,9 @@ impl<'a> Slots<'a> {
         if run.is_being_adopted() {
             return self.at_work_there(run);
         }
+        if let Some(words) = self.fleet.held_by_need(run) {
+            return Some(words);
+        }
         if let Some(words) = self.fleet.held_by_budget(run, now) {
             return Some(words);
         }

@@ -140,6 +140,7 @@ impl Door {
             OpResult::Snapped { snapshot } => value(&SnapshotView::of(&run, &snapshot)),
             other @ (OpResult::Closed { .. }
             | OpResult::Landed { .. }
+            | OpResult::Attested { .. }
             | OpResult::Forgotten { .. }
             | OpResult::Restored { .. }
             | OpResult::Reverted { .. }
@@ -357,6 +358,7 @@ impl Door {
             }
             OpResult::Closed { .. }
             | OpResult::Landed { .. }
+            | OpResult::Attested { .. }
             | OpResult::Snapped { .. }
             | OpResult::Forgotten { .. }
             | OpResult::Refused { .. }
@@ -540,10 +542,10 @@ pub(super) fn granted(result: OpResult) -> Result<OpResult, Trouble> {
         OpResult::Failed { slug, text } => Err(resolve::with_ways(&slug, text).into()),
         granted @ (OpResult::Closed { .. }
         | OpResult::Landed { .. }
+        | OpResult::Attested { .. }
         | OpResult::Snapped { .. }
         | OpResult::Forgotten { .. }
         | OpResult::Restored { .. }
-        | OpResult::Attested { .. }
         | OpResult::Reverted { .. }) => Ok(granted),
     }
 }
@@ -617,6 +619,7 @@ pub(crate) fn close_view(run: &Run, how: How, result: OpResult) -> CloseView {
             CloseView { status: format!("error {slug}: {text}"), ..base }
         }
         OpResult::Landed { .. }
+        | OpResult::Attested { .. }
         | OpResult::Snapped { .. }
         | OpResult::Forgotten { .. }
         | OpResult::Restored { .. }

@@ -149,7 +149,15 @@ const EXAMPLES: &[Of] = &[
     ),
     ("inbox", &[("inbox", "what holds up most first"), ("inbox --json", "for a program")]),
     ("abandon", &[("abandon amber", "undo brings it back"), ("abandon amber basalt", "two")]),
-    ("land", &[("land amber --dry-run", "what would come in"), ("land amber", "bring it in")]),
+    (
+        "land",
+        &[
+            ("land amber --dry-run", "what would come in"),
+            ("land amber", "bring it in, behind its gates"),
+            ("land amber --yes", "approve the project's gates first"),
+        ],
+    ),
+    ("gate", &[("gate amber", "would it pass?"), ("gate amber -d", "do not wait for it")]),
     (
         "close",
         &[

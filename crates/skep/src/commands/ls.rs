@@ -209,6 +209,13 @@ pub(super) fn changes(run: &RunView) -> String {
 
 /// How the branch lies to its base and target, as of the last look.
 fn branch(run: &RunView) -> String {
+    if let Some(landing) = &run.landing {
+        return match landing.stage.as_str() {
+            "resolving" => "conflict".to_owned(),
+            _ if landing.gates_only => "gates".to_owned(),
+            _ => "landing".to_owned(),
+        };
+    }
     if run.landed.is_some() {
         return "landed".to_owned();
     }

@@ -129,6 +129,7 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     if let Some(landed) = &run.landed {
         rows.push(("landed", format!("{} {}", landed.target, text::words(&landed.oid, 12))));
     }
+    rows.extend(landing(&run, now));
     if let Some(last) = &run.last {
         rows.push((
             "last",
@@ -457,4 +458,38 @@ pub(super) fn tail(skep: &Skep, run: &RunView) -> Result<(), CliError> {
     }
     skep.out.note(&format!("all of it: skep logs {}    why: skep why {}", run.name, run.name));
     Ok(())
+}
+
+/// How far its landing is, and what was seen of the tree that its work is in.
+fn landing(run: &RunView, now: Timestamp) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if let Some(landing) = &run.landing {
+        let stage = landing.stage.replace('_', " ");
+        let why = landing.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+        rows.push(("landing", format!("{stage} for {}{why}", age(landing.since, now))));
+        for gate in &landing.gates {
+            let state = match gate.passed {
+                Some(true) => "passed",
+                Some(false) => "did not pass",
+                None => "at work",
+            };
+            rows.push(("", format!("gate {} {state}: skep logs {}", gate.name, gate.run)));
+        }
+    }
+    if let Some(seen) = &run.attestation {
+        let gates: Vec<String> = seen
+            .gates
+            .iter()
+            .map(|gate| match &gate.exit {
+                Some(exit) => {
+                    format!("{} passed in {}", gate.name, span(exit.ended.since(exit.started)))
+                }
+                None => format!("{} passed", gate.name),
+            })
+            .collect();
+        let gates = if gates.is_empty() { "no gates".to_owned() } else { gates.join(", ") };
+        let tree = text::words(&seen.tree, 12);
+        rows.push(("seen", format!("tree {tree} on {}: {gates}", seen.target)));
+    }
+    rows
 }

@@ -60,8 +60,8 @@ impl State {
             }
             What::LandLook => {
                 let text = answer.get("text").and_then(Value::as_str).unwrap_or_default();
-                let Ask::Land { run, .. } = &asked.ask else { return Ok(()) };
-                let land = Ask::Land { run: run.clone(), dry_run: false };
+                let Ask::Land(LandAsk { run, .. }) = &asked.ask else { return Ok(()) };
+                let land = Ask::Land(LandAsk { run: run.clone(), ..LandAsk::default() });
                 let asked = Asked { what: What::Land, name: name.clone(), ask: land };
                 self.note.clear();
                 self.mode = Mode::Choose(Choice {

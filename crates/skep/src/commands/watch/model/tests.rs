@@ -250,7 +250,9 @@ fn a_close_of_a_living_run_offers_force_and_no_branch() {
 #[test]
 fn a_landing_and_an_undo_show_first_what_would_happen() {
     let mut state = state();
-    let land = |dry_run| Ask::Land { run: "run_amber00000".to_owned(), dry_run };
+    let land = |dry_run| {
+        Ask::Land(LandAsk { run: "run_amber00000".to_owned(), dry_run, ..LandAsk::default() })
+    };
     let wishes = press(&mut state, "L");
     assert_eq!(asked(&wishes), land(true));
     answer(&mut state, &wishes, Ok(json!({"op": "done", "text": "1 commit would go to main"})));
