@@ -26,8 +26,13 @@ impl Task {
     ) -> Result<Step, Rejected> {
         let id = &self.id;
         let why = match self.state {
-            TaskState::Completed if more => Why::FollowUp,
-            TaskState::Ingested | TaskState::PlanReview | TaskState::Completed if !more => {
+            TaskState::Completed | TaskState::Merged if more => Why::FollowUp,
+            TaskState::Ingested
+            | TaskState::PlanReview
+            | TaskState::Completed
+            | TaskState::Merged
+                if !more =>
+            {
                 Why::Fresh
             }
             TaskState::Planning => {
