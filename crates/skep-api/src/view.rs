@@ -11,8 +11,8 @@ use skep_core::{
     keep::Due,
     project::Project,
     run::{
-        Adopted, Attestation, EnvState, EnvType, Kind, Message, OpResult, Permissions, Posture, Quota, Retrying,
-        Run, State, Surface, Trust, Undoable, WaitingFor, overstep::Overstep,
+        Adopted, Attestation, EnvState, EnvType, Kind, Message, OpResult, Permissions, Posture,
+        Quota, Retrying, Run, State, Surface, Trust, Undoable, WaitingFor, overstep::Overstep,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -36,9 +36,9 @@ pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
 pub use cost::CostView;
 pub use inbox::InboxView;
+pub use landing::{GateView, LandingView};
 pub use plan::{PartView, PlanView, WarningView, WaveView};
 pub use question::{ClaimsView, QuestionView};
-pub use landing::{GateView, LandingView};
 pub use review::{CycleView, ForemanView, KnownView, PutView, ReviewView, ReviewedView};
 pub use rules::{LiftView, RulesView};
 pub use task::{PlanningView, TaskView, WaitsView};

@@ -345,8 +345,13 @@ impl Fleet {
                     // What became impossible meanwhile is looked at the next time.
                     if let Err(rejected) = self.step(&run, input, now, decided) {
                         debug_assert!(
-                            ["misplaced", "close-under-way", "restore-under-way", "landing-under-way"]
-                                .contains(&rejected.slug),
+                            [
+                                "misplaced",
+                                "close-under-way",
+                                "restore-under-way",
+                                "landing-under-way"
+                            ]
+                            .contains(&rejected.slug),
                             "{rejected}"
                         );
                     }

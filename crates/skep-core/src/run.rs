@@ -24,8 +24,8 @@ mod apply;
 pub mod closing;
 pub mod conversation;
 mod hooks;
-pub mod leave;
 pub mod landing;
+pub mod leave;
 pub mod limits;
 pub mod message;
 pub mod orientation;
@@ -1028,7 +1028,7 @@ pub enum Event {
     },
     Landing {
         op: OpId,
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "landing::Wish::is_plain")]
         wish: landing::Wish,
     },
     /// A landing stands elsewhere now, and why.

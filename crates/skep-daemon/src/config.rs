@@ -27,9 +27,9 @@ pub use self::policy::{
     SHARED_POLICY, SHIPPED, policy, policy_file, policy_of, policy_schema, project_policy_file,
 };
 pub use self::settings::{
-    Account, AgentSettings, Breaker, Env, Fence, FenceMode, Files, Foreman, Gate, Hooks, Keep,
-    How, Land, Landing, Limits, Mode, Names, Plan, Processes, ProjectSettings, Retry, Review, Settings, Setup,
-    Surface, Teardown, Time, Tmux, duration, size,
+    Account, AgentSettings, Breaker, Env, Fence, FenceMode, Files, Foreman, Gate, Hooks, How, Keep,
+    Land, Landing, Limits, Mode, Names, Plan, Processes, ProjectSettings, Retry, Review, Settings,
+    Setup, Surface, Teardown, Time, Tmux, duration, size,
 };
 
 mod agents;

@@ -172,7 +172,8 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
     }
     if let Some(landing) = &run.landing {
         let stage = landing.stage.as_str().replace('_', " ");
-        let value = if landing.why.is_empty() { stage } else { format!("{stage}: {}", landing.why) };
+        let value =
+            if landing.why.is_empty() { stage } else { format!("{stage}: {}", landing.why) };
         facts.push(fact(
             "landing",
             &value,

@@ -71,14 +71,15 @@ impl Fleet {
     fn next_to_land(&self) -> Option<(RunId, Vec<RunId>)> {
         let landing = || self.runs.values().filter(|run| run.is_landing());
         let taken: BTreeSet<(&str, &str)> = landing()
-            .filter(|run| run.landing.as_ref().is_some_and(|it| it.stage.holds_lane() && moves(run)))
+            .filter(|run| {
+                run.landing.as_ref().is_some_and(|it| it.stage.holds_lane() && moves(run))
+            })
             .filter_map(|run| run.lane())
             .collect();
         let mut line: Vec<&Arc<Run>> = landing().filter(|run| self.may_land(run)).collect();
         line.sort_by_key(|run| self.rank(run));
-        let free = |run: &&Arc<Run>| {
-            !moves(run) || run.lane().is_none_or(|lane| !taken.contains(&lane))
-        };
+        let free =
+            |run: &&Arc<Run>| !moves(run) || run.lane().is_none_or(|lane| !taken.contains(&lane));
         let first = line.iter().find(|run| free(run))?;
         let most = first.landing.as_ref().map_or(1, |landing| landing.batch);
         let with = |run: &&&Arc<Run>| {
@@ -164,9 +165,10 @@ impl Fleet {
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<(), Rejected> {
-        let wanted = self.runs.get(run).and_then(|run| run.landing.as_ref()).is_some_and(|landing| {
-            landing.op == *op && matches!(landing.stage, Stage::Checking { gates: None, .. })
-        });
+        let wanted =
+            self.runs.get(run).and_then(|run| run.landing.as_ref()).is_some_and(|landing| {
+                landing.op == *op && matches!(landing.stage, Stage::Checking { gates: None, .. })
+            });
         if !wanted {
             return Ok(());
         }

@@ -44,6 +44,12 @@ fn is_zero(n: &u32) -> bool {
     *n == 0
 }
 
+impl Wish {
+    pub(super) fn is_plain(&self) -> bool {
+        *self == Wish::default()
+    }
+}
+
 impl Default for Wish {
     fn default() -> Wish {
         Wish { gates_only: false, settings_seen: false, batch: 1, conflicts: 0 }
@@ -222,9 +228,13 @@ pub enum Combined {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Brought {
     /// It moved, or the gates alone were asked for.
-    Done { attestation: Box<Attestation> },
+    Done {
+        attestation: Box<Attestation>,
+    },
     /// It, or the work, is not where it was when the gates looked.
-    Moved { text: String },
+    Moved {
+        text: String,
+    },
     Over {
         result: OpResult,
     },

@@ -5,11 +5,7 @@
 use std::{os::unix::net::UnixStream, path::Path};
 
 use serde_json::Value;
-use skep_api::{
-    request::LandAsk,
-    view::RunView,
-    wire::Refusal,
-};
+use skep_api::{request::LandAsk, view::RunView, wire::Refusal};
 use skep_core::{
     fleet::{Fleet, Input},
     id::{OpId, RunId},
@@ -174,7 +170,9 @@ pub(super) fn stage_of(run: &Run, fleet: &Fleet) -> Option<String> {
             let with = fleet.runs.get(with).map_or(with.as_str(), |run| run.brief.name.as_str());
             format!("{name}: goes with {with}")
         }
-        Stage::Resolving {} => format!("{name}: {}; its agent settles it", text::one_line(&landing.why)),
+        Stage::Resolving {} => {
+            format!("{name}: {}; its agent settles it", text::one_line(&landing.why))
+        }
     })
 }
 

@@ -383,10 +383,16 @@ pub struct Bringing {
 #[serde(tag = "brought", rename_all = "snake_case")]
 pub enum Brought {
     Done {},
-    Moved { text: String },
+    Moved {
+        text: String,
+    },
     /// The target cannot be pushed to: it takes a change.
-    Protected { text: String },
-    Over { result: OpResult },
+    Protected {
+        text: String,
+    },
+    Over {
+        result: OpResult,
+    },
 }
 
 /// How a target is moved to what its gates have passed.

@@ -52,8 +52,7 @@ impl Performer {
             land::Made::Trial { trial } => Ok(Combined::Made { trial }),
             land::Made::Over { result } => Ok(Combined::Over { result }),
             land::Made::Conflict { onto, files, theirs } => {
-                let briefing =
-                    Briefing { fleet, home: &self.home, config, now: (self.clock)() };
+                let briefing = Briefing { fleet, home: &self.home, config, now: (self.clock)() };
                 let target = terms.target;
                 let conflict =
                     Conflict { target: &target, onto: &onto, files: &files, theirs: &theirs };

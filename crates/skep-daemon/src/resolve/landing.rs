@@ -27,7 +27,8 @@ pub fn settings(run: &Run, home: &Home, config: &Path) -> Result<ProjectSettings
     let refused = |slug: &str, text: String| OpResult::Failed { slug: slug.to_owned(), text };
     let place = &run.brief.place;
     let repository = place.repository.as_ref();
-    let repository = repository.ok_or_else(|| refused("nothing-to-land", "it has no repository".to_owned()))?;
+    let repository =
+        repository.ok_or_else(|| refused("nothing-to-land", "it has no repository".to_owned()))?;
     let vars = launch::asker_env(home, run).map_err(|text| refused("land-failed", text))?;
     let git = Git::new(&vars);
     let target = run.env().and_then(|env| env.target.clone());

@@ -10,13 +10,14 @@ use crate::{
     id::OpId,
     review::{Critique, Severity},
     run::{
-        Ask, Because, Env, Event as Of, Fallback, Hears, Hooks, Login, Logins, Merged, OpResult,
-        Outcome, Reason, Receipt, Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
+        Ask, Attestation, Because, Env, Event as Of, Fallback, Hears, Hooks, Login, Logins, Merged,
+        OpResult, Outcome, Reason, Receipt, Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
         adopted::tests::brief_of_adopted,
+        landing::{Gate, Passed, Stage, Trial, Wish},
         question::{self, Answer, Asking, Claim, Claimed, Question, Standing, Whom},
         tests::{
             matrix::{KINDS_OF_EVENTS, kind_of_event, wanted},
-            script::{after, brief, env, git, op, snap, taken},
+            script::{after, attested, brief, env, git, op, snap, taken, trial},
         },
     },
     said::{Carried, ErrorClass, TurnResult, Usage},
@@ -394,7 +395,47 @@ fn of_runs() -> Vec<Of> {
         Of::Closing { op: op(1), how: How::KeepBranch, snapshot: Some(nth("3")) },
         Of::Closing { op: op(1), how: How::Smart, snapshot: Some(nth("3")) },
         Of::Closing { op: op(1), how: How::Aged, snapshot: None },
-        Of::Landing { op: op(1) },
+        Of::Landing { op: op(1), wish: Wish::default() },
+        Of::Landing {
+            op: op(1),
+            wish: Wish { gates_only: true, settings_seen: true, batch: 8, conflicts: 3 },
+        },
+        Of::LandingMoved { to: Stage::InLine {}, text: text(), batch: Some(4) },
+        Of::LandingMoved {
+            to: Stage::Combining { riders: vec![brief("beryl").id] },
+            text: String::new(),
+            batch: None,
+        },
+        Of::LandingMoved {
+            to: Stage::Checking { trial: whole_trial(), gates: None },
+            text: String::new(),
+            batch: None,
+        },
+        Of::LandingMoved {
+            to: Stage::Checking {
+                trial: whole_trial(),
+                gates: Some(vec![Gate { name: text(), run: brief("gate").id, passed: None }]),
+            },
+            text: String::new(),
+            batch: None,
+        },
+        Of::LandingMoved {
+            to: Stage::Bringing {
+                trial: whole_trial(),
+                gates: vec![Gate { name: text(), run: brief("gate").id, passed: Some(true) }],
+            },
+            text: String::new(),
+            batch: None,
+        },
+        Of::LandingMoved {
+            to: Stage::Riding { with: brief("beryl").id },
+            text: String::new(),
+            batch: None,
+        },
+        Of::LandingMoved { to: Stage::Resolving {}, text: text(), batch: None },
+        Of::ConflictGiven { words: words() },
+        Of::GateEnded { gate: brief("gate").id, passed: false, text: text() },
+        Of::Attested { attestation: whole_attestation() },
         Of::Snapping { id: nth("3"), why: Why::Turn },
         Of::Snapped { snapshot: whole_snapshot() },
         Of::SnapFailed { id: nth("3"), text: text() },
@@ -438,6 +479,7 @@ fn results() -> Vec<OpResult> {
             unsettled: true,
         },
         OpResult::Landed { target: target(), old: old(), new: new(), commits: 1 },
+        OpResult::Attested { target: target(), tree: "t1".to_owned(), gates: 2 },
         OpResult::Snapped { snapshot: whole_snapshot() },
         OpResult::Forgotten { snapshots: vec![nth("3")] },
         OpResult::Restored {
@@ -457,6 +499,27 @@ fn results() -> Vec<OpResult> {
     ]
 }
 
+fn whole_trial() -> Box<Trial> {
+    let remote = Some("origin".to_owned());
+    Box::new(Trial { remote, ..trial(&brief("amber").id, &[brief("beryl").id]) })
+}
+
+fn whole_attestation() -> Box<Attestation> {
+    let gate = Passed {
+        name: "test".to_owned(),
+        run: brief("gate").id,
+        command: "scripts/test".to_owned(),
+        exit: Some(exit()),
+        log: Some("sha256:1".to_owned()),
+    };
+    let seen = attested(&whole_trial());
+    Box::new(Attestation {
+        gates: vec![gate],
+        tools: vec![("git".to_owned(), "2.47.3".to_owned())],
+        ..seen
+    })
+}
+
 fn kind_of_result(result: &OpResult) -> usize {
     match result {
         OpResult::Closed { .. } => 0,
@@ -467,10 +530,11 @@ fn kind_of_result(result: &OpResult) -> usize {
         OpResult::Reverted { .. } => 5,
         OpResult::Refused { .. } => 6,
         OpResult::Failed { .. } => 7,
+        OpResult::Attested { .. } => 8,
     }
 }
 
-const KINDS_OF_RESULTS: usize = 8;
+const KINDS_OF_RESULTS: usize = 9;
 
 fn events() -> Vec<Event> {
     let theirs = of_tasks::events().into_iter().map(Event::Task);

@@ -9,7 +9,8 @@ use crate::{
     id::SnapshotId,
     run::{
         Because, Effect, OpResult, Undo, WaitingFor,
-        tests::script::{env, env_shown, op, taken},
+        landing::{Brought, Combined, Wish, Word},
+        tests::script::{attested, env, env_shown, op, taken, trial},
     },
     snapshot::{self, Why},
 };
@@ -253,7 +254,9 @@ fn is_deed(effect: &Effect) -> bool {
     match effect {
         Effect::Close { .. }
         | Effect::Settle { .. }
-        | Effect::Land { .. }
+        | Effect::Combine { .. }
+        | Effect::Check { .. }
+        | Effect::Bring { .. }
         | Effect::Snapshot { .. }
         | Effect::Forget { .. }
         | Effect::Restore { .. }
@@ -307,17 +310,37 @@ fn reported(effect: &Effect, run: &Run, way: usize, now: Timestamp) -> run::Inpu
             let taken = if fails { Err(text) } else { Ok(kept(id, Why::Close, true)) };
             run::Input::Settled { id: id.clone(), taken }
         }
-        Effect::Land { op, .. }
-        | Effect::Forget { op, .. }
+        Effect::Combine { op, .. } if fails => {
+            let made = Combined::Over { result: failed };
+            run::Input::Landing(Word::Combined { op: op.clone(), made })
+        }
+        Effect::Combine { op, .. } => {
+            let made = Combined::Made { trial: Box::new(trial(run.id(), &[])) };
+            run::Input::Landing(Word::Combined { op: op.clone(), made })
+        }
+        Effect::Check { op, .. } => {
+            let begun = if fails { Err(failed) } else { Ok(Vec::new()) };
+            run::Input::Landing(Word::Gates { op: op.clone(), begun })
+        }
+        Effect::Bring { op, .. } if fails => {
+            let made = Brought::Over { result: failed };
+            run::Input::Landing(Word::Brought { op: op.clone(), made })
+        }
+        Effect::Bring { op, .. } => {
+            let made = if way == 1 && run.landing.as_ref().is_some_and(|it| it.moves < 2) {
+                Brought::Moved { text }
+            } else {
+                let seen = attested(&trial(run.id(), &[]));
+                Brought::Done { attestation: Box::new(seen) }
+            };
+            run::Input::Landing(Word::Brought { op: op.clone(), made })
+        }
+        Effect::Forget { op, .. }
         | Effect::Revert { op, .. }
         | Effect::Snapshot { op: Some(op), .. }
             if fails =>
         {
             done(op, failed)
-        }
-        Effect::Land { op, .. } => {
-            let (target, old, new) = landed;
-            done(op, OpResult::Landed { target, old, new, commits: 1 })
         }
         Effect::Forget { op, snapshots, .. } => {
             done(op, OpResult::Forgotten { snapshots: snapshots.clone() })
@@ -456,7 +479,7 @@ impl Witness {
             1 => run::Input::Close { op: op(), how: How::KeepBranch },
             2 => run::Input::Close { op: op(), how: How::Force },
             3 => run::Input::Abandon { op: op() },
-            4 | 12 => run::Input::Land { op: op() },
+            4 | 12 => run::Input::Land { op: op(), wish: Wish::default() },
             5 => run::Input::Snap { op: op() },
             6 => run::Input::Forget { op: op(), snapshots: vec![snapshot] },
             7 | 8 => run::Input::Restore { op: op(), snapshot },
@@ -717,7 +740,9 @@ impl Witness {
                 | Effect::Leave { .. }
                 | Effect::Rules { .. }
                 | Effect::Sweep { .. }
-                | Effect::Land { .. } => {}
+                | Effect::Combine { .. }
+                | Effect::Check { .. }
+                | Effect::Bring { .. } => {}
             }
         }
         Ok(())
@@ -940,7 +965,7 @@ fn asked(input: &Input) -> Option<&OpId> {
     let Input::Run { input, .. } = input else { return None };
     if let run::Input::Close { op, .. }
     | run::Input::Abandon { op }
-    | run::Input::Land { op }
+    | run::Input::Land { op, .. }
     | run::Input::Snap { op }
     | run::Input::Forget { op, .. }
     | run::Input::Restore { op, .. }

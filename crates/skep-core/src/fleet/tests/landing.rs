@@ -176,7 +176,8 @@ fn a_batch_lands_together_and_one_that_fails_is_halved_until_it_is_known_whose_f
 #[test]
 fn who_does_not_fit_into_a_batch_is_left_to_its_own_turn_and_the_others_land() {
     let mut fleet = done();
-    for line in ["10 a land 1", "11 b land 2 batch 3", "12 c land 3 batch 3", "13 d land 4 batch 3"] {
+    for line in ["10 a land 1", "11 b land 2 batch 3", "12 c land 3 batch 3", "13 d land 4 batch 3"]
+    {
         play(&mut fleet, line);
     }
     play(&mut fleet, "14 a stop");

@@ -127,10 +127,16 @@ fn its_author_settles_a_conflict_as_often_as_is_granted_and_then_a_person() {
 
 #[test]
 fn a_stop_takes_a_landing_out_of_the_line_until_the_target_is_being_moved() {
-    check("11 land 1, 12 stop, 13 land 2, 14 landing try, 15 landing combined 2, 16 stop, 17 land 3, 18 landing try, 19 landing combined 3, 20 landing gates 3, 21 stop, 22 landing brought 3", "");
+    check(
+        "11 land 1, 12 stop, 13 land 2, 14 landing try, 15 landing combined 2, 16 stop, 17 land 3, 18 landing try, 19 landing combined 3, 20 landing gates 3, 21 stop, 22 landing brought 3",
+        "",
+    );
 }
 
 #[test]
 fn gates_alone_move_nothing() {
-    check("11 gate 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g, 15 landing ended g passed, 16 landing brought 1, 17 land 2", "");
+    check(
+        "11 gate 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g, 15 landing ended g passed, 16 landing brought 1, 17 land 2",
+        "",
+    );
 }

@@ -211,7 +211,8 @@ impl Run {
         } else if trial.works.len() > 1 {
             // Whose work it was is not known: half as many go the next time.
             let half = u32::try_from(trial.works.len() / 2).unwrap_or(1);
-            let text = format!("gate {} did not pass for {} together", known.name, trial.works.len());
+            let text =
+                format!("gate {} did not pass for {} together", known.name, trial.works.len());
             let to = Stage::InLine {};
             Step::of([Event::LandingMoved { to, text, batch: Some(half) }], [])
         } else {
@@ -247,7 +248,8 @@ impl Run {
                     OpResult::Landed {
                         target: attestation.target.clone(),
                         old: attestation.onto.clone(),
-                        new: mine.map_or_else(|| attestation.commit.clone(), |it| it.commit.clone()),
+                        new: mine
+                            .map_or_else(|| attestation.commit.clone(), |it| it.commit.clone()),
                         commits: mine.map_or(0, |it| it.commits),
                     }
                 };
@@ -269,7 +271,8 @@ impl Run {
 
     /// What the end of an attempt means to a landing whose author settles a conflict.
     pub(super) fn settled_conflict(&self, step: &mut Step) {
-        let Some(landing) = self.landing.as_ref().filter(|it| it.stage == Stage::Resolving {}) else {
+        let Some(landing) = self.landing.as_ref().filter(|it| it.stage == Stage::Resolving {})
+        else {
             return;
         };
         let end = step.events.iter().rev().find_map(|event| match event {
@@ -295,9 +298,10 @@ fn over(landing: &Landing, result: OpResult) -> Step {
 /// Whether it comes from an effect, or from a run that has ended, so that it may come late or twice.
 fn is_report(word: &Word) -> bool {
     match word {
-        Word::Combined { .. } | Word::Gates { .. } | Word::GateEnded { .. } | Word::Brought { .. } => {
-            true
-        }
+        Word::Combined { .. }
+        | Word::Gates { .. }
+        | Word::GateEnded { .. }
+        | Word::Brought { .. } => true,
         Word::Try { .. }
         | Word::Ride { .. }
         | Word::Freed { .. }

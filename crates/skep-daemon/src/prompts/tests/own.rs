@@ -56,8 +56,13 @@ fn a_persons_own_template_is_used_in_place_of_the_built_in_one_and_a_projects_in
 fn a_piece_of_ones_own_stands_in_every_prompt_that_it_is_a_piece_of() {
     let dir = settings(&[("commit-style.md", "Commit as {{ strategy }} people do.")]);
     let own = Overrides::read(dir.path(), None).unwrap();
-    let committing =
-        [Template::Implementation, Template::FollowUpPart, Template::Commit, Template::Rework, Template::Resolve];
+    let committing = [
+        Template::Implementation,
+        Template::FollowUpPart,
+        Template::Commit,
+        Template::Rework,
+        Template::Resolve,
+    ];
     for template in committing {
         let text = example(template, &own).unwrap();
         assert!(text.ends_with("\nCommit as semi-regular people do.\n"), "{text}");

@@ -71,7 +71,8 @@ pub(super) fn land(told: &mut Teller<'_>, stage: &Stage) -> Result<(), CliError>
         return Err(CliError::error("demo", "no run was completed"));
     };
     told.typed(&format!("skep land {}", run.name))?;
-    let landed: RunView = read(told.skep.ask(Ask::Land(LandAsk { run: run.id.clone(), ..LandAsk::default() }))?)?;
+    let landed: RunView =
+        read(told.skep.ask(Ask::Land(LandAsk { run: run.id.clone(), ..LandAsk::default() }))?)?;
     let target = landed.landed.map(|landed| landed.target).unwrap_or_default();
     told.good(&format!("{} landed on {target}", run.name))?;
     told.typed("git log --oneline --stat -1")?;

@@ -476,7 +476,8 @@ impl State {
             }
             Key::Char('c') => return self.asks(close(&run.id, &run.name, How::Smart)),
             Key::Char('L') => {
-                let land = Ask::Land(LandAsk { run: run.id.clone(), dry_run: true, ..LandAsk::default() });
+                let land =
+                    Ask::Land(LandAsk { run: run.id.clone(), dry_run: true, ..LandAsk::default() });
                 return self.asks(ask(What::LandLook, land));
             }
             Key::Char('x') if run.state == "ended" => {
