@@ -206,6 +206,8 @@ impl Fleet {
     ) {
         let Some(run) = self.runs.get(id) else { return };
         let gate_of = run.brief.gate.as_ref().map(|gate| gate.of.clone());
+        // Whoever wanted it may be gone from a ledger of old.
+        let gate_of = gate_of.filter(|of| self.runs.contains_key(of));
         if let (Some(of), Some((outcome, text))) = (gate_of, news.ended) {
             let passed = outcome == Outcome::Completed;
             let word = Word::GateEnded { gate: id.clone(), passed, text };

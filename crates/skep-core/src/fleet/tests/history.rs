@@ -767,6 +767,7 @@ impl Witness {
                     | run::Input::Land { .. }
                     | run::Input::Snap { .. }
                     | run::Input::Forget { .. }
+                    | run::Input::Landing(_)
                     | run::Input::Restore { .. }
                     | run::Input::Undo { .. }
                     | run::Input::Purge { .. }
