@@ -322,7 +322,7 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
                 _ if lucky => "exit 0",
                 _ => "exit 1",
             };
-            let input = input(input, &before.runs[&gate], now);
+            let input = super::input(input, &before.runs[&gate], now);
             Input::Run { run: gate, input }
         }
         Some((Stage::Bringing { trial, gates }, op)) => {
@@ -348,7 +348,7 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
                 State::Stopping { .. } => "exit 143",
                 _ => return,
             };
-            let input = input(input, &before.runs[&run_id], now);
+            let input = super::input(input, &before.runs[&run_id], now);
             Input::Run { run: run_id.clone(), input }
         }
     };
