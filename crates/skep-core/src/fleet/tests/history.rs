@@ -759,32 +759,35 @@ impl Witness {
         let Input::Run { run: id, input } = input else { return Ok(()) };
         let (old, new) = (&before.runs[id], &self.fleet.runs[id]);
         if old.is_ended() {
-            let may = matches!(
-                input,
-                run::Input::Again { .. }
-                    | run::Input::Close { .. }
-                    | run::Input::Abandon { .. }
-                    | run::Input::Land { .. }
-                    | run::Input::Snap { .. }
-                    | run::Input::Forget { .. }
-                    | run::Input::Landing(_)
-                    | run::Input::Restore { .. }
-                    | run::Input::Undo { .. }
-                    | run::Input::Purge { .. }
-                    | run::Input::DropLogs
-                    | run::Input::Settle
-                    | run::Input::Snapped { .. }
-                    | run::Input::Settled { .. }
-                    | run::Input::Purged { .. }
-                    | run::Input::LogsDropped
-                    | run::Input::Undone { .. }
-                    | run::Input::OpDone { .. }
-                    | run::Input::GitSeen(_)
-                    | run::Input::Overstepped { .. }
-                    | run::Input::Raise { .. }
-                    | run::Input::Lift
-                    | run::Input::Done
-            );
+            // A stop takes its landing back.
+            let cancels = old.is_landing() && matches!(input, run::Input::Stop { .. });
+            let may = cancels
+                || matches!(
+                    input,
+                    run::Input::Again { .. }
+                        | run::Input::Close { .. }
+                        | run::Input::Abandon { .. }
+                        | run::Input::Land { .. }
+                        | run::Input::Snap { .. }
+                        | run::Input::Forget { .. }
+                        | run::Input::Landing(_)
+                        | run::Input::Restore { .. }
+                        | run::Input::Undo { .. }
+                        | run::Input::Purge { .. }
+                        | run::Input::DropLogs
+                        | run::Input::Settle
+                        | run::Input::Snapped { .. }
+                        | run::Input::Settled { .. }
+                        | run::Input::Purged { .. }
+                        | run::Input::LogsDropped
+                        | run::Input::Undone { .. }
+                        | run::Input::OpDone { .. }
+                        | run::Input::GitSeen(_)
+                        | run::Input::Overstepped { .. }
+                        | run::Input::Raise { .. }
+                        | run::Input::Lift
+                        | run::Input::Done
+                );
             prop_assert!(
                 may || decided.events.is_empty() && decided.effects.is_empty(),
                 "{:?} after the end",
