@@ -387,6 +387,23 @@ fn holds(fleet: &Fleet, world: &mut World, decided: &Decided) {
     }
 }
 
+/// Those that were told to end do so.
+fn end_unwanted(fleet: &mut Fleet) {
+    let unwanted: Vec<(RunId, &str)> = fleet
+        .runs
+        .values()
+        .filter_map(|run| match run.state {
+            State::Stopping { .. } => Some((run.id().clone(), "exit 143")),
+            State::Preparing { unwanted: Some(_) } => Some((run.id().clone(), "prepared")),
+            _ => None,
+        })
+        .collect();
+    for (id, text) in unwanted {
+        let input = super::input(text, &fleet.runs[&id], seconds("60"));
+        fleet.decide(Input::Run { run: id, input }, seconds("60")).unwrap();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -402,6 +419,7 @@ proptest! {
         }
         // From here on all goes well, and nobody asks for more.
         for round in 0..400_u16 {
+            end_unwanted(&mut fleet);
             let Some(name) = NAMES.iter().copied().cycle().skip(usize::from(round)).take(4).find(|name| {
                 let stage = stage(&fleet, name);
                 !["none", "in_line", "riding"].contains(&stage)
