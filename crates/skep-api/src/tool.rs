@@ -27,6 +27,7 @@ pub const NAMES: [&str; 7] =
 /// Whether an agent of a run of this kind has the tool `name`: only a reviewer judges, and who answers asks nobody.
 pub fn is_for(name: &str, kind: Kind) -> bool {
     match name {
+        _ if !kind.has_agent() => false,
         "verdict" => kind == Kind::Review,
         "ask_foreman" | "ask_human" => kind != Kind::Foreman,
         _ => NAMES.contains(&name),

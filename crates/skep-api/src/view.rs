@@ -11,8 +11,9 @@ use skep_core::{
     keep::Due,
     project::Project,
     run::{
-        Adopted, Attestation, EnvState, EnvType, Kind, Message, OpResult, Permissions, Posture,
-        Quota, Retrying, Run, State, Surface, Trust, Undoable, WaitingFor, overstep::Overstep,
+        Adopted, Attestation, EnvState, EnvType, Gate, Kind, Message, OpResult, Permissions,
+        Posture, Quota, Retrying, Run, State, Surface, Trust, Undoable, WaitingFor,
+        overstep::Overstep,
     },
     said::Usage,
     snapshot::Snapshot,
@@ -123,6 +124,9 @@ pub struct RunView {
     /// The run in whose env it works.
     #[serde(default)]
     pub within: Option<String>,
+    /// What it checks, where it is a gate.
+    #[serde(default)]
+    pub gate: Option<Gate>,
     /// What was found of the work that it took over.
     #[serde(default)]
     pub adopted: Option<Adopted>,
@@ -325,6 +329,7 @@ impl RunView {
             messages: messages(run),
             asks: AskView::of(run),
             within: brief.within.as_ref().map(ToString::to_string),
+            gate: brief.gate.clone(),
             adopted: brief.adopted.clone(),
             oversteps: run.oversteps.clone(),
             retrying: run.retrying.as_ref().map(Retrying::words),

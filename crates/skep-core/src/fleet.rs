@@ -55,6 +55,9 @@ pub struct Limits {
     /// Foremen, beside the other runs.
     #[serde(default = "two")]
     pub foremen: u32,
+    /// Gates, beside the other runs.
+    #[serde(default = "two")]
+    pub gates: u32,
 }
 
 fn two() -> u32 {
@@ -75,6 +78,7 @@ impl Default for Limits {
             disk_free: 0,
             reviews: two(),
             foremen: two(),
+            gates: two(),
         }
     }
 }
@@ -122,6 +126,11 @@ pub enum Input {
         name: String,
     },
     Approve {
+        project: String,
+        digest: String,
+    },
+    /// A person approves the gates of a project as they are.
+    ApproveGates {
         project: String,
         digest: String,
     },
@@ -228,6 +237,11 @@ pub enum House {
         name: String,
     },
     ProjectApproved {
+        name: String,
+        digest: String,
+    },
+    /// A person approved the gates as they are.
+    GatesApproved {
         name: String,
         digest: String,
     },
@@ -362,6 +376,8 @@ impl Fleet {
                 if let Some(held) = self.projects.get(&project.name) {
                     project.added = held.added;
                     project.approved = project.approved.or_else(|| held.approved.clone());
+                    let gates = project.gates_approved.or_else(|| held.gates_approved.clone());
+                    project.gates_approved = gates;
                 }
                 let subject = format!("project/{}", project.name);
                 self.note(&subject, House::ProjectAdded { project }, now, decided);
@@ -373,6 +389,11 @@ impl Fleet {
             Input::Approve { project, digest } => {
                 self.require_project(&project)?;
                 let event = House::ProjectApproved { name: project.clone(), digest };
+                self.note(&format!("project/{project}"), event, now, decided);
+            }
+            Input::ApproveGates { project, digest } => {
+                self.require_project(&project)?;
+                let event = House::GatesApproved { name: project.clone(), digest };
                 self.note(&format!("project/{project}"), event, now, decided);
             }
             Input::AddTask(task) => {
@@ -431,10 +452,12 @@ impl Fleet {
             return Err(taken(brief.id.as_str()));
         }
         brief.trust = brief.trust.with(self.trust_of(brief.task.as_ref(), &brief.by));
-        let owner = brief.within.as_ref().and_then(|owner| self.runs.get(owner));
+        let owner = brief.within.as_ref().or(brief.gate.as_ref().map(|gate| &gate.of));
+        let owner = owner.and_then(|owner| self.runs.get(owner));
         brief.trust =
             brief.trust.with(owner.map_or_else(run::Trust::default, |run| run.brief.trust));
         brief.trust.require(brief.permissions)?;
+        brief.require_gate()?;
         if let Some(project) = &brief.project {
             self.require_project(project)?;
         }
@@ -776,6 +799,10 @@ impl Fleet {
             Event::House(House::ProjectApproved { name, digest }) => {
                 let project = self.projects.get_mut(name).ok_or_else(unknown)?;
                 Arc::make_mut(project).approved = Some(digest.clone());
+            }
+            Event::House(House::GatesApproved { name, digest }) => {
+                let project = self.projects.get_mut(name).ok_or_else(unknown)?;
+                Arc::make_mut(project).gates_approved = Some(digest.clone());
             }
             Event::House(House::TaskAdded { task }) => {
                 self.tasks.insert(task.id.clone(), Arc::new(task.clone()));

@@ -79,11 +79,14 @@ impl Due {
 enum Rule {
     /// Some time after the work is done; what failed or was broken off waits for a person.
     AfterDone,
+    /// As soon as it has ended, however it did: nothing in it is work.
+    AtOnce,
 }
 
 fn rule(kind: Kind) -> Rule {
     match kind {
         Kind::Code | Kind::Plan | Kind::Review | Kind::Foreman | Kind::Manual => Rule::AfterDone,
+        Kind::Gate => Rule::AtOnce,
     }
 }
 
@@ -150,10 +153,12 @@ fn env_is_due(run: &Run, keep: &Keep, now: Timestamp, short: bool) -> bool {
     if run.undoing {
         return false;
     }
-    let Rule::AfterDone = rule(run.brief.kind);
     let done = matches!(run.state, State::Ended { outcome: Outcome::Completed, .. })
         || run.landed.is_some();
-    let in_time = done && is_past(run.since, keep.env_ms, now);
+    let in_time = match rule(run.brief.kind) {
+        Rule::AfterDone => done && is_past(run.since, keep.env_ms, now),
+        Rule::AtOnce => true,
+    };
     // What was looked at in vain is looked at again, but not at every turn of the collector.
     let again = run.kept.is_none_or(|kept| is_past(kept, AGAIN.as_millis() as u64, now));
     // A checkout that is let go of gives no disk back.

@@ -33,6 +33,9 @@ pub const FOREMAN: &str = "foreman";
 /// The role of a worker that a person sent into another one's env.
 pub const MANUAL: &str = "manual";
 
+/// The role of a run that checks a commit by a command of the project's.
+pub const GATE: &str = "gate";
+
 /// How long the name of a worker may be; an overflow name is a project's name with a number.
 ///
 /// Unit: bytes, which are characters here.
@@ -72,7 +75,7 @@ pub const RESERVED: &[&str] = &[
     "finish",
     "follow-up",
     FOREMAN,
-    "gate",
+    GATE,
     "gatekeeper",
     "help",
     "hook",

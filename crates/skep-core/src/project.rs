@@ -20,4 +20,7 @@ pub struct Project {
     pub added: Timestamp,
     /// The digest of the scripts that a person approved, where one did.
     pub approved: Option<String>,
+    /// The digest of the gates that a person approved, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gates_approved: Option<String>,
 }

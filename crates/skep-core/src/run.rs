@@ -23,6 +23,7 @@ pub mod adopted;
 mod apply;
 pub mod closing;
 pub mod conversation;
+pub mod gate;
 mod hooks;
 pub mod landing;
 pub mod leave;
@@ -45,6 +46,7 @@ pub mod within;
 pub use adopted::{Adopted, Layout, Pane};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use conversation::{Conversation, Speech};
+pub use gate::Gate;
 pub use hooks::Hooks;
 pub use landing::{Attestation, Landing};
 pub use leave::{Ask, Ruling};
@@ -113,6 +115,9 @@ pub struct Brief {
     /// The run in whose env it works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<RunId>,
+    /// What it runs and checks, where it is a gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
     /// How readily its agent involves a person.
     #[serde(default, skip_serializing_if = "Posture::is_headless")]
     pub posture: Posture,
@@ -142,11 +147,14 @@ pub enum Kind {
     Foreman,
     /// A person's own, in the env of another run.
     Manual,
+    /// It runs a check of the project's on one commit; there is no agent.
+    Gate,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 5] = [Kind::Code, Kind::Plan, Kind::Review, Kind::Foreman, Kind::Manual];
+    pub const ALL: [Kind; 6] =
+        [Kind::Code, Kind::Plan, Kind::Review, Kind::Foreman, Kind::Manual, Kind::Gate];
 
     /// As views spell it.
     pub fn as_str(self) -> &'static str {
@@ -156,6 +164,7 @@ impl Kind {
             Kind::Review => "review",
             Kind::Foreman => "foreman",
             Kind::Manual => "manual",
+            Kind::Gate => "gate",
         }
     }
 }

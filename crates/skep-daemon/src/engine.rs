@@ -444,6 +444,7 @@ fn adds(input: &Input) -> bool {
         | Input::Clean { .. }
         | Input::RemoveProject { .. }
         | Input::Approve { .. }
+        | Input::ApproveGates { .. }
         | Input::LiftTask { .. }
         | Input::Task { .. }
         | Input::RemoveTask { .. }

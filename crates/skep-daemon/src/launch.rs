@@ -304,6 +304,7 @@ pub fn role(kind: Kind) -> &'static str {
         Kind::Review => names::REVIEWER,
         Kind::Foreman => names::FOREMAN,
         Kind::Manual => names::MANUAL,
+        Kind::Gate => names::GATE,
     }
 }
 

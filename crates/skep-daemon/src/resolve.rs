@@ -241,6 +241,7 @@ fn limits(settings: &Settings) -> Limits {
         disk_free: limits.disk_free,
         reviews: limits.reviews,
         foremen: limits.foremen,
+        gates: limits.gates,
     }
 }
 
@@ -548,7 +549,16 @@ fn new_project(
         Some(name) => project_name(name)?,
         None => free_name(repo, &common_dir, fleet),
     };
-    Ok(Project { name, path, common_dir, sub_dir, base: None, added: now, approved: None })
+    Ok(Project {
+        name,
+        path,
+        common_dir,
+        sub_dir,
+        base: None,
+        added: now,
+        approved: None,
+        gates_approved: None,
+    })
 }
 
 /// The name that a person chose for a project, where it can be one.
@@ -925,6 +935,7 @@ fn brief(
         part: wanted.of.and_then(|of| of.part.clone()),
         foreman: wanted.of.is_some_and(|of| of.foreman),
         within: None,
+        gate: None,
         task: task.map(|task| task.id.clone()),
         title: text::words(title, 500),
         project: place.map(|place| place.project.name.clone()),

@@ -319,7 +319,7 @@ fn rule_of(reason: Option<Reason>) -> &'static str {
         Some(Reason::UsageLimit) => "a usage limit was met, and nothing made it good",
         Some(Reason::ModelError) => "the model's service failed, and nothing made it good",
         Some(Reason::Timeout) => {
-            "a turn took longer than time.turn, or all of its work longer than its budget"
+            "a turn took longer than time.turn, all of its work longer than its budget, or a gate longer than its own time"
         }
         Some(Reason::Budget) => "its budget is spent, or that of its task, its project or the day",
         Some(Reason::Turns) => "it had all the turns of its budget",
@@ -329,6 +329,7 @@ fn rule_of(reason: Option<Reason>) -> &'static str {
         Some(Reason::Start) => {
             "it could not be started, did not live through time.health, or said nothing within time.ready"
         }
+        Some(Reason::GateFailed) => "a gate passes by ending with 0, and by nothing else",
         Some(Reason::StoppedByPerson) => "a person's word is stronger than any other fact",
         Some(Reason::Superseded) => "another run took its place",
         Some(Reason::Adopted) => {

@@ -20,9 +20,11 @@ use crate::{
 
 mod as_made;
 mod merged;
+mod spent;
 
 pub(crate) use as_made::as_made;
 pub use merged::{By, Merge, Named, merged};
+pub(crate) use spent::{is_left_over, spent};
 
 #[cfg(test)]
 mod tests;
@@ -97,6 +99,8 @@ pub enum Fate {
     DropBranch {
         target: Option<String>,
     },
+    /// There is none: a commit was checked there, and what that left is nobody's work.
+    Spent,
 }
 
 impl Reason {

@@ -31,12 +31,16 @@ make and you cannot find it out: ask_foreman for anything technical, ask_human f
 const FOREMAN: &str = "Tools of skep, which runs you to answer the questions of other agents. Your answer is your last message; \
 nobody is asked by a tool. list_runs shows who is at work, and note leaves a word in your record.";
 
+/// What is heard where no agent is.
+const NOBODY: &str = "Tools of skep are for agents: a gate runs a command, and has none.";
+
 /// What an agent of a run of this kind hears of all of them at once.
 pub fn instructions(kind: Kind) -> &'static str {
     match kind {
         Kind::Code | Kind::Plan | Kind::Manual => WORKER,
         Kind::Review => REVIEWER,
         Kind::Foreman => FOREMAN,
+        Kind::Gate => NOBODY,
     }
 }
 

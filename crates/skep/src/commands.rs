@@ -218,8 +218,8 @@ fn needs_a_person(run: &RunView) -> bool {
             matches!(run.waiting_for.as_deref(), Some("answer" | "permission" | "input"))
         }
         "stalled" => true,
-        // What becomes of a review, and of what the foreman was asked, its task says.
-        "ended" if matches!(run.kind, Kind::Review | Kind::Foreman) => false,
+        // What becomes of a review, and of what the foreman was asked, its task says; of a check, the run whose work it checked.
+        "ended" if matches!(run.kind, Kind::Review | Kind::Foreman | Kind::Gate) => false,
         "ended" => {
             let failed = matches!(run.outcome.as_deref(), Some("failed" | "lost" | "interrupted"));
             failed && matches!(run.env_state.as_str(), "held" | "closing" | "restoring")

@@ -124,8 +124,9 @@ fn items_of(run: &Run, fleet: &Fleet) -> Vec<InboxView> {
             let ways = [format!("skep resume {name}"), format!("skep stop {name}")];
             items.push(item("limit", id, &words, since, behind, &ways));
         }
-        // What becomes of a review, and of what the foreman was asked, its task says.
-        State::Ended { .. } if matches!(run.brief.kind, Kind::Review | Kind::Foreman) => {}
+        // What becomes of a review, and of what the foreman was asked, its task says; of a check, the run whose work it checked.
+        State::Ended { .. }
+            if matches!(run.brief.kind, Kind::Review | Kind::Foreman | Kind::Gate) => {}
         State::Ended { outcome, reason, .. } if stands(run) => {
             let failed = matches!(outcome, Outcome::Failed | Outcome::Lost | Outcome::Interrupted);
             let adopted = reason.is_some_and(|it| it == skep_core::run::Reason::Adopted);

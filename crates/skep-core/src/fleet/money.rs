@@ -181,7 +181,7 @@ impl Fleet {
 
     /// The shared budget that holds `run` back at `now`, in one sentence: it is spent, or those at work may spend the rest.
     pub(super) fn held_by_budget(&self, run: &Run, now: Timestamp) -> Option<String> {
-        if self.budgets.is_empty() {
+        if self.budgets.is_empty() || run.is_gate() {
             return None;
         }
         let day = self.budgets.day(now);
@@ -196,7 +196,7 @@ impl Fleet {
                 ));
             }
             for other in self.runs.values().filter(|other| (scope.of)(other)) {
-                if other.id() != run.id() && other.holds_slot() {
+                if other.id() != run.id() && other.holds_slot() && !other.is_gate() {
                     sum.add(&self.reserved(other));
                 }
             }
@@ -274,7 +274,8 @@ impl Fleet {
                 stops && shared(&scope.limit, &spent()).is_some()
             })
         };
-        let runs = self.runs.values().filter(|run| run.is_living() && over(run));
+        let spends = |run: &&Arc<Run>| run.is_living() && !run.is_gate();
+        let runs = self.runs.values().filter(spends).filter(|run| over(run));
         let halted: Vec<RunId> = runs.map(|run| run.id().clone()).collect();
         for run in halted {
             let step = self.step(&run, run::Input::Halt, now, decided);

@@ -19,6 +19,7 @@ pub(super) struct Slots<'a> {
     runs: u32,
     reviews: u32,
     foremen: u32,
+    gates: u32,
     preparing: u32,
     projects: BTreeMap<&'a str, u32>,
     checkouts: BTreeMap<&'a str, &'a RunId>,
@@ -52,6 +53,7 @@ impl<'a> Slots<'a> {
             runs: 0,
             reviews: 0,
             foremen: 0,
+            gates: 0,
             preparing: 0,
             projects: BTreeMap::new(),
             checkouts: BTreeMap::new(),
@@ -78,10 +80,11 @@ impl<'a> Slots<'a> {
         if !run.holds_slot() || run.is_being_adopted() {
             return;
         }
-        // Who looks at work or answers for it has a lane of its own: those who wait for it never stand in its way.
+        // Who looks at work, checks it or answers for it has a lane of its own: those who wait for it never stand in its way.
         match run.brief.kind {
             Kind::Review => self.reviews += 1,
             Kind::Foreman => self.foremen += 1,
+            Kind::Gate => self.gates += 1,
             Kind::Code | Kind::Plan | Kind::Manual => {
                 self.runs += 1;
                 if let Some(project) = &run.brief.project {
@@ -155,6 +158,7 @@ impl<'a> Slots<'a> {
         let (taken, most, words) = match run.brief.kind {
             Kind::Review => (self.reviews, limits.reviews, "limits.reviews: {} reviewers"),
             Kind::Foreman => (self.foremen, limits.foremen, "limits.foremen: {} foremen"),
+            Kind::Gate => (self.gates, limits.gates, "limits.gates: {} gates"),
             Kind::Code | Kind::Plan | Kind::Manual => {
                 (self.runs, limits.runs, "limits.runs: {} runs")
             }
@@ -164,7 +168,7 @@ impl<'a> Slots<'a> {
         }
         let of_project =
             run.brief.project.as_deref().and_then(|project| self.projects.get(project)).copied();
-        let counted = !matches!(run.brief.kind, Kind::Review | Kind::Foreman);
+        let counted = !matches!(run.brief.kind, Kind::Review | Kind::Foreman | Kind::Gate);
         let same = of_project.filter(|same| counted && *same >= limits.per_project)?;
         Some(format!("limits.per_project: {same} runs of this project hold a slot"))
     }

@@ -308,7 +308,7 @@ impl Fleet {
         let serves = match run.brief.kind {
             run::Kind::Review => Some(("reviews for", format!("skep review {}", task.id))),
             run::Kind::Foreman => Some(("answers for", format!("skep foreman status {}", task.id))),
-            run::Kind::Code | run::Kind::Plan | run::Kind::Manual => None,
+            run::Kind::Code | run::Kind::Plan | run::Kind::Manual | run::Kind::Gate => None,
         };
         if let Some((serves, way)) = serves {
             let text = format!("{} {serves} {}, which says when it goes on", run.id(), task.id);

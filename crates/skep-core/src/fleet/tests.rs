@@ -4,10 +4,12 @@ use super::*;
 use crate::run::{
     Effect, Outcome, Place,
     adopted::tests::adopted,
+    gate::tests::brief_of_gate,
     tests::script::{brief, codex, input, op, rotating, seconds, told},
 };
 
 mod adoption;
+mod gates;
 mod golden;
 mod history;
 mod landing;
@@ -27,6 +29,7 @@ const ONE: Limits = Limits {
     disk_free: 1_000,
     reviews: 1,
     foremen: 1,
+    gates: 1,
 };
 const TWO: Limits = Limits { runs: 2, per_project: 8, prepare: 4, ..ONE };
 
@@ -57,6 +60,7 @@ fn project(name: &str, common_dir: &str) -> Project {
         base: None,
         added: Timestamp(0),
         approved: None,
+        gates_approved: None,
     }
 }
 
@@ -147,6 +151,7 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
                 brief.kind = run::Kind::Manual;
                 brief.within = Some(id(how.next().unwrap()));
             }
+            "checks" => brief = brief_of_gate(name, how.next().unwrap()),
             "unnamed" => brief.name.clear(),
             "rotating" => brief = rotating(brief),
             "backed" => {

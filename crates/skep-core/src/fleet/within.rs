@@ -145,6 +145,7 @@ fn require_shareable(owner: &Run) -> Result<(), Rejected> {
         (Kind::Review, _) => {
             no("reviews: what is changed in its env is thrown away", format!("skep show {id}"))
         }
+        (Kind::Gate, _) => no("checks a commit, and leaves no work", format!("skep logs {id}")),
         (Kind::Foreman, _) => {
             no("answers questions, and leaves no work", format!("skep show {id}"))
         }

@@ -603,7 +603,7 @@ impl Run {
         at: Timestamp,
     ) {
         let OpResult::Closed { snapshot, unsettled, .. } = result else {
-            if how == How::Aged {
+            if matches!(how, How::Aged | How::Spent) {
                 self.kept = Some(at);
             }
             self.env = self.placed(env);

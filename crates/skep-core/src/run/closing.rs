@@ -23,6 +23,8 @@ pub enum How {
     Force,
     /// Like `KeepBranch`, because its time is over and not because somebody said so.
     Aged,
+    /// Nothing that stands there is anybody's work: it checked a commit, and goes with what that left.
+    Spent,
 }
 
 /// Reads how an env is given back; yes and no stand for whether the branch was to be kept.

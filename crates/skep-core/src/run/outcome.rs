@@ -48,6 +48,8 @@ pub enum Reason {
     Prepare,
     SetUp,
     Start,
+    /// The command of a gate ended otherwise than with 0.
+    GateFailed,
     StoppedByPerson,
     Superseded,
     SupervisorLost,
@@ -90,6 +92,7 @@ impl Reason {
             Reason::Prepare => "prepare",
             Reason::SetUp => "set-up",
             Reason::Start => "start",
+            Reason::GateFailed => "gate-failed",
             Reason::StoppedByPerson => "stopped-by-person",
             Reason::Superseded => "superseded",
             Reason::SupervisorLost => "supervisor-lost",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     Because, Effect, Env, EnvState, Event, Fault, Given, Input, Outcome, Overdue, Reason, Rejected,
-    Requeue, Run, State, Step, Surface, WORDS, WaitingFor,
+    Requeue, Run, State, Step, Surface, WORDS, WaitingFor, gate,
     outcome::{Ending, judge},
 };
 use crate::{
@@ -63,6 +63,8 @@ impl Run {
             } else {
                 step.events.push(Event::OpDone { op, result: Self::nothing_left() });
             }
+        } else if ended && held && self.is_gate() {
+            self.spent(&mut step);
         } else if (over || turned) && held && self.begun.is_some() && self.is_kept() {
             let (id, why) = (self.next_snapshot(), if over { Why::End } else { Why::Turn });
             step.events.push(Event::Snapping { id: id.clone(), why });
@@ -82,6 +84,9 @@ impl Run {
                 "a report of attempt {attempt} while attempt {} runs",
                 self.attempt
             )));
+        }
+        if let Some(other) = self.gated(&input) {
+            return other;
         }
         match input {
             Input::Admit => self.admit(now),
@@ -550,16 +555,7 @@ impl Run {
         {
             return Ok(step);
         }
-        let health = u128::from(self.brief.policy.health_ms);
-        let (outcome, reason) = judge(&Ending {
-            stopping,
-            verdict: &self.verdict,
-            exit: &exit,
-            speaks: self.speech.speaks,
-            young: self.begun.is_none() || exit.ended.since(exit.started).as_millis() < health,
-            words_asked: self.brief.asks_for_words(),
-            work_asked: self.brief.asks_for_work(),
-        });
+        let (outcome, reason, told) = self.worth(&exit, stopping);
         if reason == Some(Reason::UsageLimit)
             && let Some(step) = self.out_of_quota(&exit, now)
         {
@@ -568,12 +564,35 @@ impl Run {
         let words = exit
             .error
             .as_ref()
+            .or(told.as_ref())
             .or_else(|| self.verdict.error.as_ref().map(|(_, text)| text))
             .or_else(|| self.last.as_ref().map(|(text, _)| text))
             .map_or_else(String::new, |words| text::words(words, WORDS));
         let ran = exit.error.is_none();
         let event = ended(outcome, reason, Some(exit), words);
         Ok(if ran { Step::of([event], []) } else { self.never_ran(event) })
+    }
+
+    /// What an attempt's end amounts to, and why in words, where it has some of its own.
+    fn worth(
+        &self,
+        exit: &Exit,
+        stopping: Option<Because>,
+    ) -> (Outcome, Option<Reason>, Option<String>) {
+        if self.is_gate() {
+            return gate::judge(stopping, exit);
+        }
+        let health = u128::from(self.brief.policy.health_ms);
+        let (outcome, reason) = judge(&Ending {
+            stopping,
+            verdict: &self.verdict,
+            exit,
+            speaks: self.speech.speaks,
+            young: self.begun.is_none() || exit.ended.since(exit.started).as_millis() < health,
+            words_asked: self.brief.asks_for_words(),
+            work_asked: self.brief.asks_for_work(),
+        });
+        (outcome, reason, None)
     }
 
     /// A death by our own or the host's hand: tried again while tries are left and the breaker holds.
@@ -612,7 +631,8 @@ impl Run {
                 (Outcome::Lost, Reason::SupervisorLost, "its gatekeeper was killed")
             }
         };
-        if deaths > policy.tries {
+        // What a gate left half done would be checked with the rest.
+        if deaths > policy.tries || self.is_gate() {
             return Step::of([ended(outcome, Some(reason), exit, words.to_owned())], []);
         }
         let requeued = Event::Requeued {
@@ -768,7 +788,7 @@ impl super::Brief {
     fn asks_for_words(&self) -> bool {
         match self.kind {
             super::Kind::Code | super::Kind::Foreman | super::Kind::Manual => true,
-            super::Kind::Plan | super::Kind::Review => false,
+            super::Kind::Plan | super::Kind::Review | super::Kind::Gate => false,
         }
     }
 
@@ -779,7 +799,8 @@ impl super::Brief {
             super::Kind::Plan
             | super::Kind::Review
             | super::Kind::Foreman
-            | super::Kind::Manual => false,
+            | super::Kind::Manual
+            | super::Kind::Gate => false,
         }
     }
 }

@@ -947,10 +947,10 @@ fn an_answer_to_another_wish_does_not_end_a_close() {
         "9 exit 7, 10 land 1, 11 close 2, 12 op 1 failed, 13 op 2 closed",
         "
 9 exit 7        ended (failed: agent-exit); Snapshot end
-10 land 1       ended (failed: agent-exit); Land
-11 close 2      ended (failed: agent-exit), env closing; Close
-12 op 1 failed  ended (failed: agent-exit)
-13 op 2 closed  ended (failed: agent-exit), env closed",
+10 land 1       ended (failed: agent-exit), landing in line
+11 close 2      rejected: it is landing (in line)
+12 op 1 failed  ended (failed: agent-exit), landing over
+13 op 2 closed  ended (failed: agent-exit)",
     );
 }
 
@@ -965,9 +965,9 @@ fn only_what_has_ended_with_a_branch_can_land() {
 3 started       running
 4 land 1        rejected: it is running; it must end before you can land it
 9 exit 7        ended (failed: agent-exit); Snapshot end
-10 land 1       ended (failed: agent-exit); Land
-11 op 1 landed  ended (failed: agent-exit)
-12 land 2       ended (failed: agent-exit); Land",
+10 land 1       ended (failed: agent-exit), landing in line
+11 op 1 landed  ended (failed: agent-exit), landing over, landed
+12 land 2       ended (failed: agent-exit), landing in line",
     );
     check(
         "0 stop, 1 land 1",
@@ -985,8 +985,8 @@ fn a_kept_branch_can_land_once_after_the_close() {
 9 exit 7        ended (failed: agent-exit); Snapshot end
 10 close 1      ended (failed: agent-exit), env closing; Close
 11 op 1 closed  ended (failed: agent-exit), env closed
-12 land 2       ended (failed: agent-exit); Land
-13 op 2 landed  ended (failed: agent-exit)
+12 land 2       ended (failed: agent-exit), landing in line
+13 op 2 landed  ended (failed: agent-exit), landing over, landed
 14 land 3       rejected: it landed on main already",
     );
 }
@@ -1342,22 +1342,22 @@ fn a_landing_is_undone_by_a_revert_and_only_once() {
         "
 9 exit 7            ended (failed: agent-exit); Snapshot end
 10 snapped 0        ended (failed: agent-exit)
-11 land 1           ended (failed: agent-exit); Land
-12 op 1 landed      ended (failed: agent-exit)
+11 land 1           ended (failed: agent-exit), landing in line
+12 op 1 landed      ended (failed: agent-exit), landing over, landed
 13 undo 2 1         ended (failed: agent-exit); Revert
 14 op 2 failed      ended (failed: agent-exit)
 15 undo 3 1         ended (failed: agent-exit); Revert
-16 op 3 reverted 1  ended (failed: agent-exit)
+16 op 3 reverted 1  ended (failed: agent-exit), not landed
 17 undo 4 1         rejected: op_1111111111 was taken back already
-18 land 5           ended (failed: agent-exit); Land",
+18 land 5           ended (failed: agent-exit), landing in line",
     );
     running(
         "9 exit 7, 10 snapped 0, 11 land 1, 12 op 1 landed nowhere, 13 undo 2 1",
         "
 9 exit 7                ended (failed: agent-exit); Snapshot end
 10 snapped 0            ended (failed: agent-exit)
-11 land 1               ended (failed: agent-exit); Land
-12 op 1 landed nowhere  ended (failed: agent-exit)
+11 land 1               ended (failed: agent-exit), landing in line
+12 op 1 landed nowhere  ended (failed: agent-exit), landing over, landed
 13 undo 2 1             rejected: op_1111111111 is no wish that can be taken back",
     );
 }

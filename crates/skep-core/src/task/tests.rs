@@ -28,7 +28,7 @@ implementing -> ingested reviewing completed failed
 reviewing -> implementing completed failed
 completed -> planning implementing merged archived
 failed -> implementing archived
-merged -> archived
+merged -> planning implementing completed archived
 archived -> completed failed merged"
     );
 }

@@ -111,6 +111,7 @@ impl World {
                 base: None,
                 added: Timestamp(0),
                 approved: None,
+                gates_approved: None,
             };
             fleet.projects.insert(name.to_owned(), Arc::new(project));
         }

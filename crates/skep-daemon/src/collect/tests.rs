@@ -45,6 +45,7 @@ fn fleet_of(home: &Home, name: &str) -> Fleet {
         base: None,
         added: Timestamp(0),
         approved: None,
+        gates_approved: None,
     };
     let mut fleet = Fleet::default();
     fleet.projects.insert(name.to_owned(), Arc::new(project));

@@ -123,11 +123,12 @@ pub struct Env {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Reviewers and foremen apart.
+    /// Reviewers, foremen and gates apart.
     pub runs: u32,
     pub per_project: u32,
     pub reviews: u32,
     pub foremen: u32,
+    pub gates: u32,
     /// Checkouts.
     pub prepare: u32,
     /// Named workers of a project.

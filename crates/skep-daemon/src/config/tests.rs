@@ -27,6 +27,7 @@ fn without_files_the_documented_defaults_hold() {
         per_project: 8,
         reviews: 2,
         foremen: 2,
+        gates: 2,
         prepare: 4,
         workers: 25,
         disk_free: 5_000_000_000,
@@ -92,6 +93,7 @@ root = "/big/env"
 runs = 1
 reviews = 3
 foremen = 1
+gates = 4
 disk_free = "4GiB"
 [time]
 turn = "1h30m"
@@ -142,7 +144,10 @@ run = "scripts/lint"
     ]);
     let settings = user(dir.path()).unwrap();
     assert_eq!((settings.limits.runs, settings.limits.per_project), (1, 8));
-    assert_eq!((settings.limits.reviews, settings.limits.foremen), (3, 1));
+    assert_eq!(
+        (settings.limits.reviews, settings.limits.foremen, settings.limits.gates),
+        (3, 1, 4)
+    );
     let review = Review {
         threshold: Threshold::NitOnly,
         max_cycles: 0,

@@ -48,6 +48,7 @@ impl Yard {
             base: None,
             added: Timestamp(0),
             approved: None,
+            gates_approved: None,
         }
     }
 

@@ -121,6 +121,7 @@ fn create() -> Input {
         supersedes: None,
         foreman: false,
         within: None,
+        gate: None,
         adopted: None,
         hears: skep_core::run::Hears::default(),
         fallback: None,

@@ -70,6 +70,7 @@ pub(super) fn going(
     let fate = match how {
         How::KeepBranch | How::Aged => Fate::KeepBranch,
         How::Smart | How::Force => Fate::DropBranch { target: env.target.clone() },
+        How::Spent => Fate::Spent,
     };
     Ok(Going {
         leaving: Leaving {
@@ -114,6 +115,9 @@ pub(super) fn close(git: &Git, going: &Going) -> OpResult {
     if is_gone(&leaving.root) {
         return close_gone(git, going);
     }
+    if going.how == How::Spent {
+        return close_spent(git, going);
+    }
     if going.how == How::Force
         && going.detached
         && let Some(done) = close_unchanged(git, going)
@@ -148,6 +152,25 @@ pub(super) fn close(git: &Git, going: &Going) -> OpResult {
         Ok(_) => finish(git, going, Some(state)),
         Err(err) => failed(&err, err.slug()),
     }
+}
+
+/// Gives an env back in which a commit was checked, with what that left. Where more stands there than a check leaves, all of it
+/// is kept as anybody's.
+fn close_spent(git: &Git, going: &Going) -> OpResult {
+    let leaving = &going.leaving;
+    let looked = env::inspect_for(git, &leaving.root, &leaving.fate, &leaving.discard);
+    if let Ok(Verdict::Safe(proof)) = looked {
+        if let Err(err) = env::leave(leaving, Warrant::Safe(proof)) {
+            return failed(&err, err.slug());
+        }
+        let done = finish(git, going, None);
+        if !matches!(done, OpResult::Refused { .. }) || is_gone(&leaving.root) {
+            return done;
+        }
+    }
+    let fate = Fate::DropBranch { target: None };
+    let leaving = Leaving { force: true, fate, ..going.leaving.clone() };
+    close(git, &Going { leaving, how: How::Force, ..going.clone() })
 }
 
 /// Gives an env on a commit back that nobody has worked in: where nothing is to be kept, nothing goes to the trash. None where there is something.
@@ -209,8 +232,9 @@ fn close_gone(git: &Git, going: &Going) -> OpResult {
         Ok(None) => {}
         Err(cause) => return failed(&cause, cause.slug()),
     }
-    // What a detached HEAD holds would go with the registration.
-    if let Some(repository) = &going.repository
+    // What a detached HEAD holds would go with the registration; what was only checked is its author's.
+    if going.how != How::Spent
+        && let Some(repository) = &going.repository
         && let Ok(repo) = git::discover(git, repository)
     {
         match salvage::inspect(git, &repo, &going.worktree) {
@@ -566,6 +590,7 @@ fn many(count: u64, what: &str) -> String {
 
 /// Whether a close would go, and what of it; changes nothing.
 pub fn preview(run: &Run, home: &Home, how: How, now: Timestamp) -> OpResult {
+    let how = run.way_out(how);
     if !matches!(run.env, EnvState::Held(_)) {
         return dry("nothing is left to close".to_owned(), None);
     }

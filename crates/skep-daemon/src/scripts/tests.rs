@@ -24,6 +24,7 @@ fn an_approved_text_is_kept_while_a_project_holds_it_and_one_that_was_changed_co
         base: None,
         added: Timestamp(0),
         approved: Some(two.clone()),
+        gates_approved: None,
     };
     fleet.projects.insert("web".to_owned(), Arc::new(project));
     tidy(&home, &fleet);

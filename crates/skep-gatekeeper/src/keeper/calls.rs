@@ -283,6 +283,9 @@ fn unfit(kind: Kind, key: &str, call: &Call) -> Option<String> {
     };
     let empty =
         |what: &str, text: &str| text.trim().is_empty().then(|| format!("{what} needs words"));
+    if !kind.has_agent() {
+        return Some("a gate has no agent, and nobody who speaks for one".to_owned());
+    }
     match call {
         Call::Ask { .. } if kind == Kind::Foreman => {
             Some("a foreman answers and asks nobody: what is uncertain goes to a person".to_owned())

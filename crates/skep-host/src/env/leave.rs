@@ -149,6 +149,9 @@ pub(super) fn look(
         let lost = salvage::branch_reasons(git, &repo, &branch.name, base, target.as_deref())?;
         reasons.extend(lost.1);
     }
+    if *fate == Fate::Spent && owner.made_on().is_some() {
+        reasons.retain(|reason| !salvage::is_left_over(reason));
+    }
     if reasons.is_empty() {
         return Ok(Look::Safe(proof));
     }

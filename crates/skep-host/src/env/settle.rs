@@ -229,7 +229,8 @@ fn secure(
     Ok((secured, proof))
 }
 
-/// The proof that an env is as it was made on a commit, and that nothing was put out beside its worktree.
+/// The proof that an env is as it was made on a commit, and that nothing was put out beside its worktree; or that the commit was
+/// only checked there.
 fn unchanged(
     git: &Git,
     repo: &Repository,
@@ -239,6 +240,9 @@ fn unchanged(
 ) -> Result<Option<Proof>, Cause> {
     let now = slot.join(&owner.folder);
     let Some(oid) = owner.made_on() else { return Ok(None) };
+    if ask.fate == Fate::Spent && !missing(&now)? {
+        return Ok(salvage::spent(git, repo, (path, &now), oid)?);
+    }
     if missing(&now)? || !files_in(&slot.join(OUTPUT))?.is_empty() {
         return Ok(None);
     }
@@ -304,7 +308,7 @@ fn branch(
     let Some(ours) = &owner.branch else { return Ok(()) };
     let target = match &ask.fate {
         Fate::DropBranch { target } => target.as_deref(),
-        Fate::KeepBranch => None,
+        Fate::KeepBranch | Fate::Spent => None,
     };
     let base = owner.base.as_ref().map(|base| base.oid.as_str());
     let Some(oid) = git::branch(git, repo, &ours.name)? else {
@@ -312,7 +316,7 @@ fn branch(
         return Ok(());
     };
     secured.branch = Some(Branch { oid: oid.clone(), ..ours.clone() });
-    if ask.fate == Fate::KeepBranch {
+    if matches!(ask.fate, Fate::KeepBranch | Fate::Spent) {
         return Ok(());
     }
     // A snapshot keeps the commit that was checked out, and so all before it.
@@ -347,6 +351,9 @@ fn finish(
     let proof = match proof {
         // Before git forgets it, so that a killed deletion can be asked about again.
         Some(proof) if secured.as_made => {
+            if ask.fate == Fate::Spent {
+                remove_dir(&slot.join(OUTPUT))?;
+            }
             salvage::delete(proof, &now)?;
             remove_dir(&slot.join(LOGS))?;
             crash_point("settle-as-made");

@@ -156,11 +156,12 @@ fn beside(run: &RunView, all: &[RunView]) -> String {
     format!("[in {name}] ")
 }
 
-/// What a run does for others of its task.
+/// What a run does for others.
 pub(super) fn serves(run: &RunView) -> Option<String> {
     match run.kind {
         Kind::Review => Some(format!("reviews {}", run.project.as_deref().unwrap_or("it"))),
         Kind::Foreman => Some("foreman".to_owned()),
+        Kind::Gate => run.gate.as_ref().map(|gate| format!("gate {}", text::one_line(&gate.name))),
         Kind::Code | Kind::Plan | Kind::Manual => None,
     }
 }

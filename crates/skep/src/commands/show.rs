@@ -98,8 +98,13 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
         rows.push(("fence", fence));
     }
     if let Some(what) = ls::serves(&run) {
-        let of = run.task.as_deref().unwrap_or("its task");
-        rows.push(("role", format!("{what} of {of}")));
+        let of = run.task.as_deref().map_or_else(String::new, |task| format!(" of {task}"));
+        rows.push(("role", format!("{what}{of}")));
+    }
+    if let Some(gate) = &run.gate {
+        let tree = text::words(&gate.tree, 12);
+        rows.push(("checks", format!("tree {tree} for {}", gate.of)));
+        rows.push(("runs", gate.run.clone()));
     }
     if let Some(owner) = &run.within {
         rows.push(("works in", format!("the env of {owner}, which keeps it")));

@@ -13,6 +13,7 @@ use crate::{
         Ask, Attestation, Because, Env, Event as Of, Fallback, Hears, Hooks, Login, Logins, Merged,
         OpResult, Outcome, Reason, Receipt, Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
         adopted::tests::brief_of_adopted,
+        gate::tests::brief_of_gate,
         landing::{Gate, Passed, Stage, Trial, Wish},
         question::{self, Answer, Asking, Claim, Claimed, Question, Standing, Whom},
         tests::{
@@ -65,6 +66,7 @@ fn houses() -> Vec<House> {
         },
         House::ProjectRemoved { name: "web".to_owned() },
         House::ProjectApproved { name: "web".to_owned(), digest: "d1".to_owned() },
+        House::GatesApproved { name: "web".to_owned(), digest: "d2".to_owned() },
         House::TaskAdded {
             task: Task { project: Some("web".to_owned()), needs: vec![task_id("u")], ..task("t") },
         },
@@ -89,10 +91,11 @@ fn kind_of_house(house: &House) -> usize {
         House::DayBudgetMet { .. } => 9,
         House::TaskLifted {} => 10,
         House::TaskRemoved {} => 11,
+        House::GatesApproved { .. } => 12,
     }
 }
 
-const KINDS_OF_HOUSES: usize = 12;
+const KINDS_OF_HOUSES: usize = 13;
 
 /// A brief in which nothing is left out.
 fn whole_brief() -> Brief {
@@ -216,6 +219,7 @@ fn of_runs() -> Vec<Of> {
     vec![
         Of::Created { brief: Box::new(whole_brief()) },
         Of::Created { brief: Box::new(brief_of_adopted("amber")) },
+        Of::Created { brief: Box::new(brief_of_gate("garnet", "amber")) },
         Of::Admitted {},
         Of::Prepared { env: env("amber") },
         Of::Prepared { env: Env { reused: true, ..env("amber") } },

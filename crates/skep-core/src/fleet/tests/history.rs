@@ -1045,7 +1045,17 @@ fn random_histories_reach_every_state_and_every_env() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut states, mut envs, mut words) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     // One is of ledgers of old; of budgets `spending.rs` tells.
-    let never = ["project_approved", "project_removed", "given", "budgets_set", "day_budget_met"];
+    let never = [
+        "project_approved",
+        "gates_approved",
+        "project_removed",
+        "given",
+        "budgets_set",
+        "day_budget_met",
+        // Gates and conflicts are told of in `landing.rs`.
+        "gate_ended",
+        "conflict_given",
+    ];
     // They take a longer story than chance tells every time: `run/conversation/tests.rs` tells it.
     let seldom = ["as_before", "resume_refused", "turns_to", "worked"];
     // What belongs to plans, `plans/history.rs` tells.

@@ -36,8 +36,15 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> World {
-        let limits =
-            Limits { runs: 20, per_project: 20, prepare: 20, reviews: 20, foremen: 20, ..ONE };
+        let limits = Limits {
+            runs: 20,
+            per_project: 20,
+            prepare: 20,
+            reviews: 20,
+            foremen: 20,
+            gates: 20,
+            ..ONE
+        };
         let mut world = World {
             fleet: Fleet::default(),
             now: Timestamp(0),

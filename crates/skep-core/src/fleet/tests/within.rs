@@ -54,7 +54,7 @@ fn while_another_run_is_there_nobody_takes_changes_or_lands_what_stands() {
 20 a again          rejected: worktree-held
 20 a snap 3         a ended (completed); Snapshot asked
 21 m exit 0         m ended (failed: no-result); Snapshot end
-22 a land 4         a ended (completed); Land",
+22 a land 4         a ended (completed), landing combining; Combine",
     );
     // The collector waits as well.
     check_after(&format!("{DONE}, 10 create m within a"), "70 clean 1, 71 m prepare-failed user gone, 72 clean 2", "

@@ -62,8 +62,8 @@ fn what_was_taken_over_can_be_kept_landed_and_let_go_of_without_an_attempt() {
         "
 2 snap 1          ended (interrupted: adopted); Snapshot asked
 3 op 1 snapped 0  ended (interrupted: adopted)
-4 land 2          ended (interrupted: adopted); Land
-5 op 2 landed     ended (interrupted: adopted)
+4 land 2          ended (interrupted: adopted), landing in line
+5 op 2 landed     ended (interrupted: adopted), landing over, landed
 6 close 3 smart   ended (interrupted: adopted), env closing; Close smart
 7 op 3 closed     ended (interrupted: adopted), env closed
 8 again           rejected: it is closed; its env is gone",

@@ -92,7 +92,14 @@ fn check(script: &str, want: &str) {
 fn work_lands_when_each_of_its_gates_has_passed_and_not_before() {
     check(
         "11 land 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g h, 15 landing ended h passed, 16 landing ended g passed, 17 landing brought 1",
-        "",
+        "
+11 land 1                  ended (completed), landing in line
+12 landing try             ended (completed), landing combining; Combine
+13 landing combined 1      ended (completed), landing checking; Check
+14 landing gates 1 g h     ended (completed)
+15 landing ended h passed  ended (completed)
+16 landing ended g passed  ended (completed), landing bringing; Bring
+17 landing brought 1       ended (completed), landing over, landed",
     );
 }
 
@@ -100,7 +107,15 @@ fn work_lands_when_each_of_its_gates_has_passed_and_not_before() {
 fn one_gate_that_does_not_pass_keeps_the_work_out() {
     check(
         "11 land 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g h, 15 landing ended h passed, 16 landing ended g failed, 17 landing brought 1, 18 land 2",
-        "",
+        "
+11 land 1                  ended (completed), landing in line
+12 landing try             ended (completed), landing combining; Combine
+13 landing combined 1      ended (completed), landing checking; Check
+14 landing gates 1 g h     ended (completed)
+15 landing ended h passed  ended (completed)
+16 landing ended g failed  ended (completed), landing over
+17 landing brought 1       ended (completed)
+18 land 2                  ended (completed), landing in line",
     );
 }
 
@@ -108,7 +123,19 @@ fn one_gate_that_does_not_pass_keeps_the_work_out() {
 fn what_moved_meanwhile_is_tried_and_checked_anew() {
     check(
         "11 land 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g, 15 landing ended g passed, 16 landing brought 1 moved, 17 landing try, 18 landing combined 1, 19 landing gates 1 h, 20 landing ended g passed, 21 landing ended h passed, 22 landing brought 1",
-        "",
+        "
+11 land 1                   ended (completed), landing in line
+12 landing try              ended (completed), landing combining; Combine
+13 landing combined 1       ended (completed), landing checking; Check
+14 landing gates 1 g        ended (completed)
+15 landing ended g passed   ended (completed), landing bringing; Bring
+16 landing brought 1 moved  ended (completed), landing in line
+17 landing try              ended (completed), landing combining; Combine
+18 landing combined 1       ended (completed), landing checking; Check
+19 landing gates 1 h        ended (completed)
+20 landing ended g passed   ended (completed)
+21 landing ended h passed   ended (completed), landing bringing; Bring
+22 landing brought 1        ended (completed), landing over, landed",
     );
 }
 
@@ -116,11 +143,28 @@ fn what_moved_meanwhile_is_tried_and_checked_anew() {
 fn its_author_settles_a_conflict_as_often_as_is_granted_and_then_a_person() {
     check(
         "11 land 1 once, 12 landing try, 13 landing combined 1 conflict, 14 again, 15 admit, 16 started, 17 turn success, 18 exit 0, 19 landing try, 20 landing combined 1 conflict",
-        "",
+        "
+11 land 1 once                  ended (completed), landing in line
+12 landing try                  ended (completed), landing combining; Combine
+13 landing combined 1 conflict  ended (completed), landing resolving
+14 again                        queued, attempt 2
+15 admit                        starting; Start
+16 started                      running
+17 turn success                 running; Snapshot turn
+18 exit 0                       ended (completed), landing in line; Snapshot end
+19 landing try                  ended (completed), landing combining; Combine
+20 landing combined 1 conflict  ended (completed), landing over",
     );
     check(
         "11 land 1 once, 12 landing try, 13 landing combined 1 conflict, 14 again, 15 admit, 16 started, 18 exit 1",
-        "",
+        "
+11 land 1 once                  ended (completed), landing in line
+12 landing try                  ended (completed), landing combining; Combine
+13 landing combined 1 conflict  ended (completed), landing resolving
+14 again                        queued, attempt 2
+15 admit                        starting; Start
+16 started                      running
+18 exit 1                       ended (completed), landing over; Snapshot end",
     );
     check("11 land 1, 12 landing try, 13 landing combined 1 conflict", "");
 }
@@ -129,7 +173,19 @@ fn its_author_settles_a_conflict_as_often_as_is_granted_and_then_a_person() {
 fn a_stop_takes_a_landing_out_of_the_line_until_the_target_is_being_moved() {
     check(
         "11 land 1, 12 stop, 13 land 2, 14 landing try, 15 landing combined 2, 16 stop, 17 land 3, 18 landing try, 19 landing combined 3, 20 landing gates 3, 21 stop, 22 landing brought 3",
-        "",
+        "
+11 land 1              ended (completed), landing in line
+12 stop                ended (completed), landing over
+13 land 2              ended (completed), landing in line
+14 landing try         ended (completed), landing combining; Combine
+15 landing combined 2  ended (completed), landing checking; Check
+16 stop                ended (completed), landing over
+17 land 3              ended (completed), landing in line
+18 landing try         ended (completed), landing combining; Combine
+19 landing combined 3  ended (completed), landing checking; Check
+20 landing gates 3     ended (completed), landing bringing; Bring
+21 stop                ended (completed)
+22 landing brought 3   ended (completed), landing over, landed",
     );
 }
 
@@ -137,6 +193,13 @@ fn a_stop_takes_a_landing_out_of_the_line_until_the_target_is_being_moved() {
 fn gates_alone_move_nothing() {
     check(
         "11 gate 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g, 15 landing ended g passed, 16 landing brought 1, 17 land 2",
-        "",
+        "
+11 gate 1                  ended (completed), landing in line
+12 landing try             ended (completed), landing combining; Combine
+13 landing combined 1      ended (completed), landing checking; Check
+14 landing gates 1 g       ended (completed)
+15 landing ended g passed  ended (completed), landing bringing; Bring
+16 landing brought 1       ended (completed), landing over
+17 land 2                  ended (completed), landing in line",
     );
 }

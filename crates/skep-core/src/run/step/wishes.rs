@@ -40,8 +40,9 @@ impl Run {
     }
 
     pub(super) fn close(&self, op: OpId, how: How) -> Result<Step, Rejected> {
+        let (asked, how) = (how, self.way_out(how));
         if !self.is_ended() {
-            if how != How::Force {
+            if asked != How::Force {
                 return Err(self.still_living("close it"));
             }
             // Whoever asked first is answered at the end; a second would wait for ever.

@@ -50,6 +50,7 @@ pub(crate) fn brief(name: &str) -> Brief {
         supersedes: None,
         foreman: false,
         within: None,
+        gate: None,
         adopted: None,
         hears: Hears { messages: true, steers: true, resumes: true },
         fallback: None,
@@ -409,6 +410,7 @@ fn how_of(words: &[&str]) -> How {
         ["smart"] => How::Smart,
         ["force"] => How::Force,
         ["aged"] => How::Aged,
+        ["spent"] => How::Spent,
         other => panic!("no such way: {other:?}"),
     }
 }
@@ -657,6 +659,7 @@ pub(crate) fn verb(effect: &Effect) -> String {
         }
         Effect::Close { how: How::Smart, .. } => format!("{name} smart"),
         Effect::Close { how: How::Aged, .. } => format!("{name} aged"),
+        Effect::Close { how: How::Spent, .. } => format!("{name} spent"),
         Effect::Snapshot { why, .. } => format!("{name} {}", why.as_str()),
         Effect::Prepare { .. }
         | Effect::CancelPrepare { .. }

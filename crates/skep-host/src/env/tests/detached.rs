@@ -373,3 +373,64 @@ fn a_deletion_that_was_killed_among_the_files_goes_on_and_takes_nothing_that_cam
         }
     }
 }
+
+fn spent(yard: &Yard) -> Leaving {
+    Leaving { discard: Vec::new(), ..yard.leaving(false, crate::salvage::Fate::Spent) }
+}
+
+/// What a check leaves where it ran: changed, new and ignored files, repositories, output.
+fn check_ran(yard: &Yard) {
+    let tree = yard.tree();
+    tree.write("pkg/a/code", "formatted\n");
+    tree.write("new", "1");
+    tree.write("node_modules/x", "1");
+    yard.place.write(yard.root().join("output/coverage/index.html"), "99 %");
+    yard.place.write(yard.root().join("logs/setup.done"), "");
+    std::process::Command::new("git")
+        .args(["init", "--quiet"])
+        .arg(tree.path().join("fixture"))
+        .status()
+        .unwrap();
+    tree.write("fixture/file", "1");
+}
+
+#[test]
+fn an_env_in_which_a_commit_was_checked_goes_with_what_that_left_and_without_a_snapshot() {
+    let (yard, head) = reviewed();
+    let before = yard.trace().0;
+    yard.prepare(&at(&yard, &head)).unwrap();
+    // No ref has what is checked: it is made of others' commits.
+    yard.repo().git(&["branch", "--quiet", "-D", "skep/work"]);
+    check_ran(&yard);
+    let settled = close(&yard.git(), &spent(&yard)).unwrap();
+    assert_eq!((settled.snapshot, settled.kept, settled.notes), (None, None, Vec::new()));
+    assert!(kept(&yard).is_empty() && !yard.slot().exists() && !yard.root().exists());
+    yard.repo().git(&["branch", "skep/work", &head]);
+    assert_eq!((yard.trace().0, yard.worktrees()), (before, 1));
+}
+
+#[test]
+fn what_no_check_leaves_keeps_the_env_in_its_place() {
+    for change in [
+        &["commit", "--quiet", "--allow-empty", "-m", "mine"][..],
+        &["update-ref", "refs/worktree/mine", "HEAD"],
+        &["bisect", "start"],
+    ] {
+        let (yard, head) = reviewed();
+        yard.prepare(&at(&yard, &head)).unwrap();
+        check_ran(&yard);
+        yard.tree().git(change);
+        let error = close(&yard.git(), &spent(&yard)).unwrap_err();
+        assert!(matches!(error.cause, Cause::Work { .. }), "{change:?}: {error:?}");
+        assert_eq!(yard.tree().read("new"), "1", "{change:?}");
+        let by_force = Leaving { slot: "snap_0000000002".to_owned(), ..yard.dropping(true) };
+        let settled = close(&yard.git(), &by_force).unwrap();
+        assert!(settled.snapshot.is_some(), "{change:?}");
+    }
+    // And an env on a branch is never one that was only checked.
+    let (yard, _) = reviewed();
+    yard.prepare(&yard.ask()).unwrap();
+    yard.tree().write("new", "1");
+    let error = close(&yard.git(), &spent(&yard)).unwrap_err();
+    assert!(matches!(error.cause, Cause::Work { .. }), "{error:?}");
+}
