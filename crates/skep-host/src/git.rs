@@ -38,7 +38,7 @@ mod talk;
 mod within;
 
 pub use base::{Base, base};
-pub use between::{changed_paths, subjects};
+pub use between::{subjects, version};
 pub use diff::{Changed, Diff, Side, diff};
 pub use entries::{Entry, entries};
 pub use facts::{Facts, facts};

@@ -5,7 +5,11 @@
 use std::{os::unix::net::UnixStream, path::Path};
 
 use serde_json::Value;
-use skep_api::{request::LandAsk, view::RunView, wire::Refusal};
+use skep_api::{
+    request::LandAsk,
+    view::RunView,
+    wire::{Refusal, chain},
+};
 use skep_core::{
     fleet::{Fleet, Input},
     id::{OpId, RunId},
@@ -17,7 +21,9 @@ use skep_core::{
 };
 
 use super::{Door, Trouble, finish::granted, progress, value};
-use crate::{hands, resolve};
+use skep_host::git::{self, Git};
+
+use crate::{hands, launch, resolve};
 
 impl Door {
     /// Lands a run's work, or only runs its gates, and tells how far it is until it is over.
@@ -34,6 +40,7 @@ impl Door {
             return value(&self.preview(run, &fleet, config)?);
         }
         let settings = resolve::landing::settings(run, &self.home, config).map_err(refusal)?;
+        self.approve_its_gates(key, ask, run, &fleet)?;
         let wish = Wish {
             gates_only: ask.gates_only,
             settings_seen: ask.settings,
@@ -52,6 +59,33 @@ impl Door {
         let (run, result) = self.landed(&id, &op, out)?;
         granted(result)?;
         value(&RunView::of(&run))
+    }
+
+    /// Has a person's word on the gates of the target as it stands, before anything begins.
+    fn approve_its_gates(
+        &self,
+        key: &str,
+        ask: &LandAsk,
+        run: &Run,
+        fleet: &Fleet,
+    ) -> Result<(), Trouble> {
+        let project = run.brief.project.as_ref().and_then(|name| fleet.projects.get(name));
+        let target = run.env().and_then(|env| env.target.as_ref());
+        let (Some(project), Some(target)) = (project, target) else { return Ok(()) };
+        let env = launch::asker_env(&self.home, run)
+            .map_err(|text| Refusal::error("land-failed", text))?;
+        let git = Git::new(&env);
+        let broken = |err: git::GitError| Refusal::error(err.slug(), chain(&err));
+        let repo = git::discover(&git, Path::new(&project.path)).map_err(broken)?;
+        // One that is not there is refused by the landing itself.
+        let Some(onto) = git::branch(&git, &repo, target).map_err(broken)? else {
+            return Ok(());
+        };
+        let gates = resolve::gates::Gates::of(project, &onto, (&git, &repo), &self.config)?;
+        match gates.approval(ask.yes, &self.home)? {
+            Some(approval) => self.approve_gates(&format!("{key}/gates"), approval),
+            None => Ok(()),
+        }
     }
 
     /// Waits for the end of a landing, and tells each stage of it.

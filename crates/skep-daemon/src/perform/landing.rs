@@ -8,20 +8,23 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use skep_api::wire::{Refusal, chain};
 use skep_core::{
     fleet::{self, Fleet},
     id::{OpId, RunId},
     run::{
-        Attestation, Input, OpResult, Run, State,
+        Attestation, Brief, Input, OpResult, Run, State,
         landing::{Brought, Combined, Passed, Stage, Trial, Word},
     },
 };
+
+use skep_host::git::{self, Git};
 
 use super::{Performer, failed_op};
 use crate::{
     briefing::{Briefing, landing::Conflict},
     hands::{self, Done, land},
-    resolve,
+    launch, resolve,
 };
 
 impl Performer {
@@ -65,20 +68,42 @@ impl Performer {
     /// Finds out which gates are to look at the tree, and what each is begun with.
     pub(super) fn check(&self, run: &Run, op: &OpId, fleet: &Fleet) -> fleet::Input {
         let made = match trial_of(run, op) {
-            Some((trial, _)) => {
-                let asked = resolve::gates::Asked {
-                    run,
-                    op,
-                    trial,
-                    fleet,
-                    home: &self.home,
-                    config: self.config(),
-                };
-                resolve::gates::briefs(&asked)
-            }
-            None => Err(failed_op("gate-failed", "it is not landing any more")),
+            Some((trial, _)) => self.gates(run, op, trial, fleet).map_err(refused),
+            None => Err(failed_op("land-failed", "it is not landing any more")),
         };
         fleet::Input::Check { run: run.id().clone(), op: op.clone(), made }
+    }
+
+    fn gates(
+        &self,
+        run: &Run,
+        op: &OpId,
+        trial: &Trial,
+        fleet: &Fleet,
+    ) -> Result<Vec<Brief>, Refusal> {
+        let project = run.brief.project.as_ref().and_then(|name| fleet.projects.get(name));
+        // What belongs to no project has no gates.
+        let Some(project) = project else { return Ok(Vec::new()) };
+        let env = launch::asker_env(&self.home, run)
+            .map_err(|text| Refusal::error("land-failed", text))?;
+        let git = Git::new(&env);
+        let repo = git::discover(&git, Path::new(&project.path))
+            .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
+        let gates =
+            resolve::gates::Gates::of(project, &trial.onto, (&git, &repo), self.config())?;
+        let checking = resolve::gates::Checking {
+            of: run,
+            op,
+            tree: &trial.tree,
+            commit: &trial.commit,
+            env: &env,
+            key: &format!("{op}/{}", trial.commit),
+        };
+        let asked = gates.briefs(&checking, (&git, &repo), &self.home)?;
+        for one in &asked {
+            resolve::keep(one, &self.home)?;
+        }
+        Ok(asked.into_iter().map(|asked| asked.brief).collect())
     }
 
     /// Moves the target to what the gates have passed, and writes down what was seen.
@@ -148,7 +173,7 @@ impl Performer {
             commit: trial.commit.clone(),
             works: trial.works.clone(),
             gates: passed.collect(),
-            tools: resolve::gates::tools(),
+            tools: tools(&Git::new(std::iter::empty::<(String, String)>())),
             by: "person".to_owned(),
             at: (self.clock)(),
         }
@@ -172,6 +197,18 @@ fn trial_of<'a>(
             None
         }
     }
+}
+
+fn refused(refusal: Refusal) -> OpResult {
+    let Refusal { slug, message, hints, .. } = refusal;
+    OpResult::Refused { slug, text: message, hints, merged: None }
+}
+
+/// The programs that put the tree together and saw it checked.
+fn tools(git: &Git) -> Vec<(String, String)> {
+    let mut tools = vec![("skep".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
+    tools.extend(git::version(git).map(|version| ("git".to_owned(), version)));
+    tools
 }
 
 fn digest_of(file: &Path) -> Option<String> {
