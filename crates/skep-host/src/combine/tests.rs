@@ -13,7 +13,7 @@ mod attributes;
 mod bringing;
 mod claims;
 mod generated;
-// mod landers;
+mod landers;
 mod merged;
 mod odd;
 mod pushed;
