@@ -10,16 +10,24 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::git::{Git, GitError, Repository};
+use crate::git::{self, Call, Git, GitError, Repository, fields, path_of, require_oid};
 
 mod attest;
 mod bring;
 mod claim;
+mod commit;
+mod merge;
+mod onto;
 mod path;
+mod pick;
+#[cfg(test)]
+mod tests;
+mod there;
 
 pub use attest::{attest, attestation};
 pub use bring::{Bring, Brought, bring};
 pub use claim::{Claim, Claiming, claim, release, renew};
+pub use there::{There, there};
 
 /// How works come onto a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +50,9 @@ pub struct Work {
     pub name: String,
     /// Of its merge or squash commit.
     pub message: String,
+    /// Commits that it stands on and that the target has in another form: other works' heads that were squashed or rebased.
+    #[serde(default)]
+    pub on: Vec<String>,
 }
 
 /// A wish to see works on a target.
@@ -117,6 +128,72 @@ pub struct Left {
 /// never a work's; a file for which they name a merge driver of the user's own conflicts where both sides changed it.
 /// Errors: git could not be asked, or failed; an ask that names no commit.
 pub fn combine(git: &Git, repo: &Repository, ask: &Ask) -> Result<Combined, GitError> {
-    let _ = (git, repo, ask);
-    Err(GitError::NoSuchRef { wanted: String::new() })
+    let asked = match &ask.onto {
+        Some(onto) => Some(require_commit(git, repo, onto)?),
+        None => git::branch(git, repo, &ask.target)?,
+    };
+    let Some(onto) = asked else { return Ok(Combined::TargetMissing) };
+    let (mut taken, mut there, mut as_one, mut left) = (vec![], vec![], vec![], vec![]);
+    let mut growing = onto::Growing::begin(git, repo, ask, &onto)?;
+    for (number, work) in ask.works.iter().enumerate() {
+        match growing.add(work)? {
+            onto::Added::Taken => taken.push(number),
+            onto::Added::AsOne => {
+                taken.push(number);
+                as_one.push(number);
+            }
+            onto::Added::There => there.push(number),
+            onto::Added::Left { files, text } => left.push(Left { work: number, files, text }),
+        }
+    }
+    let (commit, tree) = growing.end()?;
+    if commit != onto {
+        let touches = touched(git, repo, &onto, &commit)?;
+        let trial = Trial { onto, tree, commit, taken, there, as_one, left, touches };
+        return Ok(Combined::Trial(trial));
+    }
+    Ok(if left.is_empty() {
+        Combined::Already { onto }
+    } else {
+        Combined::Conflicts { onto, left }
+    })
+}
+
+/// Begins a call that no worktree has a say in, and in which a commit is what its name says: an agent may have written
+/// that another is to stand in for it.
+fn call<'a>(git: &'a Git, repo: &Repository) -> Call<'a> {
+    git.call(&repo.common_dir).var("GIT_NO_REPLACE_OBJECTS", "1")
+}
+
+/// The commit of that name, which must be there.
+fn require_commit(git: &Git, repo: &Repository, oid: &str) -> Result<String, GitError> {
+    let wanted = || GitError::NoSuchRef { wanted: oid.to_owned() };
+    let found = has_commit(git, repo, require_oid(oid)?)?;
+    found.then(|| oid.to_owned()).ok_or_else(wanted)
+}
+
+/// Whether the commit is here.
+fn has_commit(git: &Git, repo: &Repository, oid: &str) -> Result<bool, GitError> {
+    let name = format!("{}^{{commit}}", require_oid(oid)?);
+    let (code, _) = call(git, repo).args(["cat-file", "-e", &name]).code(&[0, 1, 128])?;
+    Ok(code == 0)
+}
+
+/// Whether `old` is `new` or lies behind it.
+fn is_behind(git: &Git, repo: &Repository, old: &str, new: &str) -> Result<bool, GitError> {
+    call(git, repo)
+        .args(["merge-base", "--is-ancestor", require_oid(old)?, require_oid(new)?])
+        .yes()
+}
+
+fn tree_of(git: &Git, repo: &Repository, commit: &str) -> Result<String, GitError> {
+    let name = format!("{}^{{tree}}", require_oid(commit)?);
+    call(git, repo).args(["rev-parse", "--verify", "--end-of-options", &name]).line()
+}
+
+/// Which files of the project's own settings differ.
+fn touched(git: &Git, repo: &Repository, from: &str, to: &str) -> Result<Vec<PathBuf>, GitError> {
+    let plain = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", from, to, "--"];
+    let out = call(git, repo).args(plain).arg(":(top,literal).skep").bytes()?;
+    Ok(fields(&out).map(path_of).collect())
 }

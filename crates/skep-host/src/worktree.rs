@@ -19,10 +19,12 @@ use crate::git::{
 use crate::lock::Lock;
 
 mod aside;
+mod forward;
 mod packed;
 mod revert;
 
 pub use aside::{lock_again, set_aside};
+pub(crate) use forward::{Forward, Guard, forward};
 pub use packed::move_packed_refs;
 pub use revert::{Revert, Reverting, revert};
 
@@ -418,53 +420,13 @@ impl Refusal {
 ///
 /// Errors: git could not be asked, or failed; whether the target moved is then seen by asking again.
 pub fn land(git: &Git, repo: &Repository, locks: &Path, land: &Land) -> Result<Landing, GitError> {
-    let (expected, new) = (require_oid(&land.expected)?, require_oid(&land.new)?);
-    let name = format!("refs/heads/{}", land.target);
-    let _writer = write_lock(repo, locks)?;
-    let Some(at) =
-        (if ref_exists(git, repo, &name)? { git::commit(git, repo, &name)? } else { None })
-    else {
-        return Ok(Landing::Refused(Refusal::TargetMissing));
-    };
-    if git::commit(git, repo, new)?.is_none() {
-        return Err(GitError::NoSuchRef { wanted: new.to_owned() });
+    match forward(git, repo, locks, land, None)? {
+        Forward::Landing(landing) => Ok(landing),
+        Forward::Unguarded => Err(GitError::Odd {
+            args: vec!["update-ref".to_owned()],
+            answer: "a guard that nobody asked for".to_owned(),
+        }),
     }
-    if is_ancestor(git, repo, new, &at)? {
-        return Ok(Landing::Already { at });
-    }
-    if at != expected {
-        return Ok(Landing::Refused(Refusal::TargetMoved { at }));
-    }
-    if !is_ancestor(git, repo, &at, new)? {
-        return Ok(Landing::Refused(Refusal::NotFastForward { at }));
-    }
-    let checkout = match the_checkout(git, repo, &land.target)? {
-        Ok(checkout) => checkout,
-        Err(refusal) => return Ok(Landing::Refused(refusal)),
-    };
-    let landed = |checkout| Landing::Landed { from: at.clone(), to: new.to_owned(), checkout };
-    let Some(checkout) = checkout else {
-        let moved = git
-            .call(repo.seat())
-            .args(["update-ref", "-m", "skep: land", "--end-of-options", &name, new, &at])
-            .output()?;
-        if moved.status.success() {
-            return Ok(landed(None));
-        }
-        return match git::commit(git, repo, &name)? {
-            Some(now) if now != at => Ok(Landing::Refused(Refusal::TargetMoved { at: now })),
-            _ => Err(GitError::Failed {
-                args: vec!["update-ref".to_owned(), name],
-                code: moved.code(),
-                stderr: moved.complaint(),
-            }),
-        };
-    };
-    if let Some(refusal) = in_the_way(git, &checkout, &at, new)? {
-        return Ok(Landing::Refused(refusal));
-    }
-    fast_forward(git, &checkout, new)?;
-    Ok(landed(Some(checkout)))
 }
 
 /// Whether `old` is `new` or lies behind it.
@@ -639,17 +601,33 @@ fn dirty_among(
     Ok(status.changed.into_iter().chain(status.untracked).filter(|path| meets(path)).collect())
 }
 
-/// Whether a new file would meet something that no status shows: an ignored file in its place, or one where its folder would be.
+/// Whether a new file would meet something that no status shows: an ignored file in its place, below it, or where its
+/// folder would be.
 ///
-/// A merge writes over ignored files without a word.
+/// Git writes over ignored files without a word.
 fn stands(root: &Path, path: &Path, touched: &BTreeSet<PathBuf>) -> bool {
-    let is_file =
-        |path: &Path| fs::symlink_metadata(root.join(path)).is_ok_and(|meta| !meta.is_dir());
+    let kind = |path: &Path| fs::symlink_metadata(root.join(path)).map(|meta| meta.is_dir());
+    let is_file = |path: &Path| kind(path).is_ok_and(|is_dir| !is_dir);
     is_file(path)
+        || (kind(path).is_ok_and(|is_dir| is_dir) && holds_another(root, path, touched))
         || path
             .ancestors()
             .skip(1)
             .any(|up| !up.as_os_str().is_empty() && !touched.contains(up) && is_file(up))
+}
+
+/// Whether there is a file in the folder that the landing does not take away; one that cannot be looked into has some.
+fn holds_another(root: &Path, folder: &Path, touched: &BTreeSet<PathBuf>) -> bool {
+    let Ok(entries) = fs::read_dir(root.join(folder)) else { return true };
+    entries.into_iter().any(|entry| {
+        let Ok(entry) = entry else { return true };
+        let path = folder.join(entry.file_name());
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => holds_another(root, &path, touched),
+            Ok(_) => !touched.contains(&path),
+            Err(_) => true,
+        }
+    })
 }
 
 /// Every path that differs from a commit, in the index or in the folder.
@@ -668,24 +646,4 @@ fn differing(git: &Git, checkout: &Path, to: &str) -> Result<BTreeSet<PathBuf>, 
     };
     let (index, folder) = (names(&["--cached"])?, names(&[])?);
     Ok(fields(&index).chain(fields(&folder)).map(path_of).collect())
-}
-
-fn fast_forward(git: &Git, checkout: &Path, to: &str) -> Result<(), GitError> {
-    let plain = [
-        "merge",
-        "--quiet",
-        "--ff-only",
-        "--no-overwrite-ignore",
-        "--no-autostash",
-        "--no-verify-signatures",
-        "--no-stat",
-        to,
-    ];
-    let lock = git_dir(git, checkout)?.join("index.lock");
-    match git.call(checkout).args(plain).bytes() {
-        Err(GitError::Failed { .. }) if fs::symlink_metadata(&lock).is_ok() => {
-            Err(GitError::Locked { lock })
-        }
-        other => other.map(drop),
-    }
 }

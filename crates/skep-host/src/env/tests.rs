@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod attach;
+mod brought;
 mod claim;
 mod crashed;
 mod detached;

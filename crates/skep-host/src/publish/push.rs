@@ -95,8 +95,7 @@ pub fn push(
     }
     // What stands there is ours to write over only where it is just what we put there.
     let lease = ask.lease.filter(|lease| there.as_deref() == Some(*lease));
-    let ask = Push { lease, ..*ask };
-    Ok(send(git, repo, &ask, &remote, head))
+    Ok(send(git, repo, &remote, &Sent { branch, head: &head, lease }))
 }
 
 /// Asks the `pre-push` hook, as git would, but as the agent that worked there: what it says when it does not let it.
@@ -142,8 +141,18 @@ pub(super) fn both(output: &Output, nothing: &str) -> String {
     if said.is_empty() { nothing.to_owned() } else { words(&said.join("\n")) }
 }
 
-fn send(git: &Git, repo: &Repository, ask: &Push<'_>, remote: &Remote, head: String) -> Pushed {
-    let name = format!("refs/heads/{}", ask.branch);
+/// A commit on its way to a branch of a remote.
+#[derive(Clone, Copy)]
+pub(crate) struct Sent<'a> {
+    pub(crate) branch: &'a str,
+    pub(crate) head: &'a str,
+    /// What must stand there.
+    pub(crate) lease: Option<&'a str>,
+}
+
+/// Pushes a commit to a branch of the remote, and nothing else.
+pub(crate) fn send(git: &Git, repo: &Repository, remote: &Remote, sent: &Sent<'_>) -> Pushed {
+    let (name, head) = (format!("refs/heads/{}", sent.branch), sent.head.to_owned());
     let plain = [
         "-c",
         "credential.interactive=false",
@@ -154,7 +163,7 @@ fn send(git: &Git, repo: &Repository, ask: &Push<'_>, remote: &Remote, head: Str
         "--no-recurse-submodules",
     ];
     // Only a full name is a value to compare with; without one git would compare with the tracking ref.
-    let lease = ask.lease.filter(|old| is_oid(old));
+    let lease = sent.lease.filter(|old| is_oid(old));
     let lease = lease.map(|old| format!("--force-with-lease={name}:{old}"));
     // The commit that was looked at, whatever becomes of the branch meanwhile.
     let what = format!("{head}:{name}");

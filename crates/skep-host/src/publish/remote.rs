@@ -48,7 +48,7 @@ pub(super) struct Said {
 /// Finds the remote that is pushed to: the one that `remote.pushDefault` names, else the one that work comes from.
 ///
 /// Errors: several, and nothing decides.
-pub(super) fn of(
+pub(crate) fn of(
     git: &Git,
     repo: &Repository,
     branch: Option<&str>,
@@ -89,7 +89,7 @@ fn addresses(
 
 impl Remote {
     /// Asks the remote what it has on the branch; `head` is what is hoped for.
-    pub(super) fn head(&self, git: &Git, repo: &Repository, head: &str) -> Result<Head, GitError> {
+    pub(crate) fn head(&self, git: &Git, repo: &Repository, head: &str) -> Result<Head, GitError> {
         self.said(git, repo, head).map(|said| said.head)
     }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{leave::close, *};
+use crate::combine::{self, Bring, Brought};
 use crate::snapshot;
 use crate::worktree::{self, Land, Landing, Revert, Reverting};
 
@@ -19,10 +20,11 @@ pub(super) enum Task {
     Close(Box<Leaving>),
     Land { repository: PathBuf, locks: PathBuf, land: Land },
     Revert { repository: PathBuf, locks: PathBuf, revert: Revert },
+    Bring { repository: PathBuf, locks: PathBuf, bring: Box<Bring>, note: String },
 }
 
 impl Task {
-    fn run(self, git: &Git) -> Result<(), EnvError> {
+    pub(super) fn run(self, git: &Git) -> Result<(), EnvError> {
         match self {
             Task::Prepare(ask) => prepare(git, &ask).map(drop),
             Task::Close(ask) => close(git, &ask).map(drop),
@@ -37,6 +39,17 @@ impl Task {
                     .and_then(|repo| worktree::revert(git, &repo, &locks, &revert));
                 assert!(
                     !matches!(done, Ok(Reverting::Refused(_) | Reverting::Conflicts { .. })),
+                    "{done:?}"
+                );
+                done.map(drop).map_err(|error| EnvError::at(Stage::Undo)(error.into()))
+            }
+            Task::Bring { repository, locks, bring, note } => {
+                let done = git::discover(git, &repository).and_then(|repo| {
+                    let done = combine::bring(git, &repo, &locks, &bring)?;
+                    combine::attest(git, &repo, &bring.commit, &note, 1_700_000_000).map(|()| done)
+                });
+                assert!(
+                    !matches!(done, Ok(Brought::Refused(_) | Brought::Fenced { .. })),
                     "{done:?}"
                 );
                 done.map(drop).map_err(|error| EnvError::at(Stage::Undo)(error.into()))
