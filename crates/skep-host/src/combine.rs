@@ -133,7 +133,8 @@ pub fn combine(git: &Git, repo: &Repository, ask: &Ask) -> Result<Combined, GitE
         None => git::branch(git, repo, &ask.target)?,
     };
     let Some(onto) = asked else { return Ok(Combined::TargetMissing) };
-    let (mut taken, mut there, mut as_one, mut left) = (vec![], vec![], vec![], vec![]);
+    let (mut taken, mut tips) = (vec![], vec![]);
+    let (mut there, mut as_one, mut left) = (vec![], vec![], vec![]);
     let mut growing = onto::Growing::begin(git, repo, ask, &onto)?;
     for (number, work) in ask.works.iter().enumerate() {
         match growing.add(work)? {
@@ -145,11 +146,14 @@ pub fn combine(git: &Git, repo: &Repository, ask: &Ask) -> Result<Combined, GitE
             onto::Added::There => there.push(number),
             onto::Added::Left { files, text } => left.push(Left { work: number, files, text }),
         }
+        if taken.last() == Some(&number) {
+            tips.push(growing.tip().to_owned());
+        }
     }
     let (commit, tree) = growing.end()?;
     if commit != onto {
         let touches = touched(git, repo, &onto, &commit)?;
-        let trial = Trial { onto, tree, commit, taken, there, as_one, left, touches };
+        let trial = Trial { onto, tree, commit, taken, tips, there, as_one, left, touches };
         return Ok(Combined::Trial(trial));
     }
     Ok(if left.is_empty() {

@@ -59,6 +59,11 @@ impl<'a> Growing<'a> {
         })
     }
 
+    /// Where it stands with the works that it took so far.
+    pub(super) fn tip(&self) -> &str {
+        &self.tip
+    }
+
     /// Its commit and its tree.
     pub(super) fn end(self) -> Result<(String, String), GitError> {
         let tree = match self.tree {
