@@ -449,6 +449,7 @@ fn adds(input: &Input) -> bool {
         | Input::Task { .. }
         | Input::RemoveTask { .. }
         | Input::Begin { .. }
+        | Input::Check { .. }
         | Input::Run { .. }
         | Input::Tick => false,
     }

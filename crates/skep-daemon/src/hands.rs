@@ -42,6 +42,7 @@ mod within;
 use close::Going;
 use finalize::{Finalizing, Found};
 use keep::{Returning, Standing};
+use land::{Bringing, Brought, Combining, Made};
 use reviewed::Reviewed;
 use within::Entering;
 

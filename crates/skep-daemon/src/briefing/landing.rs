@@ -18,7 +18,7 @@ pub struct Conflict<'a> {
 
 impl Briefing<'_> {
     /// Words for the author of a work that conflicts with its target.
-    pub fn resolve(&self, run: &Run, conflict: &Conflict<'_>) -> Result<String, String> {
+    pub fn conflict(&self, run: &Run, conflict: &Conflict<'_>) -> Result<String, String> {
         let brief = &run.brief;
         let secret = Secret::of(brief.id.as_str(), &brief.seed);
         let task = brief.task.as_ref().and_then(|task| self.fleet.tasks.get(task));

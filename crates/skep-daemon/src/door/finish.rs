@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 use skep_api::{
-    view::{CleanView, CloseView, RestoreView, RunView, SnapshotView, UndoView},
+    view::{CleanView, CloseView, RestoreView, SnapshotView, UndoView},
     wire::Refusal,
 };
 use skep_core::{

@@ -204,6 +204,7 @@ fn made(git: &Git, asked: &Combining) -> Result<Made, GitError> {
                 head: head.clone(),
                 name: work.name.clone(),
                 message: work.message.clone(),
+                on: Vec::new(),
             })
             .collect(),
         how: asked.how,
@@ -440,6 +441,17 @@ fn brought(git: &Git, asked: &Bringing) -> Result<Brought, GitError> {
         combine::attest(git, &repo, &asked.commit, &asked.note, asked.at)?;
         return Ok(Brought::Done {});
     }
+    let remote = match &asked.remote {
+        None => None,
+        Some(name) => match publish::to_push(git, &repo, Some(&asked.target)) {
+            Ok(Some(remote)) if remote.name == *name => Some(remote),
+            Ok(_) => return Ok(Brought::Moved { text: format!("{name} is another remote now") }),
+            Err(err) => {
+                let result = OpResult::Failed { slug: err.slug().to_owned(), text: chain(&err) };
+                return Ok(Brought::Over { result });
+            }
+        },
+    };
     let claim = match claimed(git, &repo, asked)? {
         Ok(claim) => claim,
         Err(by) => {
@@ -456,8 +468,8 @@ fn brought(git: &Git, asked: &Bringing) -> Result<Brought, GitError> {
         target: asked.target.clone(),
         onto: asked.onto.clone(),
         commit: asked.commit.clone(),
-        claim: Some(claim.clone()),
-        push: asked.remote.clone(),
+        claim: claim.clone(),
+        push: remote,
     };
     let brought = combine::bring(git, &repo, &asked.locks, &ask);
     // Another one waits for it at most as long as the lease is.

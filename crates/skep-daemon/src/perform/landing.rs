@@ -16,6 +16,7 @@ use skep_core::{
         Attestation, Brief, Input, OpResult, Run, State,
         landing::{Brought, Combined, Passed, Stage, Trial, Word},
     },
+    time::Timestamp,
 };
 
 use skep_host::git::{self, Git};
@@ -46,7 +47,7 @@ impl Performer {
         runs.extend(riders.iter().filter_map(|id| fleet.runs.get(id)).map(AsRef::as_ref));
         let config = self.config();
         let terms = resolve::landing::terms(run, fleet, &self.home, config)?;
-        let at = landing.asked.0.div_euclid(1_000);
+        let at = seconds(landing.asked);
         let deed = hands::land::combine_deed(&runs, &self.home, &terms, &landing.wish, at)
             .map_err(failed)?;
         let done = self.by_hand(run, &deed).map_err(failed)?;
@@ -59,7 +60,7 @@ impl Performer {
                 let target = terms.target;
                 let conflict =
                     Conflict { target: &target, onto: &onto, files: &files, theirs: &theirs };
-                let words = briefing.resolve(run, &conflict).map_err(failed)?;
+                let words = briefing.conflict(run, &conflict).map_err(failed)?;
                 Ok(Combined::Conflict { target, files, words })
             }
         }
@@ -126,7 +127,7 @@ impl Performer {
             let branch = branch.ok_or_else(|| failed(format!("{} is gone", work.run)))?;
             works.insert(branch, work.head.clone());
         }
-        let at = attestation.at.0.div_euclid(1_000);
+        let at = seconds(attestation.at);
         let deed = hands::land::bring_deed(run, &works, &self.home, trial, gates_only, note, at)
             .map_err(failed)?;
         let done = self.by_hand(run, &deed).map_err(failed)?;
@@ -197,6 +198,11 @@ fn trial_of<'a>(
             None
         }
     }
+}
+
+/// Since 1970.
+fn seconds(at: Timestamp) -> i64 {
+    i64::try_from(at.0 / 1_000).unwrap_or(i64::MAX)
 }
 
 fn refused(refusal: Refusal) -> OpResult {
