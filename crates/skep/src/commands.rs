@@ -48,7 +48,7 @@ use std::{fs, io::Read, path::Path, process::ExitCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use skep_api::{
-    request::{Ask, PartAsk},
+    request::{Ask, LandAsk, PartAsk},
     view::{RunView, TaskView},
 };
 use skep_core::run::{Kind, Surface};

@@ -8,11 +8,11 @@ use skep_api::{
 };
 use skep_core::{run::Attestation, text};
 
-use super::read;
+use super::{logs::readable::span, read};
 use crate::{
     connect::Skep,
     exit::Outcome,
-    output::{Output, Tone, span},
+    output::{Output, Tone},
 };
 
 pub(super) fn land(skep: &Skep, ask: LandAsk) -> Outcome {

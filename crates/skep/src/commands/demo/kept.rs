@@ -12,7 +12,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use skep_api::{
-    request::Ask,
+    request::{Ask, LandAsk},
     view::{CloseView, RunView, UndoView},
 };
 use skep_core::run::How;

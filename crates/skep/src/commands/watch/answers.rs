@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 use skep_api::{
-    request::Ask,
+    request::{Ask, LandAsk},
     view::{CloseView, QuestionView, RunView, SendView, UndoView},
     wire::Refusal,
 };

@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 use skep_api::{
-    request::Ask,
+    request::{Ask, LandAsk},
     view::{RunView, TaskView},
     wire::Refusal,
 };
