@@ -2,6 +2,10 @@
 //!
 //! **Invariant:** knows neither the ledger nor an agent; a token is never in an error, a log or a `Debug`.
 
+pub mod forgejo;
+pub mod github;
+pub mod gitlab;
 pub mod http;
+pub mod open;
 pub mod port;
 pub mod remote;

@@ -14,6 +14,9 @@ use crate::{
     remote::Kind,
 };
 
+pub(crate) mod adapter;
+pub(crate) mod marks;
+
 /// A forge, looking at one repository of it.
 ///
 /// Errors: every method asks the forge; none of them leaves half a deed that the same call does not make whole.

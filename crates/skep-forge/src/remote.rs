@@ -98,6 +98,13 @@ impl Place {
         self.path.split_last().map(|(_, groups)| groups.join("/")).unwrap_or_default()
     }
 
+    /// Where questions go, and what stands before every path there.
+    pub(crate) fn origin(&self) -> (String, String) {
+        let after = self.web.find("://").map_or(0, |at| at + 3);
+        let end = self.web[after..].find('/').map_or(self.web.len(), |at| after + at);
+        (self.web[..end].to_owned(), self.web[end..].to_owned())
+    }
+
     /// Its own name.
     pub fn repo(&self) -> &str {
         self.path.last().map(String::as_str).unwrap_or_default()
