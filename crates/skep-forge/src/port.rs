@@ -15,6 +15,8 @@ use crate::{
 };
 
 pub(crate) mod adapter;
+#[cfg(test)]
+mod contract;
 pub(crate) mod marks;
 
 /// A forge, looking at one repository of it.
