@@ -16,7 +16,8 @@ use skep_core::{
 
 use crate::{
     http::{
-        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, quoted, quoted_path,
+        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, or_default, quoted,
+        quoted_path,
     },
     port::{
         Forge, Proposal, Proposed, Seen,
@@ -57,7 +58,7 @@ struct Pull {
     number: u64,
     html_url: String,
     state: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     draft: bool,
     #[serde(default)]
     merged_at: Option<String>,
@@ -68,13 +69,13 @@ struct Pull {
     body: Option<String>,
     head: End,
     base: End,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     labels: Vec<Label>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     requested_reviewers: Vec<User>,
     #[serde(default)]
     user: Option<User>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     node_id: String,
 }
 
@@ -113,7 +114,7 @@ struct Run {
     html_url: Option<String>,
     #[serde(default)]
     details_url: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     output: Output,
 }
 
@@ -144,7 +145,7 @@ struct Word {
     user: Option<User>,
     #[serde(default)]
     body: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     author_association: String,
     #[serde(default)]
     created_at: Option<Timestamp>,
@@ -408,7 +409,10 @@ impl Github {
         Ok(comments)
     }
 
-    /// Whether this author may write here. A member of the organisation, or somebody who was invited, may perhaps only read.
+    /// Whether this author may write here.
+    ///
+    /// A member of the organisation, or somebody who was invited, may perhaps only read; and one who hides the membership is told
+    /// of as a contributor.
     fn writes(
         &self,
         author: &str,
@@ -417,7 +421,7 @@ impl Github {
     ) -> Result<bool, ForgeError> {
         match association {
             "OWNER" => return Ok(true),
-            "MEMBER" | "COLLABORATOR" => {}
+            "MEMBER" | "COLLABORATOR" | "CONTRIBUTOR" => {}
             _ => return Ok(false),
         }
         if let Some(known) = writers.get(author) {

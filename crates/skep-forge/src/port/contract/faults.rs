@@ -1,11 +1,16 @@
 //! What goes wrong on the way.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use skep_core::time::Timestamp;
+use skep_host::proc::{self, Program};
 use skep_testkit::loopback::Loopback;
 
 use super::*;
@@ -66,7 +71,7 @@ fn of_two_who_propose_at_once_one_makes_the_change_and_both_have_it() {
 #[test]
 fn silence_has_an_end_and_is_looked_after() {
     each(|forge, _| {
-        let short = Patience { answer: Duration::from_millis(1500), ..PATIENCE };
+        let short = Patience { answer: Duration::from_secs(1), ..PATIENCE };
         let client = with(forge, Token::by(|| Ok(Some(TOKEN.to_owned()))), short);
         forge.world().fault("POST", list(forge.face()), true, Told::Silence);
         assert!(client.propose(&proposal()).unwrap().made);
@@ -272,17 +277,15 @@ fn an_answer_that_cannot_be_read_is_told_and_nothing_is_concluded_from_it() {
 
 #[test]
 fn a_list_without_an_end_is_not_read_for_ever() {
-    each(|_, _| {
-        let loopback = Loopback::serve(|asked| {
-            let next = format!("<{}>; rel=\"next\"", asked.path);
-            Told::json(200, &serde_json::json!([])).with("link", next)
-        });
-        let host = Host { name: "f".to_owned(), kind: Kind::Gitlab, url: Some(loopback.origin()) };
-        let place: Place = place("f:team/tool", &[host], &|_| None).unwrap();
-        let client = open(place, Token::none(), PATIENCE);
-        assert_eq!(client.propose(&proposal()).unwrap_err().slug(), "forge-answer");
-        assert!(loopback.asked().len() <= 50);
+    let loopback = Loopback::serve(|asked| {
+        let next = format!("<{}>; rel=\"next\"", asked.path);
+        Told::json(200, &serde_json::json!([])).with("link", next)
     });
+    let host = Host { name: "f".to_owned(), kind: Kind::Gitlab, url: Some(loopback.origin()) };
+    let place: Place = place("f:team/tool", &[host], &|_| None).unwrap();
+    let client = open(place, Token::none(), PATIENCE);
+    assert_eq!(client.propose(&proposal()).unwrap_err().slug(), "forge-answer");
+    assert!(loopback.asked().len() <= 50);
 }
 
 #[test]
@@ -301,4 +304,44 @@ fn nobody_who_listens_is_offline_and_what_is_not_tls_gets_nothing() {
     let client = open(gone, Token::none(), PATIENCE);
     assert_eq!(client.change(1).unwrap_err().slug(), "forge-offline");
     assert_eq!(client.propose(&proposal()).unwrap_err().slug(), "forge-offline");
+}
+
+/// A server that ends with its test.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.0.kill().unwrap_or_default();
+        self.0.wait().expect("it has ended");
+    }
+}
+
+#[test]
+fn whoever_cannot_prove_to_be_the_host_is_told_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let ask = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout key -out cert";
+    let made = Program::new("openssl").args(ask.split(' ')).cwd(dir.path()).output();
+    // Without openssl there is nobody to pretend.
+    let Ok(made) = made else { return };
+    assert_eq!(made.code(), 0, "{}", made.complaint());
+    let mut serve = proc::command("openssl");
+    let serve = serve.args("s_server -accept 127.0.0.1:0 -www -cert cert -key key".split(' '));
+    let mut server = Server(
+        serve
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
+    let at =
+        lines.map(Result::unwrap).find_map(|line| line.strip_prefix("ACCEPT ").map(str::to_owned));
+    let url = format!("https://{}", at.expect("it says where it listens"));
+    let host = Host { name: "f".to_owned(), kind: Kind::Github, url: Some(url) };
+    let place: Place = place("f:team/tool", &[host], &|_| None).unwrap();
+    let error = open(place, Token::none(), PATIENCE).change(1).unwrap_err();
+    assert_eq!(error.slug(), "forge-certificate", "{error}");
 }
