@@ -175,6 +175,10 @@ fn a_token_goes_to_no_other_host_and_stands_in_no_error() {
         }
         forge.world().fault("POST", "/", false, Told::json(307, &"".into()).with("location", &to));
         assert_eq!(client.comment(number, "a", "b").unwrap_err().slug(), "forge-moved");
+        // A host without a scheme is another host too.
+        let to = to.replace("http:", "");
+        forge.world().fault("GET", "/1", false, Told::json(307, &"".into()).with("location", &to));
+        assert_eq!(client.change(number).unwrap_err().slug(), "forge-moved");
         assert!(other.asked().is_empty());
         // Within the host it is followed, with the same deed; one that became another is not done.
         let path = match forge.face() {
