@@ -176,6 +176,28 @@ fn a_draft_becomes_ready_once() {
 }
 
 #[test]
+fn where_there_are_no_drafts_the_change_is_made_all_the_same_and_that_is_told() {
+    let forge = forges::Forge::new(Face::Github);
+    forge.world().heads.insert("feat/a-b".to_owned(), head());
+    let client = client(&forge);
+    let message = "Draft pull requests are not supported in this repository.";
+    let error = serde_json::json!({ "code": "custom", "message": message });
+    let told = serde_json::json!({ "message": "Validation Failed", "errors": [error] });
+    forge.world().fault("POST", "/pulls", false, Told::json(422, &told));
+    let wanted = Proposal { draft: true, ..proposal() };
+    let none = serde_json::json!({ "data": null, "errors": [{ "type": "UNPROCESSABLE", "message": message }] });
+    forge.world().fault("POST", "/graphql", false, Told::json(200, &none));
+    for made in [true, false] {
+        let proposed = client.propose(&wanted).unwrap();
+        assert_eq!((proposed.made, proposed.change.draft), (made, false));
+        assert!(matches!(&proposed.left[..], [one] if one.contains("no drafts")), "{proposed:?}");
+    }
+    let forbidden = serde_json::json!({ "errors": [{ "type": "FORBIDDEN", "message": "no" }] });
+    forge.world().fault("POST", "/graphql", false, Told::json(200, &forbidden));
+    assert_eq!(client.propose(&wanted).unwrap_err().slug(), "forge-auth");
+}
+
+#[test]
 fn hostile_titles_and_texts_are_data() {
     each(|forge, client| {
         let title = "\"}],\"x\": `$(id)` ../../x\n\u{1b}[31m <script> \u{202e}ü \u{1f41d} WIP";

@@ -179,3 +179,35 @@ fn what_is_not_new_costs_nothing() {
         assert_eq!((third.comments.len(), third.asked - third.unchanged), (3, 1));
     });
 }
+
+#[test]
+fn a_pipeline_of_a_merged_result_counts_only_for_the_head_that_it_ran_for() {
+    let forge = forges::Forge::new(Face::Gitlab);
+    forge.world().heads.insert("feat/a-b".to_owned(), head());
+    forge.world().check(&head(), "test", Came::Failed, "");
+    let client = client(&forge);
+    let number = client.propose(&proposal()).unwrap().change.number;
+    let look = |branch: &str, at: &str, version: &str| {
+        let request = serde_json::json!({
+            "iid": number, "web_url": "", "state": "opened", "title": "t", "sha": head(),
+            "source_branch": "feat/a-b", "target_branch": "main", "labels": null, "reviewers": null,
+            "head_pipeline": {
+                "id": number, "sha": "c".repeat(40), "ref": branch, "status": "failed", "created_at": at,
+            },
+        });
+        let version = serde_json::json!([
+            { "head_commit_sha": head(), "created_at": version },
+            { "head_commit_sha": "e".repeat(40), "created_at": "2026-11-20T09:00:00Z" },
+        ]);
+        let mut world = forge.world();
+        world.fault("GET", "/merge_requests/1", false, Told::json(200, &request));
+        world.fault("GET", "/versions", false, Told::json(200, &version));
+        world.fault("GET", "/statuses", false, Told::json(200, &serde_json::json!([])));
+        drop(world);
+        client.look(number, None).unwrap().checks.len()
+    };
+    let (early, late) = ("2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z");
+    assert_eq!(look("refs/merge-requests/1/merge", late, early), 1);
+    assert_eq!(look("refs/merge-requests/1/merge", early, late), 0);
+    assert_eq!(look("feat/a-b", late, early), 0);
+}
