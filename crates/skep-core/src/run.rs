@@ -21,6 +21,7 @@ use crate::{
 
 pub mod adopted;
 mod apply;
+pub mod change;
 pub mod closing;
 pub mod conversation;
 mod hooks;
@@ -42,6 +43,7 @@ pub mod trust;
 pub mod within;
 
 pub use adopted::{Adopted, Layout, Pane};
+pub use change::{Following, NoSight, Proposing, Sight};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use conversation::{Conversation, Speech};
 pub use hooks::Hooks;
@@ -506,6 +508,10 @@ pub struct Run {
     /// How the last wishes about its work went, the last one at the end.
     pub ops: Vec<(OpId, OpResult)>,
     pub landed: Option<(String, String)>,
+    /// What its work was proposed as.
+    pub change: Option<Following>,
+    /// The wish to propose it that is being carried out.
+    pub proposing: Option<(OpId, Proposing)>,
     /// What a sweep could not find out.
     pub unknown: Option<String>,
     /// The session and pane of tmux that show the agent's screen.
@@ -643,6 +649,22 @@ pub enum Input {
     },
     Land {
         op: OpId,
+    },
+    /// Its branch is to be pushed, and a change made of it or brought up to date.
+    Propose {
+        op: OpId,
+        asked: Box<Proposing>,
+    },
+    /// What its forge told of its change, or why nothing; and until when it wants no other question.
+    Followed {
+        found: Result<Box<Sight>, NoSight>,
+        not_before: Option<Timestamp>,
+    },
+    /// What was said to its change is to go to its author.
+    Round,
+    /// It cannot.
+    RoundRefused {
+        text: String,
     },
     /// A person wants a snapshot.
     Snap {
@@ -1020,6 +1042,32 @@ pub enum Event {
     Landing {
         op: OpId,
     },
+    /// Its branch is being pushed, and a change made of it.
+    Proposing {
+        op: OpId,
+        asked: Box<Proposing>,
+    },
+    /// Its forge is being asked about its change.
+    Looking {},
+    /// What that told, where it is news; or why it told nothing.
+    Followed {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        found: Option<Box<Sight>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<NoSight>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_before: Option<Timestamp>,
+    },
+    /// Its author goes on with what was said to its change: failed checks of `head`, and what members wrote.
+    RoundBegun {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        head: Option<String>,
+    },
+    /// Nothing more goes to its author by itself, and why.
+    RoundOver {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stuck: Option<String>,
+    },
     /// A snapshot is begun; its id is spent.
     Snapping {
         id: SnapshotId,
@@ -1166,6 +1214,15 @@ pub enum Effect {
         run: RunId,
         op: OpId,
     },
+    /// Pushes its branch, and makes a change of it or brings that up to date.
+    Propose {
+        run: RunId,
+        op: OpId,
+    },
+    /// Asks its forge about its change.
+    Follow {
+        run: RunId,
+    },
     /// Takes a snapshot of the env; `op` where somebody waits for it.
     Snapshot {
         run: RunId,
@@ -1220,6 +1277,8 @@ impl Effect {
             | Effect::Close { run, .. }
             | Effect::Settle { run, .. }
             | Effect::Land { run, .. }
+            | Effect::Propose { run, .. }
+            | Effect::Follow { run }
             | Effect::Snapshot { run, .. }
             | Effect::Forget { run, .. }
             | Effect::Restore { run, .. }
@@ -1246,6 +1305,8 @@ impl Effect {
             Effect::Close { .. } => "close",
             Effect::Settle { .. } => "settle",
             Effect::Land { .. } => "land",
+            Effect::Propose { .. } => "propose",
+            Effect::Follow { .. } => "follow",
             Effect::Snapshot { .. } => "snapshot",
             Effect::Forget { .. } => "forget",
             Effect::Restore { .. } => "restore",
@@ -1328,6 +1389,8 @@ impl Run {
             git: None,
             ops: Vec::new(),
             landed: None,
+            change: None,
+            proposing: None,
             unknown: None,
             window: None,
             snapshots: BTreeMap::new(),
@@ -1498,9 +1561,8 @@ impl Run {
             State::Stopping { .. } => Some(
                 self.since.plus(STOP_DEADLINE + Duration::from_millis(self.brief.policy.grace_ms)),
             ),
-            State::Preparing { .. }
-            | State::Starting { gatekeeper: None }
-            | State::Ended { .. } => None,
+            State::Preparing { .. } | State::Starting { gatekeeper: None } => None,
+            State::Ended { .. } => self.looks_at(),
         }
     }
 

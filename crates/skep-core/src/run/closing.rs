@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::Env;
 use crate::{
+    change::Change,
     id::{OpId, SnapshotId},
     snapshot::Snapshot,
     time::Timestamp,
@@ -99,6 +100,12 @@ pub enum OpResult {
         old: String,
         new: String,
         commits: u64,
+    },
+    /// Its branch is pushed, and a change stands for it.
+    Proposed {
+        change: Box<Change>,
+        /// Whether there was none before.
+        made: bool,
     },
     /// A snapshot was taken for a person.
     Snapped {

@@ -225,6 +225,11 @@ impl Run {
             | Event::CloseAsked { .. }
             | Event::Closing { .. }
             | Event::Landing { .. }
+            | Event::Proposing { .. }
+            | Event::Looking {}
+            | Event::Followed { .. }
+            | Event::RoundBegun { .. }
+            | Event::RoundOver { .. }
             | Event::Snapping { .. }
             | Event::Snapped { .. }
             | Event::SnapFailed { .. }

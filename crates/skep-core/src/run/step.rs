@@ -66,6 +66,7 @@ impl Run {
             step.events.push(Event::Snapping { id: id.clone(), why });
             step.effects.push(Effect::Snapshot { run, id, why, op: None });
         }
+        self.after_round(&mut step);
         step
     }
 
@@ -114,6 +115,10 @@ impl Run {
             Input::Close { op, how } => self.close(op, how),
             Input::Abandon { op } => self.abandon(op),
             Input::Land { op } => self.land(op),
+            Input::Propose { op, asked } => self.propose(op, *asked),
+            Input::Followed { found, not_before } => Ok(self.looked(found, not_before)),
+            Input::Round => self.round(now),
+            Input::RoundRefused { text } => Ok(self.round_refused(&text)),
             Input::Snap { op } => self.snap(op),
             Input::Forget { op, snapshots } => self.forget(op, snapshots),
             Input::Restore { op, snapshot } => self.restore(op, snapshot, None),
@@ -705,10 +710,10 @@ impl Run {
             State::Stopping { gone: true, because, .. } => {
                 Step::of([Event::Lost { because }], [Effect::Sweep { run, attempt }])
             }
-            State::Queued { .. }
-            | State::Preparing { .. }
-            | State::Running { .. }
-            | State::Ended { .. } => Step::default(),
+            State::Ended { .. } => self.look(),
+            State::Queued { .. } | State::Preparing { .. } | State::Running { .. } => {
+                Step::default()
+            }
         }
     }
 
@@ -738,7 +743,7 @@ impl Run {
         late(format!("{what} makes no sense while {} is {}", self.id(), self.state_name()))
     }
 
-    fn still_living(&self, wish: &str) -> Rejected {
+    pub(super) fn still_living(&self, wish: &str) -> Rejected {
         let id = self.id();
         Rejected {
             slug: "run-living",
@@ -812,6 +817,10 @@ impl Input {
             | Input::Close { .. }
             | Input::Abandon { .. }
             | Input::Land { .. }
+            | Input::Propose { .. }
+            | Input::Followed { .. }
+            | Input::Round
+            | Input::RoundRefused { .. }
             | Input::Snap { .. }
             | Input::Forget { .. }
             | Input::Restore { .. }

@@ -88,6 +88,10 @@ const INPUTS: &[&str] = &[
     "close 1 aged",
     "abandon 1",
     "land 1",
+    "propose 1",
+    "seen c1 open",
+    "round",
+    "round-refused",
     "snap 1",
     "forget 1 0",
     "restore 1 0",
@@ -224,10 +228,14 @@ fn kind_of_input(input: &Input) -> usize {
         Input::RulesSet { .. } => 49,
         Input::Release => 50,
         Input::Escalate { .. } => 51,
+        Input::Propose { .. } => 52,
+        Input::Followed { .. } => 53,
+        Input::Round => 54,
+        Input::RoundRefused { .. } => 55,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 52;
+const KINDS_OF_INPUTS: usize = 56;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -299,10 +307,15 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::Readied {} => 65,
         Event::Released {} => 66,
         Event::QuestionProposed { .. } => 67,
+        Event::Proposing { .. } => 68,
+        Event::Looking {} => 69,
+        Event::Followed { .. } => 70,
+        Event::RoundBegun { .. } => 71,
+        Event::RoundOver { .. } => 72,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 68;
+pub(crate) const KINDS_OF_EVENTS: usize = 73;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -390,6 +403,11 @@ fn events() -> Vec<Event> {
         Event::CloseAsked { op: op(1), how },
         Event::Closing { op: op(1), how, snapshot: Some(snap(&run, "1")) },
         Event::Landing { op: op(1) },
+        Event::Proposing { op: op(1), asked: Box::default() },
+        Event::Looking {},
+        Event::Followed { found: None, failed: None, not_before: None },
+        Event::RoundBegun { head: None },
+        Event::RoundOver { stuck: None },
         Event::Snapping { id: snap(&run, "1"), why: Why::Turn },
         Event::Snapped { snapshot: kept("0") },
         Event::SnapFailed { id: snap(&run, "0"), text: text.clone() },
@@ -494,6 +512,10 @@ close 1 force                    ++!!!+ !!!!!!!!! !+!!!x++ ++!!! xxxx++
 close 1 aged                     xxxxxx xxxxxxxxx xxxxxxxx ++!!! xxxx++
 abandon 1                        ++!!!+ !!!!!!!!! !+!!!x++ ++!!! xxxx++
 land 1                           xxxxxx xxxxxxxxx xxxxxxxx xxxx! xxxx!!
+propose 1                        xxxxxx xxxxxxxxx xxxxxxxx xxxx! xxxxxx
+seen c1 open                     ...... ......... ........ ..... ......
+round                            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+round-refused                    ...... ......... ........ ..... ......
 snap 1                           xx!xxx !!!!!!!!! !!!!!!!! xxxx! xxxxxx
 forget 1 0                       xxxxxx xxxxxxxxx xxxxxxxx xxxx! xxxx!!
 restore 1 0                      xxxxxx xxxxxxxxx xxxxxxxx xxxx! xxxx!x
@@ -637,6 +659,11 @@ Undone              ...... ......... ........ ..... ......
 CloseAsked          ...... ......... ........ xxxxx xxxxxx
 Closing             xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
 Landing             xxxxxx xxxxxxxxx xxxxxxxx ..... ......
+Proposing           xxxxxx xxxxxxxxx xxxxxxxx ..... ......
+Looking             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Followed            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+RoundBegun          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+RoundOver           xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 Snapping            xx.xxx ......... ........ xxxx. xxxxxx
 Snapped             ...... ......... ........ ..... ......
 SnapFailed          ...... ......... ........ ..... ......

@@ -222,6 +222,10 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["close", n, how @ ..] => Input::Close { op: nth_op(n), how: how_of(how) },
         ["abandon", n] => Input::Abandon { op: nth_op(n) },
         ["land", n] => Input::Land { op: nth_op(n) },
+        ["propose", n] => Input::Propose { op: nth_op(n), asked: Box::default() },
+        ["seen" | "unseen" | "round" | "round-refused", ..] => {
+            super::super::change::tests::input_of(&words)
+        }
         ["snap", n] => Input::Snap { op: nth_op(n) },
         ["forget", n, snapshots @ ..] => Input::Forget {
             op: nth_op(n),
@@ -345,6 +349,7 @@ fn op_result(words: &[&str], run: &Run, now: Timestamp) -> OpResult {
         }
         ["restored", n] => restored(n, None),
         ["restored", n, "before", m] => restored(n, Some(kept(m, Why::Restore, false))),
+        ["proposed"] => super::super::change::tests::proposed("c1"),
         ["reverted", of] => OpResult::Reverted {
             of: nth_op(of),
             target: "main".to_owned(),
@@ -560,6 +565,8 @@ pub(crate) fn verb(effect: &Effect) -> String {
         | Effect::Close { .. }
         | Effect::Settle { .. }
         | Effect::Land { .. }
+        | Effect::Propose { .. }
+        | Effect::Follow { .. }
         | Effect::Forget { .. }
         | Effect::Restore { .. }
         | Effect::Revert { .. }
