@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use skep_core::run::{How, Surface};
 
 mod adopt;
+mod change;
 mod plan;
 mod review;
 
 pub use adopt::AdoptAsk;
+pub use change::ProposeAsk;
 pub use plan::{ImplementAsk, PlanAsk};
 pub use review::{CommentAsk, PartAsk};
 
@@ -233,6 +235,9 @@ pub enum Ask {
         run: String,
         dry_run: bool,
     },
+    /// Pushes a run's branch, and makes a change of it or brings that up to date. Answer: a `RunView`; what came of it is
+    /// in `op`. With `dry_run` an `OpResult`.
+    Propose(Box<ProposeAsk>),
     /// Answer: `EventView`s, one a line; with `follow` without end.
     Events {
         from: u64,

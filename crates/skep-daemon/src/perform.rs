@@ -19,6 +19,8 @@
 //! | revert | a target that took it back already has done so |
 //! | show | a window that is there is enough |
 //! | land | a target that contains the work already has landed |
+//! | propose | what is pushed is pushed; an open change of the branch is found before one is made |
+//! | follow | it only asks |
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -51,6 +53,7 @@ use skep_host::{
 use crate::{
     board::Board,
     engine::{Due, Inbox},
+    forges::Forges,
     hands::{self, Deed, Done},
     ingest::{Ingest, Watch, read_exit},
     launch, trust,
@@ -58,6 +61,7 @@ use crate::{
 };
 
 mod answers;
+mod changes;
 mod reviewed;
 mod rules;
 mod tasks;
@@ -86,6 +90,7 @@ pub struct Performer {
     pub inbox: Sender<Inbox>,
     pub ingest: Ingest,
     pub viewers: Viewers,
+    pub forges: Forges,
     clock: fn() -> Timestamp,
     queues: Mutex<BTreeMap<RunId, Queue>>,
 }
@@ -108,8 +113,10 @@ impl Performer {
         viewers: Viewers,
         clock: fn() -> Timestamp,
     ) -> Performer {
+        let config = agents.parent().unwrap_or(Path::new("/")).to_owned();
         Performer {
             home: viewers.home.clone(),
+            forges: Forges::new(viewers.home.clone(), config),
             agents,
             epoch,
             board: Arc::clone(&viewers.board),
@@ -129,7 +136,8 @@ impl Performer {
                 continue;
             };
             match effect {
-                Effect::Stop { .. } => self.overtake(&due),
+                // A forge that does not answer holds nothing up.
+                Effect::Stop { .. } | Effect::Follow { .. } => self.overtake(&due),
                 Effect::CancelPrepare { run, .. } => {
                     self.cancel(run);
                     self.report(&due, Input::Done);
@@ -151,6 +159,7 @@ impl Performer {
                 | Effect::Purge { .. }
                 | Effect::DropLogs { .. }
                 | Effect::Show { .. }
+                | Effect::Propose { .. }
                 | Effect::Land { .. } => self.enqueue(&due),
             }
         }
@@ -276,8 +285,7 @@ impl Performer {
             Effect::Sweep { attempt, .. } => self.sweep(run, *attempt),
             Effect::Close { op, how, snapshot, .. } => {
                 let snapshot = snapshot.clone().unwrap_or_else(|| run.next_snapshot());
-                let deed = hands::close_deed(run, &self.home, *how, &snapshot, (self.clock)());
-                let result = self.op(run, deed, "close-failed");
+                let result = self.close(run, op, *how, &snapshot);
                 let result = trust::after_close(&self.home, run.id(), result);
                 if matches!(result, OpResult::Closed { .. }) {
                     launch::let_secrets_go(&self.home, run.id());
@@ -307,6 +315,13 @@ impl Performer {
             Effect::Land { op, .. } => {
                 let deed = hands::land_deed(run, &self.home);
                 Input::OpDone { op: op.clone(), result: self.op(run, deed, "land-failed") }
+            }
+            Effect::Propose { op, .. } => {
+                Input::OpDone { op: op.clone(), result: self.propose(run) }
+            }
+            Effect::Follow { .. } => {
+                let (found, not_before) = self.forges.look(run);
+                Input::Followed { found, not_before }
             }
             Effect::CancelTurn { attempt, .. } => {
                 // Who cannot be asked, or has no word for it, meets the deadline of the stalled state.
@@ -713,6 +728,8 @@ fn failed_run(effect: &Effect, text: &str) -> Input {
         }
         Effect::Close { op, .. } => op_failed(op, "close-failed", text),
         Effect::Land { op, .. } => op_failed(op, "land-failed", text),
+        Effect::Propose { op, .. } => op_failed(op, "pr-failed", text),
+        Effect::Follow { .. } => changes::not_looked(text),
         Effect::Snapshot { op: Some(op), .. } | Effect::Forget { op, .. } => {
             op_failed(op, "snapshot-failed", text)
         }

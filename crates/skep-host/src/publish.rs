@@ -26,7 +26,7 @@ mod tests;
 mod words;
 
 pub use push::{By, Push, Pushed, push};
-pub use remote::{Head, Remote};
+pub use remote::{Head, Remote, addresses_of};
 pub use rest::{Rest, commit_rest};
 pub use words::words;
 

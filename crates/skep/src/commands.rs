@@ -29,6 +29,7 @@ mod open;
 mod path;
 mod plan;
 mod policy;
+mod pr;
 mod project;
 mod questions;
 mod review;
@@ -145,6 +146,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Clean { dry_run } => snapshot::clean(skep, dry_run),
         Verb::Cleanup(verb) => cleanup::cleanup(skep, verb),
         Verb::Land { id, dry_run } => land::land(skep, &id, dry_run),
+        Verb::Pr(args) => pr::pr(skep, args),
         Verb::Adopt { paths, all, dry_run } => adopt::adopt(skep, &paths, all, dry_run),
         Verb::Project(verb) => project::project(skep, verb),
         Verb::Task(verb) => task::task(skep, verb),

@@ -106,6 +106,9 @@ pub enum OpResult {
         change: Box<Change>,
         /// Whether there was none before.
         made: bool,
+        /// What of the wish the forge did not take, in sentences.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left: Vec<String>,
     },
     /// A snapshot was taken for a person.
     Snapped {

@@ -78,8 +78,8 @@ impl Door {
             return Err(living(run).into());
         }
         if ask.merged || ask.dry_run {
-            let seen =
-                close_view(run, how, hands::close::preview(run, &self.home, how, (self.clock)()));
+            let seen = self.preview(run, how);
+            let seen = close_view(run, how, seen);
             if ask.merged && seen.merged != "true" {
                 // Nobody asked about what has not landed; who is named is told.
                 return Ok((!ask.named.is_empty()).then(|| not_landed(run, seen)));
@@ -165,6 +165,7 @@ impl Door {
         match granted(result)? {
             OpResult::Snapped { snapshot } => value(&SnapshotView::of(&run, &snapshot)),
             other @ (OpResult::Closed { .. }
+            | OpResult::Proposed { .. }
             | OpResult::Landed { .. }
             | OpResult::Forgotten { .. }
             | OpResult::Restored { .. }
@@ -383,6 +384,7 @@ impl Door {
             }
             OpResult::Closed { .. }
             | OpResult::Landed { .. }
+            | OpResult::Proposed { .. }
             | OpResult::Snapped { .. }
             | OpResult::Forgotten { .. }
             | OpResult::Refused { .. }
@@ -558,13 +560,14 @@ fn not_landed(run: &Run, seen: CloseView) -> CloseView {
 }
 
 /// The result of a wish that was granted; else the answer to the one who wished.
-fn granted(result: OpResult) -> Result<OpResult, Trouble> {
+pub(super) fn granted(result: OpResult) -> Result<OpResult, Trouble> {
     match result {
         OpResult::Refused { slug, text, hints, .. } => {
             Err(Refusal { slug, message: text, hints, exit: 1 }.into())
         }
         OpResult::Failed { slug, text } => Err(resolve::with_ways(&slug, text).into()),
         granted @ (OpResult::Closed { .. }
+        | OpResult::Proposed { .. }
         | OpResult::Landed { .. }
         | OpResult::Snapped { .. }
         | OpResult::Forgotten { .. }
@@ -642,6 +645,7 @@ pub(crate) fn close_view(run: &Run, how: How, result: OpResult) -> CloseView {
             CloseView { status: format!("error {slug}: {text}"), ..base }
         }
         OpResult::Landed { .. }
+        | OpResult::Proposed { .. }
         | OpResult::Snapped { .. }
         | OpResult::Forgotten { .. }
         | OpResult::Restored { .. }

@@ -20,7 +20,7 @@ pub(crate) fn ref_exists(git: &Git, repo: &Repository, name: &str) -> Result<boo
 }
 
 /// The commit that a revision names, if it names one.
-pub(crate) fn commit(git: &Git, repo: &Repository, rev: &str) -> Result<Option<String>, GitError> {
+pub fn commit(git: &Git, repo: &Repository, rev: &str) -> Result<Option<String>, GitError> {
     if rev.is_empty() || rev.contains(['\0', '\n']) {
         return Ok(None);
     }

@@ -46,7 +46,7 @@ const GROUPS: &[Group] = &[
     (
         "FINISH",
         &[
-            (&["land", "close"], "Bring the work in; give the worktree back"),
+            (&["land", "pr", "close"], "Bring it in, or propose it; give the env back"),
             (&["snapshot", "restore", "undo"], "Bring back what was there; take back a close"),
             (&["clean"], "Let go what has had its time"),
         ],

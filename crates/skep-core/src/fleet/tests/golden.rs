@@ -492,7 +492,11 @@ fn results() -> Vec<OpResult> {
             unsettled: true,
         },
         OpResult::Landed { target: target(), old: old(), new: new(), commits: 1 },
-        OpResult::Proposed { change: Box::new(whole_sight().change), made: true },
+        OpResult::Proposed {
+            change: Box::new(whole_sight().change),
+            made: true,
+            left: vec![words()],
+        },
         OpResult::Snapped { snapshot: whole_snapshot() },
         OpResult::Forgotten { snapshots: vec![nth("3")] },
         OpResult::Restored {

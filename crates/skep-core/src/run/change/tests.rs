@@ -30,7 +30,8 @@ pub(crate) fn asked(rounds: u32) -> Proposing {
 
 /// What a push and a change at `head` come to.
 pub(crate) fn proposed(head: &str) -> OpResult {
-    OpResult::Proposed { change: Box::new(change(head, ChangeState::Open)), made: true }
+    let change = Box::new(change(head, ChangeState::Open));
+    OpResult::Proposed { change, made: true, left: Vec::new() }
 }
 
 fn check(name: &str, state: CheckState) -> Check {
