@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use skep_core::run::{How, Surface};
 
 mod adopt;
+mod change;
 mod plan;
 mod review;
 
 pub use adopt::AdoptAsk;
+pub use change::ProposeAsk;
 pub use plan::{ImplementAsk, PlanAsk};
 pub use review::{CommentAsk, PartAsk};
 
@@ -230,6 +232,9 @@ pub enum Ask {
     },
     /// Answer: a `RunView`; what landed is in `landed`, what was seen of it in `attestation`.
     Land(LandAsk),
+    /// Pushes a run's branch, and makes a change of it or brings that up to date. Answer: a `RunView`; what came of it is
+    /// in `op`. With `dry_run` an `OpResult`.
+    Propose(Box<ProposeAsk>),
     /// Answer: `EventView`s, one a line; with `follow` without end.
     Events {
         from: u64,

@@ -23,6 +23,7 @@ use skep_core::{
 
 mod adopt;
 mod ask;
+mod change;
 mod cost;
 mod fence;
 mod inbox;
@@ -35,6 +36,7 @@ mod task;
 
 pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
+pub use change::ChangeView;
 pub use cost::CostView;
 pub use inbox::InboxView;
 pub use landing::{GateView, LandingView};
@@ -85,7 +87,7 @@ pub struct RunView {
     pub gatekeeper: Option<u32>,
     pub exit: Option<ExitView>,
     pub last: Option<LastView>,
-    pub change: Option<String>,
+    pub change: Option<ChangeView>,
     pub questions: u32,
     pub usage: Usage,
     /// Whether the money, or a part of it, comes from the price table.
@@ -305,7 +307,7 @@ impl RunView {
             gatekeeper: run.gatekeeper(),
             exit,
             last: run.last.as_ref().map(|(text, at)| LastView { text: text.clone(), at: *at }),
-            change: None,
+            change: ChangeView::of(run),
             questions: questions(run),
             asked: QuestionView::last(run),
             claims: ClaimsView::of(run),

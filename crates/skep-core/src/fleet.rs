@@ -22,6 +22,7 @@ use crate::{
     time::Timestamp,
 };
 
+mod changes;
 mod find;
 mod inherit;
 mod landing;
@@ -318,6 +319,7 @@ impl Fleet {
         let mut decided = Decided::default();
         self.one(input, now, &mut decided)?;
         self.settle(now, &mut decided);
+        self.begin_rounds(now, &mut decided);
         // Each admission takes a run out of the line, and who turns to another login finds that one open, so this ends.
         loop {
             let admitted = self.next_admitted(now).map(|run| (run, run::Input::Admit));
@@ -716,7 +718,7 @@ impl Fleet {
     ) -> Result<(), Rejected> {
         let run = self.require_run(id)?;
         self.require_no_guest(run, &input, by_task)?;
-        let again = matches!(input, run::Input::Again { .. });
+        let again = matches!(input, run::Input::Again { .. } | run::Input::Round);
         let comes_back = matches!(run.env, EnvState::Closed(_));
         let before = landing::Before::of(run);
         let mut step = run.step(input, now)?;
@@ -904,7 +906,9 @@ impl Fleet {
     /// Whether somebody waits for a moment that only a machine that is awake brings on. The reset of a usage limit is not
     /// one: it comes while the machine sleeps.
     pub fn waits_awake(&self) -> bool {
-        let waits = |run: &Run| run.next_wake().is_some() && !run::limits::is_limited(&run.state);
+        let waits = |run: &Run| {
+            run.next_wake().is_some() && !run.is_ended() && !run::limits::is_limited(&run.state)
+        };
         self.runs.values().any(|run| waits(run))
     }
 
@@ -916,7 +920,8 @@ impl Fleet {
 
     /// Since when the latest of those waits for whom the clock means something.
     pub fn waits_since(&self) -> Option<Timestamp> {
-        self.runs.values().filter(|run| run.next_wake().is_some()).map(|run| run.since).max()
+        let waits = |run: &&Arc<Run>| run.next_wake().is_some() && !run.is_ended();
+        self.runs.values().filter(waits).map(|run| run.since).max()
     }
 
     /// Gives a worker of `project` its name: the first free one of its pool.

@@ -21,6 +21,7 @@ use crate::{
 
 pub mod adopted;
 mod apply;
+pub mod change;
 pub mod closing;
 pub mod conversation;
 pub mod gate;
@@ -44,6 +45,7 @@ pub mod trust;
 pub mod within;
 
 pub use adopted::{Adopted, Layout, Pane};
+pub use change::{Following, NoSight, Proposing, Sight};
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use conversation::{Conversation, Speech};
 pub use gate::Gate;
@@ -521,6 +523,10 @@ pub struct Run {
     pub landing: Option<Box<Landing>>,
     /// What was last seen of the tree that its work is in.
     pub attestation: Option<Box<Attestation>>,
+    /// What its work was proposed as.
+    pub change: Option<Following>,
+    /// The wish to propose it that is being carried out.
+    pub proposing: Option<(OpId, Proposing)>,
     /// What a sweep could not find out.
     pub unknown: Option<String>,
     /// The session and pane of tmux that show the agent's screen.
@@ -662,6 +668,22 @@ pub enum Input {
     },
     /// What the fleet, an effect or a gate has to say of its landing.
     Landing(landing::Word),
+    /// Its branch is to be pushed, and a change made of it or brought up to date.
+    Propose {
+        op: OpId,
+        asked: Box<Proposing>,
+    },
+    /// What its forge told of its change, or why nothing; and until when it wants no other question.
+    Followed {
+        found: Result<Box<Sight>, NoSight>,
+        not_before: Option<Timestamp>,
+    },
+    /// What was said to its change is to go to its author.
+    Round,
+    /// It cannot.
+    RoundRefused {
+        text: String,
+    },
     /// A person wants a snapshot.
     Snap {
         op: OpId,
@@ -1064,6 +1086,32 @@ pub enum Event {
     Attested {
         attestation: Box<Attestation>,
     },
+    /// Its branch is being pushed, and a change made of it.
+    Proposing {
+        op: OpId,
+        asked: Box<Proposing>,
+    },
+    /// Its forge is being asked about its change.
+    Looking {},
+    /// What that told, where it is news; or why it told nothing.
+    Followed {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        found: Option<Box<Sight>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<NoSight>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_before: Option<Timestamp>,
+    },
+    /// Its author goes on with what was said to its change: failed checks of `head`, and what members wrote.
+    RoundBegun {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        head: Option<String>,
+    },
+    /// Nothing more goes to its author by itself, and why.
+    RoundOver {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stuck: Option<String>,
+    },
     /// A snapshot is begun; its id is spent.
     Snapping {
         id: SnapshotId,
@@ -1222,6 +1270,15 @@ pub enum Effect {
         run: RunId,
         op: OpId,
     },
+    /// Pushes its branch, and makes a change of it or brings that up to date.
+    Propose {
+        run: RunId,
+        op: OpId,
+    },
+    /// Asks its forge about its change.
+    Follow {
+        run: RunId,
+    },
     /// Takes a snapshot of the env; `op` where somebody waits for it.
     Snapshot {
         run: RunId,
@@ -1278,6 +1335,8 @@ impl Effect {
             | Effect::Combine { run, .. }
             | Effect::Check { run, .. }
             | Effect::Bring { run, .. }
+            | Effect::Propose { run, .. }
+            | Effect::Follow { run }
             | Effect::Snapshot { run, .. }
             | Effect::Forget { run, .. }
             | Effect::Restore { run, .. }
@@ -1306,6 +1365,8 @@ impl Effect {
             Effect::Combine { .. } => "combine",
             Effect::Check { .. } => "check",
             Effect::Bring { .. } => "bring",
+            Effect::Propose { .. } => "propose",
+            Effect::Follow { .. } => "follow",
             Effect::Snapshot { .. } => "snapshot",
             Effect::Forget { .. } => "forget",
             Effect::Restore { .. } => "restore",
@@ -1390,6 +1451,8 @@ impl Run {
             landed: None,
             landing: None,
             attestation: None,
+            change: None,
+            proposing: None,
             unknown: None,
             window: None,
             snapshots: BTreeMap::new(),
@@ -1560,9 +1623,8 @@ impl Run {
             State::Stopping { .. } => Some(
                 self.since.plus(STOP_DEADLINE + Duration::from_millis(self.brief.policy.grace_ms)),
             ),
-            State::Preparing { .. }
-            | State::Starting { gatekeeper: None }
-            | State::Ended { .. } => None,
+            State::Preparing { .. } | State::Starting { gatekeeper: None } => None,
+            State::Ended { .. } => self.looks_at(),
         }
     }
 

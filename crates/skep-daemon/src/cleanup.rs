@@ -279,10 +279,14 @@ impl Cleanup {
         let epoch = self.epoch.load(Ordering::SeqCst);
         let key = format!("cleanup/{epoch}/{nth}");
         if !run.is_ended() && how != How::Force {
-            let undecided = match hands::close::preview(run, &self.home, how, (self.clock)()) {
+            // Nobody is asked while it lives: the close asks.
+            let told = hands::close::Told::last(run);
+            let undecided = match hands::close::preview(run, &self.home, how, (self.clock)(), told)
+            {
                 OpResult::Refused { slug, .. } if slug == "dry-run" => None,
                 OpResult::Refused { text, .. } | OpResult::Failed { text, .. } => Some(text),
                 odd @ (OpResult::Closed { .. }
+                | OpResult::Proposed { .. }
                 | OpResult::Landed { .. }
                 | OpResult::Attested { .. }
                 | OpResult::Snapped { .. }

@@ -19,6 +19,7 @@ use thiserror::Error;
 
 pub use self::agents::of_agents;
 pub use self::budget::{BudgetSettings, PriceSettings, ProjectBudget, prices};
+pub use self::changes::{Changes, ForgeHost, ForgeKind, ProjectChanges};
 pub use self::commit::{Commit, MessageFormat, Strategy};
 use self::layer::{Layer, layered, schema_of, unknown};
 pub use self::merge::{Addition, merged, project_values, value_of};
@@ -34,6 +35,7 @@ pub use self::settings::{
 
 mod agents;
 mod budget;
+mod changes;
 mod commit;
 mod layer;
 mod merge;

@@ -14,6 +14,7 @@ pub mod discover;
 pub mod doctor;
 pub mod door;
 pub mod engine;
+pub mod forges;
 pub mod hands;
 pub mod ingest;
 pub mod init;

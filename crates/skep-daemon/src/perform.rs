@@ -18,6 +18,8 @@
 //! | restore | what stands is kept under an id of its own first; files are written over, never beside |
 //! | revert | a target that took it back already has done so |
 //! | show | a window that is there is enough |
+//! | propose | what is pushed is pushed; an open change of the branch is found before one is made |
+//! | follow | it only asks |
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -50,6 +52,7 @@ use skep_host::{
 use crate::{
     board::Board,
     engine::{Due, Inbox},
+    forges::Forges,
     hands::{self, Deed, Done},
     ingest::{Ingest, Watch, read_exit},
     launch, trust,
@@ -57,6 +60,7 @@ use crate::{
 };
 
 mod answers;
+mod changes;
 mod landing;
 mod reviewed;
 mod rules;
@@ -86,6 +90,7 @@ pub struct Performer {
     pub inbox: Sender<Inbox>,
     pub ingest: Ingest,
     pub viewers: Viewers,
+    pub forges: Forges,
     clock: fn() -> Timestamp,
     queues: Mutex<BTreeMap<RunId, Queue>>,
 }
@@ -108,8 +113,10 @@ impl Performer {
         viewers: Viewers,
         clock: fn() -> Timestamp,
     ) -> Performer {
+        let config = agents.parent().unwrap_or(Path::new("/")).to_owned();
         Performer {
             home: viewers.home.clone(),
+            forges: Forges::new(viewers.home.clone(), config),
             agents,
             epoch,
             board: Arc::clone(&viewers.board),
@@ -129,7 +136,8 @@ impl Performer {
                 continue;
             };
             match effect {
-                Effect::Stop { .. } => self.overtake(&due),
+                // A forge that does not answer holds nothing up.
+                Effect::Stop { .. } | Effect::Follow { .. } => self.overtake(&due),
                 Effect::CancelPrepare { run, .. } => {
                     self.cancel(run);
                     self.report(&due, Input::Done);
@@ -153,7 +161,8 @@ impl Performer {
                 | Effect::Show { .. }
                 | Effect::Combine { .. }
                 | Effect::Check { .. }
-                | Effect::Bring { .. } => self.enqueue(&due),
+                | Effect::Bring { .. }
+                | Effect::Propose { .. } => self.enqueue(&due),
             }
         }
     }
@@ -282,8 +291,7 @@ impl Performer {
             Effect::Sweep { attempt, .. } => self.sweep(run, *attempt),
             Effect::Close { op, how, snapshot, .. } => {
                 let snapshot = snapshot.clone().unwrap_or_else(|| run.next_snapshot());
-                let deed = hands::close_deed(run, &self.home, *how, &snapshot, (self.clock)());
-                let result = self.op(run, deed, "close-failed");
+                let result = self.close(run, op, *how, &snapshot);
                 let result = trust::after_close(&self.home, run.id(), result);
                 if matches!(result, OpResult::Closed { .. }) {
                     launch::let_secrets_go(&self.home, run.id());
@@ -312,6 +320,13 @@ impl Performer {
             }
             Effect::Combine { op, .. } => self.combine(run, op, fleet),
             Effect::Bring { op, .. } => self.bring(run, op, fleet),
+            Effect::Propose { op, .. } => {
+                Input::OpDone { op: op.clone(), result: self.propose(run) }
+            }
+            Effect::Follow { .. } => {
+                let (found, not_before) = self.forges.look(run);
+                Input::Followed { found, not_before }
+            }
             Effect::CancelTurn { attempt, .. } => {
                 // Who cannot be asked, or has no word for it, meets the deadline of the stalled state.
                 let _told =
@@ -720,6 +735,8 @@ fn failed_run(effect: &Effect, text: &str) -> Input {
         Effect::Combine { op, .. } | Effect::Check { op, .. } | Effect::Bring { op, .. } => {
             op_failed(op, "land-failed", text)
         }
+        Effect::Propose { op, .. } => op_failed(op, "pr-failed", text),
+        Effect::Follow { .. } => changes::not_looked(text),
         Effect::Snapshot { op: Some(op), .. } | Effect::Forget { op, .. } => {
             op_failed(op, "snapshot-failed", text)
         }

@@ -511,6 +511,24 @@ pub fn with_ways(slug: &str, text: String) -> Refusal {
         "git-failed" => refusal
             .hint("these are git's own words: rights, a full disk (df -h), damage (git fsck)")
             .hint("skep doctor   looks at git and its version"),
+        slug if slug.starts_with("forge-") => forge_ways(slug, refusal.clone()),
+        _ => refusal,
+    }
+}
+
+/// The ways out where a forge was not asked, or gave no answer.
+fn forge_ways(slug: &str, refusal: Refusal) -> Refusal {
+    match slug {
+        "forge-none" => refusal.hint("git remote -v   where it is pushed to").hint("skep land ID   to a branch here"),
+        "forge-unknown" => refusal.hint(
+            "in config.toml: [forge.\"HOST\"] kind = \"forgejo\" (or gitlab, github), token = \"env:NAME\"",
+        ),
+        "forge-auth" | "forge-token" => refusal
+            .hint("in config.toml: [forge.\"HOST\"] token = \"env:NAME\", \"file:PATH\" or \"cmd:COMMAND\"")
+            .hint("skep pr ID   again, from where the variable is set"),
+        "forge-offline" | "forge-timeout" | "forge-broken" | "forge-limited" => {
+            refusal.hint("nothing was changed; the same again, later")
+        }
         _ => refusal,
     }
 }
@@ -587,7 +605,7 @@ fn free_name(repo: &Repository, common_dir: &str, fleet: &Fleet) -> String {
 }
 
 /// The settings that the repository itself has at its base commit.
-fn shared_settings(git: &Git, repo: &Repository, oid: &str) -> Result<Option<String>, Refusal> {
+pub fn shared_settings(git: &Git, repo: &Repository, oid: &str) -> Result<Option<String>, Refusal> {
     let shared = git::file_at(git, repo, oid, config::SHARED).map_err(|err| git_refusal(&err))?;
     shared.map(String::from_utf8).transpose().map_err(|_| {
         let text = format!("{} at the base commit is not UTF-8", config::SHARED);

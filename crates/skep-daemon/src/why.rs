@@ -372,6 +372,10 @@ fn told(result: &OpResult) -> String {
         OpResult::Closed { text, .. } => format!("closed, {text}"),
         OpResult::Landed { target, commits, .. } => format!("{commits} commits landed on {target}"),
         OpResult::Attested { target, gates, .. } => format!("{gates} gates passed for {target}"),
+        OpResult::Proposed { change, made, .. } => {
+            let how = if *made { "made" } else { "brought up to date" };
+            format!("change #{} {how}, {}", change.number, change.url)
+        }
         OpResult::Snapped { snapshot } => format!("snapshot {} taken", snapshot.id),
         OpResult::Forgotten { snapshots } => format!("{} snapshots gone for good", snapshots.len()),
         OpResult::Restored { snapshot, text, .. } => format!("{snapshot} restored, {text}"),

@@ -21,10 +21,12 @@ use crate::{
 mod as_made;
 mod merged;
 mod spent;
+mod word;
 
 pub(crate) use as_made::as_made;
 pub use merged::{By, Merge, Named, merged};
 pub(crate) use spent::{is_left_over, spent};
+pub use word::{Word, merged_or_told};
 
 #[cfg(test)]
 mod tests;
@@ -101,6 +103,11 @@ pub enum Fate {
     },
     /// There is none: a commit was checked there, and what that left is nobody's work.
     Spent,
+    /// The same, and a forge says that its work up to one commit was brought in.
+    DropBrought {
+        target: Option<String>,
+        word: Word,
+    },
 }
 
 impl Reason {
@@ -344,13 +351,15 @@ pub(crate) fn branch_reasons(
     repo: &Repository,
     branch: &str,
     base: Option<&str>,
-    target: Option<&str>,
+    fate: &Fate,
 ) -> Result<(Option<String>, Vec<Reason>), GitError> {
     let Some(oid) = git::branch(git, repo, branch)? else { return Ok((None, Vec::new())) };
     let mut reasons = Vec::new();
     let commits = only_on(git, repo, branch, &oid)?;
     if !commits.is_empty() {
-        let lacking = match (base, target) {
+        let told = fate.word().is_some_and(|word| word.head == oid);
+        let lacking = match (base, fate.target()) {
+            _ if told => Vec::new(),
             (Some(base), Some(target)) => match merged(git, repo, &oid, base, target) {
                 Merge::Merged { .. } => Vec::new(),
                 Merge::NotMerged { commits, .. } => commits,

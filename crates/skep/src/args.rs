@@ -2,6 +2,7 @@
 //!
 //! Owns: names, help, examples, and the answer to what is typed wrong. Never: does anything.
 
+mod change;
 mod examples;
 mod overview;
 mod plan;
@@ -15,6 +16,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use skep_core::run::Kind;
 
+pub(crate) use change::Pr;
 pub(crate) use plan::{Implement, Plan, PlanVerb, Planning, With};
 pub(crate) use review::{Foreman, Refine, Review};
 pub(crate) use wrong::{no_verb, refusal};
@@ -541,6 +543,17 @@ What they came to is kept with that tree; a commit to either side makes it void.
         #[arg(short, long)]
         detach: bool,
     },
+    /// Propose a run's work as a change of its forge, and follow that
+    #[command(after_help = "\
+The branch is pushed, and a change (pull or merge request) made of it, or brought up to date: never two.
+Then its forge is asked now and then. Failed checks, and comments of members, go to the agent as its next message, at most
+change.rounds times (3); what it commits is pushed. Comments of others are for you alone: skep inbox.
+
+Forges: GitHub, GitLab, Forgejo, Gitea. In config.toml, the token by reference, never itself:
+
+  [forge.\"github.com\"]
+  token = \"env:GITHUB_TOKEN\"            # or file:PATH, cmd:COMMAND")]
+    Pr(Pr),
     /// Take over worktrees that others made, and the tmux sessions in them, without touching either
     #[command(after_help = "\
 Without a path it lists what there is. Known layouts: git worktree add, workmux, claude-squad.

@@ -29,6 +29,7 @@ mod open;
 mod path;
 mod plan;
 mod policy;
+mod pr;
 mod project;
 mod questions;
 mod review;
@@ -152,6 +153,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
             let ask = LandAsk { run: id, gates_only: true, yes, detach, ..LandAsk::default() };
             land::land(skep, ask)
         }
+        Verb::Pr(args) => pr::pr(skep, args),
         Verb::Adopt { paths, all, dry_run } => adopt::adopt(skep, &paths, all, dry_run),
         Verb::Project(verb) => project::project(skep, verb),
         Verb::Task(verb) => task::task(skep, verb),

@@ -19,7 +19,7 @@ const WORDS: usize = 500;
 /// One thing that needs a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboxView {
-    /// `question`, `leave`, `input`, `stalled`, `overstep`, `plan`, `failure`, `review`, `limit`.
+    /// `question`, `leave`, `input`, `stalled`, `overstep`, `plan`, `failure`, `review`, `change`, `limit`.
     pub kind: String,
     /// What it is answered by: a question's, a request's, a run's or a task's id.
     pub id: String,
@@ -39,8 +39,10 @@ pub struct InboxView {
 }
 
 /// What an item is, the most urgent first where they hold up the same.
-const KINDS: [&str; 9] =
-    ["question", "leave", "input", "stalled", "overstep", "plan", "failure", "review", "limit"];
+const KINDS: [&str; 10] = [
+    "question", "leave", "input", "stalled", "overstep", "plan", "failure", "review", "change",
+    "limit",
+];
 
 impl InboxView {
     /// Makes the list for `fleet`, what holds up most first, then by kind, then the oldest.
@@ -168,6 +170,14 @@ fn items_of(run: &Run, fleet: &Fleet) -> Vec<InboxView> {
         | State::Waiting { .. }
         | State::Stopping { .. }
         | State::Ended { .. } => {}
+    }
+    if let Some(wanted) = run.change_wants().filter(|_| stands(run)) {
+        let ways = [
+            format!("skep show {name}"),
+            format!("skep resume {name} TEXT"),
+            format!("skep pr {name}"),
+        ];
+        items.push(item("change", id, &wanted.text, wanted.since, behind, &ways));
     }
     if let (Some(since), Some(what)) = (run.unseen, run.oversteps_in_words())
         && (!run.is_ended() || stands(run))

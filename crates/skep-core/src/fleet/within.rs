@@ -98,6 +98,8 @@ impl Fleet {
                 run::Input::Close { .. }
                     | run::Input::Abandon { .. }
                     | run::Input::Land { .. }
+                    | run::Input::Propose { .. }
+                    | run::Input::Round
                     | run::Input::Restore { .. }
             )
         };

@@ -373,6 +373,7 @@ impl Run {
                 self.unknown = None;
                 self.window = None;
                 self.messages_over(at);
+                self.looks_again(at);
                 let (outcome, reason, exit) = (*outcome, *reason, exit.clone());
                 self.enter(State::Ended { outcome, reason, exit, text: text.clone() }, at);
             }
@@ -523,6 +524,22 @@ impl Run {
             | Event::Forgetting { .. }
             | Event::Reverting { .. }
             | Event::Done {} => {}
+            Event::Looking {}
+            | Event::Followed { .. }
+            | Event::RoundBegun { .. }
+            | Event::RoundOver { .. }
+                if self.change.is_none() =>
+            {
+                return Err(misfit());
+            }
+            Event::Proposing { .. } if !self.is_ended() => return Err(misfit()),
+            Event::Proposing { op, asked } => self.proposing_at(op, asked),
+            Event::Looking {} => self.looking_at(),
+            Event::Followed { found, failed, not_before } => {
+                self.followed_at(found.as_deref(), failed.as_ref(), *not_before, at);
+            }
+            Event::RoundBegun { head } => self.round_begun_at(head.as_ref()),
+            Event::RoundOver { stuck } => self.round_over_at(stuck.as_ref(), at),
             Event::OpDone { op, result } => self.op_done_at(op, result, at),
             Event::Overstepped { what } => self.overstepped(what, at),
             Event::GitSeen { facts } => {
@@ -543,6 +560,7 @@ impl Run {
         }
         self.then_close = self.then_close.take().filter(|(asked, _)| asked != op);
         self.landing = self.landing.take().filter(|landing| landing.op != *op);
+        self.proposed_at(op, result, at);
         match result {
             OpResult::Landed { target, old, new, .. } => {
                 self.landed = Some((target.clone(), new.clone()));
@@ -564,6 +582,7 @@ impl Run {
                 self.undone(of);
             }
             OpResult::Closed { .. }
+            | OpResult::Proposed { .. }
             | OpResult::Restored { .. }
             | OpResult::Attested { .. }
             | OpResult::Refused { .. }

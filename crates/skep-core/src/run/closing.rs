@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::Env;
 use crate::{
+    change::Change,
     id::{OpId, SnapshotId},
     snapshot::Snapshot,
     time::Timestamp,
@@ -107,6 +108,15 @@ pub enum OpResult {
         target: String,
         tree: String,
         gates: u32,
+    },
+    /// Its branch is pushed, and a change stands for it.
+    Proposed {
+        change: Box<Change>,
+        /// Whether there was none before.
+        made: bool,
+        /// What of the wish the forge did not take, in sentences.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left: Vec<String>,
     },
     /// A snapshot was taken for a person.
     Snapped {

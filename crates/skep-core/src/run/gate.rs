@@ -77,7 +77,7 @@ impl Run {
             Input::Pause { .. } => Err(self.not_for_gates("pause it")),
             Input::Give { .. } | Input::Send { .. } => Err(self.not_for_gates("send it a message")),
             Input::Raise { .. } => Err(self.not_for_gates("give it more to use")),
-            Input::Land { .. } => Err(self.not_for_gates("land it")),
+            Input::Land { .. } | Input::Propose { .. } => Err(self.not_for_gates("land it")),
             Input::Snap { .. } => Err(self.not_for_gates("take a snapshot of it")),
             Input::Admit
             | Input::Stop { .. }
@@ -94,6 +94,9 @@ impl Run {
             | Input::Abandon { .. }
             | Input::Forget { .. }
             | Input::Landing(_)
+            | Input::Followed { .. }
+            | Input::Round
+            | Input::RoundRefused { .. }
             | Input::Restore { .. }
             | Input::Undo { .. }
             | Input::Purge { .. }

@@ -229,6 +229,11 @@ impl Run {
             | Event::ConflictGiven { .. }
             | Event::GateEnded { .. }
             | Event::Attested { .. }
+            | Event::Proposing { .. }
+            | Event::Looking {}
+            | Event::Followed { .. }
+            | Event::RoundBegun { .. }
+            | Event::RoundOver { .. }
             | Event::Snapping { .. }
             | Event::Snapped { .. }
             | Event::SnapFailed { .. }

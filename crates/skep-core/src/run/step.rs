@@ -70,6 +70,7 @@ impl Run {
             step.events.push(Event::Snapping { id: id.clone(), why });
             step.effects.push(Effect::Snapshot { run, id, why, op: None });
         }
+        self.after_round(&mut step);
         step
     }
 
@@ -122,6 +123,10 @@ impl Run {
             Input::Abandon { op } => self.abandon(op),
             Input::Land { op, wish } => self.land(op, wish),
             Input::Landing(word) => self.landing(word),
+            Input::Propose { op, asked } => self.propose(op, *asked),
+            Input::Followed { found, not_before } => Ok(self.looked(found, not_before)),
+            Input::Round => self.round(now),
+            Input::RoundRefused { text } => Ok(self.round_refused(&text)),
             Input::Snap { op } => self.snap(op),
             Input::Forget { op, snapshots } => self.forget(op, snapshots),
             Input::Restore { op, snapshot } => self.restore(op, snapshot, None),
@@ -734,10 +739,10 @@ impl Run {
             State::Stopping { gone: true, because, .. } => {
                 Step::of([Event::Lost { because }], [Effect::Sweep { run, attempt }])
             }
-            State::Queued { .. }
-            | State::Preparing { .. }
-            | State::Running { .. }
-            | State::Ended { .. } => Step::default(),
+            State::Ended { .. } => self.look(),
+            State::Queued { .. } | State::Preparing { .. } | State::Running { .. } => {
+                Step::default()
+            }
         }
     }
 
@@ -767,7 +772,7 @@ impl Run {
         late(format!("{what} makes no sense while {} is {}", self.id(), self.state_name()))
     }
 
-    fn still_living(&self, wish: &str) -> Rejected {
+    pub(super) fn still_living(&self, wish: &str) -> Rejected {
         let id = self.id();
         Rejected {
             slug: "run-living",
@@ -843,6 +848,10 @@ impl Input {
             | Input::Abandon { .. }
             | Input::Land { .. }
             | Input::Landing(_)
+            | Input::Propose { .. }
+            | Input::Followed { .. }
+            | Input::Round
+            | Input::RoundRefused { .. }
             | Input::Snap { .. }
             | Input::Forget { .. }
             | Input::Restore { .. }

@@ -17,6 +17,7 @@ pub use super::agents::{Account, AgentSettings};
 use super::{
     agents,
     budget::{BudgetSettings, PriceSettings, ProjectBudget},
+    changes::{self, Changes, ForgeHost, ProjectChanges},
     commit::{self, Commit},
     secrets,
 };
@@ -51,6 +52,7 @@ pub struct Settings {
     pub plan: Plan,
     pub review: Review,
     pub foreman: Foreman,
+    pub change: Changes,
     pub budget: BudgetSettings,
     /// What models cost whose agent names no price, by the model's name, in which `*` stands for anything.
     #[serde(default)]
@@ -65,6 +67,9 @@ pub struct Settings {
     #[serde(default, deserialize_with = "secrets::by_variable")]
     #[schemars(schema_with = "secrets::schema")]
     pub secrets: BTreeMap<String, String>,
+    /// What is known of forges, by their hosts.
+    #[serde(default, deserialize_with = "changes::by_host")]
+    pub forge: BTreeMap<String, ForgeHost>,
 }
 
 /// How skep speaks to an agent.
@@ -312,6 +317,7 @@ pub struct ProjectSettings {
     pub hooks: Hooks,
     pub files: Files,
     pub processes: Processes,
+    pub change: ProjectChanges,
     pub budget: ProjectBudget,
     #[serde(deserialize_with = "gates")]
     #[schemars(extend("title" = "a list of gates, each with a name of its own"))]

@@ -78,8 +78,8 @@ impl Door {
             return Err(living(run).into());
         }
         if ask.merged || ask.dry_run {
-            let seen =
-                close_view(run, how, hands::close::preview(run, &self.home, how, (self.clock)()));
+            let seen = self.preview(run, how);
+            let seen = close_view(run, how, seen);
             if ask.merged && seen.merged != "true" {
                 // Nobody asked about what has not landed; who is named is told.
                 return Ok((!ask.named.is_empty()).then(|| not_landed(run, seen)));
@@ -139,6 +139,7 @@ impl Door {
         match granted(result)? {
             OpResult::Snapped { snapshot } => value(&SnapshotView::of(&run, &snapshot)),
             other @ (OpResult::Closed { .. }
+            | OpResult::Proposed { .. }
             | OpResult::Landed { .. }
             | OpResult::Attested { .. }
             | OpResult::Forgotten { .. }
@@ -359,6 +360,7 @@ impl Door {
             OpResult::Closed { .. }
             | OpResult::Landed { .. }
             | OpResult::Attested { .. }
+            | OpResult::Proposed { .. }
             | OpResult::Snapped { .. }
             | OpResult::Forgotten { .. }
             | OpResult::Refused { .. }
@@ -541,6 +543,7 @@ pub(super) fn granted(result: OpResult) -> Result<OpResult, Trouble> {
         }
         OpResult::Failed { slug, text } => Err(resolve::with_ways(&slug, text).into()),
         granted @ (OpResult::Closed { .. }
+        | OpResult::Proposed { .. }
         | OpResult::Landed { .. }
         | OpResult::Attested { .. }
         | OpResult::Snapped { .. }
@@ -620,6 +623,7 @@ pub(crate) fn close_view(run: &Run, how: How, result: OpResult) -> CloseView {
         }
         OpResult::Landed { .. }
         | OpResult::Attested { .. }
+        | OpResult::Proposed { .. }
         | OpResult::Snapped { .. }
         | OpResult::Forgotten { .. }
         | OpResult::Restored { .. }

@@ -154,6 +154,7 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Close { .. }
         | Ask::Abandon { .. }
         | Ask::Land(_)
+        | Ask::Propose(_)
         | Ask::Pause { .. }
         | Ask::Again { .. }
         | Ask::Send { .. }

@@ -27,6 +27,10 @@ use skep_host::{
 use super::trash;
 use crate::launch;
 
+mod told;
+
+pub use told::Told;
+
 /// An env that is to go, and what is known of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Going {
@@ -51,6 +55,9 @@ pub struct Going {
     /// The snapshots that are remembered of the run.
     pub known: Vec<SnapshotId>,
     pub at: Timestamp,
+    /// What the forge of its change said; none where it has none, or was not asked.
+    #[serde(default)]
+    pub told: Option<Told>,
 }
 
 /// What a close does to a worktree that was taken over.
@@ -98,6 +105,7 @@ pub(super) fn going(
         snapshot: snapshot.clone(),
         known: run.snapshots.keys().chain(run.settling.as_ref()).cloned().collect(),
         at: now,
+        told: None,
     })
 }
 
@@ -194,7 +202,8 @@ fn ask(git: &Git, going: &Going) -> Result<(Proof, Merged), Box<OpResult>> {
     let failed = |err: &dyn std::error::Error, slug: &str| Box::new(failed(err, slug));
     let leaving = &going.leaving;
     let (state, commits) = merged(git, going).map_err(|err| failed(&err, err.slug()))?;
-    let undecided = going.how == How::Smart && !commits.is_empty();
+    let open = going.told.as_ref().is_some_and(|told| told.undecided().is_some());
+    let undecided = going.how == How::Smart && (open || !commits.is_empty());
     // Where the branch is a decision of its own, only the rest is looked at.
     let fate = if undecided { &Fate::KeepBranch } else { &leaving.fate };
     let verdict = env::inspect_for(git, &leaving.root, fate, &leaving.discard)
@@ -381,11 +390,21 @@ fn merged(git: &Git, going: &Going) -> Result<(Merged, Vec<String>), GitError> {
     };
     let named = || if tip == *base { Vec::new() } else { vec![text::words(&tip, 12)] };
     let Some(target) = going.target.as_deref() else { return Ok((Merged::NoChange, named())) };
-    Ok(match salvage::merged(git, &repo, &tip, base, target) {
+    let word = going.told.as_ref().and_then(Told::word);
+    let found = salvage::merged_or_told(git, &repo, &tip, base, target, word.as_ref());
+    let lacking = |state| going.told.as_ref().and_then(Told::undecided).unwrap_or(state);
+    Ok(match found {
+        Merge::Merged { .. } if lacking(Merged::Yes) != Merged::Yes => {
+            (lacking(Merged::Yes), Vec::new())
+        }
         Merge::Merged { .. } => (Merged::Yes, Vec::new()),
         Merge::NoCommits => (Merged::NoChange, Vec::new()),
-        Merge::NotMerged { commits, .. } => (Merged::NoChange, commits.iter().map(line).collect()),
-        Merge::NoTarget => (Merged::Unknown, named()),
+        Merge::NotMerged { commits, .. } => {
+            // What came after its change was merged is for another one.
+            let state = if word.is_some() { Merged::Yes } else { lacking(Merged::NoChange) };
+            (state, commits.iter().map(line).collect())
+        }
+        Merge::NoTarget => (lacking(Merged::Unknown), named()),
         Merge::Unknown(err) => return Err(err),
     })
 }
@@ -433,6 +452,15 @@ fn force(run: &str, keeps: &str) -> String {
 /// What nobody brought in, in words.
 fn lacking(going: &Going, state: Merged, commits: &[String]) -> String {
     let list = some(commits, 5);
+    if let Some(told) = &going.told {
+        return match (told.undecided(), commits.is_empty()) {
+            (Some(_), _) => told.in_words(),
+            (None, true) => format!("{}, and nothing came after", told.in_words()),
+            (None, false) => {
+                format!("these commits are not in it, though {}: {list}", told.in_words())
+            }
+        };
+    }
     match (going.landed, going.target.as_deref(), state) {
         (true, ..) => format!("these commits came after it landed: {list}"),
         (false, None, _) => format!("it has no target that could have its work: {list}"),
@@ -448,7 +476,9 @@ fn undecided_of(going: &Going, state: Merged, commits: &[String]) -> OpResult {
     let run = &going.run;
     let land =
         going.target.is_some().then(|| format!("skep land {run}   # brings it in; then close"));
-    let hints = land.into_iter().chain([
+    let change = going.told.as_ref().map(|told| told.ways(run));
+    let first = change.unwrap_or_else(|| land.into_iter().collect());
+    let hints = first.into_iter().chain([
         format!("skep close {run} --keep-branch   # removes only the worktree"),
         force(run, "a snapshot"),
     ]);
@@ -589,13 +619,16 @@ fn many(count: u64, what: &str) -> String {
 }
 
 /// Whether a close would go, and what of it; changes nothing.
-pub fn preview(run: &Run, home: &Home, how: How, now: Timestamp) -> OpResult {
+pub fn preview(run: &Run, home: &Home, how: How, now: Timestamp, told: Option<Told>) -> OpResult {
     let how = run.way_out(how);
     if !matches!(run.env, EnvState::Held(_)) {
         return dry("nothing is left to close".to_owned(), None);
     }
     let going = match going(run, home, how, &run.next_snapshot(), now) {
-        Ok(going) => going,
+        Ok(mut going) => {
+            going.be_told(told);
+            going
+        }
         Err(text) => return OpResult::Failed { slug: "close-failed".to_owned(), text },
     };
     if going.env_type == EnvType::InPlace {

@@ -144,9 +144,9 @@ pub(super) fn look(
     };
     let (proof, mut reasons) = salvage::look_at(git, &repo, path, now, owner.made_on())?;
     salvage::spare(git, &proof, now, discard, &mut reasons)?;
-    if let (Fate::DropBranch { target }, Some(branch)) = (fate, &owner.branch) {
+    if let Some(branch) = owner.branch.as_ref().filter(|_| *fate != Fate::KeepBranch) {
         let base = owner.base.as_ref().map(|base| base.oid.as_str());
-        let lost = salvage::branch_reasons(git, &repo, &branch.name, base, target.as_deref())?;
+        let lost = salvage::branch_reasons(git, &repo, &branch.name, base, fate)?;
         reasons.extend(lost.1);
     }
     if *fate == Fate::Spent && owner.made_on().is_some() {

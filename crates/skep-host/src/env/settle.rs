@@ -306,10 +306,6 @@ fn branch(
     secured: &mut Secure,
 ) -> Result<(), Cause> {
     let Some(ours) = &owner.branch else { return Ok(()) };
-    let target = match &ask.fate {
-        Fate::DropBranch { target } => target.as_deref(),
-        Fate::KeepBranch | Fate::Spent => None,
-    };
     let base = owner.base.as_ref().map(|base| base.oid.as_str());
     let Some(oid) = git::branch(git, repo, &ours.name)? else {
         secured.notes.push(format!("branch {} was gone already", ours.name));
@@ -324,7 +320,7 @@ fn branch(
         Some(head) => worktree::is_ancestor(git, repo, &oid, head)?,
         None => false,
     };
-    let (seen, reasons) = salvage::branch_reasons(git, repo, &ours.name, base, target)?;
+    let (seen, reasons) = salvage::branch_reasons(git, repo, &ours.name, base, &ask.fate)?;
     secured.drop = seen.as_ref() == Some(&oid) && (held || reasons.is_empty());
     if !secured.drop {
         secured.notes.push(format!("branch {} stays: only it has its commits", ours.name));

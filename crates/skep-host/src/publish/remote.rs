@@ -74,6 +74,27 @@ pub(crate) fn of(
     Ok(Some(Remote { name, url: words(&url), branch: branch.map(str::to_owned) }))
 }
 
+/// The addresses of the remote that `branch` is pushed to, as git uses them, and then as they stand in the settings: only
+/// people see what is written there as another name for it. None where there is no remote.
+///
+/// Errors: several, and nothing decides.
+pub fn addresses_of(
+    git: &Git,
+    repo: &Repository,
+    branch: &str,
+) -> Result<Vec<String>, PublishError> {
+    let Some(remote) = of(git, repo, Some(branch))? else { return Ok(Vec::new()) };
+    let mut all = addresses(git, repo, &remote.name, true)?;
+    for key in ["pushurl", "url"] {
+        let key = format!("remote.{}.{key}", remote.name);
+        let (code, said) =
+            git.call(repo.seat()).args(["config", "--get-all", &key]).code(&[0, 1])?;
+        let said = String::from_utf8_lossy(&said).into_owned();
+        all.extend(said.lines().filter(|_| code == 0).map(str::to_owned));
+    }
+    Ok(all)
+}
+
 /// The addresses of a remote: those that are pushed to, or those that are fetched from.
 fn addresses(
     git: &Git,

@@ -49,6 +49,8 @@ pub enum By {
     Squashed,
     /// A merge of it would change nothing.
     Contained,
+    /// A forge says so of just these commits.
+    Told,
 }
 
 /// A commit, for people.

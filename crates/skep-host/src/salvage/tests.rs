@@ -228,7 +228,8 @@ fn lost_with_branch(yard: &Yard, target: Option<&str>) -> Vec<Reason> {
     let git = yard.git();
     let repo = git::discover(&git, yard.repo().path()).unwrap();
     let base = yard.repo().oid("main~0");
-    branch_reasons(&git, &repo, "skep/x", Some(&base), target).unwrap().1
+    let fate = Fate::DropBranch { target: target.map(str::to_owned) };
+    branch_reasons(&git, &repo, "skep/x", Some(&base), &fate).unwrap().1
 }
 
 #[test]

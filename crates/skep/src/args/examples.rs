@@ -150,6 +150,14 @@ const EXAMPLES: &[Of] = &[
     ("inbox", &[("inbox", "what holds up most first"), ("inbox --json", "for a program")]),
     ("abandon", &[("abandon amber", "undo brings it back"), ("abandon amber basalt", "two")]),
     (
+        "pr",
+        &[
+            ("pr amber --dry-run", "what would be proposed, and where"),
+            ("pr amber --draft", "as a draft"),
+            ("pr amber --ready", "and now for review"),
+        ],
+    ),
+    (
         "land",
         &[
             ("land amber --dry-run", "what would come in"),

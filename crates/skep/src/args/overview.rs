@@ -46,7 +46,8 @@ const GROUPS: &[Group] = &[
     (
         "FINISH",
         &[
-            (&["land", "gate", "close"], "Bring it in; only its gates; give its worktree back"),
+            (&["land", "gate", "pr"], "Bring it in; only its gates; or propose it"),
+            (&["close"], "Give its worktree back"),
             (&["snapshot", "restore", "undo"], "Bring back what was there; take back a close"),
             (&["clean"], "Let go what has had its time"),
         ],

@@ -33,6 +33,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("man", "help"),
     ("message", "send"),
     ("ping", "send"),
+    ("propose", "pr"),
+    ("pull-request", "pr"),
     ("settings", "config"),
     ("setup", "init"),
     ("shell", "sh"),

@@ -12,7 +12,7 @@ use skep_core::{
     time::Timestamp,
 };
 
-use super::{limits, needs_a_person, read, state_of};
+use super::{limits, needs_a_person, pr, read, state_of};
 use crate::{
     connect::Skep,
     exit::Outcome,
@@ -219,6 +219,9 @@ fn branch(run: &RunView) -> String {
     }
     if run.landed.is_some() {
         return "landed".to_owned();
+    }
+    if let Some(change) = &run.change {
+        return pr::in_a_word(change);
     }
     let Some(git) = &run.git else { return "-".to_owned() };
     let mut parts = Vec::new();

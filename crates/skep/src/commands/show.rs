@@ -5,7 +5,7 @@ use std::{fs, process::ExitCode};
 use skep_api::{
     request::Ask,
     spec::Spec,
-    view::{AskView, MessageView, RunView, SnapshotView},
+    view::{AskView, ChangeView, MessageView, RunView, SnapshotView},
 };
 use skep_core::{
     names,
@@ -14,7 +14,7 @@ use skep_core::{
     time::Timestamp,
 };
 
-use super::{logs, logs::readable::span, ls, plan, questions, read, state_of};
+use super::{logs, logs::readable::span, ls, plan, pr, questions, read, state_of};
 use crate::{
     connect::Skep,
     exit::{CliError, Outcome},
@@ -133,6 +133,16 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     }
     if let Some(landed) = &run.landed {
         rows.push(("landed", format!("{} {}", landed.target, text::words(&landed.oid, 12))));
+    }
+    if let Some(change) = &run.change {
+        rows.push(("change", pr::in_a_line(change)));
+        if let Some(silent) = &change.silent {
+            let words = text::words(&text::one_line(silent), 160);
+            rows.push(("forge", format!("as heard {} ago; {words}", age(change.seen, now))));
+        }
+        if let Some(wants) = &change.wants {
+            rows.push(("wants you", text::words(&text::one_line(wants), 200)));
+        }
     }
     rows.extend(landing(&run, now));
     if let Some(last) = &run.last {
@@ -343,11 +353,15 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
         }
         ("queued" | "stalled", _) => next.push(("see why", format!("skep why {id}"))),
         ("stopping", _) => next.push(("wait for its end", format!("skep wait {id}"))),
-        ("ended", _) if held && run.landed.is_some() => {
+        ("ended", _)
+            if held
+                && (run.landed.is_some()
+                    || run.change.as_ref().is_some_and(ChangeView::is_merged)) =>
+        {
             next.push(("give its env back", format!("skep close {id}")));
         }
         ("ended", _) if held && run.outcome.as_deref() == Some("completed") => {
-            next.push(("bring it in", format!("skep land {id}")));
+            next.extend(pr::next(run, &id));
             next.push(("ask for more", format!("skep resume {id} TEXT")));
         }
         ("ended", _) if run.env_state == "closed" => {

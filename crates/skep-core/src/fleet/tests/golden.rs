@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use super::{super::*, ONE, project, task, task_id};
 use crate::{
     budget::Price,
+    change::{Change, ChangeState, Check, CheckState, Comment},
     facts::Exit,
     id::OpId,
     review::{Critique, Severity},
     run::{
         Ask, Attestation, Because, Env, Event as Of, Fallback, Hears, Hooks, Login, Logins, Merged,
-        OpResult, Outcome, Reason, Receipt, Requeue, Ruling, SetUp, Speech, Surface, WaitingFor,
+        NoSight, OpResult, Outcome, Proposing, Reason, Receipt, Requeue, Ruling, SetUp, Sight,
+        Speech, Surface, WaitingFor,
         adopted::tests::brief_of_adopted,
         gate::tests::brief_of_gate,
         landing::{Gate, Passed, Stage, Trial, Wish},
@@ -440,6 +442,16 @@ fn of_runs() -> Vec<Of> {
         Of::ConflictGiven { words: words() },
         Of::GateEnded { gate: brief("gate").id, passed: false, text: text() },
         Of::Attested { attestation: whole_attestation() },
+        Of::Proposing { op: op(1), asked: Box::new(whole_asked()) },
+        Of::Looking {},
+        Of::Followed { found: Some(Box::new(whole_sight())), failed: None, not_before: None },
+        Of::Followed {
+            found: None,
+            failed: Some(NoSight { slug: "forge-offline".to_owned(), text: text() }),
+            not_before: Some(Timestamp(1_795_174_995_000)),
+        },
+        Of::RoundBegun { head: Some("c1".to_owned()) },
+        Of::RoundOver { stuck: Some(text()) },
         Of::Snapping { id: nth("3"), why: Why::Turn },
         Of::Snapped { snapshot: whole_snapshot() },
         Of::SnapFailed { id: nth("3"), text: text() },
@@ -459,6 +471,48 @@ fn of_runs() -> Vec<Of> {
         Of::Done {},
     ])
     .collect()
+}
+
+/// A wish for a change in which nothing is left out.
+fn whole_asked() -> Proposing {
+    Proposing {
+        title: Some("Mend the roof".to_owned()),
+        draft: Some(true),
+        labels: vec!["roof".to_owned()],
+        reviewers: vec!["mary".to_owned()],
+        rounds: 3,
+    }
+}
+
+/// A look at a change in which nothing is left out.
+fn whole_sight() -> Sight {
+    Sight {
+        change: Change {
+            forge: "github".to_owned(),
+            number: 12,
+            url: "https://github.com/o/r/pull/12".to_owned(),
+            state: ChangeState::Merged,
+            draft: true,
+            head: "c1".to_owned(),
+            base: "main".to_owned(),
+            merged_as: Some("c2".to_owned()),
+        },
+        checks: vec![Check {
+            name: "test".to_owned(),
+            state: CheckState::Failed,
+            url: Some("https://ci.example/1".to_owned()),
+            text: words(),
+        }],
+        comments: vec![Comment {
+            id: "7".to_owned(),
+            author: "mary".to_owned(),
+            member: true,
+            text: words(),
+            file: Some("src/lib.rs".to_owned()),
+            line: Some(7),
+            at: Timestamp(1_795_174_995_000),
+        }],
+    }
 }
 
 /// Every way that a wish can come out, once with all that it may hold and once with little.
@@ -484,6 +538,11 @@ fn results() -> Vec<OpResult> {
         },
         OpResult::Landed { target: target(), old: old(), new: new(), commits: 1 },
         OpResult::Attested { target: target(), tree: "t1".to_owned(), gates: 2 },
+        OpResult::Proposed {
+            change: Box::new(whole_sight().change),
+            made: true,
+            left: vec![words()],
+        },
         OpResult::Snapped { snapshot: whole_snapshot() },
         OpResult::Forgotten { snapshots: vec![nth("3")] },
         OpResult::Restored {
@@ -535,10 +594,11 @@ fn kind_of_result(result: &OpResult) -> usize {
         OpResult::Refused { .. } => 6,
         OpResult::Failed { .. } => 7,
         OpResult::Attested { .. } => 8,
+        OpResult::Proposed { .. } => 9,
     }
 }
 
-const KINDS_OF_RESULTS: usize = 9;
+const KINDS_OF_RESULTS: usize = 10;
 
 fn events() -> Vec<Event> {
     let theirs = of_tasks::events().into_iter().map(Event::Task);

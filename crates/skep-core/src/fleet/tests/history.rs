@@ -257,6 +257,8 @@ fn is_deed(effect: &Effect) -> bool {
         | Effect::Combine { .. }
         | Effect::Check { .. }
         | Effect::Bring { .. }
+        | Effect::Propose { .. }
+        | Effect::Follow { .. }
         | Effect::Snapshot { .. }
         | Effect::Forget { .. }
         | Effect::Restore { .. }
@@ -342,6 +344,13 @@ fn reported(effect: &Effect, run: &Run, way: usize, now: Timestamp) -> run::Inpu
         {
             done(op, failed)
         }
+        Effect::Propose { op, .. } if fails => done(op, failed),
+        Effect::Propose { op, .. } => done(op, crate::run::change::tests::proposed("c1")),
+        Effect::Follow { .. } => crate::run::change::tests::input_of(match way {
+            0 => &["seen", "c1", "merged"],
+            1 => &["seen", "c1", "open", "test", "failed", "member", "m1"],
+            _ => &["unseen"],
+        }),
         Effect::Forget { op, snapshots, .. } => {
             done(op, OpResult::Forgotten { snapshots: snapshots.clone() })
         }
@@ -483,6 +492,10 @@ impl Witness {
             5 => run::Input::Snap { op: op() },
             6 => run::Input::Forget { op: op(), snapshots: vec![snapshot] },
             7 | 8 => run::Input::Restore { op: op(), snapshot },
+            9 => run::Input::Propose {
+                op: op(),
+                asked: Box::new(run::Proposing { rounds: 2, ..Default::default() }),
+            },
             _ => run::Input::Undo { op: op(), of: done },
         };
         let op = op();
@@ -729,7 +742,9 @@ impl Witness {
                 Effect::DropLogs { .. } => {
                     prop_assert!(run.is_ended() && !run.holds_env(), "{effect:?} too soon");
                 }
-                Effect::Forget { .. }
+                Effect::Follow { .. } => prop_assert!(run.change.is_some(), "{effect:?}"),
+                Effect::Propose { .. }
+                | Effect::Forget { .. }
                 | Effect::Revert { .. }
                 | Effect::Show { .. }
                 | Effect::CancelPrepare { .. }
@@ -771,6 +786,8 @@ impl Witness {
                         | run::Input::Snap { .. }
                         | run::Input::Forget { .. }
                         | run::Input::Landing(_)
+                        | run::Input::Propose { .. }
+                        | run::Input::Followed { .. }
                         | run::Input::Restore { .. }
                         | run::Input::Undo { .. }
                         | run::Input::Purge { .. }
@@ -793,8 +810,12 @@ impl Witness {
                 "{:?} after the end",
                 input
             );
+            let told = decided.events.iter().any(|about| {
+                about.subject == id.as_str()
+                    && matches!(about.event, Event::Run(run::Event::RoundBegun { .. }))
+            });
             prop_assert!(
-                new.is_ended() || matches!(input, run::Input::Again { .. }),
+                new.is_ended() || told || matches!(input, run::Input::Again { .. }),
                 "{:?} woke the dead",
                 input
             );
@@ -970,6 +991,7 @@ fn asked(input: &Input) -> Option<&OpId> {
     if let run::Input::Close { op, .. }
     | run::Input::Abandon { op }
     | run::Input::Land { op, .. }
+    | run::Input::Propose { op, .. }
     | run::Input::Snap { op }
     | run::Input::Forget { op, .. }
     | run::Input::Restore { op, .. }
@@ -1034,7 +1056,8 @@ proptest! {
         for run in witness.fleet.runs.values() {
             prop_assert!(run.is_ended(), "{} is {}", run.id(), run.state_name());
         }
-        prop_assert_eq!(witness.fleet.next_wake(), None);
+        let open = witness.fleet.runs.values().filter(|run| run.is_followed());
+        prop_assert_eq!(witness.fleet.next_wake(), open.filter_map(|run| run.next_wake()).min());
     }
 }
 
@@ -1056,8 +1079,8 @@ fn random_histories_reach_every_state_and_every_env() {
         "gate_ended",
         "conflict_given",
     ];
-    // They take a longer story than chance tells every time: `run/conversation/tests.rs` tells it.
-    let seldom = ["as_before", "resume_refused", "turns_to", "worked"];
+    // They take a longer story than chance tells every time: `run/conversation/tests.rs` and `run/change/tests.rs` tell it.
+    let seldom = ["as_before", "resume_refused", "turns_to", "worked", "round_begun", "round_over"];
     // What belongs to plans, `plans/history.rs` tells.
     let of_plans =
         ["readied", "released", "question_proposed", "task_removed"].map(str::to_owned).into_iter();

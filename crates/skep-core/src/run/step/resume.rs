@@ -19,7 +19,7 @@ use crate::{
 const LEAVES_WITHIN: Duration = Duration::from_secs(10);
 
 impl Run {
-    pub(super) fn again(
+    pub(in crate::run) fn again(
         &self,
         goes_on: bool,
         message: Option<String>,

@@ -249,7 +249,7 @@ impl Run {
     }
 
     /// Refuses while the env is on its way out or back in.
-    pub(super) fn require_rest(&self) -> Result<(), Rejected> {
+    pub(in crate::run) fn require_rest(&self) -> Result<(), Rejected> {
         if self.is_closing() {
             return Err(self.closing());
         }

@@ -90,6 +90,10 @@ const INPUTS: &[&str] = &[
     "land 1",
     "landing try",
     "landing combined 1",
+    "propose 1",
+    "seen c1 open",
+    "round",
+    "round-refused",
     "snap 1",
     "forget 1 0",
     "restore 1 0",
@@ -227,10 +231,14 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Release => 50,
         Input::Escalate { .. } => 51,
         Input::Landing(_) => 52,
+        Input::Propose { .. } => 53,
+        Input::Followed { .. } => 54,
+        Input::Round => 55,
+        Input::RoundRefused { .. } => 56,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 53;
+const KINDS_OF_INPUTS: usize = 57;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -306,10 +314,15 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::ConflictGiven { .. } => 69,
         Event::GateEnded { .. } => 70,
         Event::Attested { .. } => 71,
+        Event::Proposing { .. } => 72,
+        Event::Looking {} => 73,
+        Event::Followed { .. } => 74,
+        Event::RoundBegun { .. } => 75,
+        Event::RoundOver { .. } => 76,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 72;
+pub(crate) const KINDS_OF_EVENTS: usize = 77;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -401,6 +414,11 @@ fn events() -> Vec<Event> {
         Event::ConflictGiven { words: text.clone() },
         Event::GateEnded { gate: run.clone(), passed: true, text: text.clone() },
         Event::Attested { attestation: Box::new(attested(&trial(&run, &[]))) },
+        Event::Proposing { op: op(1), asked: Box::default() },
+        Event::Looking {},
+        Event::Followed { found: None, failed: None, not_before: None },
+        Event::RoundBegun { head: None },
+        Event::RoundOver { stuck: None },
         Event::Snapping { id: snap(&run, "1"), why: Why::Turn },
         Event::Snapped { snapshot: kept("0") },
         Event::SnapFailed { id: snap(&run, "0"), text: text.clone() },
@@ -507,6 +525,10 @@ abandon 1                        ++!!!+ !!!!!!!!! !+!!!x++ ++!!! xxxx++
 land 1                           xxxxxx xxxxxxxxx xxxxxxxx xxxx+ xxxx++
 landing try                      xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 landing combined 1               ...... ......... ........ ..... ......
+propose 1                        xxxxxx xxxxxxxxx xxxxxxxx xxxx! xxxxxx
+seen c1 open                     ...... ......... ........ ..... ......
+round                            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+round-refused                    ...... ......... ........ ..... ......
 snap 1                           xx!xxx !!!!!!!!! !!!!!!!! xxxx! xxxxxx
 forget 1 0                       xxxxxx xxxxxxxxx xxxxxxxx xxxx! xxxx!!
 restore 1 0                      xxxxxx xxxxxxxxx xxxxxxxx xxxx! xxxx!x
@@ -654,6 +676,11 @@ LandingMoved        xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 ConflictGiven       ...... ......... ........ ..... ......
 GateEnded           xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 Attested            ...... ......... ........ ..... ......
+Proposing           xxxxxx xxxxxxxxx xxxxxxxx ..... ......
+Looking             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Followed            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+RoundBegun          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+RoundOver           xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 Snapping            xx.xxx ......... ........ xxxx. xxxxxx
 Snapped             ...... ......... ........ ..... ......
 SnapFailed          ...... ......... ........ ..... ......

@@ -224,6 +224,10 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["abandon", n] => Input::Abandon { op: nth_op(n) },
         ["land" | "gate", n, ..] => Input::Land { op: nth_op(n), wish: wish(&words) },
         ["landing", word @ ..] => Input::Landing(landing_word(word, run)),
+        ["propose", n] => Input::Propose { op: nth_op(n), asked: Box::default() },
+        ["seen" | "unseen" | "round" | "round-refused", ..] => {
+            super::super::change::tests::input_of(&words)
+        }
         ["snap", n] => Input::Snap { op: nth_op(n) },
         ["forget", n, snapshots @ ..] => Input::Forget {
             op: nth_op(n),
@@ -456,6 +460,7 @@ fn op_result(words: &[&str], run: &Run, now: Timestamp) -> OpResult {
         }
         ["restored", n] => restored(n, None),
         ["restored", n, "before", m] => restored(n, Some(kept(m, Why::Restore, false))),
+        ["proposed"] => super::super::change::tests::proposed("c1"),
         ["reverted", of] => OpResult::Reverted {
             of: nth_op(of),
             target: "main".to_owned(),
@@ -674,6 +679,8 @@ pub(crate) fn verb(effect: &Effect) -> String {
         | Effect::Combine { .. }
         | Effect::Check { .. }
         | Effect::Bring { .. }
+        | Effect::Propose { .. }
+        | Effect::Follow { .. }
         | Effect::Forget { .. }
         | Effect::Restore { .. }
         | Effect::Revert { .. }

@@ -221,3 +221,43 @@ fn a_target_that_went_far_is_compared_as_far_as_the_note_says_and_paths_narrow_i
         matches!(fork.merged_into("main"), Merge::NotMerged { note: Some(note), .. } if note.contains("2000"))
     );
 }
+
+/// What a forge squashed, and the target here has not fetched, is proven by its word about just this commit.
+#[test]
+fn a_forges_word_proves_the_work_up_to_the_commit_it_is_about_and_no_commit_more() {
+    let fork = Fork::new(2);
+    let git = Git::new(fork.place.env());
+    let repo = git::discover(&git, fork.repo().path()).unwrap();
+    let head = fork.repo().oid("work");
+    let word = |head: &str| Word { head: head.to_owned(), change: "change #12".to_owned() };
+    let told = |word: Option<&Word>| {
+        merged_or_told(&git, &repo, &fork.repo().oid("work"), &fork.base, "main", word)
+    };
+    assert!(matches!(told(None), Merge::NotMerged { commits, .. } if commits.len() == 2));
+    let merge = told(Some(&word(&head)));
+    assert!(matches!(&merge, Merge::Merged { by: By::Told, at, .. } if *at == head), "{merge:?}");
+    // Of a commit that nobody here knows it says nothing of ours.
+    let strange = word(&"1".repeat(40));
+    assert!(matches!(told(Some(&strange)), Merge::NotMerged { commits, .. } if commits.len() == 2));
+    fork.repo().git(&["checkout", "--quiet", "work"]);
+    fork.repo().commit_file("late", "late\n");
+    let merge = told(Some(&word(&head)));
+    let Merge::NotMerged { commits, note } = merge else { panic!("{merge:?}") };
+    let subjects: Vec<&str> = commits.iter().map(|commit| commit.subject.as_str()).collect();
+    assert_eq!(subjects.len(), 1, "{subjects:?}");
+    assert_eq!(note.as_deref(), Some("they came after change #12 was merged"));
+}
+
+#[test]
+fn a_branch_goes_by_a_forges_word_only_as_long_as_it_stands_where_that_says() {
+    let fork = Fork::new(1);
+    let git = Git::new(fork.place.env());
+    let repo = git::discover(&git, fork.repo().path()).unwrap();
+    let word = Word { head: fork.repo().oid("work"), change: "change #12".to_owned() };
+    let fate = Fate::DropBrought { target: Some("main".to_owned()), word };
+    let lost = || branch_reasons(&git, &repo, "work", Some(&fork.base), &fate).unwrap().1;
+    assert_eq!(lost(), []);
+    fork.repo().git(&["checkout", "--quiet", "work"]);
+    fork.repo().commit_file("late", "late\n");
+    assert!(matches!(lost().as_slice(), [Reason::Unmerged { .. }]), "{:?}", lost());
+}
