@@ -23,6 +23,7 @@ use crate::{
 
 mod base;
 mod between;
+mod checked;
 mod diff;
 mod entries;
 mod facts;
@@ -39,6 +40,7 @@ mod within;
 
 pub use base::{Base, base};
 pub use between::{subjects, version};
+pub use checked::{Named, named, touches};
 pub use diff::{Changed, Diff, Side, diff};
 pub use entries::{Entry, entries};
 pub use facts::{Facts, facts};
