@@ -299,7 +299,7 @@ impl Run {
     fn has_work(&self) -> bool {
         match self.brief.kind {
             Kind::Code => true,
-            Kind::Plan | Kind::Review | Kind::Foreman | Kind::Manual => false,
+            Kind::Plan | Kind::Review | Kind::Foreman | Kind::Manual | Kind::Gate => false,
         }
     }
 

@@ -37,7 +37,7 @@ impl Door {
         let run = fleet.find_run(&ask.run)?;
         let config = &self.config;
         if ask.dry_run {
-            return value(&self.preview(run, &fleet, config)?);
+            return value(&self.foretold(run, &fleet, config)?);
         }
         let settings = resolve::landing::settings(run, &self.home, config).map_err(refusal)?;
         self.approve_its_gates(key, ask, run, &fleet)?;
@@ -123,7 +123,7 @@ impl Door {
     }
 
     /// What a landing would bring; changes nothing.
-    fn preview(&self, run: &Run, fleet: &Fleet, config: &Path) -> Result<OpResult, Trouble> {
+    fn foretold(&self, run: &Run, fleet: &Fleet, config: &Path) -> Result<OpResult, Trouble> {
         let terms = resolve::landing::terms(run, fleet, &self.home, config).map_err(refusal)?;
         let facts = hands::git_facts(run, &self.home, (self.clock)());
         let Some(branch) = run.env().and_then(|env| env.branch.as_ref()) else {
