@@ -153,9 +153,10 @@ pub(crate) struct Tally {
     pub(crate) unchanged: u32,
 }
 
-/// A part of an answer: its value, and where the next page is.
+/// A part of an answer: its value, how long it was, and where the next page is.
 struct Page {
     value: Value,
+    bytes: u64,
     next: Option<String>,
 }
 
@@ -220,10 +221,16 @@ impl Client {
         path: &str,
         within: Option<&str>,
     ) -> Result<Vec<T>, ForgeError> {
-        let (mut entries, mut next) = (Vec::new(), Some(path.to_owned()));
+        let (mut entries, mut next, mut bytes) = (Vec::new(), Some(path.to_owned()), 0_u64);
         for _ in 0..PAGES {
             let Some(path) = next.take() else { return Ok(entries) };
             let mut page = self.page(&path)?;
+            bytes = bytes.saturating_add(page.bytes);
+            if bytes > self.patience.most {
+                return Err(
+                    self.malformed(&format!("a list of more than {} bytes", self.patience.most))
+                );
+            }
             let list = match within {
                 Some(field) => page.value.get_mut(field).map(Value::take),
                 None => Some(page.value),
@@ -318,7 +325,10 @@ impl Client {
             let held = locked(&self.known).held(path);
             // What was held a moment ago may have had to go for another answer.
             return match held {
-                Some((body, next)) => Ok(Page { value: self.wire.json(&body)?, next }),
+                Some((body, next)) => {
+                    let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
+                    Ok(Page { value: self.wire.json(&body)?, bytes, next })
+                }
                 None => self.tried(Method::Get, path, None, None).map(Got::page),
             };
         }

@@ -281,15 +281,19 @@ fn an_answer_that_cannot_be_read_is_told_and_nothing_is_concluded_from_it() {
 
 #[test]
 fn a_list_without_an_end_is_not_read_for_ever() {
-    let loopback = Loopback::serve(|asked| {
-        let next = format!("<{}>; rel=\"next\"", asked.path);
-        Told::json(200, &serde_json::json!([])).with("link", next)
-    });
-    let host = Host { name: "f".to_owned(), kind: Kind::Gitlab, url: Some(loopback.origin()) };
-    let place: Place = place("f:team/tool", &[host], &|_| None).unwrap();
-    let client = open(place, Token::none(), PATIENCE);
-    assert_eq!(client.propose(&proposal()).unwrap_err().slug(), "forge-answer");
-    assert!(loopback.asked().len() <= 50);
+    // Empty pages for ever, and pages that are too much together.
+    for (page, most) in [(serde_json::json!([]), 50), (serde_json::json!(["x".repeat(100_000)]), 3)]
+    {
+        let loopback = Loopback::serve(move |asked| {
+            let next = format!("<{}>; rel=\"next\"", asked.path);
+            Told::json(200, &page).with("link", next)
+        });
+        let host = Host { name: "f".to_owned(), kind: Kind::Gitlab, url: Some(loopback.origin()) };
+        let place: Place = place("f:team/tool", &[host], &|_| None).unwrap();
+        let client = open(place, Token::none(), PATIENCE);
+        assert_eq!(client.propose(&proposal()).unwrap_err().slug(), "forge-answer");
+        assert!(loopback.asked().len() <= most);
+    }
 }
 
 #[test]
