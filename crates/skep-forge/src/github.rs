@@ -160,6 +160,9 @@ struct Word {
     line: Option<u64>,
     #[serde(default)]
     original_line: Option<u64>,
+    /// Of a line.
+    #[serde(default)]
+    pull_request_review_id: Option<u64>,
 }
 
 impl Github {
@@ -382,6 +385,10 @@ impl Github {
             let some: Vec<Word> = self.client.list(&path, None)?;
             words.extend(some.into_iter().map(|word| (kind, word)));
         }
+        let given = |(kind, word): &(&str, Word)| {
+            word.submitted_at.filter(|_| *kind == "review").map(|at| (word.id, at))
+        };
+        let given: BTreeMap<u64, Timestamp> = words.iter().filter_map(given).collect();
         let me = self.me()?;
         let mut writers = BTreeMap::new();
         let mut comments = Vec::new();
@@ -389,9 +396,10 @@ impl Github {
             let body = word.body.unwrap_or_default();
             let author = word.user.map_or_else(|| "ghost".to_owned(), |user| user.login);
             let pending = word.state.as_deref() == Some("PENDING");
-            let Some(at) = word.created_at.or(word.submitted_at).filter(|_| !pending) else {
-                continue;
-            };
+            // A line is written long before its review is given, and nobody else sees it until then.
+            let review = word.pull_request_review_id.and_then(|id| given.get(&id).copied());
+            let at = word.created_at.max(word.submitted_at).max(review);
+            let Some(at) = at.filter(|_| !pending) else { continue };
             if body.trim().is_empty()
                 || (marks::ours(&body) && me.as_ref().is_none_or(|me| *me == author))
             {

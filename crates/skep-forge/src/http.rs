@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _},
+};
 use serde_json::Value;
 use skep_core::{text, time::Timestamp};
 
@@ -444,6 +447,12 @@ pub(crate) fn or_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de
     from: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// Reads a moment that some servers leave out, and others, written in Go, give as the year 1.
+pub(crate) fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+    let told = Option::<String>::deserialize(from)?.filter(|told| !told.starts_with("0001-"));
+    told.map(|told| told.parse().map_err(D::Error::custom)).transpose()
 }
 
 /// Spells a branch in a path, where its slashes stay.
