@@ -178,13 +178,15 @@ impl Github {
         self.client.get(&format!("{}/pulls/{number}", self.repo))
     }
 
-    fn open(&self, wanted: &Proposal) -> Result<Option<Pull>, ForgeError> {
-        let path = format!(
-            "{}/pulls?state=open&head={}&base={}&per_page=100",
-            self.repo,
-            quoted(&format!("{}:{}", self.place.owner(), wanted.head)),
-            quoted(&wanted.base)
-        );
+    /// The open change as wanted; `among_all` where GitHub says that it is there, and does not find it by its branch: it takes an
+    /// owner's name in the letters that it has itself.
+    fn open(&self, wanted: &Proposal, among_all: bool) -> Result<Option<Pull>, ForgeError> {
+        let mut path =
+            format!("{}/pulls?state=open&base={}&per_page=100", self.repo, quoted(&wanted.base));
+        if !among_all {
+            let head = format!("{}:{}", self.place.owner(), wanted.head);
+            path.push_str(&format!("&head={}", quoted(&head)));
+        }
         let pulls: Vec<Pull> = self.client.list(&path, None)?;
         let id = |end: &End| end.repo.as_ref().map(|repo| repo.id);
         let ours = pulls.into_iter().filter(|pull| {
@@ -509,10 +511,14 @@ impl Forge for Github {
     }
 
     fn propose(&self, wanted: &Proposal) -> Result<Proposed, ForgeError> {
-        let plain = Cell::new(false);
+        let (plain, among_all) = (Cell::new(false), Cell::new(false));
         let (pull, made) = self.client.once(
-            || self.open(wanted),
-            || self.make(wanted, &plain),
+            || self.open(wanted, among_all.get()),
+            || {
+                let made = self.make(wanted, &plain)?;
+                among_all.set(matches!(made, Posted::There(_)));
+                Ok(made)
+            },
             |value| self.client.read(value),
         )?;
         let mut notes = Vec::new();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Asked, Change, OWNER, On, REPO, Refusal, Result, Right, Told, World, absent, page, time,
+    Asked, Came, Change, OWNER, On, REPO, Refusal, Right, Told, World, absent, page, time,
 };
 use crate::loopback::unquoted;
 
@@ -93,10 +93,10 @@ pub(super) fn answer(world: &mut World, asked: &Asked) -> Told {
                 .filter(|check| check.0 == *commit)
                 .map(|(_, name, result, text)| {
                     let status = match result {
-                        Result::Passed => "success",
-                        Result::Failed => "failure",
-                        Result::Pending => "pending",
-                        Result::Skipped => "skipped",
+                        Came::Passed => "success",
+                        Came::Failed => "failure",
+                        Came::Pending => "pending",
+                        Came::Skipped => "skipped",
                     };
                     json!({ "context": name, "status": status, "description": text, "target_url": "" })
                 })

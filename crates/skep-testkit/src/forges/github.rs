@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Asked, Change, OWNER, On, REPO, Refusal, Result, Right, Told, World, absent, page, texts, time,
+    Asked, Came, Change, OWNER, On, REPO, Refusal, Right, Told, World, absent, page, texts, time,
 };
 use crate::loopback::unquoted;
 
@@ -227,21 +227,21 @@ fn words(
     page(world, asked, &words.collect::<Vec<_>>(), None)
 }
 
-type Checked<'a> = (&'a str, Result, &'a str);
+type Checked<'a> = (&'a str, Came, &'a str);
 
 /// Those of a commit; the names of statuses hold a slash.
 fn checks<'a>(world: &'a World, commit: &str, status: bool) -> impl Iterator<Item = Checked<'a>> {
-    let fits = move |check: &&(String, String, Result, String)| check.1.contains('/') == status;
+    let fits = move |check: &&(String, String, Came, String)| check.1.contains('/') == status;
     let of: Vec<_> = world.checks.iter().filter(|check| check.0 == commit).filter(fits).collect();
     of.into_iter().map(|check| (check.1.as_str(), check.2, check.3.as_str()))
 }
 
 fn run((name, result, text): Checked<'_>) -> Value {
     let (status, conclusion) = match result {
-        Result::Pending => ("in_progress", None),
-        Result::Passed => ("completed", Some("success")),
-        Result::Failed => ("completed", Some("failure")),
-        Result::Skipped => ("completed", Some("neutral")),
+        Came::Pending => ("in_progress", None),
+        Came::Passed => ("completed", Some("success")),
+        Came::Failed => ("completed", Some("failure")),
+        Came::Skipped => ("completed", Some("neutral")),
     };
     json!({
         "name": name,
@@ -254,9 +254,9 @@ fn run((name, result, text): Checked<'_>) -> Value {
 
 fn status((name, result, text): Checked<'_>) -> Value {
     let state = match result {
-        Result::Passed | Result::Skipped => "success",
-        Result::Failed => "failure",
-        Result::Pending => "pending",
+        Came::Passed | Came::Skipped => "success",
+        Came::Failed => "failure",
+        Came::Pending => "pending",
     };
     json!({ "context": name, "state": state, "description": text, "target_url": null })
 }

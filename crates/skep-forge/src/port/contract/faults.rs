@@ -69,6 +69,19 @@ fn of_two_who_propose_at_once_one_makes_the_change_and_both_have_it() {
 }
 
 #[test]
+fn a_change_that_github_does_not_find_by_its_branch_is_found_among_all() {
+    let forge = forges::Forge::new(Face::Github);
+    forge.world().heads.insert("feat/a-b".to_owned(), head());
+    client(&forge).propose(&proposal()).unwrap();
+    for _ in 0..9 {
+        let none = Told::json(200, &serde_json::json!([]));
+        forge.world().fault("GET", "head=", false, none);
+    }
+    let proposed = client(&forge).propose(&proposal()).unwrap();
+    assert_eq!((proposed.made, proposed.change.number), (false, 1));
+}
+
+#[test]
 fn silence_has_an_end_and_is_looked_after() {
     each(|forge, _| {
         let short = Patience { answer: Duration::from_secs(1), ..PATIENCE };
