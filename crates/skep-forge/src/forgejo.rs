@@ -16,8 +16,8 @@ use skep_core::{
 
 use crate::{
     http::{
-        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, or_default, quoted,
-        quoted_path,
+        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, moment, or_default,
+        quoted, quoted_path,
     },
     port::{
         Forge, Proposal, Proposed, Seen,
@@ -119,10 +119,12 @@ struct Word {
     user: Option<User>,
     #[serde(default)]
     body: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "moment")]
     created_at: Option<Timestamp>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "moment")]
     submitted_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "moment")]
+    updated_at: Option<Timestamp>,
     /// Of a review.
     #[serde(default)]
     state: Option<String>,
@@ -311,7 +313,8 @@ impl Forgejo {
 
     fn comments(&self, number: u64) -> Result<Vec<Comment>, ForgeError> {
         let mut words: Vec<(&str, Word)> = Vec::new();
-        words.extend(self.words(number)?.into_iter().map(|word| ("comment", word)));
+        let plain = self.words(number)?.into_iter();
+        words.extend(plain.map(|word| ("comment", Word { updated_at: None, ..word })));
         for review in self.reviews(number)? {
             if review.state.as_deref() == Some("PENDING") {
                 continue;
@@ -319,7 +322,10 @@ impl Forgejo {
             if review.comments_count > 0 {
                 let path = format!("{}/pulls/{number}/reviews/{}/comments", self.repo, review.id);
                 let lines: Vec<Word> = self.client.list(&path, None)?;
-                words.extend(lines.into_iter().map(|word| ("line", word)));
+                // A line is written long before its review is given, and nobody else sees it until then.
+                let given = review.submitted_at.max(review.updated_at);
+                let seen = |line: Word| Word { updated_at: None, submitted_at: given, ..line };
+                words.extend(lines.into_iter().map(|line| ("line", seen(line))));
             }
             words.push(("review", review));
         }
@@ -329,7 +335,9 @@ impl Forgejo {
         for (kind, word) in words {
             let body = word.body.unwrap_or_default();
             let author = word.user.map_or_else(|| "ghost".to_owned(), |user| user.login);
-            let Some(at) = word.created_at.or(word.submitted_at) else { continue };
+            // `submitted_at` of some servers is when a review was begun.
+            let at = word.created_at.max(word.submitted_at).max(word.updated_at);
+            let Some(at) = at else { continue };
             let ours = marks::ours(&body) && me.as_ref().is_none_or(|me| *me == author);
             if body.trim().is_empty() || ours || word.resolver.is_some() {
                 continue;

@@ -160,6 +160,9 @@ struct Word {
     line: Option<u64>,
     #[serde(default)]
     original_line: Option<u64>,
+    /// Of a line.
+    #[serde(default)]
+    pull_request_review_id: Option<u64>,
 }
 
 impl Github {
@@ -175,13 +178,15 @@ impl Github {
         self.client.get(&format!("{}/pulls/{number}", self.repo))
     }
 
-    fn open(&self, wanted: &Proposal) -> Result<Option<Pull>, ForgeError> {
-        let path = format!(
-            "{}/pulls?state=open&head={}&base={}&per_page=100",
-            self.repo,
-            quoted(&format!("{}:{}", self.place.owner(), wanted.head)),
-            quoted(&wanted.base)
-        );
+    /// The open change as wanted; `among_all` where GitHub says that it is there, and does not find it by its branch: it takes an
+    /// owner's name in the letters that it has itself.
+    fn open(&self, wanted: &Proposal, among_all: bool) -> Result<Option<Pull>, ForgeError> {
+        let mut path =
+            format!("{}/pulls?state=open&base={}&per_page=100", self.repo, quoted(&wanted.base));
+        if !among_all {
+            let head = format!("{}:{}", self.place.owner(), wanted.head);
+            path.push_str(&format!("&head={}", quoted(&head)));
+        }
         let pulls: Vec<Pull> = self.client.list(&path, None)?;
         let id = |end: &End| end.repo.as_ref().map(|repo| repo.id);
         let ours = pulls.into_iter().filter(|pull| {
@@ -382,6 +387,10 @@ impl Github {
             let some: Vec<Word> = self.client.list(&path, None)?;
             words.extend(some.into_iter().map(|word| (kind, word)));
         }
+        let given = |(kind, word): &(&str, Word)| {
+            word.submitted_at.filter(|_| *kind == "review").map(|at| (word.id, at))
+        };
+        let given: BTreeMap<u64, Timestamp> = words.iter().filter_map(given).collect();
         let me = self.me()?;
         let mut writers = BTreeMap::new();
         let mut comments = Vec::new();
@@ -389,9 +398,10 @@ impl Github {
             let body = word.body.unwrap_or_default();
             let author = word.user.map_or_else(|| "ghost".to_owned(), |user| user.login);
             let pending = word.state.as_deref() == Some("PENDING");
-            let Some(at) = word.created_at.or(word.submitted_at).filter(|_| !pending) else {
-                continue;
-            };
+            // A line is written long before its review is given, and nobody else sees it until then.
+            let review = word.pull_request_review_id.and_then(|id| given.get(&id).copied());
+            let at = word.created_at.max(word.submitted_at).max(review);
+            let Some(at) = at.filter(|_| !pending) else { continue };
             if body.trim().is_empty()
                 || (marks::ours(&body) && me.as_ref().is_none_or(|me| *me == author))
             {
@@ -501,10 +511,14 @@ impl Forge for Github {
     }
 
     fn propose(&self, wanted: &Proposal) -> Result<Proposed, ForgeError> {
-        let plain = Cell::new(false);
+        let (plain, among_all) = (Cell::new(false), Cell::new(false));
         let (pull, made) = self.client.once(
-            || self.open(wanted),
-            || self.make(wanted, &plain),
+            || self.open(wanted, among_all.get()),
+            || {
+                let made = self.make(wanted, &plain)?;
+                among_all.set(matches!(made, Posted::There(_)));
+                Ok(made)
+            },
             |value| self.client.read(value),
         )?;
         let mut notes = Vec::new();

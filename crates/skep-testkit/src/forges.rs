@@ -60,7 +60,7 @@ pub enum How {
 
 /// What a check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Result {
+pub enum Came {
     Pending,
     Passed,
     Failed,
@@ -117,7 +117,7 @@ pub struct World {
     pub people: BTreeMap<String, Right>,
     pub changes: Vec<Change>,
     /// Commit, name, result, text.
-    pub checks: Vec<(String, String, Result, String)>,
+    pub checks: Vec<(String, String, Came, String)>,
     /// Questions that count until no more are answered.
     pub budget: u64,
     /// Everything has one, and each grows with every deed.
@@ -152,7 +152,7 @@ impl World {
     }
 
     /// Opens a change, or tells why not.
-    fn propose(&mut self, head: &str, base: &str) -> std::result::Result<&mut Change, Refusal> {
+    fn propose(&mut self, head: &str, base: &str) -> Result<&mut Change, Refusal> {
         if !self.heads.contains_key(head) {
             return Err(Refusal::NoBranch);
         }
@@ -192,7 +192,7 @@ impl World {
     }
 
     /// A check of this commit, in the place of the one of the same name.
-    pub fn check(&mut self, commit: &str, name: &str, result: Result, text: &str) {
+    pub fn check(&mut self, commit: &str, name: &str, result: Came, text: &str) {
         self.checks.retain(|check| check.0 != commit || check.1 != name);
         self.checks.push((commit.to_owned(), name.to_owned(), result, text.to_owned()));
     }
@@ -218,7 +218,7 @@ impl World {
         (change.last, change.closed) = (Some(head), true);
     }
 
-    /// Nearly the next question with this method, and this in its path, is not answered, but told this; `done` tells whether the
+    /// The next question with this method, and this in its path, is not answered, but told this; `done` tells whether the
     /// deed is done all the same.
     pub fn fault(&mut self, method: &str, path: &str, done: bool, told: Told) {
         let (method, path) = (method.to_owned(), path.to_owned());

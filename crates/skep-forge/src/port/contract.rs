@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use skep_core::change::{ChangeState, CheckState};
 use skep_testkit::{
-    forges::{self, FACES, Face, HOWS, How, On, Result as Came, Right, TOKEN, World},
+    forges::{self, Came, FACES, Face, HOWS, How, On, Right, TOKEN, World},
     loopback::Told,
 };
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Asked, Change, OWNER, On, REPO, Refusal, Result, Right, Told, World, absent, page, time,
+    Asked, Came, Change, OWNER, On, REPO, Refusal, Right, Told, World, absent, page, time,
 };
 use crate::loopback::unquoted;
 
@@ -93,10 +93,10 @@ pub(super) fn answer(world: &mut World, asked: &Asked) -> Told {
                 .filter(|check| check.0 == *commit)
                 .map(|(_, name, result, text)| {
                     let status = match result {
-                        Result::Passed => "success",
-                        Result::Failed => "failure",
-                        Result::Pending => "pending",
-                        Result::Skipped => "skipped",
+                        Came::Passed => "success",
+                        Came::Failed => "failure",
+                        Came::Pending => "pending",
+                        Came::Skipped => "skipped",
                     };
                     json!({ "context": name, "status": status, "description": text, "target_url": "" })
                 })
@@ -188,7 +188,7 @@ fn reviews(world: &World, asked: &Asked, number: u64) -> Told {
     };
     let asked_for = (9000_u64..).zip(&change.reviewers).map(|(id, name)| {
         let user = json!({ "login": name });
-        json!({ "id": id, "user": user, "state": "REQUEST_REVIEW", "body": "", "submitted_at": time(0) })
+        json!({ "id": id, "user": user, "state": "REQUEST_REVIEW", "body": "", "submitted_at": "0001-01-01T00:00:00Z" })
     });
     let given = change.words.iter().filter(|word| word.on != On::Change).map(|word| {
         let line = matches!(word.on, On::Line(_, _));
@@ -198,7 +198,9 @@ fn reviews(world: &World, asked: &Asked, number: u64) -> Told {
             "state": "REQUEST_CHANGES",
             "body": if line { "" } else { word.text.as_str() },
             "comments_count": u64::from(line),
-            "submitted_at": time(word.second),
+            // When it was begun, and when it was given.
+            "submitted_at": time(0),
+            "updated_at": time(word.second),
         })
     });
     page(world, asked, &asked_for.chain(given).collect::<Vec<_>>(), None)
@@ -217,6 +219,7 @@ fn words(world: &World, number: u64, fits: &dyn Fn(&On, u64) -> bool) -> Told {
         });
         if let On::Line(file, line) = &word.on {
             told["path"] = Value::from(file.as_str());
+            told["created_at"] = Value::from(time(0));
             (told["position"], told["original_position"]) = (Value::from(*line), Value::from(0));
         }
         told

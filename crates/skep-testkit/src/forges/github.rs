@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Asked, Change, OWNER, On, REPO, Refusal, Result, Right, Told, World, absent, page, texts, time,
+    Asked, Came, Change, OWNER, On, REPO, Refusal, Right, Told, World, absent, page, texts, time,
 };
 use crate::loopback::unquoted;
 
@@ -64,11 +64,16 @@ pub(super) fn answer(world: &mut World, asked: &Asked) -> Told {
             change.reviewers.extend(wanted);
             show(world, number, 201)
         }
-        ("GET", ["pulls", _, "reviews"]) => words(world, asked, number, &|on| *on == On::Review),
-        ("GET", ["pulls", _, "comments"]) => {
-            words(world, asked, number, &|on| matches!(on, On::Line(_, _)))
+        // A line stands in a review of its own.
+        ("GET", ["pulls", _, "reviews"]) => {
+            words(world, asked, number, true, &|on| *on != On::Change)
         }
-        ("GET", ["issues", _, "comments"]) => words(world, asked, number, &|on| *on == On::Change),
+        ("GET", ["pulls", _, "comments"]) => {
+            words(world, asked, number, false, &|on| matches!(on, On::Line(_, _)))
+        }
+        ("GET", ["issues", _, "comments"]) => {
+            words(world, asked, number, false, &|on| *on == On::Change)
+        }
         ("POST", ["issues", _, "comments"]) => {
             let me = world.me.clone();
             let id =
@@ -182,7 +187,13 @@ fn pull(world: &World, change: &Change) -> Value {
     })
 }
 
-fn words(world: &World, asked: &Asked, number: u64, fits: &dyn Fn(&On) -> bool) -> Told {
+fn words(
+    world: &World,
+    asked: &Asked,
+    number: u64,
+    as_reviews: bool,
+    fits: &dyn Fn(&On) -> bool,
+) -> Told {
     let Some(change) = world.changes.iter().find(|change| change.number == number) else {
         return absent();
     };
@@ -195,13 +206,20 @@ fn words(world: &World, asked: &Asked, number: u64, fits: &dyn Fn(&On) -> bool) 
             "body": word.text,
             "author_association": association,
         });
-        let at = if word.on == On::Review { "submitted_at" } else { "created_at" };
-        told[at] = Value::from(time(word.second));
         match &word.on {
-            On::Change => {}
-            On::Review => told["state"] = Value::from("CHANGES_REQUESTED"),
-            On::Line(file, line) => {
+            On::Change => told["created_at"] = Value::from(time(word.second)),
+            On::Line(file, line) if !as_reviews => {
                 (told["path"], told["line"]) = (Value::from(file.as_str()), Value::from(*line));
+                told["pull_request_review_id"] = Value::from(word.id);
+                // It was written before its review was given.
+                told["created_at"] = Value::from(time(0));
+            }
+            On::Line(_, _) | On::Review => {
+                told["submitted_at"] = Value::from(time(word.second));
+                told["state"] = Value::from("CHANGES_REQUESTED");
+                if word.on != On::Review {
+                    told["body"] = Value::from("");
+                }
             }
         }
         told
@@ -209,21 +227,21 @@ fn words(world: &World, asked: &Asked, number: u64, fits: &dyn Fn(&On) -> bool) 
     page(world, asked, &words.collect::<Vec<_>>(), None)
 }
 
-type Checked<'a> = (&'a str, Result, &'a str);
+type Checked<'a> = (&'a str, Came, &'a str);
 
 /// Those of a commit; the names of statuses hold a slash.
 fn checks<'a>(world: &'a World, commit: &str, status: bool) -> impl Iterator<Item = Checked<'a>> {
-    let fits = move |check: &&(String, String, Result, String)| check.1.contains('/') == status;
+    let fits = move |check: &&(String, String, Came, String)| check.1.contains('/') == status;
     let of: Vec<_> = world.checks.iter().filter(|check| check.0 == commit).filter(fits).collect();
     of.into_iter().map(|check| (check.1.as_str(), check.2, check.3.as_str()))
 }
 
 fn run((name, result, text): Checked<'_>) -> Value {
     let (status, conclusion) = match result {
-        Result::Pending => ("in_progress", None),
-        Result::Passed => ("completed", Some("success")),
-        Result::Failed => ("completed", Some("failure")),
-        Result::Skipped => ("completed", Some("neutral")),
+        Came::Pending => ("in_progress", None),
+        Came::Passed => ("completed", Some("success")),
+        Came::Failed => ("completed", Some("failure")),
+        Came::Skipped => ("completed", Some("neutral")),
     };
     json!({
         "name": name,
@@ -236,9 +254,9 @@ fn run((name, result, text): Checked<'_>) -> Value {
 
 fn status((name, result, text): Checked<'_>) -> Value {
     let state = match result {
-        Result::Passed | Result::Skipped => "success",
-        Result::Failed => "failure",
-        Result::Pending => "pending",
+        Came::Passed | Came::Skipped => "success",
+        Came::Failed => "failure",
+        Came::Pending => "pending",
     };
     json!({ "context": name, "state": state, "description": text, "target_url": null })
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Asked, Change, How, OWNER, On, REPO, Refusal, Result, Right, Told, World, absent, page, time,
+    Asked, Came, Change, How, OWNER, On, REPO, Refusal, Right, Told, World, absent, page, time,
 };
 use crate::loopback::unquoted;
 
@@ -229,10 +229,10 @@ fn jobs(world: &World, commit: &str, others: bool) -> Vec<Value> {
         .filter(|(_, check)| check.0 == commit && check.1.contains('/') == others);
     of.map(|(id, (_, name, result, text))| {
         let (status, allow_failure) = match result {
-            Result::Passed => ("success", false),
-            Result::Failed => ("failed", false),
-            Result::Pending => ("running", false),
-            Result::Skipped => ("failed", true),
+            Came::Passed => ("success", false),
+            Came::Failed => ("failed", false),
+            Came::Pending => ("running", false),
+            Came::Skipped => ("failed", true),
         };
         json!({
             "id": id, "name": name, "status": status, "allow_failure": allow_failure,

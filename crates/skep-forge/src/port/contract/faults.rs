@@ -69,6 +69,19 @@ fn of_two_who_propose_at_once_one_makes_the_change_and_both_have_it() {
 }
 
 #[test]
+fn a_change_that_github_does_not_find_by_its_branch_is_found_among_all() {
+    let forge = forges::Forge::new(Face::Github);
+    forge.world().heads.insert("feat/a-b".to_owned(), head());
+    client(&forge).propose(&proposal()).unwrap();
+    for _ in 0..9 {
+        let none = Told::json(200, &serde_json::json!([]));
+        forge.world().fault("GET", "head=", false, none);
+    }
+    let proposed = client(&forge).propose(&proposal()).unwrap();
+    assert_eq!((proposed.made, proposed.change.number), (false, 1));
+}
+
+#[test]
 fn silence_has_an_end_and_is_looked_after() {
     each(|forge, _| {
         let short = Patience { answer: Duration::from_secs(1), ..PATIENCE };
@@ -281,15 +294,19 @@ fn an_answer_that_cannot_be_read_is_told_and_nothing_is_concluded_from_it() {
 
 #[test]
 fn a_list_without_an_end_is_not_read_for_ever() {
-    let loopback = Loopback::serve(|asked| {
-        let next = format!("<{}>; rel=\"next\"", asked.path);
-        Told::json(200, &serde_json::json!([])).with("link", next)
-    });
-    let host = Host { name: "f".to_owned(), kind: Kind::Gitlab, url: Some(loopback.origin()) };
-    let place: Place = place("f:team/tool", &[host], &|_| None).unwrap();
-    let client = open(place, Token::none(), PATIENCE);
-    assert_eq!(client.propose(&proposal()).unwrap_err().slug(), "forge-answer");
-    assert!(loopback.asked().len() <= 50);
+    // Empty pages for ever, and pages that are too much together.
+    for (page, most) in [(serde_json::json!([]), 50), (serde_json::json!(["x".repeat(100_000)]), 3)]
+    {
+        let loopback = Loopback::serve(move |asked| {
+            let next = format!("<{}>; rel=\"next\"", asked.path);
+            Told::json(200, &page).with("link", next)
+        });
+        let host = Host { name: "f".to_owned(), kind: Kind::Gitlab, url: Some(loopback.origin()) };
+        let place: Place = place("f:team/tool", &[host], &|_| None).unwrap();
+        let client = open(place, Token::none(), PATIENCE);
+        assert_eq!(client.propose(&proposal()).unwrap_err().slug(), "forge-answer");
+        assert!(loopback.asked().len() <= most);
+    }
 }
 
 #[test]

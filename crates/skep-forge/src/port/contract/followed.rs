@@ -71,6 +71,7 @@ fn comments_tell_who_may_write_and_where_and_leave_ours_out() {
         {
             let mut world = forge.world();
             people(&mut world);
+            world.changes[0].reviewers.push("ada".to_owned());
             let me = world.me.clone();
             world.write(number, "ada", "Please count blank pages.", On::Change);
             world.write(number, "rob", "Me too!", On::Change);
