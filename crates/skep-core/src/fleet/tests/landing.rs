@@ -390,7 +390,7 @@ fn holds(fleet: &Fleet, world: &mut World, decided: &Decided) {
 }
 
 /// Those that were told to end do so.
-fn end_unwanted(fleet: &mut Fleet) {
+fn end_unwanted(fleet: &mut Fleet, world: &mut World) {
     let unwanted: Vec<(RunId, &str)> = fleet
         .runs
         .values()
@@ -402,7 +402,8 @@ fn end_unwanted(fleet: &mut Fleet) {
         .collect();
     for (id, text) in unwanted {
         let input = super::input(text, &fleet.runs[&id], seconds("60"));
-        fleet.decide(Input::Run { run: id, input }, seconds("60")).unwrap();
+        let decided = fleet.decide(Input::Run { run: id, input }, seconds("60")).unwrap();
+        holds(fleet, world, &decided);
     }
 }
 
@@ -421,7 +422,7 @@ proptest! {
         }
         // From here on all goes well, and nobody asks for more.
         for round in 0..400_u16 {
-            end_unwanted(&mut fleet);
+            end_unwanted(&mut fleet, &mut world);
             let Some(name) = NAMES.iter().copied().cycle().skip(usize::from(round)).take(4).find(|name| {
                 let stage = stage(&fleet, name);
                 !["none", "in_line", "riding"].contains(&stage)
