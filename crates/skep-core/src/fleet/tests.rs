@@ -8,6 +8,7 @@ use crate::run::{
 };
 
 mod adoption;
+mod changes;
 mod golden;
 mod history;
 mod limits;
