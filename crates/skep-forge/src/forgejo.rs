@@ -16,7 +16,8 @@ use skep_core::{
 
 use crate::{
     http::{
-        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, quoted, quoted_path,
+        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, or_default, quoted,
+        quoted_path,
     },
     port::{
         Forge, Proposal, Proposed, Seen,
@@ -57,7 +58,7 @@ struct Pull {
     /// Older servers do not tell.
     #[serde(default)]
     draft: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     merged: bool,
     #[serde(default)]
     merge_commit_sha: Option<String>,
@@ -77,7 +78,7 @@ struct End {
     #[serde(rename = "ref")]
     name: String,
     sha: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     repo_id: i64,
 }
 
@@ -96,7 +97,7 @@ struct User {
 struct Combined {
     #[serde(default)]
     statuses: Option<Vec<Status>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     total_count: usize,
 }
 
@@ -126,7 +127,7 @@ struct Word {
     #[serde(default)]
     state: Option<String>,
     /// How many lines a review is about.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     comments_count: u64,
     /// Who said that it is done.
     #[serde(default)]
@@ -134,9 +135,9 @@ struct Word {
     #[serde(default)]
     path: Option<String>,
     /// Line numbers, 0 for none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     position: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     original_position: u64,
 }
 
@@ -360,12 +361,12 @@ impl Forgejo {
         }
         #[derive(Deserialize)]
         struct Repository {
-            #[serde(default)]
+            #[serde(default, deserialize_with = "or_default")]
             permissions: Permissions,
         }
         #[derive(Default, Deserialize)]
         struct Permissions {
-            #[serde(default)]
+            #[serde(default, deserialize_with = "or_default")]
             push: bool,
         }
         if author.eq_ignore_ascii_case(&self.place.owner()) {

@@ -16,7 +16,8 @@ use skep_core::{
 
 use crate::{
     http::{
-        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, quoted, quoted_path,
+        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, or_default, quoted,
+        quoted_path,
     },
     port::{
         Forge, Proposal, Proposed, Seen,
@@ -57,7 +58,7 @@ struct Pull {
     number: u64,
     html_url: String,
     state: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     draft: bool,
     #[serde(default)]
     merged_at: Option<String>,
@@ -68,13 +69,13 @@ struct Pull {
     body: Option<String>,
     head: End,
     base: End,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     labels: Vec<Label>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     requested_reviewers: Vec<User>,
     #[serde(default)]
     user: Option<User>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     node_id: String,
 }
 
@@ -113,7 +114,7 @@ struct Run {
     html_url: Option<String>,
     #[serde(default)]
     details_url: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     output: Output,
 }
 
@@ -144,7 +145,7 @@ struct Word {
     user: Option<User>,
     #[serde(default)]
     body: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     author_association: String,
     #[serde(default)]
     created_at: Option<Timestamp>,
@@ -164,14 +165,7 @@ struct Word {
 impl Github {
     /// The repository at `place`.
     pub fn new(place: Place, token: Token, patience: Patience) -> Github {
-        let (origin, below) = place.origin();
-        let host = origin.strip_prefix("https://").unwrap_or_default();
-        let cloud = host == "github.com" || host.ends_with(".ghe.com");
-        let (origin, api, graphql) = if cloud {
-            (format!("https://api.{host}"), String::new(), "/graphql".to_owned())
-        } else {
-            (origin, format!("{below}/api/v3"), format!("{below}/api/graphql"))
-        };
+        let (origin, api, graphql) = roots(&place);
         let client = Client::new(&place.host, &origin, MANNERS, token, patience);
         let repo = format!("{api}/repos/{}/{}", quoted(&place.owner()), quoted(place.repo()));
         Github { client, place, api, repo, graphql, me: Mutex::default() }
@@ -256,11 +250,20 @@ impl Github {
             let value = self.client.set(Method::Patch, &path, &Value::Object(fields))?;
             pull = self.client.read(value)?;
         }
+        if pull.draft == wanted.draft {
+            return Ok(pull);
+        }
+        let none = "the repository has no drafts: it asks to be merged at once".to_owned();
         if plain {
-            notes.push("the repository has no drafts: it asks to be merged at once".to_owned());
-        } else if pull.draft != wanted.draft {
-            self.redraft(&pull, wanted.draft)?;
-            pull.draft = wanted.draft;
+            notes.push(none);
+            return Ok(pull);
+        }
+        match self.redraft(&pull, wanted.draft) {
+            Err(ForgeError::Refused { .. }) if wanted.draft => notes.push(none),
+            done => {
+                done?;
+                pull.draft = wanted.draft;
+            }
         }
         Ok(pull)
     }
@@ -408,7 +411,10 @@ impl Github {
         Ok(comments)
     }
 
-    /// Whether this author may write here. A member of the organisation, or somebody who was invited, may perhaps only read.
+    /// Whether this author may write here.
+    ///
+    /// A member of the organisation, or somebody who was invited, may perhaps only read; and one who hides the membership is told
+    /// of as a contributor.
     fn writes(
         &self,
         author: &str,
@@ -417,7 +423,7 @@ impl Github {
     ) -> Result<bool, ForgeError> {
         match association {
             "OWNER" => return Ok(true),
-            "MEMBER" | "COLLABORATOR" => {}
+            "MEMBER" | "COLLABORATOR" | "CONTRIBUTOR" => {}
             _ => return Ok(false),
         }
         if let Some(known) = writers.get(author) {
@@ -446,6 +452,16 @@ impl Github {
             Ok(me.map(|me| me.login))
         })
     }
+}
+
+/// Where questions go, what stands before every path there, and where GraphQL is.
+fn roots(place: &Place) -> (String, String, String) {
+    let (origin, below) = place.origin();
+    let host = origin.strip_prefix("https://").unwrap_or_default();
+    if host == "github.com" || host.ends_with(".ghe.com") {
+        return (format!("https://api.{host}"), String::new(), "/graphql".to_owned());
+    }
+    (origin, format!("{below}/api/v3"), format!("{below}/api/graphql"))
 }
 
 fn run_state(status: &str, conclusion: Option<&str>) -> CheckState {
@@ -571,5 +587,32 @@ impl Forge for Github {
 
     fn budget(&self) -> Option<Budget> {
         self.client.budget()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::{Host, place};
+
+    #[test]
+    fn the_api_of_each_kind_of_github_is_where_its_documentation_says() {
+        let own = Host {
+            name: "git.example.org".to_owned(),
+            kind: Kind::Github,
+            url: Some("https://git.example.org:8443/hub".to_owned()),
+        };
+        for (remote, roots) in [
+            ("git@github.com:o/r", ["https://api.github.com", "", "/graphql"]),
+            ("git@sub.ghe.com:o/r", ["https://api.sub.ghe.com", "", "/graphql"]),
+            (
+                "git@git.example.org:o/r",
+                ["https://git.example.org:8443", "/hub/api/v3", "/hub/api/graphql"],
+            ),
+        ] {
+            let place = place(remote, std::slice::from_ref(&own), &|_| None).unwrap();
+            let (origin, api, graphql) = super::roots(&place);
+            assert_eq!([&*origin, &*api, &*graphql], roots, "{remote}");
+        }
     }
 }

@@ -18,7 +18,9 @@ use skep_core::{
 };
 
 use crate::{
-    http::{Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, quoted},
+    http::{
+        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, or_default, quoted,
+    },
     port::{
         Forge, Proposal, Proposed, Seen,
         adapter::{Me, finish, left},
@@ -72,9 +74,9 @@ struct Request {
     title: String,
     #[serde(default)]
     description: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     labels: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     reviewers: Vec<User>,
     #[serde(default)]
     head_pipeline: Option<Pipeline>,
@@ -86,7 +88,7 @@ struct Pipeline {
     #[serde(default)]
     project_id: Option<u64>,
     sha: String,
-    #[serde(rename = "ref", default)]
+    #[serde(rename = "ref", default, deserialize_with = "or_default")]
     name: String,
     status: String,
     #[serde(default)]
@@ -114,7 +116,7 @@ struct Job {
     id: u64,
     name: String,
     status: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     allow_failure: bool,
     #[serde(default)]
     web_url: Option<String>,
@@ -134,14 +136,14 @@ struct Discussion {
 #[derive(Debug, Deserialize)]
 struct Note {
     id: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     body: String,
     author: User,
     created_at: Timestamp,
     /// The server's own: `added 1 commit`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     system: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     resolved: bool,
     #[serde(default)]
     position: Option<Position>,

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use skep_core::{text, time::Timestamp};
 
@@ -153,9 +153,10 @@ pub(crate) struct Tally {
     pub(crate) unchanged: u32,
 }
 
-/// A part of an answer: its value, and where the next page is.
+/// A part of an answer: its value, how long it was, and where the next page is.
 struct Page {
     value: Value,
+    bytes: u64,
     next: Option<String>,
 }
 
@@ -220,10 +221,16 @@ impl Client {
         path: &str,
         within: Option<&str>,
     ) -> Result<Vec<T>, ForgeError> {
-        let (mut entries, mut next) = (Vec::new(), Some(path.to_owned()));
+        let (mut entries, mut next, mut bytes) = (Vec::new(), Some(path.to_owned()), 0_u64);
         for _ in 0..PAGES {
             let Some(path) = next.take() else { return Ok(entries) };
             let mut page = self.page(&path)?;
+            bytes = bytes.saturating_add(page.bytes);
+            if bytes > self.patience.most {
+                return Err(
+                    self.malformed(&format!("a list of more than {} bytes", self.patience.most))
+                );
+            }
             let list = match within {
                 Some(field) => page.value.get_mut(field).map(Value::take),
                 None => Some(page.value),
@@ -318,7 +325,10 @@ impl Client {
             let held = locked(&self.known).held(path);
             // What was held a moment ago may have had to go for another answer.
             return match held {
-                Some((body, next)) => Ok(Page { value: self.wire.json(&body)?, next }),
+                Some((body, next)) => {
+                    let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
+                    Ok(Page { value: self.wire.json(&body)?, bytes, next })
+                }
                 None => self.tried(Method::Get, path, None, None).map(Got::page),
             };
         }
@@ -427,6 +437,13 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("host", &self.wire.host()).finish_non_exhaustive()
     }
+}
+
+/// Reads a field that some servers leave out, and some give as null.
+pub(crate) fn or_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// Spells a branch in a path, where its slashes stay.

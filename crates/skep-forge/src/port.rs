@@ -1,7 +1,7 @@
 //! What is asked of a forge, whichever it is.
 //!
 //! Owns: the trait of every forge, what is proposed, what was seen of a change.
-//! Never: speaks HTTP (`http` does), or knows how a vendor spells a thing.
+//! Never: speaks HTTP (`http` does), or knows how a vendor spells a thing. See docs/design/forges.md.
 
 use serde::{Deserialize, Serialize};
 use skep_core::{
@@ -15,6 +15,8 @@ use crate::{
 };
 
 pub(crate) mod adapter;
+#[cfg(test)]
+mod contract;
 pub(crate) mod marks;
 
 /// A forge, looking at one repository of it.

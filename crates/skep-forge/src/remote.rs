@@ -229,7 +229,10 @@ fn unknown(spelt: &Spelt) -> RemoteError {
 
 /// As a remote may be repeated: what stands before an `@` may be a password.
 fn shown(remote: &str) -> String {
-    let (scheme, rest) = remote.split_once("://").map_or(("", remote), |(s, rest)| (s, rest));
+    let is_scheme =
+        |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c));
+    let (scheme, rest) =
+        remote.split_once("://").filter(|(scheme, _)| is_scheme(scheme)).unwrap_or(("", remote));
     let (authority, path) = rest.find('/').map_or((rest, ""), |at| (&rest[..at], &rest[at..]));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };

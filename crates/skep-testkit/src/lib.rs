@@ -3,7 +3,9 @@
 //! Owns: temporary folders, a private git configuration, short ways to make history.
 //! Never: reads the developer's settings, or is part of what ships.
 
+pub mod forges;
 pub mod lab;
+pub mod loopback;
 
 use std::{
     ffi::OsString,

@@ -78,7 +78,8 @@ impl Got {
 
     pub(super) fn page(self) -> Page {
         let next = self.next().map(str::to_owned);
-        Page { value: self.value, next }
+        let bytes = u64::try_from(self.body.len()).unwrap_or(u64::MAX);
+        Page { value: self.value, bytes, next }
     }
 
     /// The path of the next page. Its host does not matter: some forges do not know their own.

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn hosts() -> Vec<Host> {
@@ -130,6 +132,7 @@ fn an_error_never_repeats_a_password_or_an_escape() {
         "https://me:s3cr3t@github.com/o",
         "ftp://s3cr3t@github.com/o/r",
         "s3cr3t@github.com:o/r?x",
+        "git@s3cr3t@github.com:///",
         "https://s3cr3t@github.com/o/r\u{1b}[31m",
     ] {
         let error = place(remote, &hosts(), &alias).expect_err("it is none").to_string();
@@ -181,4 +184,34 @@ fn ssh_says_what_its_aliases_mean() {
     let alias = |host: &str| ssh_name(host, Some(&config));
     let place = place("git@hub-work:o/r.git", &[], &alias).unwrap();
     assert_eq!((place.kind, place.name().as_str()), (Kind::Github, "o/r"));
+}
+
+proptest! {
+    /// Whatever a remote is, what comes of it fits into a path, and no password is repeated.
+    #[test]
+    fn no_remote_leads_out_of_its_place_or_tells_a_password(
+        scheme in prop::sample::select(vec!["", "https://", "http://", "ssh://", "git@", "ext::", "file://", "HTTPS://"]),
+        user in prop::sample::select(vec!["", "s3cr3t@", "me:s3cr3t@", "me:s3cr3t:x@y@", "-s3cr3t@"]),
+        host in prop::sample::select(vec!["github.com", "gitlab.com", "[::1]", "git.example.org:3000", "-x", "..", "ü", "company", ""]),
+        sep in prop::sample::select(vec!["/", ":", ":/", "//", ""]),
+        path in "[a-c./%:@\\\\ü~ \u{7}-]{0,12}",
+    ) {
+        let remote = format!("{scheme}{user}{host}{sep}{path}");
+        match place(&remote, &hosts(), &alias) {
+            Ok(place) => {
+                prop_assert!(place.path.len() >= 2);
+                for name in &place.path {
+                    prop_assert!(fit_name(name), "{remote:?}: {place:?}");
+                }
+                prop_assert!(!format!("{place:?}").contains("s3cr3t"), "{remote:?}: {place:?}");
+                // Spelt anew it is the same place.
+                let again = super::place(&format!("{}/{}.git", place.web, place.name()), &hosts(), &alias);
+                prop_assert_eq!(again.map(|again| again.path), Ok(place.path));
+            }
+            Err(error) => {
+                let said = error.to_string();
+                prop_assert!(!said.contains("s3cr3t") && !said.contains('\u{7}'), "{}", said);
+            }
+        }
+    }
 }
