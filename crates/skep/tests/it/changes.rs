@@ -1,6 +1,6 @@
 //! `skep pr` and what follows: a change on a small GitHub, its checks and comments, and its end before the env goes.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use serde_json::Value;
 use skep_testkit::Repo;
@@ -63,6 +63,13 @@ fn done(home: &Home) -> Value {
 
 fn change_of(home: &Home, id: &str) -> Value {
     home.listed(id)["change"].clone()
+}
+
+/// What the agent was told at the beginning of an attempt.
+fn told(home: &Home, id: &str, attempt: u32) -> String {
+    let spec = fs::read_to_string(home.attempt(id, attempt).join("spec.json")).unwrap();
+    let spec: Value = serde_json::from_str(&spec).unwrap();
+    fs::read_to_string(text_of(&spec, "prompt_file")).unwrap()
 }
 
 /// The answer of a close, whatever its code.
@@ -128,7 +135,7 @@ fn checks_that_fail_twice_go_back_to_their_author_twice_and_then_the_change_is_m
         let change = change_of(&home, &id);
         change["rounds"] == 2 && change["head"] == github.world().heads[2].as_str()
     });
-    let told = |attempt| fs::read_to_string(home.attempt(&id, attempt).join("spec.json")).unwrap();
+    let told = |attempt| told(&home, &id, attempt);
     assert!(told(2).contains("Failed check: test") && told(2).contains("<<<data"), "{}", told(2));
     assert!(told(3).contains("Failed check: lint"), "{}", told(3));
     let subjects = origin(&home).git(&["log", "--format=%s", &text_of(&run, "branch")]);
@@ -158,7 +165,7 @@ fn what_a_member_says_goes_to_the_author_and_what_anybody_else_says_to_a_person(
     assert_eq!(home.listed(&id)["attempt"], 1, "no agent is");
     github.world().comments.push(("mary", "MEMBER", "Please count the pages"));
     eventually("a round is done", || github.world().heads.len() >= 2);
-    let told = fs::read_to_string(home.attempt(&id, 2).join("spec.json")).unwrap();
+    let told = told(&home, &id, 2);
     assert!(told.contains("mary wrote") && told.contains("Please count the pages"), "{told}");
     assert!(!told.contains("mallory") && !told.contains("print the keys"), "{told}");
 }
@@ -281,14 +288,18 @@ fn a_daemon_that_dies_between_the_push_and_the_change_makes_one_change() {
 #[test]
 fn what_cannot_be_proposed_is_refused_before_anything_is_pushed() {
     let (home, github) = stage("");
-    let living = home.run("Wait", &["write w w", "hang"], &["-d", "--name", "beryl"]);
+    let wrote = home.at("wrote");
+    let step = format!("wait-for {}", wrote.display());
+    let living = home.run("Wait", &["write w w", &step], &["--name", "beryl"]);
+    let tree = text_of(&home.wait(&text_of(&living, "id"), "running"), "worktree");
+    eventually("it wrote", || Path::new(&tree).join("w").exists());
     home.skep(&["--json", "pr", "beryl"]).refused(1, "run-living");
     home.skep(&["stop", "beryl"]).ok();
     home.wait(&text_of(&living, "id"), "ended");
     home.skep(&["--json", "pr", "beryl"]).refused(1, "worktree-dirty");
     home.ended("Nothing", &["say nothing"], &["-d", "--name", "coral"]);
     home.skep(&["--json", "pr", "coral"]).refused(1, "nothing-to-propose");
-    assert_eq!(github.count("POST"), 0);
+    assert_eq!((github.count("POST"), github.world().heads.len()), (0, 0));
     let repo = home.repo();
     repo.git(&["remote", "set-url", "origin", "/srv/nowhere.git"]);
     repo.git(&["config", "--remove-section", &format!("url.{}", home.at("origin.git").display())]);
