@@ -379,7 +379,7 @@ fn leave_when_idle(door: Arc<Door>, inbox: Sender<Inbox>, idle: Duration) -> io:
             if after.closing {
                 return;
             }
-            let busy = after.fleet.runs.values().any(|run| !run.is_ended());
+            let busy = after.fleet.runs.values().any(|run| !run.is_ended() || run.is_followed());
             if after.seq == before.seq && !busy && door.clients.load(Ordering::SeqCst) == 0 {
                 // Closed already: then it is leaving anyway.
                 let _closing = inbox.send(Inbox::Close);

@@ -57,7 +57,7 @@ pub struct NoForge {
 }
 
 impl NoForge {
-    fn new(slug: &str, text: String) -> NoForge {
+    fn because(slug: &str, text: String) -> NoForge {
         NoForge { slug: slug.to_owned(), text, until: None }
     }
 }
@@ -108,11 +108,11 @@ impl Forges {
     /// Where the branch of `run` is pushed to, and the reference to the token of that host.
     fn place(&self, run: &Run) -> Result<(Place, Option<String>), NoForge> {
         let settings =
-            config::user(&self.config).map_err(|err| NoForge::new(err.slug(), chain(&err)))?;
+            config::user(&self.config).map_err(|err| NoForge::because(err.slug(), chain(&err)))?;
         let (git, repo) = repository(run, &self.home)?;
         let branch = run.env().and_then(|env| env.branch.clone()).unwrap_or_default();
         let addresses = publish::addresses_of(&git, &repo, &branch)
-            .map_err(|err| NoForge::new(err.slug(), chain(&err)))?;
+            .map_err(|err| NoForge::because(err.slug(), chain(&err)))?;
         let place = place_of(&addresses, &settings.forge)?;
         let known = settings.forge.iter().find(|(name, _)| name.eq_ignore_ascii_case(&place.host));
         let token = known.and_then(|(_, host)| host.token.clone());
@@ -128,12 +128,13 @@ impl Forges {
         head: &str,
     ) -> Result<Proposed, NoForge> {
         let (forge, _) = self.of(run)?;
-        let none = || NoForge::new("nothing-to-propose", "it has no branch of its own".to_owned());
+        let none =
+            || NoForge::because("nothing-to-propose", "it has no branch of its own".to_owned());
         let env = run.env().ok_or_else(none)?;
         let branch = env.branch.clone().ok_or_else(none)?;
         let base = env.target.clone().ok_or_else(|| {
             let text = "it has no target; set `target` in the project's settings".to_owned();
-            NoForge::new("nothing-to-propose", text)
+            NoForge::because("nothing-to-propose", text)
         })?;
         let (git, repo) = repository(run, &self.home)?;
         let stands = run.change.as_ref().filter(|it| it.is_open()).map(|it| it.change.draft);
@@ -141,7 +142,8 @@ impl Forges {
             head: branch,
             base: base.strip_prefix("origin/").unwrap_or(&base).to_owned(),
             title: asked.title.clone().unwrap_or_else(|| body::title(run, fleet)),
-            body: body(run, fleet, body::template(&git, &repo, &base).as_deref()),
+            body: body(run, fleet),
+            below: body::template(&git, &repo, &base).unwrap_or_default(),
             draft: asked.draft.or(stands).unwrap_or(false),
             labels: asked.labels.clone(),
             reviewers: asked.reviewers.clone(),
@@ -184,7 +186,7 @@ impl Forges {
             Some(Err(NoForge { slug, text, until })) => (Err(NoSight { slug, text }), until),
             None => {
                 let text = "it has no change".to_owned();
-                (Err(NoSight { slug: "change-none".to_owned(), text }), None)
+                (Err(NoSight { slug: "nothing-to-propose".to_owned(), text }), None)
             }
         }
     }
@@ -202,7 +204,7 @@ impl Forges {
             values.insert(held_as(&place.host), value.clone());
             secrets::hold(&folder, run.id().as_str(), &values)
         });
-        held.map_err(|err| NoForge::new(err.slug(), chain(&err)))
+        held.map_err(|err| NoForge::because(err.slug(), chain(&err)))
     }
 }
 
@@ -228,12 +230,12 @@ fn token(home: &Home, run: &Run, host: &str, reference: &str) -> Result<String, 
 }
 
 fn repository(run: &Run, home: &Home) -> Result<(Git, Repository), NoForge> {
-    let vars = launch::asker_env(home, run).map_err(|text| NoForge::new("git-failed", text))?;
+    let vars = launch::asker_env(home, run).map_err(|text| NoForge::because("git-failed", text))?;
     let git = Git::new(&vars).timeout(GIT);
-    let none = || NoForge::new("forge-none", "it has no repository".to_owned());
+    let none = || NoForge::because("forge-none", "it has no repository".to_owned());
     let path = run.brief.place.repository.as_ref().ok_or_else(none)?;
     let repo = git::discover(&git, Path::new(path))
-        .map_err(|err| NoForge::new(err.slug(), chain(&err)))?;
+        .map_err(|err| NoForge::because(err.slug(), chain(&err)))?;
     Ok((git, repo))
 }
 
@@ -252,11 +254,11 @@ fn place_of(addresses: &[String], hosts: &BTreeMap<String, ForgeHost>) -> Result
         match remote::place(address, &hosts, &alias) {
             Ok(place) => return Ok(place),
             Err(err) => {
-                first.get_or_insert(NoForge::new(err.slug(), chain(&err)));
+                first.get_or_insert(NoForge::because(err.slug(), chain(&err)));
             }
         }
     }
-    let none = || NoForge::new("forge-none", "the repository has no remote".to_owned());
+    let none = || NoForge::because("forge-none", "the repository has no remote".to_owned());
     Err(first.unwrap_or_else(none))
 }
 

@@ -181,6 +181,16 @@ pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
             "one work lands at a time on a target, and only the tree that every gate has passed",
         ));
     }
+    if let Some(following) = &run.change {
+        let change = &following.change;
+        let state = change.state.as_str();
+        let value = format!("#{} {state} at {}", change.number, change.url);
+        let rule = match &following.silent {
+            Some(silent) => format!("its forge gives no answer since then: {}", silent.text),
+            None => "change.look: how often its forge is asked".to_owned(),
+        };
+        facts.push(aged(fact("change", &value, "its forge", &rule), following.seen, now));
+    }
     if let Some((op, result)) = run.last_op() {
         let value = format!("{op}: {}", told(result));
         facts.push(fact(
@@ -353,7 +363,10 @@ fn task(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
     let mut facts = vec![aged(fact("task", &value, "ledger", rule), task.added, now)];
     for need in &task.needs {
         let value = match fleet.tasks.get(need) {
-            Some(need) => format!("{}, {}: {}", need.id, need.state.as_str(), need.title),
+            Some(need) => {
+                let there = if fleet.is_brought_in(&need.id) { "" } else { ", not brought in" };
+                format!("{}, {}{there}: {}", need.id, need.state.as_str(), need.title)
+            }
             None => format!("{need}, which is not known"),
         };
         facts.push(fact(

@@ -151,6 +151,7 @@ impl From<Rejected> for Trouble {
             "already-landed",
             "already-undone",
             "nothing-to-land",
+            "nothing-to-propose",
             "task-held",
             "task-needed",
             "budget-spent",

@@ -175,7 +175,7 @@ impl Forgejo {
             "title": title(wanted),
             "head": wanted.head,
             "base": wanted.base,
-            "body": marks::body(None, &wanted.body),
+            "body": marks::first(&wanted.body, &wanted.below),
         });
         match self.client.post(&format!("{}/pulls", self.repo), &body) {
             Err(ForgeError::Refused { host, text, .. }) if text.contains("no changes between") => {

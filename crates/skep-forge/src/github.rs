@@ -206,7 +206,7 @@ impl Github {
                 "title": marks::title(&wanted.title, &wanted.head),
                 "head": wanted.head,
                 "base": wanted.base,
-                "body": marks::body(None, &wanted.body),
+                "body": marks::first(&wanted.body, &wanted.below),
                 "draft": draft,
             });
             self.client.post(&format!("{}/pulls", self.repo), &body)

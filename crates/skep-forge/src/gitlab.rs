@@ -195,7 +195,7 @@ impl Gitlab {
             "source_branch": wanted.head,
             "target_branch": wanted.base,
             "title": title(wanted),
-            "description": marks::body(None, &tame(&wanted.body)),
+            "description": marks::first(&tame(&wanted.body), &tame(&wanted.below)),
         });
         match self.client.post(&format!("{}/merge_requests", self.project), &body) {
             Err(error @ ForgeError::Refused { status: 409, .. }) => Ok(Posted::There(error)),

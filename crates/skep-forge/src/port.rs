@@ -62,6 +62,9 @@ pub struct Proposal {
     pub title: String,
     /// Stands between two hidden marks; what people write around them stays, and where they took the marks away nothing is written.
     pub body: String,
+    /// Stands below our part in a change that is new, and is other people's from then on: the repository's template.
+    #[serde(default)]
+    pub below: String,
     #[serde(default)]
     pub draft: bool,
     #[serde(default)]

@@ -10,6 +10,7 @@ use crate::run::{
 
 mod adoption;
 mod gates;
+mod changes;
 mod golden;
 mod history;
 mod landing;

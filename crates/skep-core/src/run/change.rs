@@ -49,6 +49,20 @@ pub struct Proposing {
     pub reviewers: Vec<String>,
     /// How often failed checks and comments go back to the author by themselves.
     pub rounds: u32,
+    /// How soon after news the forge is asked again. Milliseconds; 0: after a minute.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub look_ms: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Proposing {
+    fn first(&self) -> Duration {
+        if self.look_ms == 0 { FIRST } else { Duration::from_millis(self.look_ms) }
+    }
 }
 
 /// What a forge tells of a change at one look.
@@ -113,7 +127,8 @@ pub struct Following {
 impl Following {
     fn of(change: Change, asked: Proposing, at: Timestamp) -> Following {
         Following {
-            next: (change.state == ChangeState::Open).then(|| at.plus(FIRST)),
+            next: (change.state == ChangeState::Open).then(|| at.plus(asked.first())),
+            pace: asked.first(),
             change,
             asked,
             seen: at,
@@ -128,7 +143,6 @@ impl Following {
             failing: None,
             heard: BTreeSet::new(),
             looking: false,
-            pace: FIRST,
         }
     }
 
@@ -211,7 +225,11 @@ impl Following {
     /// The next look, after one that told news or did not; what the forge says of its budget is waited for.
     fn looked(&mut self, news: bool, not_before: Option<Timestamp>, at: Timestamp) {
         self.looking = false;
-        self.pace = if news { FIRST } else { (self.pace + self.pace / 2).min(LONGEST) };
+        self.pace = if news {
+            self.asked.first()
+        } else {
+            (self.pace + self.pace / 2).min(LONGEST.max(self.asked.first()))
+        };
         let next = at.plus(self.pace);
         self.next = self.is_open().then(|| not_before.map_or(next, |until| next.max(until)));
     }
@@ -531,8 +549,8 @@ impl Run {
     /// The attempt is over: its change is looked at anew.
     pub(super) fn looks_again(&mut self, at: Timestamp) {
         if let Some(following) = self.change.as_mut().filter(|following| following.is_open()) {
-            following.pace = FIRST;
-            following.next = Some(at.plus(FIRST));
+            following.pace = following.asked.first();
+            following.next = Some(at.plus(following.pace));
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Owns: how changes of forges are made, and what a person says of the forges' hosts.
 //! Never: a token; it reads no reference but to see that it is one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use skep_host::secrets::Reference;
+
+use super::settings;
 
 /// How a person wants changes to be followed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -13,6 +15,10 @@ use skep_host::secrets::Reference;
 pub struct Changes {
     /// How often failed checks and comments of members go back to a change's author by themselves; 0: never.
     pub rounds: u32,
+    /// How soon after news a forge is asked again; while there are none, less and less often, at most every 10 minutes.
+    #[serde(deserialize_with = "settings::span")]
+    #[schemars(schema_with = "settings::duration_schema")]
+    pub look: Duration,
 }
 
 /// How a project's changes are made.

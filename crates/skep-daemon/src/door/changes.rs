@@ -80,6 +80,7 @@ impl Door {
             labels: project.as_ref().map(|it| it.labels.clone()).unwrap_or_default(),
             reviewers: project.map(|it| it.reviewers).unwrap_or_default(),
             rounds: person.change.rounds,
+            look_ms: u64::try_from(person.change.look.as_millis()).unwrap_or(u64::MAX),
         })
     }
 

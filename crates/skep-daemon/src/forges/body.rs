@@ -45,11 +45,11 @@ pub(super) fn template(git: &Git, repo: &Repository, target: &str) -> Option<Str
     let commit = names.iter().find_map(|name| git::commit(git, repo, name).ok().flatten())?;
     let read = |path: &str| git::file_at(git, repo, &commit, path).ok().flatten();
     let bytes = TEMPLATES.iter().find_map(|path| read(path))?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    Some(text::words(&text::visible(&String::from_utf8_lossy(&bytes)), TEMPLATE))
 }
 
 /// What is said of the work of `run`.
-pub fn body(run: &Run, fleet: &Fleet, template: Option<&str>) -> String {
+pub fn body(run: &Run, fleet: &Fleet) -> String {
     let task = run.brief.task.as_ref().and_then(|task| fleet.tasks.get(task));
     let mut parts = Vec::new();
     let wanted = task.map_or("", |task| task.body.trim());
@@ -64,9 +64,6 @@ pub fn body(run: &Run, fleet: &Fleet, template: Option<&str>) -> String {
     parts.extend(task.and_then(|task| review(task, run)));
     let by = format!("Made by {} in skep run `{}`.", text::one_line(&run.brief.agent), run.id());
     parts.push(by);
-    if let Some(template) = template.map(str::trim).filter(|text| !text.is_empty()) {
-        parts.push(format!("---\n\n{}", text::words(&text::visible(template), TEMPLATE)));
-    }
     parts.join("\n\n")
 }
 

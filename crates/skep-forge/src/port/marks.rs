@@ -36,6 +36,15 @@ pub(crate) fn body(there: Option<&str>, ours: &str) -> String {
     }
 }
 
+/// The text of a change that is new: ours, and `below` it what is not.
+pub(crate) fn first(ours: &str, below: &str) -> String {
+    let ours = body(None, ours);
+    match below.trim() {
+        "" => ours,
+        below => format!("{ours}\n\n{}", harmless(below)),
+    }
+}
+
 /// Whether two texts are the same to a forge, which may have changed line ends and what stands around.
 pub(crate) fn same(one: Option<&str>, other: &str) -> bool {
     one.unwrap_or_default().replace("\r\n", "\n").trim() == other.trim()
@@ -99,5 +108,14 @@ mod tests {
         assert_eq!(title("\n", "feat/x"), "feat/x");
         assert_eq!(title(&"ü".repeat(300), "x").chars().count(), TITLE);
         assert!(same(Some("a\r\nb\r\n"), "a\nb"));
+    }
+
+    #[test]
+    fn what_stands_below_a_new_text_is_other_peoples_from_then_on() {
+        let new = first("what it does", "- [ ] I read the rules\n");
+        assert!(new.ends_with("- [ ] I read the rules"), "{new}");
+        let theirs = new.replace("[ ]", "[x]");
+        let then = body(Some(&theirs), "what it does now");
+        assert!(then.contains("does now") && then.ends_with("- [x] I read the rules"), "{then}");
     }
 }

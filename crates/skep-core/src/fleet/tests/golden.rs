@@ -481,6 +481,7 @@ fn whole_asked() -> Proposing {
         labels: vec!["roof".to_owned()],
         reviewers: vec!["mary".to_owned()],
         rounds: 3,
+        look_ms: 90_000,
     }
 }
 
