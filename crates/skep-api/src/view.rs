@@ -25,6 +25,7 @@ mod ask;
 mod cost;
 mod fence;
 mod inbox;
+mod lease;
 mod plan;
 mod question;
 mod review;
@@ -35,6 +36,7 @@ pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
 pub use cost::CostView;
 pub use inbox::InboxView;
+pub use lease::{ExhaustedView, LeaseView};
 pub use plan::{PartView, PlanView, WarningView, WaveView};
 pub use question::{ClaimsView, QuestionView};
 pub use review::{CycleView, ForemanView, KnownView, PutView, ReviewView, ReviewedView};
@@ -145,6 +147,9 @@ pub struct RunView {
     /// Why it has no slot, where it is in line for one.
     #[serde(default)]
     pub held: Option<String>,
+    /// What it holds of the resources that it needs.
+    #[serde(default)]
+    pub leases: Vec<LeaseView>,
 }
 
 /// A usage limit that a run met.
@@ -330,6 +335,7 @@ impl RunView {
             trust: brief.trust,
             lifted: run.lifted,
             held: None,
+            leases: LeaseView::of(run),
         }
     }
 }
@@ -667,6 +673,9 @@ pub struct Health {
     /// The free disk, while it is below its floor. Bytes.
     #[serde(default)]
     pub disk_short: Option<u64>,
+    /// Resources of which runs in line cannot have what they need.
+    #[serde(default)]
+    pub exhausted: Vec<ExhaustedView>,
     pub seq: u64,
 }
 

@@ -58,6 +58,7 @@ use crate::{
 };
 
 mod answers;
+mod leases;
 mod reviewed;
 mod rules;
 mod tasks;
@@ -331,6 +332,9 @@ impl Performer {
     }
 
     fn prepare(&self, run: &Run) -> Input {
+        if let Some(in_use) = leases::before_prepare(run) {
+            return in_use;
+        }
         let deed = match hands::prepare_deed(run, &self.home) {
             Ok(deed) => deed,
             Err(text) => {
@@ -536,6 +540,9 @@ impl Performer {
     }
 
     fn start(&self, run: &Run, attempt: u32) -> Input {
+        if let Some(in_use) = leases::before_start(run, attempt, &self.home) {
+            return in_use;
+        }
         match self.begin(run, attempt) {
             Ok(keeper) => Input::Began { attempt, gatekeeper: keeper.pid },
             Err(text) => Input::StartFailed { attempt, text },

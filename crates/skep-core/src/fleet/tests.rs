@@ -10,6 +10,7 @@ use crate::run::{
 mod adoption;
 mod golden;
 mod history;
+pub(super) mod leases;
 mod limits;
 mod outside;
 mod plans;
@@ -146,6 +147,7 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
                 brief.kind = run::Kind::Manual;
                 brief.within = Some(id(how.next().unwrap()));
             }
+            "needing" => brief.needs = leases::needs(how.next().unwrap()),
             "unnamed" => brief.name.clear(),
             "rotating" => brief = rotating(brief),
             "backed" => {

@@ -121,6 +121,7 @@ fn create() -> Input {
         supersedes: None,
         foreman: false,
         within: None,
+        needs: Vec::new(),
         adopted: None,
         hears: skep_core::run::Hears::default(),
         fallback: None,

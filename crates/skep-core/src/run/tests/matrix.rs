@@ -101,6 +101,7 @@ const INPUTS: &[&str] = &[
     "prepare-failed user refused",
     "began",
     "start-failed",
+    "in-use",
     "started",
     "words",
     "turn success",
@@ -224,10 +225,11 @@ fn kind_of_input(input: &Input) -> usize {
         Input::RulesSet { .. } => 49,
         Input::Release => 50,
         Input::Escalate { .. } => 51,
+        Input::InUse { .. } => 52,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 52;
+const KINDS_OF_INPUTS: usize = 53;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -299,10 +301,12 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::Readied {} => 65,
         Event::Released {} => 66,
         Event::QuestionProposed { .. } => 67,
+        Event::Leased { .. } => 68,
+        Event::LeasesInUse { .. } => 69,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 68;
+pub(crate) const KINDS_OF_EVENTS: usize = 70;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -319,6 +323,8 @@ fn events() -> Vec<Event> {
     let kept = |n| Box::new(taken(snap(&run, n), Why::Turn, Timestamp(0), true));
     vec![
         Event::Created { brief: Box::new(brief("amber")) },
+        Event::Leased { leases: Vec::new() },
+        Event::LeasesInUse { leases: Vec::new() },
         Event::Admitted {},
         Event::Prepared { env: env("amber") },
         Event::Began { gatekeeper: 7 },
@@ -385,6 +391,7 @@ fn events() -> Vec<Event> {
         requeued(Requeue::Refused),
         requeued(Requeue::Message),
         requeued(Requeue::Limit),
+        requeued(Requeue::Resource),
         Event::Undoing {},
         Event::Undone { text: None },
         Event::CloseAsked { op: op(1), how },
@@ -507,6 +514,7 @@ prepare-failed environment disk  xxxx!! xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 prepare-failed user refused      xxxx!! xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 began                            ...... ++....... ......++ ..... ......
 start-failed                     ...... !........ ........ ..... ......
+in-use                           ....+! +........ ........ ..... ......
 started                          xxxxxx ++xxxxxxx !!!!!!!! xxxxx xxxxxx
 words                            xxxxxx .......+x ........ xxxxx xxxxxx
 turn success                     xxxxxx ++!!!!!!x !!!!!!!! xxxxx xxxxxx
@@ -578,79 +586,82 @@ fn every_state_takes_only_the_events_that_could_have_been_decided_in_it() {
     compare(
         &events().iter().map(grid).collect::<Vec<_>>(),
         "
-Created             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Admitted            ...xxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Prepared            xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Began               xxxxxx ..xxxxxxx ........ xxxxx xxxxxx
-Started             xxxxxx ..xxxxxxx xxxxxxxx xxxxx xxxxxx
-SessionNamed        xxxxxx ........x ........ xxxxx xxxxxx
-ResumeRefused       xxxxxx ........x ........ xxxxx xxxxxx
-Worked              xxxxxx ........x ........ xxxxx xxxxxx
-TurnsTo             xxxxxx ........x ........ xxxxx xxxxxx
-AsBefore            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-TurnEnded           xxxxxx ........x ........ xxxxx xxxxxx
-Used                xxxxxx ........x ........ xxxxx xxxxxx
-ModelTold           xxxxxx ........x ........ xxxxx xxxxxx
-BudgetRaised        ...... ......... ........ ..... ......
-Erred               xxxxxx ........x ........ xxxxx xxxxxx
-Waits               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
-Given               xxxxxx xxxx...xx xxxxxxxx xxxxx xxxxxx
-Sent                ...... ......... ........ xxxxx xxxxxx
-Receipt             xxxxxx xxxxxx.xx xxxxxxxx xxxxx xxxxxx
-LeaveAsked          xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
-LeaveRuled          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-LeaveWithdrawn      ...... ......... ........ ..... ......
-QuestionAsked       xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
-QuestionEscalated   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-QuestionProposed    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-QuestionLeft        xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-QuestionAnswered    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-QuestionWithdrawn   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Claimed             ...... ......... ........ ..... ......
-Lifted              ...... ......... ........ ..... ......
-RulesAsked          xxxxxx ........x xxxxxxxx xxxxx xxxxxx
-Readied             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Released            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-RulesSet            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Goes                xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
-Stalled             xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
-Shown               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
-PauseAsked          xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
-Retrying            xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
-RetryOver           ...... ......... ........ ..... ......
-LimitMet            xxxxxx ........x ........ xxxxx xxxxxx
-Limited             xxxxxx ........x ........ xxxxx xxxxxx
-Rotated             ....xx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
-FellBack            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-StopAsked           xxxx.. ........x ........ xxxxx xxxxxx
-Lost                xxxxxx ........x ........ xxxxx xxxxxx
-SweptUnknown        xxxxxx xxxxxxxxx xxxxxx.. xxxxx xxxxxx
-Ended               ...... ......... ........ xxxxx xxxxxx
-Requeued (Fault)    xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Requeued (Death)    xxxxxx ........x ........ xxxxx xxxxxx
-Requeued (Wish)     xxxxxx xxxxxxxx. xxxxxxxx .x.x. xxxxxx
-Requeued (Refused)  xxxxxx ........x ........ xxxxx xxxxxx
-Requeued (Message)  xxxxxx ........x ........ xxxxx xxxxxx
-Requeued (Limit)    xxxxxx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
-Undoing             xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
-Undone              ...... ......... ........ ..... ......
-CloseAsked          ...... ......... ........ xxxxx xxxxxx
-Closing             xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
-Landing             xxxxxx xxxxxxxxx xxxxxxxx ..... ......
-Snapping            xx.xxx ......... ........ xxxx. xxxxxx
-Snapped             ...... ......... ........ ..... ......
-SnapFailed          ...... ......... ........ ..... ......
-Settled             ...... ......... ........ ..... ......
-Forgetting          ...... ......... ........ ..... ......
-Restoring           xxxxxx xxxxxxxxx xxxxxxxx xxxx. xxxx..
-Renamed             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xx..xx
-Reverting           ...... ......... ........ ..... ......
-Purged              ...... ......... ........ ..... ......
-LogsDropped         ...... ......... ........ ..... ......
-OpDone              ...... ......... ........ ..... ......
-GitSeen             ...... ......... ........ ..... ......
-Overstepped         ...... ......... ........ ..... ......
-Done                ...... ......... ........ ..... ......",
+Created              xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Leased               xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+LeasesInUse          xxxx.. ..xxxxxxx xxxxxxxx xxxxx xxxxxx
+Admitted             ...xxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Prepared             xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Began                xxxxxx ..xxxxxxx ........ xxxxx xxxxxx
+Started              xxxxxx ..xxxxxxx xxxxxxxx xxxxx xxxxxx
+SessionNamed         xxxxxx ........x ........ xxxxx xxxxxx
+ResumeRefused        xxxxxx ........x ........ xxxxx xxxxxx
+Worked               xxxxxx ........x ........ xxxxx xxxxxx
+TurnsTo              xxxxxx ........x ........ xxxxx xxxxxx
+AsBefore             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+TurnEnded            xxxxxx ........x ........ xxxxx xxxxxx
+Used                 xxxxxx ........x ........ xxxxx xxxxxx
+ModelTold            xxxxxx ........x ........ xxxxx xxxxxx
+BudgetRaised         ...... ......... ........ ..... ......
+Erred                xxxxxx ........x ........ xxxxx xxxxxx
+Waits                xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+Given                xxxxxx xxxx...xx xxxxxxxx xxxxx xxxxxx
+Sent                 ...... ......... ........ xxxxx xxxxxx
+Receipt              xxxxxx xxxxxx.xx xxxxxxxx xxxxx xxxxxx
+LeaveAsked           xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+LeaveRuled           xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+LeaveWithdrawn       ...... ......... ........ ..... ......
+QuestionAsked        xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+QuestionEscalated    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionProposed     xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionLeft         xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionAnswered     xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionWithdrawn    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Claimed              ...... ......... ........ ..... ......
+Lifted               ...... ......... ........ ..... ......
+RulesAsked           xxxxxx ........x xxxxxxxx xxxxx xxxxxx
+Readied              xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Released             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+RulesSet             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Goes                 xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
+Stalled              xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
+Shown                xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+PauseAsked           xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
+Retrying             xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
+RetryOver            ...... ......... ........ ..... ......
+LimitMet             xxxxxx ........x ........ xxxxx xxxxxx
+Limited              xxxxxx ........x ........ xxxxx xxxxxx
+Rotated              ....xx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
+FellBack             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+StopAsked            xxxx.. ........x ........ xxxxx xxxxxx
+Lost                 xxxxxx ........x ........ xxxxx xxxxxx
+SweptUnknown         xxxxxx xxxxxxxxx xxxxxx.. xxxxx xxxxxx
+Ended                ...... ......... ........ xxxxx xxxxxx
+Requeued (Fault)     xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Requeued (Death)     xxxxxx ........x ........ xxxxx xxxxxx
+Requeued (Wish)      xxxxxx xxxxxxxx. xxxxxxxx .x.x. xxxxxx
+Requeued (Refused)   xxxxxx ........x ........ xxxxx xxxxxx
+Requeued (Message)   xxxxxx ........x ........ xxxxx xxxxxx
+Requeued (Limit)     xxxxxx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
+Requeued (Resource)  xxxx.. .xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Undoing              xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
+Undone               ...... ......... ........ ..... ......
+CloseAsked           ...... ......... ........ xxxxx xxxxxx
+Closing              xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
+Landing              xxxxxx xxxxxxxxx xxxxxxxx ..... ......
+Snapping             xx.xxx ......... ........ xxxx. xxxxxx
+Snapped              ...... ......... ........ ..... ......
+SnapFailed           ...... ......... ........ ..... ......
+Settled              ...... ......... ........ ..... ......
+Forgetting           ...... ......... ........ ..... ......
+Restoring            xxxxxx xxxxxxxxx xxxxxxxx xxxx. xxxx..
+Renamed              xxxxxx xxxxxxxxx xxxxxxxx xxxxx xx..xx
+Reverting            ...... ......... ........ ..... ......
+Purged               ...... ......... ........ ..... ......
+LogsDropped          ...... ......... ........ ..... ......
+OpDone               ...... ......... ........ ..... ......
+GitSeen              ...... ......... ........ ..... ......
+Overstepped          ...... ......... ........ ..... ......
+Done                 ...... ......... ........ ..... ......",
     );
 }
 

@@ -50,6 +50,7 @@ pub(crate) fn brief(name: &str) -> Brief {
         supersedes: None,
         foreman: false,
         within: None,
+        needs: Vec::new(),
         adopted: None,
         hears: Hears { messages: true, steers: true, resumes: true },
         fallback: None,
@@ -161,6 +162,7 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["admit"] => Input::Admit,
         ["stop"] => Input::Stop { force: false },
         ["kill"] => Input::Stop { force: true },
+        ["in-use"] => Input::InUse { attempt, leases: run.leases.held.clone() },
         ["again"] => Input::Again { goes_on: true, message: None, speech: None },
         ["again", "saying", words] => {
             Input::Again { goes_on: true, message: Some((*words).to_owned()), speech: None }

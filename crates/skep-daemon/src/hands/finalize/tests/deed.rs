@@ -53,6 +53,7 @@ pub(in crate::hands) fn brief_in(place: &Place) -> Brief {
         supersedes: None,
         foreman: false,
         within: None,
+        needs: Vec::new(),
         adopted: None,
         hears: skep_core::run::Hears::default(),
         fallback: None,
