@@ -131,17 +131,24 @@ pub(super) fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Resource>, 
     }
 }
 
-/// Lays one list over another: of two of one name the upper one holds.
+/// Lays one list over another: of two of one name the upper one holds. One that says a name twice is told so later.
 pub(super) fn overlay(under: &mut Vec<Value>, over: &[Value]) {
     let name = |value: &Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
+    let (stood, mut new) = (under.len(), Vec::new());
+    let mut taken = BTreeSet::new();
     for value in over {
-        let same =
-            under.iter_mut().find(|other| name(value).is_some() && name(other) == name(value));
+        let same = (0..stood).find(|nth| {
+            name(value).is_some() && name(&under[*nth]) == name(value) && !taken.contains(nth)
+        });
         match same {
-            Some(other) => *other = value.clone(),
-            None => under.push(value.clone()),
+            Some(nth) => {
+                taken.insert(nth);
+                under[nth] = value.clone();
+            }
+            None => new.push(value.clone()),
         }
     }
+    under.append(&mut new);
 }
 
 /// Errors: a repository's own file says what stands in the environment of whoever works on it, beyond numbers.

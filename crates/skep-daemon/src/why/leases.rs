@@ -3,6 +3,7 @@
 use skep_api::view::WhyView;
 use skep_core::{
     fleet::Fleet,
+    lease::Need,
     run::{Run, State},
     text,
     time::Timestamp,
@@ -25,7 +26,7 @@ pub(super) fn leases(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
     let mut facts: Vec<WhyView> = held.chain(lacks).collect();
     if facts.is_empty() && !run.brief.needs.is_empty() && !matches!(run.state, State::Ended { .. })
     {
-        let needs: Vec<String> = run.brief.needs.iter().map(|need| need.words()).collect();
+        let needs: Vec<String> = run.brief.needs.iter().map(Need::words).collect();
         facts.push(fact(
             "needs",
             &needs.join(", "),

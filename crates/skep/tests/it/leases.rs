@@ -102,7 +102,7 @@ fn five_runs_share_three_ports_and_each_has_one_of_its_own_in_set_up_hook_agent_
     assert_eq!(started_with(&home, "drav")[0], freed);
     assert_eq!(holds(&home, &ids[1]), [""; 0], "who has ended holds nothing");
     assert_eq!(home.listed(&ids[4])["state"], "queued");
-    fs::write(home.at("seen/go"), "").unwrap();
+    home.write("seen/go", "");
     for id in ids {
         home.wait(&id, "ended");
         assert_eq!(holds(&home, &id), [""; 0]);

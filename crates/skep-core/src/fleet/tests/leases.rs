@@ -382,8 +382,8 @@ proptest! {
             }
         }
         // From here on everybody does well. Who asks again all the time, and needs less, lets nobody wait for ever.
-        for nth in 0..needs.len() {
-            if !fleet.runs.contains_key(&id(names[nth])) {
+        for (nth, name) in names.iter().enumerate().take(needs.len()) {
+            if !fleet.runs.contains_key(&id(name)) {
                 give(&mut fleet, begin(nth), now)?;
             }
         }

@@ -12,10 +12,9 @@ fn read(text: &str) -> Result<Vec<Resource>, ConfigError> {
 #[track_caller]
 fn refused(lines: &str) -> String {
     let text = format!("[[resource]]\nname = \"it\"\nenv = \"IT\"\n{lines}\n");
-    match read(&text).expect_err(&text) {
-        ConfigError::Wrong { key, allowed, .. } => format!("{key}: {allowed}"),
-        other => panic!("{other}"),
-    }
+    let error = read(&text).expect_err(&text);
+    let ConfigError::Wrong { key, allowed, .. } = error else { panic!("{error}") };
+    format!("{key}: {allowed}")
 }
 
 #[test]
@@ -41,7 +40,7 @@ fn of_two_of_one_name_the_persons_own_holds_and_the_others_stay() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("projects")).unwrap();
     let own = "[[resource]]\nname = \"db\"\nenv = \"DATABASE_URL\"\nvalues = [\"postgres://localhost/a\"]\n";
-    fs::write(dir.path().join("projects/web.toml"), own).unwrap();
+    paths::write_atomically(&dir.path().join("projects/web.toml"), own.as_bytes()).unwrap();
     let shared = "[[resource]]\nname = \"db\"\nenv = \"DB\"\nslots = 3\n\
                   [[resource]]\nname = \"port\"\nenv = \"PORT\"\nrange = \"3000-3001\"\n";
     let all = project(dir.path(), "web", Some(shared)).unwrap().resource;
@@ -112,6 +111,6 @@ fn what_a_resource_may_not_be_is_told_by_what_it_may_be() {
 fn project_own(text: &str) -> Result<ProjectSettings, ConfigError> {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("projects")).unwrap();
-    fs::write(dir.path().join("projects/web.toml"), text).unwrap();
+    paths::write_atomically(&dir.path().join("projects/web.toml"), text.as_bytes()).unwrap();
     project(dir.path(), "web", None)
 }
