@@ -28,6 +28,7 @@ mod cost;
 mod fence;
 mod inbox;
 mod landing;
+mod lease;
 mod plan;
 mod question;
 mod review;
@@ -40,6 +41,7 @@ pub use change::ChangeView;
 pub use cost::CostView;
 pub use inbox::InboxView;
 pub use landing::{GateView, LandingView};
+pub use lease::{ExhaustedView, LeaseView};
 pub use plan::{PartView, PlanView, WarningView, WaveView};
 pub use question::{ClaimsView, QuestionView};
 pub use review::{CycleView, ForemanView, KnownView, PutView, ReviewView, ReviewedView};
@@ -159,6 +161,9 @@ pub struct RunView {
     /// Why it has no slot, where it is in line for one.
     #[serde(default)]
     pub held: Option<String>,
+    /// What it holds of the resources that it needs.
+    #[serde(default)]
+    pub leases: Vec<LeaseView>,
 }
 
 /// A usage limit that a run met.
@@ -347,6 +352,7 @@ impl RunView {
             trust: brief.trust,
             lifted: run.lifted,
             held: None,
+            leases: LeaseView::of(run),
         }
     }
 }
@@ -687,6 +693,9 @@ pub struct Health {
     /// The free disk, while it is below its floor. Bytes.
     #[serde(default)]
     pub disk_short: Option<u64>,
+    /// Resources of which runs in line cannot have what they need.
+    #[serde(default)]
+    pub exhausted: Vec<ExhaustedView>,
     pub seq: u64,
 }
 

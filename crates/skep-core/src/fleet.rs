@@ -14,6 +14,7 @@ use crate::{
     budget::{Amount, Budget},
     id::{OpId, RunId, TaskId},
     keep::{self, Due, Keep},
+    lease,
     names::{self, Pool},
     project::Project,
     run::{self, Brief, EnvState, EnvType, How, Rejected, Run, State},
@@ -26,6 +27,7 @@ mod changes;
 mod find;
 mod inherit;
 mod landing;
+pub mod leases;
 pub mod money;
 mod quotas;
 mod slots;
@@ -108,6 +110,8 @@ pub struct Fleet {
     pub quotas: Quotas,
     /// What was answered to runs of each project, the oldest first.
     pub answers: BTreeMap<String, Vec<task::Known>>,
+    /// What something else was found to use of the resources that runs need.
+    pub used: lease::Used,
 }
 
 /// What can happen.
@@ -719,6 +723,7 @@ impl Fleet {
         let run = self.require_run(id)?;
         self.require_no_guest(run, &input, by_task)?;
         let again = matches!(input, run::Input::Again { .. } | run::Input::Round);
+        let leases = self.leases_for(run, &input, now)?;
         let comes_back = matches!(run.env, EnvState::Closed(_));
         let before = landing::Before::of(run);
         let mut step = run.step(input, now)?;
@@ -732,6 +737,7 @@ impl Fleet {
         if again {
             self.check_again(run, by_task)?;
         }
+        leases::first(leases, &mut step);
         let task = run.brief.task.clone().filter(|_| !run.brief.is_of_plan());
         let mut told = tasks::Told::of(run, by_task);
         let mut moved = again.then_some(TaskState::Implementing);
@@ -845,6 +851,7 @@ impl Fleet {
                 let run = self.runs.get_mut(&id).ok_or_else(unknown)?;
                 let before = run.spent.amount;
                 self.quotas.learn(run, event, at);
+                leases::learn(&mut self.used, run, event, at);
                 Arc::make_mut(run).apply(event, at)?;
                 if let run::Event::Renamed { .. } = event {
                     let brief = run.brief.clone();
@@ -900,7 +907,8 @@ impl Fleet {
             self.runs.values().any(|run| goes(&run))
         });
         let wakes = self.runs.values().filter(by_clock).filter_map(|run| run.next_wake());
-        wakes.chain(let_go).chain(self.free_at(&slots)).chain(day).min()
+        let looked_at = self.looked_at_again(&slots);
+        wakes.chain(let_go).chain(self.free_at(&slots)).chain(day).chain(looked_at).min()
     }
 
     /// Whether somebody waits for a moment that only a machine that is awake brings on. The reset of a usage limit is not

@@ -144,6 +144,21 @@ pub fn brief(
     said
 }
 
+/// What its agent is told of the variables that hold what is its own while it works: each with the resource that it is of.
+pub fn of_its_own(variables: &[(&str, &str)]) -> String {
+    if variables.is_empty() {
+        return String::new();
+    }
+    let line = |(variable, resource): &(&str, &str)| {
+        format!("- {}: {}\n", text::one_line(variable), text::one_line(resource))
+    };
+    let lines: String = variables.iter().map(line).collect();
+    format!(
+        "\n## What is yours alone\n\n{lines}\nWhat these variables hold is kept for you while you work, and no other worker has it: \
+         use it for whatever you start or open, in place of a value of your own choice. It may be another one the next time.\n"
+    )
+}
+
 /// The project's own words, as such.
 fn of_the_project(path: &str, words: &str) -> String {
     let words = text::visible(words);

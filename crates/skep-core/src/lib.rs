@@ -12,6 +12,7 @@ pub mod foreman;
 pub mod guide;
 pub mod id;
 pub mod keep;
+pub mod lease;
 pub mod names;
 pub mod plan;
 pub mod policy;

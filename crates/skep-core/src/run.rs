@@ -13,6 +13,7 @@ use crate::{
     facts::{Exit, GitFacts},
     guide::Guide,
     id::{AskId, OpId, QuestionId, RunId, SnapshotId, TaskId},
+    lease::{Lease, Need},
     said::{Carried, ErrorClass, Said, TurnResult, Usage},
     secret::Secret,
     snapshot::{self, Snapshot, Why},
@@ -27,6 +28,7 @@ pub mod conversation;
 pub mod gate;
 mod hooks;
 pub mod landing;
+mod leases;
 pub mod leave;
 pub mod limits;
 pub mod message;
@@ -51,6 +53,7 @@ pub use conversation::{Conversation, Speech};
 pub use gate::Gate;
 pub use hooks::Hooks;
 pub use landing::{Attestation, Landing};
+pub use leases::Leases;
 pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
 pub use message::{Hears, Message, Receipt, Word};
@@ -120,6 +123,9 @@ pub struct Brief {
     /// What it runs and checks, where it is a gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
+    /// What it holds of which others may have none while it is at work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
     /// How readily its agent involves a person.
     #[serde(default, skip_serializing_if = "Posture::is_headless")]
     pub posture: Posture,
@@ -577,6 +583,8 @@ pub struct Run {
     pub rules: Rules,
     /// Whether it waits for the wave of its plan; its place is made all the same.
     pub held: bool,
+    /// What it holds of the resources that it needs.
+    pub leases: Leases,
 }
 
 /// What can happen to a run: wishes, reports and the clock.
@@ -799,6 +807,11 @@ pub enum Input {
     Overstepped {
         what: String,
     },
+    /// Something else uses what it got; nothing was begun with it.
+    InUse {
+        attempt: u32,
+        leases: Vec<Lease>,
+    },
     /// An effect is done that has no report of its own.
     Done,
     Tick,
@@ -830,6 +843,14 @@ pub enum Fault {
 pub enum Event {
     Created {
         brief: Box<Brief>,
+    },
+    /// It got what it needs.
+    Leased {
+        leases: Vec<Lease>,
+    },
+    /// Something else uses so much of it.
+    LeasesInUse {
+        leases: Vec<Lease>,
     },
     Admitted {},
     Prepared {
@@ -1180,6 +1201,8 @@ pub enum Requeue {
     Message,
     /// The reset of a usage limit has come.
     Limit,
+    /// Something else uses what it got of a resource.
+    Resource,
 }
 
 /// Work for the daemon. It may be done twice (after a crash), so doing it twice is harmless: `docs/design/effects.md`.
@@ -1473,6 +1496,7 @@ impl Run {
             insisted: false,
             lifted: None,
             rules: Rules::default(),
+            leases: Leases::default(),
         }
     }
 

@@ -27,6 +27,7 @@ pub use self::places::Places;
 pub use self::policy::{
     SHARED_POLICY, SHIPPED, policy, policy_file, policy_of, policy_schema, project_policy_file,
 };
+pub use self::resources::{Resource, Scope};
 pub use self::settings::{
     Account, AgentSettings, Breaker, Env, Fence, FenceMode, Files, Foreman, Gate, Hooks, How, Keep,
     Land, Landing, Limits, Mode, Names, Plan, Processes, ProjectSettings, Retry, Review, Settings,
@@ -41,6 +42,7 @@ mod layer;
 mod merge;
 mod places;
 mod policy;
+mod resources;
 pub mod secrets;
 mod settings;
 #[cfg(test)]
@@ -451,7 +453,8 @@ fn project_layers(
     let own = project_file(dir, name)?;
     let shared = |text| {
         let layer = Layer::parse::<ProjectSettings>(PROJECT, text, Origin::File(SHARED.to_owned()));
-        layer.and_then(|layer| agents::require_shared(text).map(|()| layer))
+        let fits = || agents::require_shared(text).and_then(|()| resources::require_shared(text));
+        layer.and_then(|layer| fits().map(|()| layer))
     };
     let mut layers: Vec<Layer> = repo_file.map(shared).transpose()?.into_iter().collect();
     layers.extend(file_layer::<ProjectSettings>(PROJECT, &own)?);

@@ -19,6 +19,7 @@ mod foreign;
 mod home;
 mod mend;
 mod repository;
+mod resources;
 mod secrets;
 
 use fleet::Ledger;
@@ -151,6 +152,7 @@ fn against_the_ledger(home: &Home, vars: &BTreeMap<String, String>) -> Vec<Findi
         found = ledger.findings();
         found.extend(fleet::envs(home, &ledger));
         found.extend(fleet::processes(&ledger));
+        found.extend(resources::exhausted(&ledger));
         found.extend(fleet::locks(home, &ledger));
         found.extend(fleet::sessions(home, vars, &ledger));
         found.extend(home::trash(home, &ledger));

@@ -19,7 +19,7 @@ use skep_api::wire::chain;
 use skep_api::{
     place::Home,
     request::{Ask, Request, RunAsk, TaskAsk},
-    view::{Counts, Health, LimitView, ProjectView, RunView, SeenView, TaskView},
+    view::{Counts, ExhaustedView, Health, LimitView, ProjectView, RunView, SeenView, TaskView},
     wire::{self, Answer, Refusal},
 };
 use skep_core::{
@@ -178,6 +178,7 @@ impl Door {
             runs: Counts::of(posted.fleet.runs.values().map(AsRef::as_ref)),
             limits: posted.fleet.quotas.all((self.clock)()).map(LimitView::of).collect(),
             disk_short: posted.fleet.short,
+            exhausted: ExhaustedView::of(posted.fleet.exhausted((self.clock)())),
             seq: posted.seq,
         }
     }

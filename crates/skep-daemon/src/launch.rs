@@ -16,7 +16,7 @@ use skep_api::{
     spec::{Conversation, Doubts, Limits, PromptBy, Size, Spec, VERSION},
 };
 use skep_core::{
-    names,
+    lease, names,
     run::{Fence, Kind, Run, Surface},
 };
 
@@ -251,6 +251,7 @@ pub fn run_vars(
         .filter(|(name, _)| is_base(name) || listed.contains(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
+    vars.extend(lease::environment(&run.leases.held));
     let mut set = |name: &str, value: &str| vars.insert(name.to_owned(), value.to_owned());
     set("SKEP_RUN", run.id().as_str());
     set("SKEP_NAME", &run.brief.name);

@@ -62,6 +62,7 @@ use crate::{
 mod answers;
 mod changes;
 mod landing;
+mod leases;
 mod reviewed;
 mod rules;
 mod tasks;
@@ -351,6 +352,9 @@ impl Performer {
     }
 
     fn prepare(&self, run: &Run) -> Input {
+        if let Some(in_use) = leases::before_prepare(run) {
+            return in_use;
+        }
         let deed = match hands::prepare_deed(run, &self.home) {
             Ok(deed) => deed,
             Err(text) => {
@@ -556,6 +560,9 @@ impl Performer {
     }
 
     fn start(&self, run: &Run, attempt: u32) -> Input {
+        if let Some(in_use) = leases::before_start(run, attempt, &self.home) {
+            return in_use;
+        }
         match self.begin(run, attempt) {
             Ok(keeper) => Input::Began { attempt, gatekeeper: keeper.pid },
             Err(text) => Input::StartFailed { attempt, text },

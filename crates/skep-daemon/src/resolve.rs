@@ -54,6 +54,7 @@ pub mod gates;
 mod hooks;
 pub mod landing;
 mod logins;
+pub mod needs;
 pub mod rules;
 mod secrets;
 mod within;
@@ -913,6 +914,13 @@ fn brief(
     let mut listed: Vec<String> = profile.env.clone();
     listed.extend(second.iter().flat_map(|second| second.profile.env.clone()));
     listed.extend(project.env.iter().chain(&choice.env).cloned());
+    let kind = match (wanted.of, &ask.within) {
+        (Some(of), _) => of.kind,
+        (None, Some(_)) => Kind::Manual,
+        (None, None) => Kind::Code,
+    };
+    let owner = place.map(|place| place.project.name.as_str());
+    let needs = needs::of(project, owner, kind.as_str(), &listed)?;
     secrets::require_free(
         listed.iter().chain(choice.folders.keys()).chain(profile.ask_env.keys()),
     )?;
@@ -952,11 +960,12 @@ fn brief(
             }
             None => String::new(),
         },
-        kind: wanted.of.map_or(Kind::Code, |of| of.kind),
+        kind,
         part: wanted.of.and_then(|of| of.part.clone()),
         foreman: wanted.of.is_some_and(|of| of.foreman),
         within: None,
         gate: None,
+        needs,
         task: task.map(|task| task.id.clone()),
         title: text::words(title, 500),
         project: place.map(|place| place.project.name.clone()),

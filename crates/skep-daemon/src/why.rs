@@ -8,6 +8,7 @@ use skep_core::{
 };
 
 mod budget;
+mod leases;
 mod line;
 mod messages;
 
@@ -15,6 +16,7 @@ mod messages;
 pub fn why(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
     let mut facts = vec![state(run, fleet, now)];
     facts.extend(line::line(run, fleet, now));
+    facts.extend(leases::leases(run, fleet, now));
     facts.extend(task(run, fleet, now));
     facts.push(aged(
         fact(

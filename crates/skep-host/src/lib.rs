@@ -12,6 +12,7 @@ pub mod git;
 pub mod handout;
 pub mod lock;
 pub mod paths;
+pub mod ports;
 pub mod proc;
 pub mod publish;
 pub mod salvage;

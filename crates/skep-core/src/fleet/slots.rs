@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Fleet, Limits, Shut, quotas};
+use super::{Fleet, Limits, Shut, leases::Line, quotas};
 use crate::{
     id::{RunId, TaskId},
     run::{EnvType, Kind, Run, State},
@@ -29,6 +29,8 @@ pub(super) struct Slots<'a> {
     tasks: BTreeMap<&'a TaskId, &'a RunId>,
     short: Option<u64>,
     quotas: &'a super::Quotas,
+    /// Who gets which resources, as of the last moment that was asked about.
+    pub(super) line: Line,
 }
 
 impl Fleet {
@@ -45,6 +47,11 @@ impl Fleet {
 }
 
 impl<'a> Slots<'a> {
+    /// The fleet whose slots they are.
+    pub(super) fn fleet(&self) -> &'a Fleet {
+        self.fleet
+    }
+
     /// Counts what the runs of `fleet` hold.
     pub(super) fn taken(fleet: &'a Fleet) -> Slots<'a> {
         let mut slots = Slots {
@@ -61,6 +68,7 @@ impl<'a> Slots<'a> {
             tasks: BTreeMap::new(),
             short: fleet.short,
             quotas: &fleet.quotas,
+            line: Line::default(),
         };
         for run in fleet.runs.values() {
             slots.count(run);
@@ -110,6 +118,11 @@ impl<'a> Slots<'a> {
 
     /// Why it may not go but for a usage limit.
     pub(super) fn no_room(&self, run: &Run, now: Timestamp) -> Option<String> {
+        self.no_slot(run, now).or_else(|| self.lacks(run, now))
+    }
+
+    /// Why it may not go but for a usage limit and what it needs of resources.
+    pub(super) fn no_slot(&self, run: &Run, now: Timestamp) -> Option<String> {
         if let State::Queued { not_before: Some(at) } = run.state
             && at > now
         {
@@ -143,13 +156,16 @@ impl<'a> Slots<'a> {
                 limits.disk_free
             ));
         }
+        self.full(run).or_else(|| self.at_work_there(run))
+    }
+
+    /// Why there is no slot for `run`, whatever else it waits for.
+    pub(super) fn full(&self, run: &Run) -> Option<String> {
         if let Some(words) = self.full_lane(run) {
             return Some(words);
         }
-        if run.env().is_none() && self.preparing >= limits.prepare {
-            return Some(format!("limits.prepare: {} checkouts are under way", self.preparing));
-        }
-        self.at_work_there(run)
+        let full = run.env().is_none() && self.preparing >= self.limits.prepare;
+        full.then(|| format!("limits.prepare: {} checkouts are under way", self.preparing))
     }
 
     /// Why the lane that `run` goes by has no room for it.

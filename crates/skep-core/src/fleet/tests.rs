@@ -14,6 +14,7 @@ mod changes;
 mod golden;
 mod history;
 mod landing;
+pub(super) mod leases;
 mod limits;
 mod outside;
 mod plans;
@@ -153,6 +154,7 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
                 brief.within = Some(id(how.next().unwrap()));
             }
             "checks" => brief = brief_of_gate(name, how.next().unwrap()),
+            "needing" => brief.needs = leases::needs(how.next().unwrap()),
             "unnamed" => brief.name.clear(),
             "rotating" => brief = rotating(brief),
             "backed" => {

@@ -60,3 +60,11 @@ proptest! {
         prop_assert_eq!(brief(Ground::Worktree, &gates, Some((name.as_str(), words.as_str())), false), said);
     }
 }
+
+#[test]
+fn an_agent_is_told_in_which_variables_it_finds_what_is_its_own() {
+    assert_eq!(of_its_own(&[]), "");
+    let said = of_its_own(&[("PORT", "port"), ("DATABASE_URL", "db\nand more")]);
+    assert!(said.contains("- PORT: port\n- DATABASE_URL: db and more\n"), "{said}");
+    assert!(said.contains("no other worker has it"), "{said}");
+}

@@ -27,6 +27,8 @@ impl Run {
         self.overstep_seen(event);
         match event {
             Event::Created { .. } => return Err(misfit()),
+            Event::Leased { leases } => self.leased_at(leases)?,
+            Event::LeasesInUse { .. } => self.in_use_at()?,
             Event::Admitted {} => {
                 let next = match (&self.state, &self.env) {
                     (State::Queued { .. }, EnvState::Held(_)) if !self.undoing => {
@@ -388,6 +390,12 @@ impl Run {
                         self.session = None;
                     }
                     Requeue::Message if self.is_at_work() => {}
+                    Requeue::Resource
+                        if matches!(self.state, State::Preparing { .. })
+                            || matches!(self.state, State::Starting { gatekeeper: None }) =>
+                    {
+                        self.turned_away();
+                    }
                     Requeue::Limit if super::limits::is_limited(&self.state) => {}
                     Requeue::Wish if super::limits::is_limited(&self.state) => self.insisted = true,
                     Requeue::Wish
@@ -410,6 +418,7 @@ impl Run {
                     | Requeue::Wish
                     | Requeue::Refused
                     | Requeue::Limit
+                    | Requeue::Resource
                     | Requeue::Message => return Err(misfit()),
                 }
                 if !text.is_empty() {
@@ -549,6 +558,7 @@ impl Run {
                 self.git = Some(facts.clone());
             }
         }
+        self.keep_or_let_go(event);
         Ok(())
     }
 

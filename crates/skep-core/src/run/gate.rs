@@ -97,6 +97,7 @@ impl Run {
             | Input::Followed { .. }
             | Input::Round
             | Input::RoundRefused { .. }
+            | Input::InUse { .. }
             | Input::Restore { .. }
             | Input::Undo { .. }
             | Input::Purge { .. }

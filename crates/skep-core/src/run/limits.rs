@@ -248,6 +248,8 @@ impl Run {
             | Event::OpDone { .. }
             | Event::GitSeen { .. }
             | Event::Overstepped { .. }
+            | Event::Leased { .. }
+            | Event::LeasesInUse { .. }
             | Event::Done {} => false,
         }
     }

@@ -163,6 +163,7 @@ impl Run {
                 Ok(if new { Step::of([Event::GitSeen { facts }], []) } else { Step::default() })
             }
             Input::Overstepped { what } => Ok(self.overstep(&what)),
+            Input::InUse { leases, .. } => Ok(self.in_use(leases)),
             Input::Done => Ok(Step::of([Event::Done {}], [])),
             Input::Tick => Ok(self.tick(now)),
         }
@@ -337,7 +338,7 @@ impl Run {
         }
     }
 
-    fn start_failed(&self, words: &str) -> Step {
+    pub(super) fn start_failed(&self, words: &str) -> Step {
         // A gatekeeper that was heard of tells its own end: then this is the echo of a start that was asked for twice.
         let heard_of = self.gatekeeper().is_some() || self.begun.is_some();
         let event = match self.state {
@@ -827,6 +828,7 @@ impl Input {
             | Input::Gone { attempt, .. }
             | Input::Swept { attempt, .. }
             | Input::RulesSet { attempt, .. }
+            | Input::InUse { attempt, .. }
             | Input::Told { attempt, .. } => Some(*attempt),
             Input::Admit
             | Input::Stop { .. }
@@ -885,6 +887,7 @@ impl Input {
                 | Input::Swept { .. }
                 | Input::Exited { .. }
                 | Input::RulesSet { .. }
+                | Input::InUse { .. }
                 | Input::Told { .. }
         )
     }

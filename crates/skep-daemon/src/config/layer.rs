@@ -10,7 +10,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{At, ConfigError, Origin, Shown};
+use super::{At, ConfigError, Origin, Shown, resources};
 
 /// The most of a wrong value or key that an error repeats. Characters.
 const ECHO: usize = 60;
@@ -110,6 +110,9 @@ fn overlay(under: &mut Table, over: &Table) {
     for (key, value) in over {
         match (under.get_mut(key), value) {
             (Some(Value::Table(under)), Value::Table(over)) => overlay(under, over),
+            (Some(Value::Array(under)), Value::Array(over)) if key == resources::KEY => {
+                resources::overlay(under, over);
+            }
             _ => {
                 under.insert(key.clone(), value.clone());
             }

@@ -19,6 +19,7 @@ use super::{
     budget::{BudgetSettings, PriceSettings, ProjectBudget},
     changes::{self, Changes, ForgeHost, ProjectChanges},
     commit::{self, Commit},
+    resources::{self, Resource},
     secrets,
 };
 
@@ -322,6 +323,10 @@ pub struct ProjectSettings {
     #[serde(deserialize_with = "gates")]
     #[schemars(extend("title" = "a list of gates, each with a name of its own"))]
     pub gate: Vec<Gate>,
+    /// What its runs share of which there is only so much.
+    #[serde(deserialize_with = "resources::list")]
+    #[schemars(schema_with = "resources::list_schema")]
+    pub resource: Vec<Resource>,
     /// How single agents are to be used here; wins over the person's for all projects, key by key.
     #[serde(default, deserialize_with = "agents::by_name")]
     pub agents: BTreeMap<String, AgentSettings>,
@@ -570,7 +575,7 @@ fn share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(D::Error::custom("no share")) }
 }
 
-fn at_least_one<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+pub(super) fn at_least_one<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     let number = u32::deserialize(from)?;
     if number > 0 { Ok(number) } else { Err(D::Error::custom("zero")) }
 }

@@ -36,6 +36,8 @@ const CHECK: &str = "ledger";
 pub(super) struct Ledger {
     pub(super) fleet: Fleet,
     last: u64,
+    /// When the last event was written.
+    pub(super) at: Timestamp,
     wrong: Vec<String>,
     /// The runs that an effect is still to be done for.
     pending: BTreeSet<String>,
@@ -121,13 +123,13 @@ fn read(home: &Home) -> Result<Ledger, Unread> {
     let reader = Reader::open(&home.ledger())?;
     let wrong = reader.integrity()?;
     let mut fleet = Fleet::default();
-    let mut last = 0;
+    let (mut last, mut written) = (0, Timestamp(0));
     reader.replay(1, |record| {
         let misfit = |text: String| Unread::Misfit { seq: record.seq, text };
         let event: Event =
             serde_json::from_str(&record.body).map_err(|err| misfit(err.to_string()))?;
         let at: Timestamp = record.at.parse().map_err(|err| misfit(format!("{err}")))?;
-        last = record.seq;
+        (last, written) = (record.seq, at);
         if event == Event::Run(run::Event::Done {}) {
             return Ok(());
         }
@@ -135,7 +137,7 @@ fn read(home: &Home) -> Result<Ledger, Unread> {
     })?;
     // After the events: what was reported meanwhile is gone from it, and what came meanwhile makes its run busy.
     let pending = reader.outbox()?.into_iter().map(|pending| pending.subject).collect();
-    Ok(Ledger { fleet, last, wrong, pending })
+    Ok(Ledger { fleet, last, at: written, wrong, pending })
 }
 
 /// Envs without run, and runs without env.

@@ -122,6 +122,7 @@ fn create() -> Input {
         foreman: false,
         within: None,
         gate: None,
+        needs: Vec::new(),
         adopted: None,
         hears: skep_core::run::Hears::default(),
         fallback: None,

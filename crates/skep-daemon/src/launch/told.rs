@@ -61,7 +61,8 @@ pub(super) fn tell(
     let mut handout = Handout::default();
     if profile.brief != Telling::default() {
         let ground = ground(&run.brief);
-        let words = words(&git, place, env, worktree, ground, profile.takes_tools())?;
+        let mut words = words(&git, place, env, worktree, ground, profile.takes_tools())?;
+        words.push_str(&guide::of_its_own(&own(&run.brief)));
         if profile.brief.by_pointer() {
             told.file = Some(write(home, &words)?);
         } else {
@@ -102,6 +103,11 @@ impl Told {
         paths::write_atomically(&path, text.as_bytes()).map_err(|err| chain(&err))?;
         Ok(Some(path))
     }
+}
+
+/// The variables in which it finds what it holds of the resources that it needs.
+fn own(brief: &Brief) -> Vec<(&str, &str)> {
+    brief.needs.iter().map(|need| (need.env.as_str(), need.name.as_str())).collect()
 }
 
 /// Where the agent of a run works, and what for.

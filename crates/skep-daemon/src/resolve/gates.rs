@@ -322,7 +322,10 @@ impl Gates {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         let permissions = Permissions::Auto;
+        let owner = Some(self.project.name.as_str());
+        let needs = needs::of(&self.of_project, owner, Kind::Gate.as_str(), &gate.env)?;
         let brief = Brief {
+            needs,
             name: format!("{}-{}", text::sanitise_name(&gate.name), &id.tail()[..6]),
             kind: Kind::Gate,
             part: None,

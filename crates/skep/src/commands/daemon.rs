@@ -11,6 +11,7 @@ use skep_api::{
     request::Ask,
     view::Health,
 };
+use skep_core::text;
 use skep_daemon::daemon::{self, Options};
 
 use super::{read, unit};
@@ -68,6 +69,9 @@ fn status(skep: &Skep) -> Outcome {
     skep.out.line(&format!("home {}", health.home))?;
     for limit in &health.limits {
         skep.out.line(&super::limits::line(limit))?;
+    }
+    for exhausted in &health.exhausted {
+        skep.out.line(&format!("resource {}", text::one_line(&exhausted.line())))?;
     }
     if let Some(short) = health.disk_short {
         let free = crate::output::bytes(short);

@@ -2,7 +2,7 @@
 
 use std::{os::unix::process::CommandExt, process::ExitCode};
 
-use skep_api::view::RunView;
+use skep_api::view::{LeaseView, RunView};
 use skep_host::proc;
 
 use super::named;
@@ -34,7 +34,9 @@ pub(super) fn sh(skep: &Skep, id: &str, command: &[String]) -> Outcome {
         [program, args @ ..] => (program.clone(), args),
     };
     skep.out.note(&format!("{} in {cwd}", run.name));
-    let err = proc::command(&program).args(args).current_dir(&cwd).exec();
+    // Whoever looks finds the agent's server, and no other run's.
+    let held = LeaseView::environment(&run.leases);
+    let err = proc::command(&program).args(args).envs(held).current_dir(&cwd).exec();
     Err(CliError::error("command-not-started", format!("`{program}`: {err}"))
         .hint(format!("skep sh {}   a shell, to look what there is", run.name)))
 }

@@ -5,7 +5,7 @@ use std::{fs, process::ExitCode};
 use skep_api::{
     request::Ask,
     spec::Spec,
-    view::{AskView, ChangeView, MessageView, RunView, SnapshotView},
+    view::{AskView, ChangeView, LeaseView, MessageView, RunView, SnapshotView},
 };
 use skep_core::{
     names,
@@ -115,6 +115,10 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     }
     if let Some(session) = &run.session.agent {
         rows.push(("session", session.clone()));
+    }
+    let holds = |it: &LeaseView| format!("{} {} in {}", it.resource, it.value, it.env);
+    if !run.leases.is_empty() {
+        rows.push(("holds", run.leases.iter().map(holds).collect::<Vec<_>>().join(", ")));
     }
     if let (Some(pid), gatekeeper) = (run.pid, run.gatekeeper) {
         let by = gatekeeper.map_or(String::new(), |keeper| format!(", held by {keeper}"));

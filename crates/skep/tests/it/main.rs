@@ -34,6 +34,7 @@ mod hooks;
 mod hostile;
 mod init;
 mod land;
+mod leases;
 mod leave;
 mod limits;
 mod live;

@@ -152,6 +152,7 @@ fn whole_brief() -> Brief {
     }];
     brief.trust = crate::run::Trust::Outside;
     brief.posture = crate::run::Posture::Consult;
+    brief.needs = super::leases::one_of_each();
     brief.seed = "7k2m9qx4ab".to_owned();
     brief.logins = Logins {
         shared: "claude".to_owned(),
@@ -222,6 +223,8 @@ fn of_runs() -> Vec<Of> {
         Of::Created { brief: Box::new(whole_brief()) },
         Of::Created { brief: Box::new(brief_of_adopted("amber")) },
         Of::Created { brief: Box::new(brief_of_gate("garnet", "amber")) },
+        Of::Leased { leases: super::leases::of_each() },
+        Of::LeasesInUse { leases: super::leases::of_each() },
         Of::Admitted {},
         Of::Prepared { env: env("amber") },
         Of::Prepared { env: Env { reused: true, ..env("amber") } },
@@ -391,6 +394,15 @@ fn of_runs() -> Vec<Of> {
             why: Requeue::Limit,
             text: String::new(),
             goes_on: true,
+            message: None,
+            speech: None,
+        },
+        Of::Requeued {
+            attempt: 4,
+            not_before: None,
+            why: Requeue::Resource,
+            text: text(),
+            goes_on: false,
             message: None,
             speech: None,
         },
@@ -649,6 +661,7 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
             ..whole.place.clone()
         },
         supersedes: None,
+        needs: Vec::new(),
         foreman: false,
         within: None,
         fallback: None,

@@ -21,13 +21,13 @@ const LIMITS: Limits = Limits { runs: 2, per_project: 2, prepare: 1, ..ONE };
 /// another over, two on one branch, one of words from outside, one that it asks for, and one that would go by them freely.
 const RUNS: &[(&str, &[&str])] = &[
     ("a", &["for", "t", "in", "web", "unnamed", "rotating"]),
-    ("b", &["for", "t", "unnamed", "backed", "may", "1M"]),
+    ("b", &["for", "t", "unnamed", "backed", "may", "1M", "needing", "port,db"]),
     ("c", &["in-place", "in", "web", "unnamed"]),
-    ("b", &["for", "t", "unnamed", "backed"]),
+    ("b", &["for", "t", "unnamed", "backed", "needing", "gpu"]),
     ("a", &["for", "t", "in", "web", "unnamed"]),
-    ("d", &["in-place", "for", "u", "unnamed"]),
+    ("d", &["in-place", "for", "u", "unnamed", "needing", "both"]),
     ("e", &["adopting", "at", "/src/api", "unnamed"]),
-    ("f", &["on", "fix", "unnamed"]),
+    ("f", &["on", "fix", "unnamed", "needing", "port"]),
     ("g", &["on", "fix", "called", "a"]),
     ("h", &["for", "t", "over", "a"]),
     ("i", &["for", "w", "unnamed"]),
@@ -67,6 +67,7 @@ const ACTS: &[&str] = &[
     "prepare-failed agent set-up-failed",
     "began",
     "start-failed",
+    "in-use",
     "started",
     "words",
     "session",
@@ -168,7 +169,7 @@ fn likely(run: &Run, way: usize) -> &'static str {
     let ways: &[&str] = match run.state {
         State::Queued { .. } => &["tick", "tick", "stop", "tick"],
         State::Preparing { .. } => {
-            &["prepared", "prepared", "prepared", "prepare-failed environment disk"]
+            &["prepared", "prepared", "prepared", "prepare-failed environment disk", "in-use"]
         }
         State::Starting { .. } => &["started", "began", "started", "start-failed"],
         State::Running { .. } if run.retrying.is_some() => &["heard", "retry", "turn success"],
@@ -555,6 +556,7 @@ impl Witness {
         self.goes(&before, input);
         self.trust(&before, input, &decided)?;
         self.limits(&before)?;
+        super::leases::require_sound(&self.fleet)?;
         self.holders()
     }
 

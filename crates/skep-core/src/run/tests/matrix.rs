@@ -107,6 +107,7 @@ const INPUTS: &[&str] = &[
     "prepare-failed user refused",
     "began",
     "start-failed",
+    "in-use",
     "started",
     "words",
     "turn success",
@@ -235,10 +236,11 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Followed { .. } => 54,
         Input::Round => 55,
         Input::RoundRefused { .. } => 56,
+        Input::InUse { .. } => 57,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 57;
+const KINDS_OF_INPUTS: usize = 58;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -319,10 +321,12 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::Followed { .. } => 74,
         Event::RoundBegun { .. } => 75,
         Event::RoundOver { .. } => 76,
+        Event::Leased { .. } => 77,
+        Event::LeasesInUse { .. } => 78,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 77;
+pub(crate) const KINDS_OF_EVENTS: usize = 79;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -339,6 +343,8 @@ fn events() -> Vec<Event> {
     let kept = |n| Box::new(taken(snap(&run, n), Why::Turn, Timestamp(0), true));
     vec![
         Event::Created { brief: Box::new(brief("amber")) },
+        Event::Leased { leases: Vec::new() },
+        Event::LeasesInUse { leases: Vec::new() },
         Event::Admitted {},
         Event::Prepared { env: env("amber") },
         Event::Began { gatekeeper: 7 },
@@ -405,6 +411,7 @@ fn events() -> Vec<Event> {
         requeued(Requeue::Refused),
         requeued(Requeue::Message),
         requeued(Requeue::Limit),
+        requeued(Requeue::Resource),
         Event::Undoing {},
         Event::Undone { text: None },
         Event::CloseAsked { op: op(1), how },
@@ -542,6 +549,7 @@ prepare-failed environment disk  xxxx!! xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 prepare-failed user refused      xxxx!! xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 began                            ...... ++....... ......++ ..... ......
 start-failed                     ...... !........ ........ ..... ......
+in-use                           ....+! +........ ........ ..... ......
 started                          xxxxxx ++xxxxxxx !!!!!!!! xxxxx xxxxxx
 words                            xxxxxx .......+x ........ xxxxx xxxxxx
 turn success                     xxxxxx ++!!!!!!x !!!!!!!! xxxxx xxxxxx

@@ -51,6 +51,7 @@ pub(crate) fn brief(name: &str) -> Brief {
         foreman: false,
         within: None,
         gate: None,
+        needs: Vec::new(),
         adopted: None,
         hears: Hears { messages: true, steers: true, resumes: true },
         fallback: None,
@@ -162,6 +163,7 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["admit"] => Input::Admit,
         ["stop"] => Input::Stop { force: false },
         ["kill"] => Input::Stop { force: true },
+        ["in-use"] => Input::InUse { attempt, leases: run.leases.held.clone() },
         ["again"] => Input::Again { goes_on: true, message: None, speech: None },
         ["again", "saying", words] => {
             Input::Again { goes_on: true, message: Some((*words).to_owned()), speech: None }

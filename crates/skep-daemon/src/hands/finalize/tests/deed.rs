@@ -54,6 +54,7 @@ pub(in crate::hands) fn brief_in(place: &Place) -> Brief {
         foreman: false,
         within: None,
         gate: None,
+        needs: Vec::new(),
         adopted: None,
         hears: skep_core::run::Hears::default(),
         fallback: None,
