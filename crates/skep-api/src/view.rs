@@ -25,6 +25,7 @@ mod ask;
 mod cost;
 mod fence;
 mod inbox;
+mod notice;
 mod plan;
 mod question;
 mod review;
@@ -35,6 +36,7 @@ pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
 pub use cost::CostView;
 pub use inbox::InboxView;
+pub use notice::{FateView, NoticeCounts, NoticeView, SentView};
 pub use plan::{PartView, PlanView, WarningView, WaveView};
 pub use question::{ClaimsView, QuestionView};
 pub use review::{CycleView, ForemanView, KnownView, PutView, ReviewView, ReviewedView};
@@ -667,6 +669,9 @@ pub struct Health {
     /// The free disk, while it is below its floor. Bytes.
     #[serde(default)]
     pub disk_short: Option<u64>,
+    /// Of the notices that are kept.
+    #[serde(default)]
+    pub notices: NoticeCounts,
     pub seq: u64,
 }
 

@@ -15,6 +15,7 @@ use crate::{
     id::{OpId, RunId, TaskId},
     keep::{self, Due, Keep},
     names::{self, Pool},
+    notice,
     project::Project,
     run::{self, Brief, EnvState, EnvType, How, Rejected, Run, State},
     task::{self, Task, TaskState},
@@ -25,6 +26,7 @@ use crate::{
 mod find;
 mod inherit;
 pub mod money;
+mod notices;
 mod quotas;
 mod slots;
 mod tasks;
@@ -102,6 +104,8 @@ pub struct Fleet {
     pub quotas: Quotas,
     /// What was answered to runs of each project, the oldest first.
     pub answers: BTreeMap<String, Vec<task::Known>>,
+    /// What people are told, and how far it has come.
+    pub notices: Arc<notice::Notices>,
 }
 
 /// What can happen.
@@ -155,6 +159,8 @@ pub enum Input {
         run: RunId,
         input: run::Input,
     },
+    /// What people are told.
+    Notice(notice::Input),
     Tick,
 }
 
@@ -186,6 +192,7 @@ pub enum Event {
     House(House),
     Run(run::Event),
     Task(task::Event),
+    Notice(notice::Event),
 }
 
 /// A fact about the fleet itself, its projects or its tasks.
@@ -252,20 +259,31 @@ pub struct Decided {
     pub effects: Vec<Effect>,
 }
 
-/// Work for the daemon, for a run or for a task.
+/// Work for the daemon, for a run or for a task, or what people are to be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Effect {
     Run(run::Effect),
     Task(task::Effect),
+    Notice(notice::Effect),
 }
 
 impl Effect {
-    /// The run that it is about.
-    pub fn run(&self) -> &RunId {
+    /// The run that it is about; none where it is about no run.
+    pub fn run(&self) -> Option<&RunId> {
         match self {
-            Effect::Run(effect) => effect.run(),
-            Effect::Task(effect) => effect.run(),
+            Effect::Run(effect) => Some(effect.run()),
+            Effect::Task(effect) => Some(effect.run()),
+            Effect::Notice(_) => None,
+        }
+    }
+
+    /// What it is about: a run's id, or a channel.
+    pub fn subject(&self) -> String {
+        match self {
+            Effect::Run(effect) => effect.run().to_string(),
+            Effect::Task(effect) => effect.run().to_string(),
+            Effect::Notice(effect) => format!("channel/{}", effect.subject()),
         }
     }
 
@@ -274,6 +292,7 @@ impl Effect {
         match self {
             Effect::Run(effect) => effect.kind(),
             Effect::Task(effect) => effect.kind(),
+            Effect::Notice(effect) => effect.kind(),
         }
     }
 }
@@ -285,6 +304,8 @@ pub enum Misfit {
     Run(#[from] run::Misfit),
     #[error("{0}")]
     Task(#[from] task::Misfit),
+    #[error("{0}")]
+    Notice(#[from] notice::Misfit),
     #[error("`{subject}` is not known")]
     Unknown { subject: String },
 }
@@ -308,6 +329,7 @@ impl Fleet {
                 break;
             }
         }
+        self.tell_people(now, &mut decided);
         Ok(decided)
     }
 
@@ -391,6 +413,7 @@ impl Fleet {
             Input::Begin { task, run, begun, warnings } => {
                 self.begin(&task, run, begun, warnings, now, decided)?;
             }
+            Input::Notice(input) => self.notify(input, now, decided)?,
             Input::Tick => {
                 let due: Vec<RunId> = self
                     .runs
@@ -780,6 +803,7 @@ impl Fleet {
                     self.learn(known);
                 }
             }
+            Event::Notice(event) => self.apply_notice(event, at)?,
             Event::House(House::TaskLifted {}) => {
                 let id: TaskId = subject.parse().map_err(|_| unknown())?;
                 let task = self.tasks.get_mut(&id).ok_or_else(unknown)?;
@@ -854,7 +878,8 @@ impl Fleet {
             self.runs.values().any(|run| goes(&run))
         });
         let wakes = self.runs.values().filter(by_clock).filter_map(|run| run.next_wake());
-        wakes.chain(let_go).chain(self.free_at(&slots)).chain(day).min()
+        let told = self.notices.next_wake();
+        wakes.chain(let_go).chain(self.free_at(&slots)).chain(day).chain(told).min()
     }
 
     /// Whether somebody waits for a moment that only a machine that is awake brings on. The reset of a usage limit is not
@@ -864,8 +889,11 @@ impl Fleet {
         self.runs.values().any(|run| waits(run))
     }
 
-    /// Whether somebody waits for the reset of a usage limit, by the clock on the wall.
+    /// Whether somebody waits for the reset of a usage limit, or a notice for its moment, by the clock on the wall.
     pub fn waits_for_reset(&self) -> bool {
+        if self.notices.next_wake().is_some() {
+            return true;
+        }
         let held = self.day_met.is_some() && self.runs.values().any(|run| is_in_line(run));
         held || self.runs.values().any(|run| run::limits::is_limited(&run.state))
     }

@@ -13,6 +13,7 @@ pub mod guide;
 pub mod id;
 pub mod keep;
 pub mod names;
+pub mod notice;
 pub mod plan;
 pub mod policy;
 pub mod project;

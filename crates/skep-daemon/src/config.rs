@@ -37,6 +37,7 @@ mod budget;
 mod commit;
 mod layer;
 mod merge;
+pub mod notify;
 mod places;
 mod policy;
 pub mod secrets;

@@ -19,7 +19,7 @@ use skep_api::wire::chain;
 use skep_api::{
     place::Home,
     request::{Ask, Request, RunAsk, TaskAsk},
-    view::{Counts, Health, LimitView, ProjectView, RunView, SeenView, TaskView},
+    view::{Counts, Health, LimitView, NoticeCounts, ProjectView, RunView, SeenView, TaskView},
     wire::{self, Answer, Refusal},
 };
 use skep_core::{
@@ -48,6 +48,7 @@ mod diff;
 mod events;
 mod finish;
 mod follow;
+mod notices;
 mod plans;
 mod questions;
 mod reviews;
@@ -176,6 +177,7 @@ impl Door {
             runs: Counts::of(posted.fleet.runs.values().map(AsRef::as_ref)),
             limits: posted.fleet.quotas.all((self.clock)()).map(LimitView::of).collect(),
             disk_short: posted.fleet.short,
+            notices: NoticeCounts::of(&posted.fleet),
             seq: posted.seq,
         }
     }
@@ -273,6 +275,8 @@ impl Door {
             Ask::Questions { .. } | Ask::Answer { .. } | Ask::Inbox {} => {
                 self.questions(&request.id, &request.ask)
             }
+            Ask::Notices {} => value(&notices::list(&fleet)),
+            Ask::NotifyTest { channel } => self.test_channels(channel.as_deref()),
             Ask::Lift { of, task } => self.lift(&request.id, of, *task),
             Ask::RulesApply { runs } => self.apply_rules(&request.id, runs),
             Ask::RulesShow { project, env } => {

@@ -4,6 +4,7 @@
 //! Never: reads the developer's settings, or is part of what ships.
 
 pub mod lab;
+pub mod loopback;
 
 use std::{
     ffi::OsString,

@@ -11,6 +11,7 @@ mod adoption;
 mod golden;
 mod history;
 mod limits;
+mod notices;
 mod outside;
 mod plans;
 mod redelivery;
@@ -81,7 +82,7 @@ fn task(name: &str) -> Task {
 fn run_effects(decided: &Decided) -> impl Iterator<Item = &Effect> {
     decided.effects.iter().filter_map(|effect| match effect {
         super::Effect::Run(effect) => Some(effect),
-        super::Effect::Task(_) => None,
+        super::Effect::Task(_) | super::Effect::Notice(_) => None,
     })
 }
 

@@ -63,7 +63,7 @@ impl World {
         }
         let work = decided.effects.into_iter().filter_map(|effect| match effect {
             super::super::Effect::Task(effect) => Some(effect),
-            super::super::Effect::Run(_) => None,
+            super::super::Effect::Run(_) | super::super::Effect::Notice(_) => None,
         });
         self.work.extend(work);
         Ok(())
