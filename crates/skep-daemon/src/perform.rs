@@ -19,6 +19,7 @@
 //! | revert | a target that took it back already has done so |
 //! | show | a window that is there is enough |
 //! | land | a target that contains the work already has landed |
+//! | notify, amend | `notify` says: what may have been sent is not sent again but where the channel counts its id |
 
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -130,6 +130,7 @@ impl Loopback {
         let (status, text) = match reply {
             Reply::Json(status, text) => (status, text),
             Reply::Later(wait, status, text) => {
+                // The test asked for a server that takes its time.
                 thread::sleep(wait);
                 (status, text)
             }

@@ -323,8 +323,9 @@ fn url_schema(_: &mut SchemaGenerator) -> Schema {
 
 fn kinds_schema(_: &mut SchemaGenerator) -> Schema {
     let kinds = Kind::ALL.map(Kind::as_str);
-    let title = format!("a list of kinds: {}", kinds.join(", "));
-    json_schema!({ "type": "array", "items": { "type": "string", "enum": kinds }, "title": title })
+    let one = format!("one of {}", kinds.join(", "));
+    let item = json_schema!({ "type": "string", "enum": kinds, "title": one });
+    json_schema!({ "type": "array", "items": item, "title": "a list of kinds of notices" })
 }
 
 fn priority_schema(_: &mut SchemaGenerator) -> Schema {

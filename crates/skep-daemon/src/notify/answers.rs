@@ -137,7 +137,7 @@ impl Listener<'_> {
             Some(Err(Refused::Rejected(_))) => return self.ignore(),
             Some(Err(Refused::Ledger { text, .. })) => {
                 log(&format!("channel {}: an answer was not taken: {text}", self.channel));
-                let _courtesy = bot.reply(update, "skep cannot take it now; answer again");
+                let _courtesy = bot.reply(update, "it cannot be taken now; answer again");
                 return;
             }
         }

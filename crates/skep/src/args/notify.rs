@@ -7,8 +7,11 @@ use clap::Subcommand;
 pub(crate) enum Notify {
     /// What you were told, the newest first, and what became of each on its channels
     #[command(after_help = "\
-due: it goes when its time comes. sent: the channel took it. maybe sent: no answer came, and it is not sent again. failed: refused,
-and tried as often as it is tried. withdrawn: it was settled before it went.")]
+due         it goes when its time comes
+sent        the channel took it
+maybe sent  no answer came, and it is not sent again
+failed      it was refused, five times
+withdrawn   it was settled before it went")]
     Ls,
     /// Send a test, and say what came of it
     #[command(after_help = "Leaves with 1 where a channel did not take it.")]

@@ -213,15 +213,15 @@ fn an_answer_by_a_reply_reaches_the_agent_and_a_strangers_does_nothing() {
     assert!(text.contains("amber (web) asks") && text.contains("Which port?"), "{text}");
     telegram.reply(10, 666, 1, "0");
     telegram.reply(11, 9, 99, "1");
-    telegram.reply(12, 9, 1, "9090");
-    assert_eq!(answer(&home, &id), "9090");
+    telegram.reply(12, 9, 1, "port 9090");
+    assert_eq!(answer(&home, &id), "port 9090");
     let question = home.json(&["questions", "amber", "--all"]);
     assert_eq!(question[0]["answered_by"], "telegram:9");
     eventually("the message says whose it is", || {
         telegram
             .texts("editMessageText")
             .iter()
-            .any(|it| it.contains("Answered by telegram:9: 9090"))
+            .any(|it| it.contains("Answered by telegram:9: port 9090"))
     });
     let said = telegram.texts("sendMessage");
     assert!(
@@ -278,7 +278,8 @@ fn a_channel_that_is_down_changes_no_exit_code_and_no_state_and_is_logged() {
     // Nobody listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let home = told(&hook(&format!("http://{port}")));
-    let run = home.ended("works", &["append a b", "commit it"], &["--name", "amber", "-d"]);
+    let run =
+        home.ended("works", &["append a b", "commit it", "say done"], &["--name", "amber", "-d"]);
     assert_eq!(run["outcome"], "completed");
     eventually("it was refused", || {
         home.events().iter().any(|it| it["event"]["event"] == "notice_refused")
@@ -320,7 +321,7 @@ fn a_clean_up_without_a_daemon_tells_telegram_and_fails_as_before() {
 fn an_undecided_clean_up_is_told_once_however_often_it_is_tried() {
     let server = takes_all();
     let home = told(&hook(&server.url()));
-    home.ended("works", &["append a b", "commit it"], &["--name", "amber", "-d"]);
+    home.ended("works", &["append a b", "commit it", "say done"], &["--name", "amber", "-d"]);
     home.skep(&["close", "amber", "--later"]).ok();
     let told = || kinds(&server).iter().filter(|kind| *kind == "cleanup").count();
     eventually("it is told", || told() == 1);
@@ -362,7 +363,7 @@ fn the_desktop_and_a_program_are_told_by_words_that_nothing_reads_as_more() {
     home.write("c/config.toml", &format!("{before}{channels}"));
     let home = home.var("PATH", &format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()));
     let title = "--help <b>$(touch gone)</b>";
-    let prompt = home.script("odd", &["say it is <b>bold</b> & more", "exit 3"]);
+    let prompt = home.script("odd", &["report blocked it is <b>bold</b> & more"]);
     home.skep(&["run", "--prompt-file", &prompt, "--name", "amber", "-d", "--", title]).ok();
     eventually("both are told", || {
         desk.exists() && vars.exists() && !fates(&home, "own").is_empty()
@@ -371,12 +372,12 @@ fn the_desktop_and_a_program_are_told_by_words_that_nothing_reads_as_more() {
         fates(&home, "own") == ["sent"] && fates(&home, "desk") == ["sent"]
     });
     let said = fs::read_to_string(&desk).unwrap();
-    assert!(said.contains("\n--\namber (web) failed"), "{said}");
+    assert!(said.contains("\n--\namber (web) cannot go on"), "{said}");
     assert!(said.contains("&lt;b&gt;bold&lt;/b&gt; &amp; more"), "its body has no marks: {said}");
     let notice: Value = serde_json::from_str(&fs::read_to_string(&told).unwrap()).unwrap();
     assert!(text_of(&notice, "title").ends_with(title), "{notice}");
     let vars = fs::read_to_string(&vars).unwrap();
-    assert!(vars.contains("SKEP_NOTICE_KIND=task_failed") && !vars.contains("bold"), "{vars}");
+    assert!(vars.contains("SKEP_NOTICE_KIND=blocked") && !vars.contains("bold"), "{vars}");
     assert!(!home.at("gone").exists());
 }
 

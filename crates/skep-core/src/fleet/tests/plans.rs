@@ -17,6 +17,7 @@ mod history;
 mod planning;
 mod removal;
 mod reviews;
+mod told;
 mod waves;
 
 /// The projects of these scenes.
