@@ -176,6 +176,12 @@ pub enum Ask {
     },
     /// All that needs a person. Answer: a list of `InboxView`.
     Inbox {},
+    /// What people were told, the newest first. Answer: a list of `NoticeView`.
+    Notices {},
+    /// Sends a test to one channel, or to each. Answer: a list of `SentView`.
+    NotifyTest {
+        channel: Option<String>,
+    },
     /// A person vouches for words from outside: those that a run works by, with `task` those of its task too, or those of
     /// the task `of`. Answer: a `LiftView`.
     Lift {

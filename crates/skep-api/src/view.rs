@@ -29,6 +29,7 @@ mod fence;
 mod inbox;
 mod landing;
 mod lease;
+mod notice;
 mod plan;
 mod question;
 mod review;
@@ -42,6 +43,7 @@ pub use cost::CostView;
 pub use inbox::InboxView;
 pub use landing::{GateView, LandingView};
 pub use lease::{ExhaustedView, LeaseView};
+pub use notice::{FateView, NoticeCounts, NoticeView, SentView};
 pub use plan::{PartView, PlanView, WarningView, WaveView};
 pub use question::{ClaimsView, QuestionView};
 pub use review::{CycleView, ForemanView, KnownView, PutView, ReviewView, ReviewedView};
@@ -696,6 +698,9 @@ pub struct Health {
     /// Resources of which runs in line cannot have what they need.
     #[serde(default)]
     pub exhausted: Vec<ExhaustedView>,
+    /// Of the notices that are kept.
+    #[serde(default)]
+    pub notices: NoticeCounts,
     pub seq: u64,
 }
 

@@ -16,6 +16,7 @@ use crate::{
     keep::{self, Due, Keep},
     lease,
     names::{self, Pool},
+    notice,
     project::Project,
     run::{self, Brief, EnvState, EnvType, How, Rejected, Run, State},
     task::{self, Task, TaskState},
@@ -29,6 +30,7 @@ mod inherit;
 mod landing;
 pub mod leases;
 pub mod money;
+mod notices;
 mod quotas;
 mod slots;
 mod tasks;
@@ -112,6 +114,8 @@ pub struct Fleet {
     pub answers: BTreeMap<String, Vec<task::Known>>,
     /// What something else was found to use of the resources that runs need.
     pub used: lease::Used,
+    /// What people are told, and how far it has come.
+    pub notices: Arc<notice::Notices>,
 }
 
 /// What can happen.
@@ -176,6 +180,8 @@ pub enum Input {
         op: OpId,
         made: Result<Vec<Brief>, run::OpResult>,
     },
+    /// What people are told.
+    Notice(notice::Input),
     Tick,
 }
 
@@ -207,6 +213,7 @@ pub enum Event {
     House(House),
     Run(run::Event),
     Task(task::Event),
+    Notice(notice::Event),
 }
 
 /// A fact about the fleet itself, its projects or its tasks.
@@ -278,20 +285,31 @@ pub struct Decided {
     pub effects: Vec<Effect>,
 }
 
-/// Work for the daemon, for a run or for a task.
+/// Work for the daemon, for a run or for a task, or what people are to be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Effect {
     Run(run::Effect),
     Task(task::Effect),
+    Notice(notice::Effect),
 }
 
 impl Effect {
-    /// The run that it is about.
-    pub fn run(&self) -> &RunId {
+    /// The run that it is about; none where it is about no run.
+    pub fn run(&self) -> Option<&RunId> {
         match self {
-            Effect::Run(effect) => effect.run(),
-            Effect::Task(effect) => effect.run(),
+            Effect::Run(effect) => Some(effect.run()),
+            Effect::Task(effect) => Some(effect.run()),
+            Effect::Notice(_) => None,
+        }
+    }
+
+    /// What it is about: a run's id, or a channel.
+    pub fn subject(&self) -> String {
+        match self {
+            Effect::Run(effect) => effect.run().to_string(),
+            Effect::Task(effect) => effect.run().to_string(),
+            Effect::Notice(effect) => format!("channel/{}", effect.subject()),
         }
     }
 
@@ -300,6 +318,7 @@ impl Effect {
         match self {
             Effect::Run(effect) => effect.kind(),
             Effect::Task(effect) => effect.kind(),
+            Effect::Notice(effect) => effect.kind(),
         }
     }
 }
@@ -311,6 +330,8 @@ pub enum Misfit {
     Run(#[from] run::Misfit),
     #[error("{0}")]
     Task(#[from] task::Misfit),
+    #[error("{0}")]
+    Notice(#[from] notice::Misfit),
     #[error("`{subject}` is not known")]
     Unknown { subject: String },
 }
@@ -336,6 +357,7 @@ impl Fleet {
             }
         }
         self.begin_landings(now, &mut decided);
+        self.tell_people(now, &mut decided);
         Ok(decided)
     }
 
@@ -432,6 +454,7 @@ impl Fleet {
             Input::Begin { task, run, begun, warnings } => {
                 self.begin(&task, run, begun, warnings, now, decided)?;
             }
+            Input::Notice(input) => self.notify(input, now, decided)?,
             Input::Tick => {
                 let due: Vec<RunId> = self
                     .runs
@@ -832,6 +855,7 @@ impl Fleet {
                     self.learn(known);
                 }
             }
+            Event::Notice(event) => self.apply_notice(event, at)?,
             Event::House(House::TaskLifted {}) => {
                 let id: TaskId = subject.parse().map_err(|_| unknown())?;
                 let task = self.tasks.get_mut(&id).ok_or_else(unknown)?;
@@ -908,7 +932,9 @@ impl Fleet {
         });
         let wakes = self.runs.values().filter(by_clock).filter_map(|run| run.next_wake());
         let looked_at = self.looked_at_again(&slots);
-        wakes.chain(let_go).chain(self.free_at(&slots)).chain(day).chain(looked_at).min()
+        let told = self.notices.next_wake();
+        let wakes = wakes.chain(let_go).chain(self.free_at(&slots)).chain(day);
+        wakes.chain(looked_at).chain(told).min()
     }
 
     /// Whether somebody waits for a moment that only a machine that is awake brings on. The reset of a usage limit is not
@@ -920,8 +946,11 @@ impl Fleet {
         self.runs.values().any(|run| waits(run))
     }
 
-    /// Whether somebody waits for the reset of a usage limit, by the clock on the wall.
+    /// Whether somebody waits for the reset of a usage limit, or a notice for its moment, by the clock on the wall.
     pub fn waits_for_reset(&self) -> bool {
+        if self.notices.next_wake().is_some() {
+            return true;
+        }
         let held = self.day_met.is_some() && self.runs.values().any(|run| is_in_line(run));
         held || self.runs.values().any(|run| run::limits::is_limited(&run.state))
     }

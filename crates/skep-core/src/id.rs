@@ -126,4 +126,6 @@ ids! {
     AskId = "ask";
     /// A question of an agent.
     QuestionId = "q";
+    /// What people are told of one event.
+    NoticeId = "ntc";
 }

@@ -14,6 +14,7 @@ pub mod id;
 pub mod keep;
 pub mod lease;
 pub mod names;
+pub mod notice;
 pub mod plan;
 pub mod policy;
 pub mod project;

@@ -20,15 +20,17 @@ use rustix::fs::inotify;
 use serde::Deserialize;
 use skep_api::{place::Home, view::CleanupView, wire::Refusal};
 use skep_core::{
-    fleet::Fleet,
+    fleet::{Fleet, Input},
     id::RunId,
     names,
+    notice::{self, About, Kind, Telling},
     run::{EnvState, How, OpResult, Run, Surface},
     text,
     time::Timestamp,
 };
 
 use crate::{
+    engine::Inbox,
     hands,
     wishes::{Trouble, Wishes},
 };
@@ -253,11 +255,36 @@ impl Cleanup {
                 Err(kept) => kept,
             },
         };
+        if state == State::Undecided && tries == 0 {
+            self.alert(wishes, file, &bytes, &request, &status);
+        }
         let wait = FIRST.saturating_mul(FACTOR.saturating_pow(tries.min(8))).min(LONGEST);
         // Whoever waits for the end of a run is told of it.
         let next = (state != State::Waiting).then(|| (self.clock)().plus(wait));
         self.keep(file, bytes, state, &status, tries + 1, next);
         self.list(&fleet).into_iter().find(|view| view.file == file)
+    }
+
+    /// Tells people that a request could not be decided: once for each request, whoever finds it and however often.
+    fn alert(&self, wishes: &Wishes, file: &str, bytes: &[u8], request: &Request, status: &str) {
+        let named = [&request.session_id, &request.task_uuid];
+        let named = named.into_iter().find(|name| !name.is_empty()).map_or(file, String::as_str);
+        let telling = Telling {
+            kind: Kind::Cleanup,
+            subject: "fleet".to_owned(),
+            about: About::Fact {},
+            project: None,
+            title: format!("The clean-up of {} needs a decision", text::one_line(named)),
+            text: text::visible(status),
+            options: Vec::new(),
+            ways: vec!["skep cleanup ls".to_owned(), "skep cleanup run".to_owned()],
+        };
+        let input = Input::Notice(notice::Input::Tell(Box::new(telling)));
+        // Its content is part of the key: a new request of the same name is another one.
+        let key = format!("cleanup-alert/{file}/{}", &hands::digest(bytes)[..16]);
+        let source = "cleanup".to_owned();
+        // The engine closes last; the next daemon tells it.
+        let _closed = wishes.inbox.send(Inbox::Report { key, source, input: Box::new(input) });
     }
 
     /// Closes the run that a request is about. Errors: what keeps it from being closed.

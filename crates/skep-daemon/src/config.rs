@@ -40,6 +40,7 @@ mod changes;
 mod commit;
 mod layer;
 mod merge;
+pub mod notify;
 mod places;
 mod policy;
 mod resources;

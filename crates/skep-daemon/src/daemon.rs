@@ -46,6 +46,7 @@ use crate::{
     engine::{Engine, EngineError, Inbox},
     ingest::Ingest,
     launch,
+    notify::Notifier,
     perform::Performer,
     reconcile, version,
     viewer::Viewers,
@@ -181,8 +182,11 @@ fn serve(
     let (ingest, _) = Ingest::start(inbox.clone()).map_err(place)?;
     let viewers =
         Viewers::new(home.clone(), options.config.clone(), Arc::clone(board), inbox.clone());
+    let (notices, told) = (Arc::clone(board), inbox.clone());
+    let notifier = Arc::new(Notifier::new(&options.config, epoch, notices, told, now));
+    let agents = options.config.join("agents");
     let performer =
-        Arc::new(Performer::new(options.config.join("agents"), epoch, ingest, viewers, now));
+        Arc::new(Performer::new(agents, epoch, ingest, viewers, Arc::clone(&notifier), now));
     // The only one that is ever given.
     let _first = door.performer.set(Arc::clone(&performer));
     let performing = Arc::clone(&performer);
@@ -205,7 +209,8 @@ fn serve(
     for watch in watches {
         performer.ingest.watch(watch);
     }
-    performer.take(left_over);
+    performer.take_up(left_over);
+    notifier.start().map_err(place)?;
     signals(inbox.clone()).map_err(place)?;
     let collector = Collector {
         home: home.clone(),
@@ -379,7 +384,8 @@ fn leave_when_idle(door: Arc<Door>, inbox: Sender<Inbox>, idle: Duration) -> io:
             if after.closing {
                 return;
             }
-            let busy = after.fleet.runs.values().any(|run| !run.is_ended() || run.is_followed());
+            let busy = after.fleet.runs.values().any(|run| !run.is_ended() || run.is_followed())
+                || after.fleet.notices.is_busy();
             if after.seq == before.seq && !busy && door.clients.load(Ordering::SeqCst) == 0 {
                 // Closed already: then it is leaving anyway.
                 let _closing = inbox.send(Inbox::Close);

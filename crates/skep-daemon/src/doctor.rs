@@ -18,6 +18,7 @@ mod fleet;
 mod foreign;
 mod home;
 mod mend;
+mod notify;
 mod repository;
 mod resources;
 mod secrets;
@@ -122,6 +123,7 @@ pub fn examine(home: &Home, config: &Path, vars: &BTreeMap<String, String>) -> V
     findings.extend(home::folders(home));
     findings.extend([settings(config), fence::fence(config), disk(home, config)]);
     findings.extend(secrets::references(config, vars));
+    findings.extend(notify::channels(config, vars));
     findings.extend(agents(config, vars));
     findings.extend(home::sockets(home));
     findings.extend(against_the_ledger(home, vars));
@@ -150,6 +152,7 @@ fn against_the_ledger(home: &Home, vars: &BTreeMap<String, String>) -> Vec<Findi
             Err(finding) => return vec![*finding],
         };
         found = ledger.findings();
+        found.extend(notify::last(&ledger.fleet));
         found.extend(fleet::envs(home, &ledger));
         found.extend(fleet::processes(&ledger));
         found.extend(resources::exhausted(&ledger));

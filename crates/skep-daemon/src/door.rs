@@ -19,7 +19,10 @@ use skep_api::wire::chain;
 use skep_api::{
     place::Home,
     request::{Ask, Request, RunAsk, TaskAsk},
-    view::{Counts, ExhaustedView, Health, LimitView, ProjectView, RunView, SeenView, TaskView},
+    view::{
+        Counts, ExhaustedView, Health, LimitView, NoticeCounts, ProjectView, RunView, SeenView,
+        TaskView,
+    },
     wire::{self, Answer, Refusal},
 };
 use skep_core::{
@@ -50,6 +53,7 @@ mod events;
 mod finish;
 mod follow;
 mod landing;
+mod notices;
 mod plans;
 mod questions;
 mod reviews;
@@ -179,6 +183,7 @@ impl Door {
             limits: posted.fleet.quotas.all((self.clock)()).map(LimitView::of).collect(),
             disk_short: posted.fleet.short,
             exhausted: ExhaustedView::of(posted.fleet.exhausted((self.clock)())),
+            notices: NoticeCounts::of(&posted.fleet),
             seq: posted.seq,
         }
     }
@@ -277,6 +282,8 @@ impl Door {
             Ask::Questions { .. } | Ask::Answer { .. } | Ask::Inbox {} => {
                 self.questions(&request.id, &request.ask)
             }
+            Ask::Notices {} => value(&notices::list(&fleet)),
+            Ask::NotifyTest { channel } => self.test_channels(channel.as_deref()),
             Ask::Lift { of, task } => self.lift(&request.id, of, *task),
             Ask::RulesApply { runs } => self.apply_rules(&request.id, runs),
             Ask::RulesShow { project, env } => {

@@ -365,7 +365,7 @@ impl Engine {
             // only to be done, as emptying a trash is, needs an event that its effects hang on.
             let event = Event::Run(skep_core::run::Event::Done {});
             let subject = match decided.effects.first() {
-                Some(effect) if !reported => effect.run().to_string(),
+                Some(effect) if !reported => effect.subject(),
                 _ => source.to_owned(),
             };
             decided.events.push(skep_core::fleet::About { subject, event });
@@ -380,7 +380,7 @@ impl Engine {
                 due.push(Due { id: id.clone(), effect: effect.clone() });
                 NewEffect {
                     id,
-                    subject: effect.run().to_string(),
+                    subject: effect.subject(),
                     kind: effect.kind().to_owned(),
                     body: serde_json::to_string(&effect).expect("an effect is plain data"),
                 }
@@ -451,6 +451,7 @@ fn adds(input: &Input) -> bool {
         | Input::Begin { .. }
         | Input::Check { .. }
         | Input::Run { .. }
+        | Input::Notice(_)
         | Input::Tick => false,
     }
 }

@@ -19,6 +19,7 @@ pub mod hands;
 pub mod ingest;
 pub mod init;
 pub mod launch;
+pub mod notify;
 pub mod perform;
 pub mod prompts;
 pub mod reconcile;

@@ -20,6 +20,7 @@
 //! | show | a window that is there is enough |
 //! | propose | what is pushed is pushed; an open change of the branch is found before one is made |
 //! | follow | it only asks |
+//! | notify, amend | `notify` says: what may have been sent is not sent again but where the channel counts its id |
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -55,7 +56,9 @@ use crate::{
     forges::Forges,
     hands::{self, Deed, Done},
     ingest::{Ingest, Watch, read_exit},
-    launch, trust,
+    launch,
+    notify::Notifier,
+    trust,
     viewer::Viewers,
 };
 
@@ -92,6 +95,7 @@ pub struct Performer {
     pub ingest: Ingest,
     pub viewers: Viewers,
     pub forges: Forges,
+    pub notifier: Arc<Notifier>,
     clock: fn() -> Timestamp,
     queues: Mutex<BTreeMap<RunId, Queue>>,
 }
@@ -112,6 +116,7 @@ impl Performer {
         epoch: u64,
         ingest: Ingest,
         viewers: Viewers,
+        notifier: Arc<Notifier>,
         clock: fn() -> Timestamp,
     ) -> Performer {
         let config = agents.parent().unwrap_or(Path::new("/")).to_owned();
@@ -124,6 +129,7 @@ impl Performer {
             inbox: viewers.inbox.clone(),
             ingest,
             viewers,
+            notifier,
             clock,
             queues: Mutex::new(BTreeMap::new()),
         }
@@ -132,9 +138,16 @@ impl Performer {
     /// Takes effects that are committed; returns at once.
     pub fn take(self: &Arc<Performer>, due: Vec<Due>) {
         for due in due {
-            let fleet::Effect::Run(effect) = &due.effect else {
-                self.enqueue(&due);
-                continue;
+            let effect = match &due.effect {
+                fleet::Effect::Run(effect) => effect,
+                fleet::Effect::Task(_) => {
+                    self.enqueue(&due);
+                    continue;
+                }
+                fleet::Effect::Notice(effect) => {
+                    self.notifier.take(&due, effect);
+                    continue;
+                }
             };
             match effect {
                 // A forge that does not answer holds nothing up.
@@ -168,6 +181,18 @@ impl Performer {
         }
     }
 
+    /// Takes what the last daemon left: each effect says how doing it twice is harmless, and a notice that it is not.
+    pub fn take_up(self: &Arc<Performer>, left: Vec<Due>) {
+        let is_notice = |due: &Due| matches!(due.effect, fleet::Effect::Notice(_));
+        let (notices, others): (Vec<Due>, Vec<Due>) = left.into_iter().partition(is_notice);
+        for due in notices {
+            if let fleet::Effect::Notice(effect) = &due.effect {
+                self.notifier.take_up(&due, effect);
+            }
+        }
+        self.take(others);
+    }
+
     fn overtake(self: &Arc<Performer>, due: &Due) {
         let me = Arc::clone(self);
         // Where no thread can be had it is told failed; the next stop is another try.
@@ -175,7 +200,7 @@ impl Performer {
     }
 
     fn enqueue(self: &Arc<Performer>, due: &Due) {
-        let run = due.effect.run().clone();
+        let Some(run) = due.effect.run().cloned() else { return };
         let mut queues = self.queues();
         let queue = queues.entry(run.clone()).or_default();
         queue.waiting.push_back(due.clone());
@@ -263,6 +288,7 @@ impl Performer {
                 };
                 fleet::Input::Run { run: effect.run().clone(), input }
             }
+            fleet::Effect::Notice(_) => fleet::Input::Notice(skep_core::notice::Input::Done),
         };
         skep_host::paths::crash_point(&format!("{kind}.after"));
         skep_host::paths::crash_point("effect.after");
@@ -340,15 +366,16 @@ impl Performer {
     }
 
     fn report(&self, due: &Due, input: Input) {
-        self.tell(due, fleet::Input::Run { run: due.effect.run().clone(), input });
+        if let Some(run) = due.effect.run().cloned() {
+            self.tell(due, fleet::Input::Run { run, input });
+        }
     }
 
     fn tell(&self, due: &Due, input: fleet::Input) {
         let input = Box::new(input);
         let key = format!("{}{}", skep_ledger::outbox::REPORT, due.id);
         // The engine closes last; the effect then stays in the outbox and is done again.
-        let _closed =
-            self.inbox.send(Inbox::Report { key, source: due.effect.run().to_string(), input });
+        let _closed = self.inbox.send(Inbox::Report { key, source: due.effect.subject(), input });
     }
 
     fn prepare(&self, run: &Run) -> Input {
@@ -721,6 +748,7 @@ fn failed(effect: &fleet::Effect, text: &str) -> fleet::Input {
         fleet::Effect::Run(effect) => {
             fleet::Input::Run { run: effect.run().clone(), input: failed_run(effect, text) }
         }
+        fleet::Effect::Notice(_) => fleet::Input::Notice(skep_core::notice::Input::Done),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Owns: temporary folders, a private git configuration, short ways to make history.
 //! Never: reads the developer's settings, or is part of what ships.
 
+pub mod channel;
 pub mod forges;
 pub mod lab;
 pub mod loopback;

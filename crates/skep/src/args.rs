@@ -4,6 +4,7 @@
 
 mod change;
 mod examples;
+mod notify;
 mod overview;
 mod plan;
 mod review;
@@ -17,6 +18,7 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use skep_core::run::Kind;
 
 pub(crate) use change::Pr;
+pub(crate) use notify::Notify;
 pub(crate) use plan::{Implement, Plan, PlanVerb, Planning, With};
 pub(crate) use review::{Foreman, Refine, Review};
 pub(crate) use wrong::{no_verb, refusal};
@@ -433,6 +435,9 @@ yourself. Ctrl-C leaves the foreman thinking.")]
     Refine(Refine),
     /// All that needs you, what holds up most first
     Inbox {},
+    /// What you are told on Telegram and elsewhere: what was, and whether it arrives
+    #[command(subcommand)]
+    Notify(Notify),
     /// Give a run up: it is stopped, all of it is kept in a snapshot, its env goes
     #[command(after_help = "skep undo brings it back.")]
     Abandon {

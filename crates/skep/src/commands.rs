@@ -25,6 +25,7 @@ mod limits;
 mod logs;
 mod ls;
 mod mcp;
+mod notify;
 mod open;
 mod path;
 mod plan;
@@ -133,6 +134,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Questions { id, all } => questions::questions(skep, id, all),
         Verb::Answer { question, text, skip } => questions::answer(skep, &question, text, skip),
         Verb::Inbox {} => questions::inbox(skep),
+        Verb::Notify(verb) => notify::notify(skep, verb),
         Verb::Abandon { ids } => close::abandon(skep, ids),
         Verb::Close { ids, merged, keep_branch, force, later, dry_run } => {
             if later {

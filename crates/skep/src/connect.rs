@@ -362,6 +362,17 @@ fn is_clean(name: &str) -> bool {
             | "TZ"
             | "SHELL"
             | "TMPDIR"
+            // How people are told: on their desktop, and by a server behind a proxy.
+            | "DISPLAY"
+            | "WAYLAND_DISPLAY"
+            | "DBUS_SESSION_BUS_ADDRESS"
+            | "HTTPS_PROXY"
+            | "https_proxy"
+            | "ALL_PROXY"
+            | "NO_PROXY"
+            | "no_proxy"
+            | "SSL_CERT_FILE"
+            | "SSL_CERT_DIR"
             | "SKEP_CRASH"
             | "SKEP_PRETEND_VERSION"
     ) || name.starts_with("XDG_")

@@ -35,6 +35,14 @@ impl CliError {
     }
 }
 
+impl CliError {
+    /// Whether nobody was there to answer.
+    pub(crate) fn is_without_daemon(&self) -> bool {
+        let slugs = ["daemon-absent", "daemon-start", "daemon-broke-off", "daemon-stopping"];
+        slugs.contains(&self.refusal.slug.as_str())
+    }
+}
+
 impl From<Refusal> for CliError {
     fn from(refusal: Refusal) -> CliError {
         CliError { refusal }

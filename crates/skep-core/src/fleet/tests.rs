@@ -16,6 +16,7 @@ mod history;
 mod landing;
 pub(super) mod leases;
 mod limits;
+mod notices;
 mod outside;
 mod plans;
 mod redelivery;
@@ -88,7 +89,7 @@ fn task(name: &str) -> Task {
 fn run_effects(decided: &Decided) -> impl Iterator<Item = &Effect> {
     decided.effects.iter().filter_map(|effect| match effect {
         super::Effect::Run(effect) => Some(effect),
-        super::Effect::Task(_) => None,
+        super::Effect::Task(_) | super::Effect::Notice(_) => None,
     })
 }
 

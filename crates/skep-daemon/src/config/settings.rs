@@ -20,6 +20,7 @@ use super::{
     changes::{self, Changes, ForgeHost, ProjectChanges},
     commit::{self, Commit},
     resources::{self, Resource},
+    notify::NotifySettings,
     secrets,
 };
 
@@ -55,6 +56,7 @@ pub struct Settings {
     pub foreman: Foreman,
     pub change: Changes,
     pub budget: BudgetSettings,
+    pub notify: NotifySettings,
     /// What models cost whose agent names no price, by the model's name, in which `*` stands for anything.
     #[serde(default)]
     pub prices: BTreeMap<String, PriceSettings>,

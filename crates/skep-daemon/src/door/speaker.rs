@@ -171,6 +171,8 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::RulesShow { .. }
         | Ask::Answer { .. }
         | Ask::Inbox {}
+        | Ask::Notices {}
+        | Ask::NotifyTest { .. }
         | Ask::SnapshotTake { .. }
         | Ask::SnapshotRm { .. }
         | Ask::Restore { .. }

@@ -148,6 +148,18 @@ const EXAMPLES: &[Of] = &[
         ],
     ),
     ("inbox", &[("inbox", "what holds up most first"), ("inbox --json", "for a program")]),
+    ("notify ls", &[("notify ls", "what became of each"), ("notify ls --json", "for a program")]),
+    (
+        "notify test",
+        &[("notify test", "each channel that is set"), ("notify test phone", "one of them")],
+    ),
+    (
+        "notify send",
+        &[
+            ("notify send \"the disk is full\"", "to your Telegram"),
+            ("notify send -", "from a pipe"),
+        ],
+    ),
     ("abandon", &[("abandon amber", "undo brings it back"), ("abandon amber basalt", "two")]),
     (
         "pr",

@@ -57,6 +57,7 @@ const GROUPS: &[Group] = &[
         &[
             (&["agent", "policy"], "Which agents there are; what they may do"),
             (&["config", "daemon"], "Settings; the process behind all this"),
+            (&["notify"], "What you are told elsewhere; does it arrive"),
             (&["doctor", "explain", "bundle"], "What is not well; what errors mean; a report"),
             (&["completions", "help"], "Your shell's Tab key; this, or skep help VERB"),
         ],

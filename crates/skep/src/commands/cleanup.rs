@@ -40,7 +40,16 @@ pub(super) fn cleanup(skep: &Skep, verb: Cleanup) -> Outcome {
             tell(skep, &[path], false)
         }
         Cleanup::Run { file, force } => {
-            let answer = skep.ask(Ask::CleanupRun { name: file, force })?;
+            let asked = skep.ask(Ask::CleanupRun { name: file, force });
+            // Nobody else is there to tell it.
+            if let Err(err) = &asked
+                && err.is_without_daemon()
+                && super::notify::is_set(skep)
+            {
+                let said = &err.refusal.message;
+                super::notify::tell(skep, &format!("The clean-up could not be worked off: {said}"));
+            }
+            let answer = asked?;
             let views: Vec<CleanupView> = read(answer)?;
             print(skep, &views)?;
             let left = views.iter().any(|view| view.state != "done");

@@ -79,6 +79,13 @@ fn status(skep: &Skep) -> Outcome {
             "disk: {free} are free, less than limits.disk_free; no new env is made"
         ))?;
     }
+    let notices = health.notices;
+    if notices.failed + notices.maybe_sent > 0 {
+        skep.out.line(&format!(
+            "notices: {} failed, {} maybe sent: skep notify ls",
+            notices.failed, notices.maybe_sent
+        ))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -41,6 +41,7 @@ mod live;
 mod look;
 mod manual;
 mod mcp;
+mod notify;
 mod outside;
 mod ownership;
 mod pages;

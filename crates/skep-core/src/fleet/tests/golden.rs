@@ -27,6 +27,7 @@ use crate::{
     snapshot::{Snapshot, Why},
 };
 
+mod of_notices;
 pub(super) mod of_tasks;
 
 const GOLDEN: &str = include_str!("../../../tests/golden/events.jsonl");
@@ -616,7 +617,8 @@ const KINDS_OF_RESULTS: usize = 10;
 fn events() -> Vec<Event> {
     let theirs = of_tasks::events().into_iter().map(Event::Task);
     let of_runs = of_runs().into_iter().map(Event::Run);
-    houses().into_iter().map(Event::House).chain(of_runs).chain(theirs).collect()
+    let told = of_notices::events().into_iter().map(Event::Notice);
+    houses().into_iter().map(Event::House).chain(of_runs).chain(theirs).chain(told).collect()
 }
 
 #[test]
@@ -640,6 +642,8 @@ fn there_is_a_golden_event_of_each_kind() {
     assert_eq!(of_runs, (0..KINDS_OF_EVENTS).collect());
     let theirs: BTreeSet<usize> = of_tasks::events().iter().map(of_tasks::kind).collect();
     assert_eq!(theirs, (0..of_tasks::KINDS).collect());
+    let told: BTreeSet<usize> = of_notices::events().iter().map(of_notices::kind).collect();
+    assert_eq!(told, (0..of_notices::KINDS).collect());
     let results: BTreeSet<usize> = results().iter().map(kind_of_result).collect();
     assert_eq!(results, (0..KINDS_OF_RESULTS).collect());
 }
@@ -699,6 +703,7 @@ fn events_of_the_first_format_are_read_as_they_were_meant() {
         Event::Run(event) => !of_runs.contains(event),
         Event::House(event) => !houses().contains(event),
         Event::Task(event) => !of_tasks::events().contains(event),
+        Event::Notice(_) => true,
     });
     assert_eq!(changed.count(), 6, "the others are what they are today");
 }
@@ -760,7 +765,7 @@ fn no_word_means_two_events() {
         })
         .collect();
     let different: BTreeSet<&String> = words.iter().collect();
-    let kinds = KINDS_OF_HOUSES + KINDS_OF_EVENTS + of_tasks::KINDS;
+    let kinds = KINDS_OF_HOUSES + KINDS_OF_EVENTS + of_tasks::KINDS + of_notices::KINDS;
     assert_eq!(different.len(), kinds);
     let more = events().len() - kinds;
     assert_eq!(words.len() - different.len(), more, "only lines of one kind share a word");

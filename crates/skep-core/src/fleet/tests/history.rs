@@ -1096,7 +1096,7 @@ fn random_histories_reach_every_state_and_every_env() {
                 .to_owned()
         })
         .filter(|word| !never.contains(&word.as_str()) && !seldom.contains(&word.as_str()))
-        .filter(|word| !of_plans.contains(word))
+        .filter(|word| !of_plans.contains(word) && !word.starts_with("not"))
         .collect();
     for _ in 0..1_000 {
         let acts = prop::collection::vec(any_act(), 120).new_tree(&mut runner).unwrap().current();

@@ -17,6 +17,7 @@ mod history;
 mod planning;
 mod removal;
 mod reviews;
+mod told;
 mod waves;
 
 /// The projects of these scenes.
@@ -70,7 +71,7 @@ impl World {
         }
         let work = decided.effects.into_iter().filter_map(|effect| match effect {
             super::super::Effect::Task(effect) => Some(effect),
-            super::super::Effect::Run(_) => None,
+            super::super::Effect::Run(_) | super::super::Effect::Notice(_) => None,
         });
         self.work.extend(work);
         Ok(())

@@ -22,7 +22,7 @@ fn kinds(fleet: &mut Fleet, line: &str) -> Vec<&'static str> {
         Event::Run(run::Event::FellBack { .. }) => Some("fell back"),
         Event::Run(run::Event::Requeued { .. }) => Some("requeued"),
         Event::Run(run::Event::Admitted {}) => Some("admitted"),
-        Event::Run(_) | Event::House(_) | Event::Task(_) => None,
+        Event::Run(_) | Event::House(_) | Event::Task(_) | Event::Notice(_) => None,
     };
     decided.unwrap().events.iter().filter_map(kind).collect()
 }

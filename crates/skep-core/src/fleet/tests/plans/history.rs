@@ -355,7 +355,7 @@ fn at_the_end(world: &World) -> Result<(), TestCaseError> {
             Event::Run(run::Event::Created { brief }) => {
                 prop_assert!(begun.insert(brief.id.clone()), "{} begun twice", brief.id);
             }
-            Event::House(_) | Event::Run(_) | Event::Task(_) => {}
+            Event::House(_) | Event::Run(_) | Event::Task(_) | Event::Notice(_) => {}
         }
     }
     Ok(())
