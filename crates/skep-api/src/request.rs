@@ -262,6 +262,9 @@ pub enum Ask {
         text: String,
         /// None: that of the text.
         digest: Option<String>,
+        /// Whether it is the project's gates, and not what runs around its envs.
+        #[serde(default)]
+        gates: bool,
     },
     ProjectLs {},
     ProjectShow {

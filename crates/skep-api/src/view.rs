@@ -619,6 +619,9 @@ pub struct ScriptsView {
     pub project: String,
     /// None: nothing does.
     pub set_up: Option<ScriptView>,
+    /// What its work is checked by, as it stands at the target; none: nothing.
+    #[serde(default)]
+    pub gates: Option<ScriptView>,
 }
 
 /// One script of a project.

@@ -323,11 +323,15 @@ impl Door {
                 let (home, config) = (&self.home, &self.config);
                 value(&resolve::scripts(name, env, &fleet, home, config, (self.clock)())?)
             }
-            Ask::ProjectApprove { name, text, digest } => {
+            Ask::ProjectApprove { name, text, digest, gates } => {
                 let text = text.clone().into_bytes();
                 let digest = digest.clone().unwrap_or_else(|| hands::digest(&text));
                 let approval = Approval { project: name.clone(), digest, text };
-                self.approve(&request.id, approval)?;
+                if *gates {
+                    self.approve_gates(&request.id, approval)?;
+                } else {
+                    self.approve(&request.id, approval)?;
+                }
                 let fleet = self.wishes.board.read().fleet;
                 value(&fleet.projects.get(name).map(|project| ProjectView::of(project)))
             }
@@ -449,6 +453,16 @@ impl Door {
         scripts::keep(&self.home, &digest, &text)
             .map_err(|err| Refusal::error("home-unusable", chain(&err)))?;
         self.wishes.wish(key, Input::Approve { project, digest })?;
+        scripts::tidy(&self.home, &self.wishes.board.read().fleet);
+        Ok(())
+    }
+
+    /// The same of the gates of a project.
+    pub(super) fn approve_gates(&self, key: &str, approval: Approval) -> Result<(), Trouble> {
+        let Approval { project, digest, text } = approval;
+        scripts::keep(&self.home, &digest, &text)
+            .map_err(|err| Refusal::error("home-unusable", chain(&err)))?;
+        self.wishes.wish(key, Input::ApproveGates { project, digest })?;
         scripts::tidy(&self.home, &self.wishes.board.read().fleet);
         Ok(())
     }

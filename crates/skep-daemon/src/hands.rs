@@ -215,7 +215,12 @@ pub fn prepare_deed(run: &Run, home: &Home) -> Result<Deed, String> {
         vars: launch::run_vars(run, &cwd, &vars, &run.brief.policy.env, home),
         grant: Box::new(set_up::Grant::of(run, home, &vars)?),
         log: home.run(run.id()).join("setup.log"),
-        before: place.detached.as_ref().map(|_| reviewed::before_of(run, home)),
+        // Nobody asks what a gate touched.
+        before: place
+            .detached
+            .as_ref()
+            .filter(|_| !run.is_gate())
+            .map(|_| reviewed::before_of(run, home)),
         guide: if place.env_type == EnvType::Worktree {
             place.guide.clone()
         } else {

@@ -32,6 +32,7 @@ use skep_host::{
 use crate::trust;
 
 mod fence;
+mod gate;
 mod messages;
 pub mod rules;
 mod secrets;
@@ -109,6 +110,9 @@ pub fn write_spec(
 }
 
 fn spec(run: &Run, attempt: u32, epoch: u64, home: &Home, agents: &Path) -> Result<Spec, String> {
+    if let Some(gate) = &run.brief.gate {
+        return gate::spec((run, gate), attempt, epoch, home, agents);
+    }
     let env = run.env().ok_or("it has no env")?;
     let profile = Profile::load(&run.brief.agent, Some(agents)).map_err(|err| chain(&err))?;
     let on_terminal = run.speech.surface == Surface::Terminal;

@@ -50,6 +50,7 @@ pub mod adopt;
 pub mod budget;
 mod choice;
 mod fallback;
+pub mod gates;
 mod hooks;
 mod logins;
 pub mod rules;
@@ -659,8 +660,9 @@ pub fn scripts(
     let ask = RunAsk { project: Some(name.to_owned()), env: env.clone(), ..RunAsk::default() };
     let place = find_place(&ask, fleet, now)?;
     let project = project_settings(&place, &ask, config)?;
+    let gates = gates::of_place(&place, &project, config)?.view(home);
     let Some(script) = own(&place, &project, &settings)? else {
-        return Ok(ScriptsView { project: name.to_owned(), set_up: None });
+        return Ok(ScriptsView { project: name.to_owned(), set_up: None, gates });
     };
     let held = place.project.approved.as_ref();
     let text = String::from_utf8_lossy(&script.text).into_owned();
@@ -670,6 +672,7 @@ pub fn scripts(
         .map(|old| scripts::difference(&old, &text));
     Ok(ScriptsView {
         project: name.to_owned(),
+        gates,
         set_up: Some(ScriptView {
             approved: held == Some(&script.digest),
             changed: held.is_some_and(|digest| *digest != script.digest),

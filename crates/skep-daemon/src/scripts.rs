@@ -44,7 +44,11 @@ pub fn tidy(home: &Home, fleet: &Fleet) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let held = |digest: &String| name.to_str() == Some(digest);
-        if !fleet.projects.values().any(|project| project.approved.as_ref().is_some_and(held)) {
+        let mut digests = fleet
+            .projects
+            .values()
+            .flat_map(|project| project.approved.iter().chain(&project.gates_approved));
+        if !digests.any(held) {
             // One that stays takes a little room, and the next time it is tried again.
             let _left = fs::remove_file(entry.path());
         }

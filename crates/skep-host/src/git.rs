@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod base;
+mod checked;
 mod diff;
 mod entries;
 mod facts;
@@ -37,6 +38,7 @@ mod talk;
 mod within;
 
 pub use base::{Base, base};
+pub use checked::{Named, named, touches};
 pub use diff::{Changed, Diff, Side, diff};
 pub use entries::{Entry, entries};
 pub use facts::{Facts, facts};

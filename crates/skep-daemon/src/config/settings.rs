@@ -433,6 +433,10 @@ pub struct Gate {
     #[serde(default = "every_path")]
     #[schemars(extend("title" = "a list of path patterns"))]
     pub paths: Vec<String>,
+    /// Names of variables that its command gets beside the base.
+    #[serde(default, deserialize_with = "variables")]
+    #[schemars(schema_with = "variables_schema")]
+    pub env: Vec<String>,
 }
 
 fn gate_timeout() -> Duration {

@@ -170,6 +170,7 @@ run = "scripts/lint"
         run: run.to_owned(),
         timeout: Duration::from_secs(minutes * 60),
         paths: vec![paths.to_owned()],
+        env: Vec::new(),
     };
     let gates = [gate("test", "scripts/test", 5, "src/**"), gate("lint", "scripts/lint", 20, "**")];
     assert_eq!(project.gate, gates);

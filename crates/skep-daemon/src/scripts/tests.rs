@@ -10,6 +10,8 @@ fn an_approved_text_is_kept_while_a_project_holds_it_and_one_that_was_changed_co
     let home = Home::new(&dir.path().join("h"), 0);
     paths::create_private_dir(home.root()).unwrap();
     let (one, two) = (hands::digest(b"one"), hands::digest(b"two"));
+    let three = hands::digest(b"three");
+    keep(&home, &three, b"three").unwrap();
     keep(&home, &one, b"one").unwrap();
     keep(&home, &two, b"two").unwrap();
     keep(&home, &one, b"other").unwrap();
@@ -24,11 +26,12 @@ fn an_approved_text_is_kept_while_a_project_holds_it_and_one_that_was_changed_co
         base: None,
         added: Timestamp(0),
         approved: Some(two.clone()),
-        gates_approved: None,
+        gates_approved: Some(three.clone()),
     };
     fleet.projects.insert("web".to_owned(), Arc::new(project));
     tidy(&home, &fleet);
     assert_eq!((approved(&home, &one), approved(&home, &two).as_deref()), (None, Some("two")));
+    assert_eq!(approved(&home, &three).as_deref(), Some("three"));
     paths::write_atomically(&home.approved().join(&two), b"forged").unwrap();
     assert_eq!(approved(&home, &two), None);
 }

@@ -22,6 +22,8 @@ use crate::{
     output::Tone,
 };
 
+mod gates;
+
 /// How wide the column of marks and topics is.
 const HEAD: usize = 15;
 
@@ -41,6 +43,7 @@ struct Done {
     written: bool,
     registered: bool,
     set_up: Option<ScriptView>,
+    gates: Option<ScriptView>,
 }
 
 pub(super) fn init(skep: &Skep, shared: bool, yes: bool, dry_run: bool) -> Outcome {
@@ -66,8 +69,9 @@ pub(super) fn init(skep: &Skep, shared: bool, yes: bool, dry_run: bool) -> Outco
             skep.ask(Ask::ProjectAdd { path, name: None, base: None })?;
             done.registered = true;
         }
-        done.set_up = set_up(skep, &look, shared)?;
+        (done.set_up, done.gates) = scripts(skep, &look, shared)?;
         approve(skep, &look, &mut done, yes)?;
+        gates::approve(skep, &look.project.project.name, done.gates.as_mut(), yes)?;
     }
     if skep.out.json {
         skep.out.json(&value(&look, &done, shared, dry_run))?;
@@ -129,26 +133,31 @@ fn agreed(skep: &Skep, question: &str, otherwise: bool) -> bool {
     }
 }
 
-/// The set-up that runs would have from now on.
-fn set_up(skep: &Skep, look: &Look, shared: bool) -> Result<Option<ScriptView>, CliError> {
+/// The set-up that runs would have from now on, and the gates as their target has them.
+fn scripts(
+    skep: &Skep,
+    look: &Look,
+    shared: bool,
+) -> Result<(Option<ScriptView>, Option<ScriptView>), CliError> {
+    let name = look.project.project.name.clone();
+    let scripts: ScriptsView =
+        read(skep.ask(Ask::ProjectScripts { name, env: skep.env.clone() })?)?;
     // What is in the repository's own file counts once it is committed; it is shown and approved now.
     let proposed = look.seen.proposed.iter().find(|one| one.key == "setup.run");
     if let (true, Some(Proposed { value: Wanted::Text(text), .. })) = (shared, proposed)
         && look.draft.added.iter().any(|key| key == "setup.run")
     {
-        return Ok(Some(ScriptView {
+        let proposed = ScriptView {
             from: "setup.run".to_owned(),
             text: text.clone(),
             digest: String::new(),
             approved: false,
             changed: false,
             difference: None,
-        }));
+        };
+        return Ok((Some(proposed), scripts.gates));
     }
-    let name = look.project.project.name.clone();
-    let scripts: ScriptsView =
-        read(skep.ask(Ask::ProjectScripts { name, env: skep.env.clone() })?)?;
-    Ok(scripts.set_up)
+    Ok((scripts.set_up, scripts.gates))
 }
 
 /// Approves what was shown, where a person says so.
@@ -176,7 +185,7 @@ fn approve(skep: &Skep, look: &Look, done: &mut Done, yes: bool) -> Result<(), C
     if yes || agreed(skep, question, false) {
         let text = script.text.clone();
         let digest = Some(script.digest.clone()).filter(|digest| !digest.is_empty());
-        skep.ask(Ask::ProjectApprove { name: name.clone(), text, digest })?;
+        skep.ask(Ask::ProjectApprove { name: name.clone(), text, digest, gates: false })?;
         script.approved = true;
     }
     Ok(())
@@ -329,6 +338,7 @@ fn tell(skep: &Skep, look: &Look, done: &Done, shared: bool, dry_run: bool) {
     if shared && done.written {
         out.note("it counts once it is committed on the base: git add .skep && git commit");
     }
+    gates::tell(skep, done.gates.as_ref());
     match &done.set_up {
         Some(script) if script.approved => out.note(&format!("approved: {}", what(script))),
         Some(script) => {
@@ -362,13 +372,18 @@ fn value(look: &Look, done: &Done, shared: bool, dry_run: bool) -> Value {
         "kept": look.draft.kept,
         "text": look.draft.text,
         "written": done.written,
-        "set_up": done.set_up.as_ref().map(|script| json!({
-            "from": script.from,
-            "text": script.text,
-            "approved": script.approved,
-            "changed": script.changed,
-            "difference": script.difference,
-        })),
+        "set_up": done.set_up.as_ref().map(script_value),
+        "gates": done.gates.as_ref().map(script_value),
         "dry_run": dry_run,
+    })
+}
+
+fn script_value(script: &ScriptView) -> Value {
+    json!({
+        "from": script.from,
+        "text": script.text,
+        "approved": script.approved,
+        "changed": script.changed,
+        "difference": script.difference,
     })
 }

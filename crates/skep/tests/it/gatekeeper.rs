@@ -18,6 +18,7 @@ use skep_host::{
 
 mod bare;
 mod flood;
+mod gate;
 pub(crate) mod run;
 mod signs;
 pub(crate) mod terminal;

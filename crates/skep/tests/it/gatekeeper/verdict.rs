@@ -55,7 +55,7 @@ fn a_reviewers_client_gives_its_verdict_and_the_reports_have_what_counts() {
 #[test]
 fn whatever_its_server_is_told_nobody_but_a_reviewer_judges() {
     let verdict = ("verdict", json!({"critiques": []}));
-    for kind in [Kind::Code, Kind::Plan, Kind::Foreman, Kind::Manual] {
+    for kind in [Kind::Code, Kind::Plan, Kind::Foreman, Kind::Manual, Kind::Gate] {
         let (answers, attempt) = said(kind, Kind::Review, std::slice::from_ref(&verdict));
         assert!(answers[0].to_string().contains("tool-unfit"), "{kind:?} {answers:?}");
         assert!(called(&attempt).is_empty(), "{kind:?}");
