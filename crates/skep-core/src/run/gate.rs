@@ -131,7 +131,7 @@ impl Run {
         let id = self.id();
         let (name, again) = self.brief.gate.as_ref().map_or_else(
             || (String::new(), None),
-            |gate| (format!(" `{}`", gate.name), Some(format!("skep gate {}", gate.of))),
+            |gate| (format!(" `{}`", gate.name), Some(format!("skep show {}", gate.of))),
         );
         let ways = again.into_iter().chain([format!("skep logs {id}")]);
         Rejected {
@@ -164,6 +164,7 @@ impl Run {
 pub(super) fn judge(
     stopping: Option<Because>,
     exit: &Exit,
+    may_ms: u64,
 ) -> (Outcome, Option<Reason>, Option<String>) {
     let failed = |reason, words: Option<String>| (Outcome::Failed, Some(reason), words);
     match stopping {
@@ -171,7 +172,7 @@ pub(super) fn judge(
         Some(Because::Superseded) => (Outcome::Stopped, Some(Reason::Superseded), None),
         Some(_) | None if exit.error.is_some() => failed(Reason::Start, None),
         // Whatever it made of being told to end says nothing of the tree.
-        Some(Because::Timeout) => failed(Reason::Timeout, None),
+        Some(Because::Timeout) => failed(Reason::Timeout, Some(took_too_long(may_ms))),
         // No other clock holds for a gate, and nobody pauses one.
         Some(
             Because::NeverStarted
@@ -194,6 +195,15 @@ pub(super) fn judge(
                 (code, None) => failed(Reason::GateFailed, Some(format!("exit code {code}"))),
             }
         }
+    }
+}
+
+fn took_too_long(may_ms: u64) -> String {
+    match may_ms / 1000 {
+        seconds if seconds > 0 && seconds.is_multiple_of(60) => {
+            format!("longer than its {} min", seconds / 60)
+        }
+        seconds => format!("longer than its {seconds} s"),
     }
 }
 

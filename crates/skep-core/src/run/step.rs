@@ -586,7 +586,7 @@ impl Run {
         stopping: Option<Because>,
     ) -> (Outcome, Option<Reason>, Option<String>) {
         if self.is_gate() {
-            return gate::judge(stopping, exit);
+            return gate::judge(stopping, exit, self.brief.policy.turn_ms);
         }
         let health = u128::from(self.brief.policy.health_ms);
         let (outcome, reason) = judge(&Ending {

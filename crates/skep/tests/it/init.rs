@@ -125,6 +125,8 @@ fn a_set_up_is_approved_by_yes_alone_and_a_change_is_shown_against_what_was_appr
     home.skep(&run).refused(1, "scripts-unapproved");
     let seen = home.json(&["init", "--yes"]);
     assert_eq!((&seen["set_up"]["approved"], &seen["written"]), (&true.into(), &false.into()));
+    assert_eq!(seen["gates"]["approved"], true, "{seen}");
+    assert!(text_of(&seen["gates"], "text").contains("gate test:"), "{seen}");
     let view = home.skep(&run).json(0);
     assert!(Path::new(&text_of(&view, "worktree")).join("npm-was-here").exists());
     assert!(Path::new(&text_of(&view, "worktree")).join(".env").exists());
@@ -140,8 +142,8 @@ fn a_set_up_is_approved_by_yes_alone_and_a_change_is_shown_against_what_was_appr
     home.skep(&run).refused(1, "scripts-changed");
     home.skep(&["init", "--yes"]).ok();
     home.skep(&run).json(0);
-    // What nobody has approved any more is kept nowhere.
-    assert_eq!(fs::read_dir(home.root().join("approved")).unwrap().count(), 1);
+    // What nobody has approved any more is kept nowhere: there are the set-up, and the gates with it.
+    assert_eq!(fs::read_dir(home.root().join("approved")).unwrap().count(), 2);
 }
 
 #[test]
@@ -194,7 +196,10 @@ fn at_a_terminal_it_asks_before_it_writes_and_before_it_approves() {
     screen.type_in("\n");
     screen.sees("May it run in this project's worktrees? [y/N]");
     screen.type_in("\n");
-    screen.sees("not approved");
+    screen.sees("May they run on this project's work? [y/N]");
+    screen.type_in("y\n");
+    screen.sees("approved: the gates");
+    screen.sees("not approved: the set-up");
     screen.sees("code 0");
     assert!(own(&home).exists());
     assert_eq!(home.json(&["project", "show", "web"])["approved"], false);

@@ -28,7 +28,8 @@ pub(crate) fn brief_of_gate(name: &str, of: &str) -> Brief {
 }
 
 fn garnet() -> Brief {
-    brief_of_gate("garnet", "amber")
+    let brief = brief_of_gate("garnet", "amber");
+    Brief { policy: super::super::Policy { turn_ms: 20 * 60_000, ..brief.policy }, ..brief }
 }
 
 #[track_caller]
@@ -96,8 +97,8 @@ fn silence_is_no_fault_and_its_own_time_is_its_only_clock() {
 1200 overdue turn     stopping (Timeout); Stop
 1203 exit 143 forced  ended (failed: timeout), env closing; Close spent",
     );
-    ends("1200 overdue turn, 1201 exit 0", "failed: timeout", "");
-    ends("1200 overdue turn, 1201 exit 143", "failed: timeout", "");
+    ends("1200 overdue turn, 1201 exit 0", "failed: timeout", "longer than its 20 min");
+    ends("1200 overdue turn, 1201 exit 143", "failed: timeout", "longer than its 20 min");
 }
 
 #[test]
@@ -156,7 +157,7 @@ fn what_is_wished_of_agents_is_refused_and_says_what_there_is() {
             let now = seconds("30");
             let refused = run.step(input(wish, run, now), now).unwrap_err();
             assert_eq!(refused.slug, "not-for-gates", "{wish}: {refused}");
-            assert_eq!(refused.hints[0], format!("skep gate {}", brief("amber").id), "{wish}");
+            assert_eq!(refused.hints[0], format!("skep show {}", brief("amber").id), "{wish}");
         }
     }
 }

@@ -386,11 +386,7 @@ fn check_ran(yard: &Yard) {
     tree.write("node_modules/x", "1");
     yard.place.write(yard.root().join("output/coverage/index.html"), "99 %");
     yard.place.write(yard.root().join("logs/setup.done"), "");
-    std::process::Command::new("git")
-        .args(["init", "--quiet"])
-        .arg(tree.path().join("fixture"))
-        .status()
-        .unwrap();
+    tree.git(&["init", "--quiet", "fixture"]);
     tree.write("fixture/file", "1");
 }
 
@@ -433,4 +429,30 @@ fn what_no_check_leaves_keeps_the_env_in_its_place() {
     yard.tree().write("new", "1");
     let error = close(&yard.git(), &spent(&yard)).unwrap_err();
     assert!(matches!(error.cause, Cause::Work { .. }), "{error:?}");
+}
+
+#[test]
+fn a_close_of_an_env_in_which_a_commit_was_checked_killed_at_any_call_of_git_goes_on_to_nothing() {
+    let begin = || {
+        let (yard, head) = reviewed();
+        yard.prepare(&at(&yard, &head)).unwrap();
+        check_ran(&yard);
+        let ask = spent(&yard);
+        (yard, ask)
+    };
+    let (yard, ask) = begin();
+    let calls = calls_of(&yard, &Task::Close(Box::new(ask)));
+    assert!(calls > 6, "{calls}");
+    for n in 1..=calls {
+        let when = if n % 2 == 0 { "before" } else { "after" };
+        let (yard, ask) = begin();
+        let before = yard.trace().0;
+        let task = Task::Close(Box::new(ask.clone()));
+        assert!(!run_elsewhere(&yard, &task, &deadly(&yard, n, when)).success());
+        let settled =
+            close(&yard.git(), &ask).unwrap_or_else(|error| panic!("{when} {n}: {error:?}"));
+        assert_eq!((settled.snapshot, settled.kept), (None, None), "{when} call {n}");
+        assert_eq!((yard.trace().0, yard.worktrees()), (before, 1), "{when} call {n}");
+        assert!(!yard.root().exists() && !yard.slot().exists(), "{when} call {n}");
+    }
 }
