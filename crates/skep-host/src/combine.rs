@@ -10,13 +10,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::git::{self, Call, Git, GitError, Repository, fields, path_of, require_oid};
+use crate::git::{
+    self, Git, GitError, Repository, fields, path_of, plain_call as call, require_oid,
+};
 
 mod attest;
 mod bring;
 mod claim;
 mod commit;
-mod merge;
 mod onto;
 mod path;
 mod pick;
@@ -155,12 +156,6 @@ pub fn combine(git: &Git, repo: &Repository, ask: &Ask) -> Result<Combined, GitE
     } else {
         Combined::Conflicts { onto, left }
     })
-}
-
-/// Begins a call that no worktree has a say in, and in which a commit is what its name says: an agent may have written
-/// that another is to stand in for it.
-fn call<'a>(git: &'a Git, repo: &Repository) -> Call<'a> {
-    git.call(&repo.common_dir).var("GIT_NO_REPLACE_OBJECTS", "1")
 }
 
 /// The commit of that name, which must be there.
