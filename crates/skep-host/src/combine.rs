@@ -19,7 +19,6 @@ mod bring;
 mod claim;
 mod commit;
 mod onto;
-mod path;
 mod pick;
 #[cfg(test)]
 mod tests;
@@ -105,7 +104,7 @@ pub struct Trial {
     pub as_one: Vec<usize>,
     pub left: Vec<Left>,
     /// Files below `.skep` that are not as they are in `onto`.
-    #[serde(with = "path::all")]
+    #[serde(with = "git::written::all")]
     pub touches: Vec<PathBuf>,
 }
 
@@ -115,7 +114,7 @@ pub struct Left {
     /// Its place in the ask.
     pub work: usize,
     /// The files that conflict; none where it is something else.
-    #[serde(with = "path::all")]
+    #[serde(with = "git::written::all")]
     pub files: Vec<PathBuf>,
     /// What git says of it, for people and for whoever resolves it.
     pub text: String,

@@ -36,6 +36,7 @@ mod standing;
 mod status;
 mod talk;
 mod within;
+pub(crate) mod written;
 
 pub use base::{Base, base};
 pub use diff::{Changed, Diff, Side, diff};

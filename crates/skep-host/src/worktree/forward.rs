@@ -50,6 +50,10 @@ pub(crate) fn forward(
         return Err(GitError::NoSuchRef { wanted: new.to_owned() });
     }
     if is_ancestor(git, repo, new, &at)? {
+        // Killed after the last step but one.
+        if let Ok(Some(checkout)) = the_checkout(git, repo, &land.target)? {
+            Begun::of(git, &checkout)?.end()?;
+        }
         return Ok(Forward::Landing(Landing::Already { at }));
     }
     if at != expected {

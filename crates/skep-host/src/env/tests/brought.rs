@@ -86,6 +86,7 @@ fn a_lander_killed_at_any_call_of_git_that_comes_again_lands_once_and_attests_on
             (bring.commit.clone(), bring.onto, String::new()),
             "{when} call {at}"
         );
+        assert!(!yard.repo().path().join(".git/skep-landing").exists(), "{when} call {at}");
         let note = combine::attestation(&yard.git(), &yard.found(), &bring.commit).unwrap();
         assert_eq!(note.as_deref(), Some("gates: passed\n"), "{when} call {at}");
     }
