@@ -36,7 +36,7 @@ doc:
 
 # The numbers, beside the floors of git and tmux.
 bench *ARGS:
-    cargo build --release --package skep && bench/run {{ARGS}}
+    cargo build --release --package skep && cargo build --release --package skep-host --example combine_bench && bench/run {{ARGS}}
 
 # skep, as it is built now.
 run *ARGS:

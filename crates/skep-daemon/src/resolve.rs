@@ -513,6 +513,7 @@ pub fn with_ways(slug: &str, text: String) -> Refusal {
         "git-failed" => refusal
             .hint("these are git's own words: rights, a full disk (df -h), damage (git fsck)")
             .hint("skep doctor   looks at git and its version"),
+        "io" => refusal.hint("df -h PLACE   what is free there").hint("ls -ld PLACE   whose it is"),
         slug if slug.starts_with("forge-") => forge_ways(slug, refusal.clone()),
         _ => refusal,
     }

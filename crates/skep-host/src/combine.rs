@@ -10,15 +10,15 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::git::{self, Call, Git, GitError, Repository, fields, path_of, require_oid};
+use crate::git::{
+    self, Git, GitError, Repository, fields, path_of, plain_call as call, require_oid,
+};
 
 mod attest;
 mod bring;
 mod claim;
 mod commit;
-mod merge;
 mod onto;
-mod path;
 mod pick;
 #[cfg(test)]
 mod tests;
@@ -106,7 +106,7 @@ pub struct Trial {
     pub as_one: Vec<usize>,
     pub left: Vec<Left>,
     /// Files below `.skep` that are not as they are in `onto`.
-    #[serde(with = "path::all")]
+    #[serde(with = "git::written::all")]
     pub touches: Vec<PathBuf>,
 }
 
@@ -116,7 +116,7 @@ pub struct Left {
     /// Its place in the ask.
     pub work: usize,
     /// The files that conflict; none where it is something else.
-    #[serde(with = "path::all")]
+    #[serde(with = "git::written::all")]
     pub files: Vec<PathBuf>,
     /// What git says of it, for people and for whoever resolves it.
     pub text: String,
@@ -161,12 +161,6 @@ pub fn combine(git: &Git, repo: &Repository, ask: &Ask) -> Result<Combined, GitE
     } else {
         Combined::Conflicts { onto, left }
     })
-}
-
-/// Begins a call that no worktree has a say in, and in which a commit is what its name says: an agent may have written
-/// that another is to stand in for it.
-fn call<'a>(git: &'a Git, repo: &Repository) -> Call<'a> {
-    git.call(&repo.common_dir).var("GIT_NO_REPLACE_OBJECTS", "1")
 }
 
 /// The commit of that name, which must be there.

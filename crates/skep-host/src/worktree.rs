@@ -379,6 +379,7 @@ pub enum Refusal {
     /// These files in the target's checkout would be written over.
     TargetDirty {
         checkout: PathBuf,
+        #[serde(with = "git::written::all")]
         files: Vec<PathBuf>,
     },
     /// The target has commits that the work lacks: rebase the work onto it.
@@ -398,6 +399,7 @@ pub enum Refusal {
     /// These submodules would move, which the checkout does not follow by itself.
     Submodules {
         checkout: PathBuf,
+        #[serde(with = "git::written::all")]
         files: Vec<PathBuf>,
     },
 }

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use super::{
     Ask, How, Work, call,
     commit::{Maker, Said},
-    is_behind,
-    merge::{Merge, Merged, Rules},
-    pick, require_commit, tree_of,
+    is_behind, pick, require_commit, tree_of,
 };
-use crate::git::{self, Git, GitError, Repository};
+use crate::{
+    git::{self, Git, GitError, Merge, Merged, Repository, Rules},
+    publish::words,
+};
 
 /// A target with the works that it took so far.
 pub(super) struct Growing<'a> {
@@ -80,7 +81,7 @@ impl<'a> Growing<'a> {
         let base = String::from_utf8_lossy(&out).trim().to_owned();
         if code == 1 || !git::is_oid(&base) {
             let text = format!("{} has no history in common with {}", work.name, self.ask.target);
-            return Ok(Added::Left { files: Vec::new(), text });
+            return Ok(Added::Left { files: Vec::new(), text: words(&text) });
         }
         if base == head {
             return Ok(Added::There);
@@ -103,9 +104,19 @@ impl<'a> Growing<'a> {
     /// The tree of the tip and `head`.
     fn merged(&self, work: &Work, head: &str) -> Result<Merged, GitError> {
         let base = self.stands_on(work, head)?;
-        let names = [self.ask.target.as_str(), &work.name];
-        let merge = Merge { base: base.as_deref(), ours: &self.tip, theirs: head, names };
-        self.rules.merge(self.git, self.repo, &merge)
+        let merge = Merge { base: base.as_deref(), ours: &self.tip, theirs: head };
+        self.merge(&merge, &work.name)
+    }
+
+    /// One merge; where git says object names, people read those of the target and of the work.
+    pub(super) fn merge(&self, merge: &Merge<'_>, name: &str) -> Result<Merged, GitError> {
+        Ok(match self.rules.merge(self.git, self.repo, merge)? {
+            Merged::Conflict { files, text } => {
+                let text = text.replace(merge.ours, &self.ask.target).replace(merge.theirs, name);
+                Merged::Conflict { files, text: words(&text) }
+            }
+            Merged::Clean { tree } => Merged::Clean { tree },
+        })
     }
 
     /// The work as one commit, with both histories behind it where it is merged.
@@ -142,8 +153,7 @@ impl<'a> Growing<'a> {
         let without = self.without(work);
         let all = pick::own(self, head, &without)?;
         let tree = self.tree()?;
-        let names = [self.ask.target.as_str(), &work.name];
-        let picked = pick::pick(self, (self.tip.clone(), tree), &all, names)?;
+        let picked = pick::pick(self, (self.tip.clone(), tree), &all, &work.name)?;
         if pick::has_merges(self, head, &without)? {
             let whole = match self.merged(work, head)? {
                 Merged::Clean { tree } => tree,

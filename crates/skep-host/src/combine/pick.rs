@@ -3,13 +3,8 @@
 
 use std::path::PathBuf;
 
-use super::{
-    call,
-    commit::Said,
-    merge::{Merge, Merged},
-    onto::Growing,
-};
-use crate::git::{GitError, require_oid};
+use super::{call, commit::Said, onto::Growing};
+use crate::git::{GitError, Merge, Merged, require_oid};
 
 /// What came of picking commits.
 pub(super) enum Picked {
@@ -66,7 +61,7 @@ pub(super) fn pick(
     growing: &Growing<'_>,
     (mut tip, mut tree): (String, String),
     all: &[String],
-    names: [&str; 2],
+    name: &str,
 ) -> Result<Picked, GitError> {
     for commit in all {
         let bytes = read(growing, commit)?;
@@ -82,8 +77,8 @@ pub(super) fn pick(
             }
             continue;
         }
-        let merge = Merge { base: Some(&parent), ours: &tip, theirs: commit, names };
-        match growing.rules.merge(growing.git, growing.repo, &merge)? {
+        let merge = Merge { base: Some(&parent), ours: &tip, theirs: commit };
+        match growing.merge(&merge, name)? {
             Merged::Clean { tree: next } if next == tree => {}
             Merged::Clean { tree: next } => {
                 tip = growing.maker.make(&next, &[&tip], &Said::of(&bytes))?;

@@ -9,7 +9,7 @@ use std::{
 use super::{Land, Landing, Refusal, git_dir, in_the_way, is_ancestor, the_checkout, write_lock};
 use crate::{
     git::{self, Git, GitError, Repository, ref_exists, require_oid},
-    paths,
+    paths::{self, PathError},
 };
 
 /// A ref that must stand where it was seen for a branch to move.
@@ -50,6 +50,10 @@ pub(crate) fn forward(
         return Err(GitError::NoSuchRef { wanted: new.to_owned() });
     }
     if is_ancestor(git, repo, new, &at)? {
+        // Killed after the last step but one.
+        if let Ok(Some(checkout)) = the_checkout(git, repo, &land.target)? {
+            Begun::of(git, &checkout)?.end()?;
+        }
         return Ok(Forward::Landing(Landing::Already { at }));
     }
     if at != expected {
@@ -188,8 +192,14 @@ impl Begun {
     }
 
     fn write(&self, from: &str, to: &str) -> Result<(), GitError> {
-        paths::write_atomically(&self.file, format!("{from} {to}\n").as_bytes())
-            .map_err(|error| self.failed("write")(io::Error::other(error)))
+        paths::write_atomically(&self.file, format!("{from} {to}\n").as_bytes()).map_err(|error| {
+            match error {
+                PathError::Io { source, .. } => self.failed("write")(source),
+                error @ PathError::NotPrivate { .. } => {
+                    self.failed("write")(io::Error::other(error))
+                }
+            }
+        })
     }
 
     fn end(&self) -> Result<(), GitError> {

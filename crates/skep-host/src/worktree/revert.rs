@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Land, Landing, Refusal, is_ancestor, land};
-use crate::git::{self, Git, GitError, Repository, fields, path_of, ref_exists, require_oid};
+use crate::git::{self, Git, GitError, Merge, Merged, Repository, Rules, ref_exists, require_oid};
 
 /// A wish to take back what brought the target from `old` to `new`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,22 +110,11 @@ fn without(
     old: &str,
     new: &str,
 ) -> Result<Result<String, Vec<PathBuf>>, GitError> {
-    let base = format!("--merge-base={new}");
-    let (code, out) = git
-        .call(repo.seat())
-        .args(["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"])
-        .args([base.as_str(), at, old])
-        .code(&[0, 1])?;
-    let mut parts = fields(&out);
-    let tree = parts.next().map(|tree| String::from_utf8_lossy(tree).into_owned());
-    match tree.filter(|tree| git::is_oid(tree)) {
-        Some(tree) if code == 0 => Ok(Ok(tree)),
-        Some(_) => Ok(Err(parts.map(path_of).collect())),
-        None => Err(GitError::Odd {
-            args: vec!["merge-tree".to_owned()],
-            answer: String::from_utf8_lossy(&out).into_owned(),
-        }),
-    }
+    let merge = Merge { base: Some(new), ours: at, theirs: old };
+    Ok(match Rules::of(git, repo, at)?.merge(git, repo, &merge)? {
+        Merged::Clean { tree } => Ok(tree),
+        Merged::Conflict { files, .. } => Err(files),
+    })
 }
 
 /// Makes the commit in the user's name, or in ours where git knows no name.

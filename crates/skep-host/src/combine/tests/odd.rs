@@ -85,6 +85,11 @@ fn a_name_that_is_not_text_is_told_and_written_down() {
     let Combined::Trial(read) = serde_json::from_str(&written).unwrap() else { panic!() };
     assert_eq!(read.left[0].files, [PathBuf::from("f\u{fffd}\tx\n~y")]);
     assert_eq!(read.commit, trial.commit);
+    let wish = yard.wish(&trial, &yard.claim("one", 1));
+    fs::write_at(&base, "uncommitted");
+    let brought = yard.bring(&wish);
+    assert!(matches!(brought, Brought::Refused(Refusal::TargetDirty { .. })), "{brought:?}");
+    assert!(serde_json::to_string(&brought).unwrap().contains("f\u{fffd}"));
 }
 
 #[test]

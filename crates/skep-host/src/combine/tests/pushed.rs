@@ -100,6 +100,25 @@ fn a_remote_that_was_turned_back_is_not_forced_forward() {
 }
 
 #[test]
+fn a_remote_that_was_turned_back_between_the_question_and_the_push_is_not_forced_forward() {
+    let (yard, head) = begun();
+    elsewhere(&yard, "theirs");
+    let wish = wish(&yard, &head, &yard.claim("one", 1));
+    let back = yard.repo().oid("main");
+    let origin = yard.place.root().join("origin.git");
+    let script = format!(
+        "#!/bin/sh\ngit --git-dir={} update-ref refs/heads/main {back}\nexec git-receive-pack \"$@\"\n",
+        origin.display()
+    );
+    yard.place.write("receive", &script);
+    let program = yard.place.root().join("receive");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    yard.repo().git(&["config", "remote.origin.receivepack", program.to_str().unwrap()]);
+    assert_eq!(yard.bring(&wish), Brought::Refused(Refusal::TargetMoved { at: back.clone() }));
+    assert_eq!(yard.place.at("origin.git").oid("main"), back);
+}
+
+#[test]
 fn a_remote_that_refuses_and_one_that_is_not_reached_are_told_apart() {
     let (yard, head) = begun();
     let wish = wish(&yard, &head, &yard.claim("one", 1));

@@ -86,6 +86,7 @@ fn a_lander_killed_at_any_call_of_git_that_comes_again_lands_once_and_attests_on
             (bring.commit.clone(), bring.onto, String::new()),
             "{when} call {at}"
         );
+        assert!(!yard.repo().path().join(".git/skep-landing").exists(), "{when} call {at}");
         let note = combine::attestation(&yard.git(), &yard.found(), &bring.commit).unwrap();
         assert_eq!(note.as_deref(), Some("gates: passed\n"), "{when} call {at}");
     }
@@ -126,5 +127,37 @@ fn another_lander_after_one_that_was_killed_at_any_call_of_git_leaves_nothing_of
             | Brought::Unreachable { .. } => panic!("{when} call {at}: {late:?}"),
         }
         assert_eq!(yard.repo().status(), "", "{when} call {at}");
+    }
+}
+
+#[test]
+fn a_lander_that_pushes_and_is_killed_at_any_call_of_git_lands_once_there_and_here() {
+    let begin = || {
+        let (yard, bring, _) = begun();
+        yard.place.bare("there.git");
+        yard.repo().git(&["remote", "add", "there", "../there.git"]);
+        yard.repo().git(&["config", "remote.pushDefault", "there"]);
+        yard.repo().git(&["push", "--quiet", "there", "main"]);
+        let there = combine::there(&yard.git(), &yard.found(), "main").unwrap().unwrap();
+        assert!(there.head.is(&bring.onto));
+        (yard, Bring { push: Some(there.remote), ..bring })
+    };
+    let (yard, bring) = begin();
+    let calls = calls_of(&yard, &task(&yard, &bring));
+    assert!(calls > 15, "{calls}");
+    for at in 1..=calls {
+        let when = if at % 2 == 0 { "before" } else { "after" };
+        let (yard, bring) = begin();
+        let status = run_elsewhere(&yard, &task(&yard, &bring), &deadly(&yard, at, when));
+        assert_eq!(status.signal(), Some(9), "{when} call {at}");
+        task(&yard, &bring)
+            .run(&yard.git())
+            .unwrap_or_else(|error| panic!("{when} call {at}: {error:?}"));
+        assert_eq!(
+            (yard.repo().head(), yard.repo().status(), yard.place.at("there.git").oid("main")),
+            (bring.commit.clone(), String::new(), bring.commit.clone()),
+            "{when} call {at}"
+        );
+        assert_eq!(yard.repo().oid("HEAD~1"), bring.onto, "{when} call {at}");
     }
 }

@@ -92,3 +92,27 @@ fn a_revert_needs_no_name_of_the_user() {
     assert!(matches!(back(&yard, &old, &new), Reverting::Reverted { .. }));
     assert_eq!(yard.repo().git(&["log", "-1", "--format=%an"]), "skep");
 }
+
+#[test]
+fn no_merge_driver_runs_when_a_landing_is_taken_back() {
+    let yard = Yard::new();
+    let ran = yard.place.root().join("ran");
+    let line = format!("touch {}; true", ran.display());
+    yard.repo().git(&["config", "merge.mine.driver", &line]);
+    let old = yard.repo().commit_file("file", "1\n2\n3\n4\n5\n6\n7\n");
+    let new = yard.repo().commit_file("file", "landed\n2\n3\n4\n5\n6\n7\n");
+    yard.repo().commit_file("file", "landed\n2\n3\n4\n5\n6\nlater\n");
+    // In the target's tree it names the driver: for a person.
+    yard.repo().write(".gitattributes", "file merge=mine\n");
+    yard.repo().commit("attributes");
+    assert_eq!(
+        back(&yard, &old, &new),
+        Reverting::Conflicts { files: vec![PathBuf::from("file")] }
+    );
+    yard.repo().git(&["rm", "--quiet", ".gitattributes"]);
+    yard.repo().commit("none");
+    // In the checkout alone it says nothing.
+    yard.repo().write(".gitattributes", "file merge=mine\n");
+    assert!(matches!(back(&yard, &old, &new), Reverting::Reverted { .. }));
+    assert!(!ran.exists());
+}

@@ -1,5 +1,5 @@
-//! Owns: one merge of trees by git, without a checkout, and what it says of conflicts.
-//! Never: runs a merge driver or a filter: they are somebody's code, and a work could choose which.
+//! Owns: one merge of trees, without a checkout, and what git says of conflicts.
+//! Never: runs a merge driver or a filter: they are somebody's code, and whoever was at work could choose which.
 
 use std::{
     collections::BTreeSet,
@@ -7,31 +7,31 @@ use std::{
     path::PathBuf,
 };
 
-use super::{call, path_of};
-use crate::{
-    git::{Git, GitError, Repository, fields},
-    publish::words,
-};
+use super::{Call, Git, GitError, Repository, fields, is_oid, path_of};
 
 /// What counts in every merge of one trial.
-pub(super) struct Rules {
+pub(crate) struct Rules {
     /// Settings in front of the command.
     settings: Vec<OsString>,
 }
 
 /// Two commits, and what they have in common where git is not to find it.
-pub(super) struct Merge<'a> {
-    pub(super) base: Option<&'a str>,
-    pub(super) ours: &'a str,
-    pub(super) theirs: &'a str,
-    /// What the two are called where git says their object names.
-    pub(super) names: [&'a str; 2],
+pub(crate) struct Merge<'a> {
+    pub(crate) base: Option<&'a str>,
+    pub(crate) ours: &'a str,
+    pub(crate) theirs: &'a str,
 }
 
 /// What came of a merge.
-pub(super) enum Merged {
+pub(crate) enum Merged {
     Clean { tree: String },
     Conflict { files: Vec<PathBuf>, text: String },
+}
+
+/// Begins a call that no worktree has a say in, and in which a commit is what its name says: an agent may have written
+/// that another is to stand in for it.
+pub(crate) fn plain_call<'a>(git: &'a Git, repo: &Repository) -> Call<'a> {
+    git.call(&repo.common_dir).var("GIT_NO_REPLACE_OBJECTS", "1")
 }
 
 /// The variable that holds what stands in for every driver.
@@ -41,9 +41,9 @@ impl Rules {
     /// The rules on `onto`: the attributes that its tree says, and a conflict where they name a driver.
     ///
     /// Left alone, git reads the attributes of whatever is checked out where it runs.
-    pub(super) fn of(git: &Git, repo: &Repository, onto: &str) -> Result<Rules, GitError> {
+    pub(crate) fn of(git: &Git, repo: &Repository, onto: &str) -> Result<Rules, GitError> {
         let ask = ["config", "--null", "--name-only", "--get-regexp", "^merge\\..*\\.driver$"];
-        let (code, out) = call(git, repo).args(ask).code(&[0, 1])?;
+        let (code, out) = plain_call(git, repo).args(ask).code(&[0, 1])?;
         let mut settings: Vec<OsString> = vec![
             "-c".into(),
             "merge.renormalize=false".into(),
@@ -60,14 +60,14 @@ impl Rules {
         Ok(Rules { settings })
     }
 
-    pub(super) fn merge(
+    pub(crate) fn merge(
         &self,
         git: &Git,
         repo: &Repository,
         merge: &Merge<'_>,
     ) -> Result<Merged, GitError> {
         let base = merge.base.map(|base| format!("--merge-base={base}"));
-        let (code, out) = call(git, repo)
+        let (code, out) = plain_call(git, repo)
             .var(NO_DRIVER, "false")
             .args(&self.settings)
             .args(["merge-tree", "--write-tree", "-z"])
@@ -80,7 +80,7 @@ impl Rules {
         };
         let mut parts = out.split(|byte| *byte == 0);
         let tree = parts.next().map(|tree| String::from_utf8_lossy(tree).into_owned());
-        let tree = tree.filter(|tree| crate::git::is_oid(tree)).ok_or_else(odd)?;
+        let tree = tree.filter(|tree| is_oid(tree)).ok_or_else(odd)?;
         if code == 0 {
             return Ok(Merged::Clean { tree });
         }
@@ -107,11 +107,7 @@ impl Rules {
                 }
             }
         }
-        let said = sides
-            .iter()
-            .zip(merge.names)
-            .fold(said.join("\n"), |said, (side, name)| said.replace(side, name));
-        Ok(Merged::Conflict { files: files.into_iter().collect(), text: words(&said) })
+        Ok(Merged::Conflict { files: files.into_iter().collect(), text: said.join("\n") })
     }
 }
 
