@@ -27,6 +27,7 @@ mod fence;
 mod inbox;
 mod plan;
 mod question;
+mod radar;
 mod review;
 mod rules;
 mod task;
@@ -37,6 +38,7 @@ pub use cost::CostView;
 pub use inbox::InboxView;
 pub use plan::{PartView, PlanView, WarningView, WaveView};
 pub use question::{ClaimsView, QuestionView};
+pub use radar::{BeyondView, ClashView, ConflictView, ConflictsView};
 pub use review::{CycleView, ForemanView, KnownView, PutView, ReviewView, ReviewedView};
 pub use rules::{LiftView, RulesView};
 pub use task::{PlanningView, TaskView, WaitsView};
@@ -145,6 +147,12 @@ pub struct RunView {
     /// Why it has no slot, where it is in line for one.
     #[serde(default)]
     pub held: Option<String>,
+    /// The runs that its work meets, as of the last look.
+    #[serde(default)]
+    pub clashes: Vec<ClashView>,
+    /// What it changed beyond the paths that it claimed.
+    #[serde(default)]
+    pub beyond: Option<BeyondView>,
 }
 
 /// A usage limit that a run met.
@@ -330,6 +338,8 @@ impl RunView {
             trust: brief.trust,
             lifted: run.lifted,
             held: None,
+            clashes: Vec::new(),
+            beyond: None,
         }
     }
 }

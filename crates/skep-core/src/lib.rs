@@ -16,6 +16,7 @@ pub mod names;
 pub mod plan;
 pub mod policy;
 pub mod project;
+pub mod radar;
 pub mod refs;
 pub mod review;
 pub mod run;

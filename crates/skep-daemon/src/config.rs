@@ -26,6 +26,7 @@ pub use self::places::Places;
 pub use self::policy::{
     SHARED_POLICY, SHIPPED, policy, policy_file, policy_of, policy_schema, project_policy_file,
 };
+pub use self::radar::RadarSettings;
 pub use self::settings::{
     Account, AgentSettings, Breaker, Env, Fence, FenceMode, Files, Foreman, Gate, Hooks, Keep,
     Land, Limits, Mode, Names, Plan, Processes, ProjectSettings, Retry, Review, Settings, Setup,
@@ -39,6 +40,7 @@ mod layer;
 mod merge;
 mod places;
 mod policy;
+mod radar;
 pub mod secrets;
 mod settings;
 #[cfg(test)]

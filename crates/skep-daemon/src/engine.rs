@@ -445,6 +445,7 @@ fn adds(input: &Input) -> bool {
         | Input::RemoveProject { .. }
         | Input::Approve { .. }
         | Input::LiftTask { .. }
+        | Input::Radar(_)
         | Input::Task { .. }
         | Input::RemoveTask { .. }
         | Input::Begin { .. }

@@ -20,6 +20,7 @@ pub mod init;
 pub mod launch;
 pub mod perform;
 pub mod prompts;
+pub mod radar;
 pub mod reconcile;
 pub mod resolve;
 pub mod scripts;

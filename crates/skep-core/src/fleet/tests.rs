@@ -13,6 +13,7 @@ mod history;
 mod limits;
 mod outside;
 mod plans;
+mod radar;
 mod redelivery;
 mod rotation;
 mod spending;

@@ -18,6 +18,7 @@ use super::{
     agents,
     budget::{BudgetSettings, PriceSettings, ProjectBudget},
     commit::{self, Commit},
+    radar::RadarSettings,
     secrets,
 };
 
@@ -51,6 +52,7 @@ pub struct Settings {
     pub plan: Plan,
     pub review: Review,
     pub foreman: Foreman,
+    pub radar: RadarSettings,
     pub budget: BudgetSettings,
     /// What models cost whose agent names no price, by the model's name, in which `*` stands for anything.
     #[serde(default)]
@@ -516,7 +518,7 @@ fn none_if_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+pub(super) fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     duration(&String::deserialize(from)?).ok_or_else(|| D::Error::custom("no duration"))
 }
 
@@ -653,7 +655,7 @@ fn gates<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Gate>, D::Error> {
     }
 }
 
-fn duration_schema(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn duration_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
         "title": "a duration such as \"250ms\", \"90s\", \"10m\", \"2h\", \"30d\" or \"0\"",
