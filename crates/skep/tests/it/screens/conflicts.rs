@@ -41,7 +41,7 @@ fn who_collides_with_whom_is_seen_at_a_glance_and_then_what_to_do() {
 
 #[test]
 fn what_is_too_much_to_be_told_one_by_one_has_a_line_each_or_a_number() {
-    let runs: Vec<Value> = (0..14).map(|nth| run(&format!("run{nth}"), &json!({}))).collect();
+    let runs: Vec<Value> = (0..14).map(|nth| run(&format!("r{nth:02}"), &json!({}))).collect();
     let with = |nth: usize, kind: &str| pair(&runs[0], &runs[nth], kind, &["src/lexer.rs"], 1);
     let pairs: Vec<Value> = (1..6)
         .map(|nth| with(nth, "conflict"))
