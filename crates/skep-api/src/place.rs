@@ -142,6 +142,11 @@ impl Home {
         self.caches().join(format!("{name}.git"))
     }
 
+    /// What the radar computes, a folder for each repository; all of it can be computed again.
+    pub fn radar(&self) -> PathBuf {
+        self.root.join("radar")
+    }
+
     /// One writer lock per repository lies here.
     pub fn repository_locks(&self) -> PathBuf {
         self.root.join("cache").join("locks")

@@ -108,6 +108,10 @@ pub enum Ask {
         runs: Vec<String>,
         since: Option<String>,
     },
+    /// Looks afresh at the worktrees of these projects and runs, or of all, and says which collide. Answer: a `ConflictsView`.
+    Conflicts {
+        of: Vec<String>,
+    },
     /// Gives an agent a text as its next message. Answer: a `SendView`, when it has come as far as `wait` says.
     Send {
         run: String,

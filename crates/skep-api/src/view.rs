@@ -32,6 +32,7 @@ mod lease;
 mod notice;
 mod plan;
 mod question;
+mod radar;
 mod review;
 mod rules;
 mod task;
@@ -46,6 +47,7 @@ pub use lease::{ExhaustedView, LeaseView};
 pub use notice::{FateView, NoticeCounts, NoticeView, SentView};
 pub use plan::{PartView, PlanView, WarningView, WaveView};
 pub use question::{ClaimsView, QuestionView};
+pub use radar::{BeyondView, ClashView, ConflictView, ConflictsView};
 pub use review::{CycleView, ForemanView, KnownView, PutView, ReviewView, ReviewedView};
 pub use rules::{LiftView, RulesView};
 pub use task::{PlanningView, TaskView, WaitsView};
@@ -166,6 +168,12 @@ pub struct RunView {
     /// What it holds of the resources that it needs.
     #[serde(default)]
     pub leases: Vec<LeaseView>,
+    /// The runs that its work meets, as of the last look.
+    #[serde(default)]
+    pub clashes: Vec<ClashView>,
+    /// What it changed beyond the paths that it claimed.
+    #[serde(default)]
+    pub beyond: Option<BeyondView>,
 }
 
 /// A usage limit that a run met.
@@ -355,6 +363,8 @@ impl RunView {
             lifted: run.lifted,
             held: None,
             leases: LeaseView::of(run),
+            clashes: Vec::new(),
+            beyond: None,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     names::{self, Pool},
     notice,
     project::Project,
+    radar::{self, Clash, Pair, Radar, Stray},
     run::{self, Brief, EnvState, EnvType, How, Rejected, Run, State},
     task::{self, Task, TaskState},
     text,
@@ -31,6 +32,7 @@ mod landing;
 pub mod leases;
 pub mod money;
 mod notices;
+mod on_radar;
 mod quotas;
 mod slots;
 mod tasks;
@@ -116,6 +118,8 @@ pub struct Fleet {
     pub used: lease::Used,
     /// What people are told, and how far it has come.
     pub notices: Arc<notice::Notices>,
+    /// Which runs collide.
+    pub radar: Arc<Radar>,
 }
 
 /// What can happen.
@@ -182,6 +186,8 @@ pub enum Input {
     },
     /// What people are told.
     Notice(notice::Input),
+    /// What a look at the worktrees of a repository gave.
+    Radar(Box<radar::Seen>),
     Tick,
 }
 
@@ -268,6 +274,21 @@ pub enum House {
     TaskRemoved {},
     /// A person vouches for the words of a task that somebody else wrote.
     TaskLifted {},
+    /// Which runs collide, where that is new, and which do so no more.
+    ClashesSeen {
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        clashes: Vec<Clash>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gone: Vec<Pair>,
+        /// Runs that work beyond what they claimed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        strays: Vec<Stray>,
+    },
+    /// A run was told that its work conflicts with that of others.
+    ConflictTold {
+        run: RunId,
+        of: Vec<RunId>,
+    },
 }
 
 /// An event with what it is about.
@@ -444,6 +465,7 @@ impl Fleet {
                     self.note(task.as_str(), House::TaskLifted {}, now, decided);
                 }
             }
+            Input::Radar(seen) => self.see_radar(&seen, now, decided),
             Input::Create { brief, naming } => self.create(*brief, &naming, now, decided)?,
             Input::Run { run, input } => self.step(&run, input, now, decided)?,
             Input::Task { task, input } => self.step_task(&task, input, now, decided)?,
@@ -860,6 +882,16 @@ impl Fleet {
                 let id: TaskId = subject.parse().map_err(|_| unknown())?;
                 let task = self.tasks.get_mut(&id).ok_or_else(unknown)?;
                 Arc::make_mut(task).trust = run::Trust::Person;
+            }
+            Event::House(House::ClashesSeen { clashes, gone, strays }) => {
+                let radar = Arc::make_mut(&mut self.radar);
+                radar.see(clashes, gone, strays, at);
+                let runs = &self.runs;
+                radar.keep(|id| runs.get(id).is_some_and(|run| run.holds_env()));
+            }
+            Event::House(House::ConflictTold { run, of }) => {
+                let radar = Arc::make_mut(&mut self.radar);
+                radar.told.extend(of.iter().map(|other| radar::key(run, other)));
             }
             Event::Run(run::Event::Created { brief }) => {
                 if brief.id.as_str() != subject || self.runs.contains_key(&brief.id) {

@@ -18,6 +18,7 @@ pub mod notice;
 pub mod plan;
 pub mod policy;
 pub mod project;
+pub mod radar;
 pub mod refs;
 pub mod review;
 pub mod run;

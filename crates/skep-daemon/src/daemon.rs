@@ -13,7 +13,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, OnceLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
         mpsc::{self, Sender},
     },
     thread,
@@ -48,6 +48,7 @@ use crate::{
     launch,
     notify::Notifier,
     perform::Performer,
+    radar::Radar,
     reconcile, version,
     viewer::Viewers,
     wishes::Wishes,
@@ -151,6 +152,7 @@ pub fn run(options: &Options, ready: impl FnOnce()) -> Result<(), DaemonError> {
         clients: AtomicU32::new(0),
         cleanup: Arc::new(Cleanup::new(&home, now)),
         performer: OnceLock::new(),
+        radar: OnceLock::new(),
     });
     let place = |source| DaemonError::Place { path: home.root().to_owned(), source };
     {
@@ -220,6 +222,18 @@ fn serve(
         inbox: inbox.clone(),
     };
     collector.start().map_err(place)?;
+    let radar = Arc::new(Radar {
+        home: home.clone(),
+        config: options.config.clone(),
+        epoch,
+        board: Arc::clone(board),
+        inbox: inbox.clone(),
+        stores: Mutex::default(),
+        turns: AtomicU64::new(0),
+    });
+    // The only one that is ever given.
+    let _first = door.radar.set(Arc::clone(&radar));
+    radar.start().map_err(place)?;
     if let Some(idle) = options.idle {
         leave_when_idle(Arc::clone(door), inbox, idle).map_err(place)?;
     }

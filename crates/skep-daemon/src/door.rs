@@ -39,6 +39,7 @@ use crate::{
     engine::Inbox,
     hands, launch,
     perform::Performer,
+    radar::Radar,
     resolve::{self, Approval},
     scripts, why,
     wishes::{Trouble, Wishes},
@@ -46,6 +47,7 @@ use crate::{
 
 mod adopt;
 mod changes;
+mod conflicts;
 mod control;
 mod cost;
 mod diff;
@@ -86,6 +88,8 @@ pub struct Door {
     pub cleanup: Arc<Cleanup>,
     /// Speaks to keepers.
     pub performer: OnceLock<Arc<Performer>>,
+    /// Looks at worktrees.
+    pub radar: OnceLock<Arc<Radar>>,
 }
 
 impl Door {
@@ -258,6 +262,7 @@ impl Door {
             }
             Ask::Raise { run, by } => self.raise(&request.id, run, by),
             Ask::Cost { runs, since } => self.cost(runs, since.as_deref(), &fleet),
+            Ask::Conflicts { of } => self.conflicts(&request.id, of),
             Ask::Send { .. } => self.send(&request.id, &request.ask),
             Ask::Rule { of, allow, text, from_wave } => {
                 if of.starts_with("q_") {
@@ -553,7 +558,7 @@ impl Door {
     fn show(&self, key: &str, text: &str) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
         let run = fleet.find_run(text)?;
-        let mut view = RunView::of(run);
+        let mut view = RunView::of(run).on_radar(run, &fleet);
         view.held = fleet.held_back(run, (self.clock)());
         if let Some(facts) = hands::git_facts(run, &self.home, (self.clock)()) {
             let input = run::Input::GitSeen(facts.clone());
@@ -725,7 +730,10 @@ fn list(fleet: &Fleet, all: bool, project: Option<&str>, now: Timestamp) -> Vec<
         chosen(fleet, project).filter(|run| all || !is_hidden(run)).collect();
     runs.sort_by_key(|run| (rank(run), std::cmp::Reverse(run.order)));
     let mut held = fleet.all_held_back(now);
-    let view = |run: &Arc<Run>| RunView { held: held.remove(run.id()), ..RunView::of(run) };
+    let view = |run: &Arc<Run>| {
+        let held = held.remove(run.id());
+        RunView { held, ..RunView::of(run).on_radar(run, fleet) }
+    };
     runs.into_iter().map(view).collect()
 }
 

@@ -446,6 +446,7 @@ fn adds(input: &Input) -> bool {
         | Input::Approve { .. }
         | Input::ApproveGates { .. }
         | Input::LiftTask { .. }
+        | Input::Radar(_)
         | Input::Task { .. }
         | Input::RemoveTask { .. }
         | Input::Begin { .. }

@@ -22,6 +22,7 @@ pub mod launch;
 pub mod notify;
 pub mod perform;
 pub mod prompts;
+pub mod radar;
 pub mod reconcile;
 pub mod resolve;
 pub mod scripts;

@@ -59,6 +59,7 @@ pub use standing::{Standing, standing};
 pub(crate) use status::{status, unwatched};
 pub(crate) use talk::Talk;
 pub use within::Bounds;
+pub(crate) use within::private;
 
 #[cfg(test)]
 mod tests;

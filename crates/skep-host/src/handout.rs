@@ -160,6 +160,16 @@ pub fn unseen(git: &Git, root: &Path) -> Git {
     if list.exists() { git.clone().excluding(&list) } else { git.clone() }
 }
 
+/// The list of what git is not to show in `worktree`, of the env at `root`, the user's own included.
+pub(crate) fn unseen_list(git: &Git, worktree: &Path, root: &Path) -> Result<Vec<u8>, GitError> {
+    let path = exclude_file(root);
+    match fs::read(&path) {
+        Ok(list) => Ok(list),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => exclude::users_own(git, worktree),
+        Err(source) => Err(GitError::Io { what: "read", path, source }),
+    }
+}
+
 /// Tells whether a letter `name` can be lent to `worktree`: nothing stands there, or a file that git does not track and ignores.
 ///
 /// A file that git would show is somebody's work, and lending it would hide that.

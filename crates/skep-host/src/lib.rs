@@ -11,6 +11,7 @@ pub mod foreign;
 pub mod git;
 pub mod handout;
 pub mod lock;
+pub mod overlap;
 pub mod paths;
 pub mod ports;
 pub mod proc;

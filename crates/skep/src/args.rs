@@ -198,6 +198,23 @@ Examples:
         #[arg(long)]
         no_pager: bool,
     },
+    /// Which runs collide, before they land
+    #[command(after_help = "\
+Looks at the worktrees as they stand now, with what is not committed and what git does not know yet, and has git merge
+every two of them, in a store of its own. \u{2717} cannot be merged, ~ both change the same files, ? could not be asked.
+Exit code 1 where there is a \u{2717} or a ?, else 0. While runs are at work this is done beside them, and a run that
+conflicts with an earlier one is told once: skep config show radar.
+
+Examples:
+  skep conflicts
+  skep conflicts web
+  skep conflicts amber beryl
+  skep conflicts --json | jq -r '.[].files[]'")]
+    Conflicts {
+        /// Projects and runs [default: all]
+        #[arg(value_name = "PROJECT|RUN")]
+        of: Vec<String>,
+    },
     /// Tokens and money, by run, by project and in total, as far as agents told
     #[command(after_help = "\
 Money is the agent's own word, or comes from the prices that you set (then it is marked ~); skep makes none up. ? is what

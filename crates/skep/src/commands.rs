@@ -10,6 +10,7 @@ mod cleanup;
 mod close;
 mod completions;
 mod config;
+mod conflicts;
 mod control;
 mod cost;
 mod daemon;
@@ -95,6 +96,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Diff { id, path, stat, raw, no_pager } => {
             diff::diff(skep, &id, path, &diff::How { stat, raw, no_pager })
         }
+        Verb::Conflicts { of } => conflicts::conflicts(skep, of),
         Verb::Cost { ids, by, since } => cost::cost(skep, ids, &by, since),
         Verb::Open { id } => open::open(skep, &id),
         Verb::Events { from, follow } => events::events(skep, from, follow),
@@ -264,7 +266,13 @@ fn code_of(runs: &[RunView]) -> ExitCode {
 fn state_of(run: &RunView) -> (Tone, String) {
     let (tone, state) = plain_state_of(run);
     // Its processes asked for what no run may have: somebody should look at what it is doing.
-    if run.oversteps.is_empty() { (tone, state) } else { (tone, format!("{state} (overstepped)")) }
+    let state = if run.oversteps.is_empty() { state } else { format!("{state} (overstepped)") };
+    let state = if run.beyond.is_none() { state } else { format!("{state} (beyond claims)") };
+    // What it does will not land as it is.
+    match run.clashes.iter().filter(|clash| clash.kind == "conflict").count() {
+        0 => (tone, state),
+        count => (Tone::Wants, format!("{state} ✗{count}")),
+    }
 }
 
 fn plain_state_of(run: &RunView) -> (Tone, String) {

@@ -19,6 +19,7 @@ mod limits;
 mod notices;
 mod outside;
 mod plans;
+mod radar;
 mod redelivery;
 mod rotation;
 mod spending;

@@ -21,6 +21,7 @@ use super::{
     commit::{self, Commit},
     resources::{self, Resource},
     notify::NotifySettings,
+    radar::RadarSettings,
     secrets,
 };
 
@@ -55,6 +56,7 @@ pub struct Settings {
     pub review: Review,
     pub foreman: Foreman,
     pub change: Changes,
+    pub radar: RadarSettings,
     pub budget: BudgetSettings,
     pub notify: NotifySettings,
     /// What models cost whose agent names no price, by the model's name, in which `*` stands for anything.

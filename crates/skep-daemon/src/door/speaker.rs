@@ -159,6 +159,7 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Again { .. }
         | Ask::Send { .. }
         | Ask::Raise { .. }
+        | Ask::Conflicts { .. }
         | Ask::Cost { .. }
         | Ask::Rule { .. }
         | Ask::RulePart { .. }

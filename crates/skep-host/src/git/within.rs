@@ -20,6 +20,8 @@ pub enum Bounds {
     /// Its env and what git writes for it.
     #[default]
     Env,
+    /// Its env, what git writes for it, and a folder of ours that holds plain files.
+    EnvAnd(PathBuf),
     /// What the run's own agent could: for git that starts what that agent's git would have started.
     Agent(Fence),
     /// Everything, as its agent could.
@@ -31,6 +33,10 @@ impl Bounds {
     pub(super) fn around(&self, dir: &Path) -> Option<Fence> {
         match self {
             Bounds::Env => fence(dir),
+            Bounds::EnvAnd(more) => fence(dir).map(|mut fence| {
+                fence.plain.push(more.clone());
+                fence
+            }),
             Bounds::Agent(fence) => Some(fence.clone()),
             Bounds::None => None,
         }
@@ -70,8 +76,13 @@ fn fence(dir: &Path) -> Option<Fence> {
 }
 
 /// The worktree's own git folder, where both agree on it.
-fn private(common: &Path, worktree: &Path) -> Option<PathBuf> {
-    let said = fs::read_to_string(worktree.join(".git")).ok()?;
+pub(crate) fn private(common: &Path, worktree: &Path) -> Option<PathBuf> {
+    let git = worktree.join(".git");
+    if fs::symlink_metadata(&git).is_ok_and(|meta| meta.is_dir()) {
+        // The main worktree's is the one that all share.
+        return (git.canonicalize().ok()? == common).then(|| common.to_owned());
+    }
+    let said = fs::read_to_string(git).ok()?;
     let name = Path::new(said.trim().strip_prefix("gitdir: ")?).file_name().map(OsStr::to_owned)?;
     let private = common.join("worktrees").join(name);
     let back = fs::read_to_string(private.join("gitdir")).ok()?;

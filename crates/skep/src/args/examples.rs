@@ -56,6 +56,14 @@ const EXAMPLES: &[Of] = &[
     ),
     ("diff", &[("diff amber", "what it changed"), ("diff amber --stat", "file by file")]),
     (
+        "conflicts",
+        &[
+            ("conflicts", "who collides with whom"),
+            ("conflicts web", "in one project"),
+            ("conflicts amber", "with one run"),
+        ],
+    ),
+    (
         "cost",
         &[
             ("cost", "of all runs"),

@@ -27,6 +27,7 @@ const GROUPS: &[Group] = &[
         &[
             (&["status", "ls", "watch"], "What runs, who waits for you (skep alone too)"),
             (&["show", "why", "cost"], "All that is known of a run, and why it is so"),
+            (&["conflicts"], "Which runs collide, before they land"),
             (&["logs", "diff", "events"], "What an agent said and changed; what happened"),
             (&["path", "open", "sh"], "Go to a run's worktree"),
         ],

@@ -170,6 +170,7 @@ fn source(verb: &str, arg: &Arg) -> Option<Source> {
     match (verb, arg.get_id().as_str()) {
         ("task" | "show", "id") if is_of_task(arg) => Some(tasks),
         ("status", "id") => Some(tasks),
+        ("conflicts", "of") => Some(runs_and_projects),
         (_, "id" | "ids" | "session") => Some(runs),
         ("run", "titles") | (_, "task" | "needs") => Some(tasks),
         (_, "question") => Some(questions),
@@ -203,6 +204,12 @@ fn listed(views: &Value, name: &str, what: &[&str]) -> Option<Vec<(String, Strin
         (text(view, name), what.join("  "))
     };
     Some(views.as_array()?.iter().map(entry).collect())
+}
+
+fn runs_and_projects(skep: &Skep) -> Option<Vec<(String, String)>> {
+    let mut all = runs(skep)?;
+    all.extend(projects(skep).unwrap_or_default());
+    Some(all)
 }
 
 /// Names first, then ids; without a daemon the ids that the home has.

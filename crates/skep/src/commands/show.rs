@@ -193,6 +193,15 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     if !run.claims.paths.is_empty() {
         rows.push(("claims", run.claims.paths.join(", ")));
     }
+    if let Some(beyond) = &run.beyond {
+        rows.push(("beyond", format!("what it claimed: {}", some(&beyond.files, beyond.more))));
+    }
+    for (nth, clash) in run.clashes.iter().enumerate() {
+        let head = if nth == 0 { "meets" } else { "" };
+        let how = if clash.kind == "conflict" { "conflicts with it" } else { "changes the same" };
+        let files = some(&clash.files, clash.more);
+        rows.push((head, format!("{} ({}) {how}: {files}", clash.name, clash.run)));
+    }
     if let Some(verdict) = &run.claims.verdict {
         if verdict.is_empty() {
             rows.push(("verdict", "no critiques".to_owned()));
@@ -515,4 +524,13 @@ fn landing(run: &RunView, now: Timestamp) -> Vec<(&'static str, String)> {
         rows.push(("seen", format!("tree {tree} on {}: {gates}", seen.target)));
     }
     rows
+}
+
+/// Some files in a line, and how many more there are.
+fn some(files: &[String], more: u64) -> String {
+    const NAMED: usize = 4;
+    let named: Vec<&str> = files.iter().take(NAMED).map(String::as_str).collect();
+    let more = more + u64::try_from(files.len() - named.len()).unwrap_or(0);
+    let end = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{end}", named.join(", "))
 }

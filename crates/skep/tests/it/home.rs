@@ -24,6 +24,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 const SETTINGS: &str = "agent = \"scripted\"\n\
     [time]\nhealth = \"200ms\"\ngrace = \"300ms\"\n\
     [retry]\nfirst = \"100ms\"\njitter = 0.0\n\
+    [radar]\non = false\n\
     [limits]\ndisk_free = \"0\"\n";
 
 /// Waits until `holds`.
@@ -158,6 +159,20 @@ impl Home {
         fs::create_dir(home.at("tmp")).unwrap();
         home.write("c/config.toml", &format!("{SETTINGS}{limits}\n"));
         home
+    }
+
+    /// Makes a home whose radar looks as often as a test wants it.
+    pub(crate) fn with_radar() -> Home {
+        let home = Home::new();
+        home.radar_on();
+        home
+    }
+
+    /// Has the radar look, from the next thing on that happens.
+    pub(crate) fn radar_on(&self) {
+        let file = self.at("c/config.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(file, text.replace("on = false", "on = true\nevery = \"300ms\"")).unwrap();
     }
 
     /// Adds a variable to the environment of every further call.

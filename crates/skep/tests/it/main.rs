@@ -18,6 +18,7 @@ mod clean;
 mod cleanup;
 mod close;
 mod completions;
+mod conflicts;
 mod control;
 mod crash;
 mod daemon;

@@ -31,6 +31,7 @@ use skep_host::proc;
 use unicode_width::UnicodeWidthStr;
 
 mod acting;
+mod conflicts;
 mod helping;
 mod looking;
 mod plans;

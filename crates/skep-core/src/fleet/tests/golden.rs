@@ -77,6 +77,20 @@ fn houses() -> Vec<House> {
         House::TaskMoved { state: TaskState::Implementing, run: Some(brief("amber").id) },
         House::TaskLifted {},
         House::TaskRemoved {},
+        House::ClashesSeen {
+            clashes: vec![Clash {
+                a: super::id("amber"),
+                b: super::id("beryl"),
+                kind: crate::radar::Kind::Conflict,
+                files: crate::radar::Files { files: vec!["src/a.rs".to_owned()], more: 2 },
+            }],
+            gone: vec![Pair { a: super::id("amber"), b: super::id("coral") }],
+            strays: vec![Stray {
+                run: super::id("amber"),
+                files: crate::radar::Files { files: vec!["docs/a.md".to_owned()], more: 0 },
+            }],
+        },
+        House::ConflictTold { run: super::id("beryl"), of: vec![super::id("amber")] },
     ]
 }
 
@@ -95,10 +109,12 @@ fn kind_of_house(house: &House) -> usize {
         House::TaskLifted {} => 10,
         House::TaskRemoved {} => 11,
         House::GatesApproved { .. } => 12,
+        House::ClashesSeen { .. } => 13,
+        House::ConflictTold { .. } => 14,
     }
 }
 
-const KINDS_OF_HOUSES: usize = 13;
+const KINDS_OF_HOUSES: usize = 15;
 
 /// A brief in which nothing is left out.
 fn whole_brief() -> Brief {
