@@ -567,11 +567,12 @@ What they came to is kept with that tree; a commit to either side makes it void.
     },
     /// Propose a run's work as a change of its forge, and follow that
     #[command(after_help = "\
-The branch is pushed, and a change (pull or merge request) made of it, or brought up to date: never two.
-Then its forge is asked now and then. Failed checks, and comments of members, go to the agent as its next message, at most
-change.rounds times (3); what it commits is pushed. Comments of others are for you alone: skep inbox.
+The branch is pushed, and a change (pull or merge request) made of it, or
+brought up to date: never two. Failed checks, and comments of members, go to
+the agent as its next message, change.rounds times at most (3); what it
+commits is pushed. What others write is for you alone: skep inbox.
 
-Forges: GitHub, GitLab, Forgejo, Gitea. In config.toml, the token by reference, never itself:
+GitHub, GitLab, Forgejo, Gitea. The token by reference, in config.toml:
 
   [forge.\"github.com\"]
   token = \"env:GITHUB_TOKEN\"            # or file:PATH, cmd:COMMAND")]

@@ -303,7 +303,7 @@ fn what_cannot_be_proposed_is_refused_before_anything_is_pushed() {
     let repo = home.repo();
     repo.git(&["remote", "set-url", "origin", "/srv/nowhere.git"]);
     repo.git(&["config", "--remove-section", &format!("url.{}", home.at("origin.git").display())]);
-    let run = home.ended("More", &["write m m", "commit m"], &["-d", "--name", "dune"]);
+    let run = home.ended("More", &["write m m", "commit m", "say done"], &["-d", "--name", "dune"]);
     assert_eq!(run["outcome"], "completed", "{run}");
     home.skep(&["--json", "pr", "dune"]).refused(2, "forge-none");
 }
