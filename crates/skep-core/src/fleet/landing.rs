@@ -90,7 +90,15 @@ impl Fleet {
                 && run.landing.as_ref().is_some_and(|landing| landing.batch > 1)
         };
         let most = usize::try_from(most.saturating_sub(1)).unwrap_or(0);
-        let riders = line.iter().filter(with).take(most).map(|run| run.id().clone()).collect();
+        let mut riders: Vec<RunId> = Vec::new();
+        for run in line.iter().filter(with) {
+            // Who is known to conflict with those before it would only be left out.
+            let fits = !self.clashes_with(first.id(), run.id())
+                && !riders.iter().any(|rider| self.clashes_with(rider, run.id()));
+            if fits && riders.len() < most {
+                riders.push(run.id().clone());
+            }
+        }
         Some((first.id().clone(), riders))
     }
 

@@ -104,7 +104,7 @@ impl Slots<'_> {
 fn lane(kind: Kind) -> &'static str {
     match kind {
         Kind::Code | Kind::Plan | Kind::Manual => "runs",
-        Kind::Review | Kind::Foreman => kind.as_str(),
+        Kind::Review | Kind::Foreman | Kind::Gate => kind.as_str(),
     }
 }
 
