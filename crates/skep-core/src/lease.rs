@@ -109,7 +109,9 @@ impl Need {
         let Need { name, pool, .. } = self;
         match pool {
             Pool::Range { first, last } => format!("{name} {first}-{last}"),
+            Pool::Values(values) if values.len() == 1 => format!("{name} (1 value)"),
             Pool::Values(values) => format!("{name} ({} values)", values.len()),
+            Pool::Slots(1) => format!("{name} (1 slot)"),
             Pool::Slots(slots) => format!("{name} ({slots} slots)"),
         }
     }

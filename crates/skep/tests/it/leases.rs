@@ -124,11 +124,11 @@ fn two_projects_share_what_is_the_machines_and_each_has_what_is_its_own() {
     assert_eq!(started_with(&home, "amber"), ["", "0", "postgres://localhost/a"]);
     let other = text_of(&begin(&home, "api", "beryl"), "id");
     let held = text_of(&home.listed(&other), "held");
-    assert_eq!(held, "gpu (1 slots): 1 is held by amber", "its own database is free");
+    assert_eq!(held, "gpu (1 slot): 1 is held by amber", "its own database is free");
     // A change of the settings changes nothing that is held or asked for.
     home.write("c/projects/web.toml", &own.replace("slots = 1", "slots = 2"));
     begin(&home, "web", "coral");
-    assert_eq!(text_of(&home.listed(&other), "held"), "gpu (1 slots): 1 is held by amber");
+    assert_eq!(text_of(&home.listed(&other), "held"), "gpu (1 slot): 1 is held by amber");
     home.skep(&["stop", "amber"]).ok();
     assert_eq!(started_with(&home, "beryl"), ["", "0", "postgres://localhost/a"]);
     assert_eq!(started_with(&home, "coral"), ["", "1", "postgres://localhost/a"]);
@@ -147,7 +147,7 @@ fn a_value_stays_with_its_run_while_daemon_and_guards_are_killed_and_is_free_at_
     let beryl = text_of(&begin(&home, "web", "beryl"), "id");
     home.kill_daemon();
     assert_eq!(holds(&home, &amber), ["0"], "the next daemon knows it");
-    assert_eq!(text_of(&home.listed(&beryl), "held"), "gpu (1 slots): 1 is held by amber");
+    assert_eq!(text_of(&home.listed(&beryl), "held"), "gpu (1 slot): 1 is held by amber");
     // A death is tried again by itself, with what it had.
     let keeper = pid_of(&home.wait(&amber, "running"), "gatekeeper");
     fs::remove_file(home.at("seen/amber")).unwrap();

@@ -123,8 +123,8 @@ fn who_needs_several_things_has_all_of_them_or_none_and_those_behind_do_not_star
 0 create a needing db,gpu => a:a+0
 0 create b needing both => a:a+0 | b waits: db (2 values), 2 at once: 1 is held by a
 1 create c needing db => a:a+0 | b waits: db (2 values), 2 at once: 1 is held by a | c waits: db (2 values): 1 is held by a; b asked first
-2 create d needing gpu => a:a+0 | b waits: db (2 values), 2 at once: 1 is held by a | c waits: db (2 values): 1 is held by a; b asked first | d waits: gpu (1 slots): 1 is held by a
-3 a stop => a:a+0 | b waits: db (2 values), 2 at once: 1 is held by a | c waits: db (2 values): 1 is held by a; b asked first | d waits: gpu (1 slots): 1 is held by a
+2 create d needing gpu => a:a+0 | b waits: db (2 values), 2 at once: 1 is held by a | c waits: db (2 values): 1 is held by a; b asked first | d waits: gpu (1 slot): 1 is held by a
+3 a stop => a:a+0 | b waits: db (2 values), 2 at once: 1 is held by a | c waits: db (2 values): 1 is held by a; b asked first | d waits: gpu (1 slot): 1 is held by a
 4 a prepare-failed user gone => b:a+b d:0 | c waits: db (2 values): all 2 are held by b
 5 b stop => b:a+b d:0 | c waits: db (2 values): all 2 are held by b
 6 b prepare-failed user gone => c:a d:0",
@@ -188,9 +188,9 @@ fn a_run_of_which_something_may_live_keeps_what_it_has_until_that_is_known_not_t
 1 a prepared => a:0
 2 a started => a:0
 3 a gone => a:0
-4 create b needing gpu => a:0 | b waits: gpu (1 slots): 1 is held by a
-5 a swept unknown => a:0 | b waits: gpu (1 slots): 1 is held by a
-6 a stop => a:0 | b waits: gpu (1 slots): 1 is held by a
+4 create b needing gpu => a:0 | b waits: gpu (1 slot): 1 is held by a
+5 a swept unknown => a:0 | b waits: gpu (1 slot): 1 is held by a
+6 a stop => a:0 | b waits: gpu (1 slot): 1 is held by a
 7 a swept => b:0",
     );
 }
@@ -254,7 +254,7 @@ fn what_waits_for_its_wave_holds_nothing_that_the_wave_before_needs() {
     fleet.decide(create(waits), Timestamp(0)).unwrap();
     assert_eq!(line(&mut fleet, "1 a prepared"), "", "its place stands, and it let go");
     assert_eq!(line(&mut fleet, "2 create b needing gpu"), "b:0");
-    assert_eq!(line(&mut fleet, "3 a release"), "b:0 | a waits: gpu (1 slots): 1 is held by b");
+    assert_eq!(line(&mut fleet, "3 a release"), "b:0 | a waits: gpu (1 slot): 1 is held by b");
     line(&mut fleet, "4 b stop");
     assert_eq!(line(&mut fleet, "5 b prepare-failed user gone"), "a:0");
 }
