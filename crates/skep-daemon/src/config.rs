@@ -27,8 +27,8 @@ pub use self::places::Places;
 pub use self::policy::{
     SHARED_POLICY, SHIPPED, policy, policy_file, policy_of, policy_schema, project_policy_file,
 };
-pub use self::resources::{Resource, Scope};
 pub use self::radar::RadarSettings;
+pub use self::resources::{Resource, Scope};
 pub use self::settings::{
     Account, AgentSettings, Breaker, Env, Fence, FenceMode, Files, Foreman, Gate, Hooks, How, Keep,
     Land, Landing, Limits, Mode, Names, Plan, Processes, ProjectSettings, Retry, Review, Settings,
@@ -44,8 +44,8 @@ mod merge;
 pub mod notify;
 mod places;
 mod policy;
-mod resources;
 mod radar;
+mod resources;
 pub mod secrets;
 mod settings;
 #[cfg(test)]

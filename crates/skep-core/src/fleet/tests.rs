@@ -9,8 +9,8 @@ use crate::run::{
 };
 
 mod adoption;
-mod gates;
 mod changes;
+mod gates;
 mod golden;
 mod history;
 mod landing;

@@ -19,9 +19,9 @@ use super::{
     budget::{BudgetSettings, PriceSettings, ProjectBudget},
     changes::{self, Changes, ForgeHost, ProjectChanges},
     commit::{self, Commit},
-    resources::{self, Resource},
     notify::NotifySettings,
     radar::RadarSettings,
+    resources::{self, Resource},
     secrets,
 };
 

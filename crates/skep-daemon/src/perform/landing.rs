@@ -90,8 +90,7 @@ impl Performer {
         let git = Git::new(&env);
         let repo = git::discover(&git, Path::new(&project.path))
             .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
-        let gates =
-            resolve::gates::Gates::of(project, &trial.onto, (&git, &repo), self.config())?;
+        let gates = resolve::gates::Gates::of(project, &trial.onto, (&git, &repo), self.config())?;
         let checking = resolve::gates::Checking {
             of: run,
             op,

@@ -29,8 +29,8 @@ use skep_harness::profile::Profile;
 use skep_host::git::{self, Git, Repository};
 
 use super::{
-    Approval, Asked, FoundPlace, fence, git_refusal, millis, policy, secrets, shared_settings,
-    spell,
+    Approval, Asked, FoundPlace, fence, git_refusal, millis, needs, policy, secrets,
+    shared_settings, spell,
 };
 use crate::{
     config::{self, ProjectSettings, Settings},

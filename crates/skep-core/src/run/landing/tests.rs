@@ -166,10 +166,13 @@ fn its_author_settles_a_conflict_as_often_as_is_granted_and_then_a_person() {
 16 started                      running
 18 exit 1                       ended (completed), landing over; Snapshot end",
     );
-    check("11 land 1, 12 landing try, 13 landing combined 1 conflict", "
+    check(
+        "11 land 1, 12 landing try, 13 landing combined 1 conflict",
+        "
 11 land 1                       ended (completed), landing in line
 12 landing try                  ended (completed), landing combining; Combine
-13 landing combined 1 conflict  ended (completed), landing over");
+13 landing combined 1 conflict  ended (completed), landing over",
+    );
 }
 
 #[test]

@@ -1,5 +1,9 @@
 use serde_json::{Value, json};
-use skep_api::{request::{Ask, LandAsk}, view::RunView, wire::Refusal};
+use skep_api::{
+    request::{Ask, LandAsk},
+    view::RunView,
+    wire::Refusal,
+};
 use skep_core::{run::How, time::Timestamp};
 
 use super::{Asked, Event, Line, Mode, State, Wish};
