@@ -54,10 +54,8 @@ impl LandingView {
             | Stage::Riding { .. }
             | Stage::Resolving {} => (None, [].as_slice()),
         };
-        let with = match &landing.stage {
-            Stage::Riding { with } => Some(with.to_string()),
-            _ => None,
-        };
+        let with =
+            if let Stage::Riding { with } = &landing.stage { Some(with.to_string()) } else { None };
         let target = trial.map(|trial| trial.target.clone());
         LandingView {
             stage: landing.stage.as_str().to_owned(),

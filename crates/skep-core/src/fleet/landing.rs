@@ -307,11 +307,12 @@ impl Fleet {
             .runs
             .get(id)
             .and_then(|run| run.landing.as_ref())
-            .map(|landing| match &landing.stage {
-                Stage::Checking { gates: Some(gates), .. } => {
+            .map(|landing| {
+                if let Stage::Checking { gates: Some(gates), .. } = &landing.stage {
                     gates.iter().map(|gate| gate.run.clone()).collect()
+                } else {
+                    Vec::new()
                 }
-                _ => Vec::new(),
             })
             .unwrap_or_default();
         let left: Vec<RunId> = self
@@ -330,11 +331,10 @@ impl Fleet {
 
     /// A task all of whose work has landed is merged; one whose landing was taken back is not.
     fn merged(&mut self, id: &RunId, result: &OpResult, now: Timestamp, decided: &mut Decided) {
-        let landed = match result {
-            OpResult::Landed { .. } => true,
-            OpResult::Reverted { .. } => false,
-            _ => return,
-        };
+        let landed = matches!(result, OpResult::Landed { .. });
+        if !landed && !matches!(result, OpResult::Reverted { .. }) {
+            return;
+        }
         let Some(run) = self.runs.get(id) else { return };
         let Some(task) = run.brief.task.as_ref().and_then(|task| self.tasks.get(task)) else {
             return;

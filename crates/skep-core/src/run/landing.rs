@@ -279,27 +279,23 @@ impl Run {
     /// Makes what a landing came to true.
     pub(super) fn landing_moves(&mut self, event: &Event, at: Timestamp) -> Option<()> {
         let landing = self.landing.as_mut()?;
-        match event {
-            Event::LandingMoved { to, text, batch } => {
-                let back = matches!(to, Stage::InLine {});
-                let from_trial = landing.stage.holds_lane();
-                landing.moves += u32::from(back && from_trial && batch.is_none());
-                landing.conflicts += u32::from(matches!(to, Stage::Resolving {}));
-                if let Some(batch) = batch {
-                    landing.batch = (*batch).max(1);
-                }
-                landing.stage = to.clone();
-                landing.why.clone_from(text);
-                landing.since = at;
+        if let Event::LandingMoved { to, text, batch } = event {
+            let back = matches!(to, Stage::InLine {});
+            let from_trial = landing.stage.holds_lane();
+            landing.moves += u32::from(back && from_trial && batch.is_none());
+            landing.conflicts += u32::from(matches!(to, Stage::Resolving {}));
+            if let Some(batch) = batch {
+                landing.batch = (*batch).max(1);
             }
-            Event::GateEnded { gate, passed, .. } => {
-                let Stage::Checking { gates: Some(gates), .. } = &mut landing.stage else {
-                    return None;
-                };
-                let gate = gates.iter_mut().find(|known| known.run == *gate)?;
-                gate.passed = Some(*passed);
-            }
-            _ => return None,
+            landing.stage = to.clone();
+            landing.why.clone_from(text);
+            landing.since = at;
+        } else if let Event::GateEnded { gate, passed, .. } = event {
+            let Stage::Checking { gates: Some(gates), .. } = &mut landing.stage else {
+                return None;
+            };
+            let gate = gates.iter_mut().find(|known| known.run == *gate)?;
+            gate.passed = Some(*passed);
         }
         Some(())
     }

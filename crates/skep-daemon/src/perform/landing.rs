@@ -39,10 +39,8 @@ impl Performer {
         let failed = |text: String| failed_op("land-failed", &text);
         let landing = run.landing.as_ref().filter(|landing| landing.op == *op);
         let landing = landing.ok_or_else(|| failed("it is not landing any more".to_owned()))?;
-        let riders: &[RunId] = match &landing.stage {
-            Stage::Combining { riders } => riders,
-            _ => &[],
-        };
+        let riders: &[RunId] =
+            if let Stage::Combining { riders } = &landing.stage { riders } else { &[] };
         let mut runs = vec![run];
         runs.extend(riders.iter().filter_map(|id| fleet.runs.get(id)).map(AsRef::as_ref));
         let config = self.config();
@@ -150,9 +148,8 @@ impl Performer {
         let gates = trial_of(run, op).map(|(_, gates)| gates).unwrap_or_default();
         let passed = gates.iter().map(|gate| {
             let of = fleet.runs.get(&gate.run);
-            let exit = of.and_then(|run| match &run.state {
-                State::Ended { exit, .. } => exit.clone(),
-                _ => None,
+            let exit = of.and_then(|run| {
+                if let State::Ended { exit, .. } = &run.state { exit.clone() } else { None }
             });
             let journal = of.map(|of| self.home.attempt(of.id(), of.attempt).join("journal.jsonl"));
             Passed {

@@ -263,13 +263,13 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
     let run_id = id(name);
     let before = fleet.clone();
     let landing = before.runs[&run_id].landing.clone();
-    let lucky = pick.1 % 4 != 0;
+    let lucky = !pick.1.is_multiple_of(4);
     let input = match landing.as_deref().map(|landing| (&landing.stage, &landing.op)) {
         None if before.runs[&run_id].landed.is_some() => return,
         None => {
             world.ops = world.ops.wrapping_add(1);
             let wish = run::landing::Wish {
-                gates_only: pick.1 % 7 == 0,
+                gates_only: pick.1.is_multiple_of(7),
                 settings_seen: false,
                 batch: u32::from(pick.1 % 4) + 1,
                 conflicts: 1,
@@ -280,7 +280,7 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
             }
             Input::Run { run: run_id.clone(), input }
         }
-        Some(_) if pick.1 % 11 == 0 => {
+        Some(_) if pick.1.is_multiple_of(11) => {
             Input::Run { run: run_id.clone(), input: run::Input::Stop { force: false } }
         }
         Some((Stage::InLine {} | Stage::Riding { .. }, _)) => return,
@@ -318,18 +318,22 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
         Some((Stage::Checking { gates: Some(gates), .. }, _)) => {
             let Some(gate) = gates.iter().find(|gate| gate.passed.is_none()) else { return };
             let gate = gate.run.clone();
-            let input = match before.runs[&gate].state {
-                State::Preparing { .. } => "prepared",
-                State::Starting { .. } => "started",
-                _ if lucky => "exit 0",
-                _ => "exit 1",
+            let state = &before.runs[&gate].state;
+            let input = if matches!(state, State::Preparing { .. }) {
+                "prepared"
+            } else if matches!(state, State::Starting { .. }) {
+                "started"
+            } else if lucky {
+                "exit 0"
+            } else {
+                "exit 1"
             };
             let input = super::input(input, &before.runs[&gate], now);
             Input::Run { run: gate, input }
         }
         Some((Stage::Bringing { trial, gates }, op)) => {
             assert!(gates.iter().all(|gate| gate.passed == Some(true)), "a gate has not passed");
-            let made = if trial.onto == world.target.to_string() && pick.1 % 5 != 0 {
+            let made = if trial.onto == world.target.to_string() && !pick.1.is_multiple_of(5) {
                 if !landing.as_ref().is_some_and(|landing| landing.wish.gates_only) {
                     world.target += 1;
                 }
@@ -343,12 +347,17 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
             Input::Run { run: run_id.clone(), input: run::Input::Landing(word) }
         }
         Some((Stage::Resolving {}, _)) => {
-            let input = match before.runs[&run_id].state {
-                State::Starting { .. } => "started",
-                State::Running { .. } if lucky => "exit 0",
-                State::Running { .. } => "exit 1",
-                State::Stopping { .. } => "exit 143",
-                _ => return,
+            let state = &before.runs[&run_id].state;
+            let input = if matches!(state, State::Starting { .. }) {
+                "started"
+            } else if matches!(state, State::Running { .. }) && lucky {
+                "exit 0"
+            } else if matches!(state, State::Running { .. }) {
+                "exit 1"
+            } else if matches!(state, State::Stopping { .. }) {
+                "exit 143"
+            } else {
+                return;
             };
             let input = super::input(input, &before.runs[&run_id], now);
             Input::Run { run: run_id.clone(), input }
@@ -394,10 +403,12 @@ fn end_unwanted(fleet: &mut Fleet, world: &mut World) {
     let unwanted: Vec<(RunId, &str)> = fleet
         .runs
         .values()
-        .filter_map(|run| match run.state {
-            State::Stopping { .. } => Some((run.id().clone(), "exit 143")),
-            State::Preparing { unwanted: Some(_) } => Some((run.id().clone(), "prepared")),
-            _ => None,
+        .filter_map(|run| {
+            if matches!(run.state, State::Stopping { .. }) {
+                return Some((run.id().clone(), "exit 143"));
+            }
+            let unwanted = matches!(run.state, State::Preparing { unwanted: Some(_) });
+            unwanted.then(|| (run.id().clone(), "prepared"))
         })
         .collect();
     for (id, text) in unwanted {

@@ -276,10 +276,11 @@ impl Run {
         else {
             return;
         };
-        let end = step.events.iter().rev().find_map(|event| match event {
-            Event::Ended { outcome, .. } => Some(*outcome),
-            Event::AsBefore { .. } => Some(Outcome::Failed),
-            _ => None,
+        let end = step.events.iter().rev().find_map(|event| {
+            if let Event::Ended { outcome, .. } = event {
+                return Some(*outcome);
+            }
+            matches!(event, Event::AsBefore { .. }).then_some(Outcome::Failed)
         });
         let goes_on = step.events.iter().any(|event| matches!(event, Event::Requeued { .. }));
         let Some(outcome) = end.filter(|_| !goes_on) else { return };

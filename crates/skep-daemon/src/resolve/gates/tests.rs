@@ -143,7 +143,8 @@ fn gates_are_those_of_the_targets_commit_and_work_that_changes_them_changes_noth
 fn the_persons_own_gates_win_over_the_repositorys() {
     let world = World::new();
     let own = "[[gate]]\nname = \"mine\"\nrun = \"just check\"\n";
-    std::fs::write(world.config().join("projects/web.toml"), own).unwrap();
+    skep_host::paths::write_atomically(&world.config().join("projects/web.toml"), own.as_bytes())
+        .unwrap();
     let gates = world.at(&world.repo().head());
     let names: Vec<&str> = gates.list.iter().map(|gate| gate.name.as_str()).collect();
     assert_eq!(names, ["mine"]);
