@@ -422,4 +422,7 @@ pub struct LandAsk {
     /// The answer comes at once.
     #[serde(default)]
     pub detach: bool,
+    /// The asker's environment: what the token of a forge refers to is taken over from it.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
 }

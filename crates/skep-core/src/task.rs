@@ -218,12 +218,6 @@ impl Task {
         self.course.planning.is_some() || self.plan().is_some()
     }
 
-    /// Whether all of its work is in its targets, put away since or not.
-    pub fn has_landed(&self) -> bool {
-        self.state == TaskState::Merged
-            || (self.state == TaskState::Archived && self.course.before == Some(TaskState::Merged))
-    }
-
     /// The last version, whatever became of it.
     pub fn last_version(&self) -> Option<&Version> {
         self.course.versions.last()

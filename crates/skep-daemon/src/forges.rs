@@ -105,6 +105,11 @@ impl Forges {
         Ok((forge, place))
     }
 
+    /// Whether the settings name a token for the forge that the branch of `run` is pushed to.
+    pub fn is_known(&self, run: &Run) -> bool {
+        matches!(self.place(run), Ok((_, Some(_))))
+    }
+
     /// Where the branch of `run` is pushed to, and the reference to the token of that host.
     fn place(&self, run: &Run) -> Result<(Place, Option<String>), NoForge> {
         let settings =

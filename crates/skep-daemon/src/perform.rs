@@ -18,6 +18,9 @@
 //! | restore | what stands is kept under an id of its own first; files are written over, never beside |
 //! | revert | a target that took it back already has done so |
 //! | show | a window that is there is enough |
+//! | combine | the same works on the same target are the same commit; nothing but objects is made |
+//! | check | briefs are only made; the fleet begins each gate once |
+//! | bring | a target that has the commit already has landed; the same note adds nothing |
 //! | propose | what is pushed is pushed; an open change of the branch is found before one is made |
 //! | follow | it only asks |
 //! | notify, amend | `notify` says: what may have been sent is not sent again but where the channel counts its id |

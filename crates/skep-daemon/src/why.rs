@@ -375,7 +375,7 @@ fn task(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
             "needs",
             &value,
             "ledger",
-            "told; a run that was asked for does not wait for it",
+            "a run waits until what its task needs has landed; skep task edit ID --no-needs lets it go",
         ));
     }
     facts

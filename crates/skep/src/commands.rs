@@ -150,7 +150,15 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Clean { dry_run } => snapshot::clean(skep, dry_run),
         Verb::Cleanup(verb) => cleanup::cleanup(skep, verb),
         Verb::Land { id, dry_run, settings, yes, detach } => {
-            let ask = LandAsk { run: id, dry_run, settings, yes, detach, ..LandAsk::default() };
+            let ask = LandAsk {
+                run: id,
+                dry_run,
+                settings,
+                yes,
+                detach,
+                env: skep.env.clone(),
+                ..LandAsk::default()
+            };
             land::land(skep, ask)
         }
         Verb::Gate { id, yes, detach } => {

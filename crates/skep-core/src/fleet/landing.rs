@@ -154,14 +154,10 @@ impl Fleet {
             return None;
         }
         let task = run.brief.task.as_ref().and_then(|task| self.tasks.get(task))?;
-        task.needs.iter().find_map(|need| {
-            let state = match self.tasks.get(need) {
-                Some(need) if need.has_landed() => return None,
-                Some(need) => need.state.as_str().replace('_', " "),
-                None => "gone".to_owned(),
-            };
-            Some(format!("its task needs {need}, which has not landed: it is {state}"))
-        })
+        let need = self.unmet(task).next()?;
+        let state = self.tasks.get(need).map_or("gone", |need| need.state.as_str());
+        let state = state.replace('_', " ");
+        Some(format!("its task needs {need}, which has not landed: it is {state}"))
     }
 
     /// Begins the gates of a landing, each as a run of its own.
@@ -352,7 +348,8 @@ impl Fleet {
         } else {
             task.run.as_ref() == Some(id)
         };
-        if (whole || !landed) && task.state != to && task.state.may_become(to) {
+        let stood = if landed { whole } else { task.state == TaskState::Merged };
+        if stood && task.state != to && task.state.may_become(to) {
             let (task, run) = (task.id.clone(), task.run.clone());
             self.note(task.as_str(), House::TaskMoved { state: to, run }, now, decided);
         }

@@ -31,6 +31,10 @@ impl Run {
     pub(super) fn in_use(&self, leases: Vec<Lease>) -> Step {
         let held = |lease: &Lease| self.leases.held.contains(lease);
         let leases: Vec<Lease> = leases.into_iter().filter(held).collect();
+        if leases.is_empty() {
+            // It has given back what was looked at.
+            return Step::default();
+        }
         let values: Vec<String> =
             leases.iter().map(|it| format!("{} {}", it.name, text::one_line(&it.value))).collect();
         let words = format!("in use by what skep did not start: {}", values.join(", "));

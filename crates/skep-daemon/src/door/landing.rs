@@ -6,7 +6,7 @@ use std::{os::unix::net::UnixStream, path::Path};
 
 use serde_json::Value;
 use skep_api::{
-    request::LandAsk,
+    request::{LandAsk, ProposeAsk},
     view::RunView,
     wire::{Refusal, chain},
 };
@@ -23,7 +23,7 @@ use skep_core::{
 use super::{Door, Trouble, finish::granted, progress, value};
 use skep_host::git::{self, Git};
 
-use crate::{hands, launch, resolve};
+use crate::{config::Land, hands, launch, resolve};
 
 impl Door {
     /// Lands a run's work, or only runs its gates, and tells how far it is until it is over.
@@ -36,10 +36,26 @@ impl Door {
         let fleet = self.wishes.board.read().fleet;
         let run = fleet.find_run(&ask.run)?;
         let config = &self.config;
+        let settings = resolve::landing::settings(run, &self.home, config).map_err(refusal)?;
+        let by_change = match settings.land {
+            Some(Land::Pr) => true,
+            Some(Land::Local | Land::Push) => false,
+            None => self.performer()?.forges.is_known(run),
+        };
+        if by_change && !ask.gates_only {
+            let asked = ProposeAsk {
+                run: ask.run.clone(),
+                draft: false,
+                ready: false,
+                title: None,
+                dry_run: ask.dry_run,
+                env: ask.env.clone(),
+            };
+            return self.propose(key, &asked, out);
+        }
         if ask.dry_run {
             return value(&self.foretold(run, &fleet, config)?);
         }
-        let settings = resolve::landing::settings(run, &self.home, config).map_err(refusal)?;
         self.approve_its_gates(key, ask, run, &fleet)?;
         let wish = Wish {
             gates_only: ask.gates_only,

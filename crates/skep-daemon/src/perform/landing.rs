@@ -89,13 +89,17 @@ impl Performer {
         let repo = git::discover(&git, Path::new(&project.path))
             .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
         let gates = resolve::gates::Gates::of(project, &trial.onto, (&git, &repo), self.config())?;
+        // Of each try, a batch that was halved included, the gates are runs of their own.
+        let (moves, batch) =
+            run.landing.as_ref().map_or((0, 1), |landing| (landing.moves, landing.batch));
+        let key = format!("{op}/{moves}/{batch}/{}", trial.commit);
         let checking = resolve::gates::Checking {
             of: run,
             op,
             tree: &trial.tree,
             commit: &trial.commit,
             env: &env,
-            key: &format!("{op}/{}", trial.commit),
+            key: &key,
         };
         let asked = gates.briefs(&checking, (&git, &repo), &self.home)?;
         for one in &asked {

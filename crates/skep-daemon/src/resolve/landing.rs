@@ -26,9 +26,12 @@ use crate::{
 pub fn settings(run: &Run, home: &Home, config: &Path) -> Result<ProjectSettings, OpResult> {
     let refused = |slug: &str, text: String| OpResult::Failed { slug: slug.to_owned(), text };
     let place = &run.brief.place;
-    let repository = place.repository.as_ref();
-    let repository =
-        repository.ok_or_else(|| refused("nothing-to-land", "it has no repository".to_owned()))?;
+    let repository = place.repository.as_ref().ok_or_else(|| OpResult::Refused {
+        slug: "nothing-to-land".to_owned(),
+        text: "it works in a plain folder, which no repository keeps".to_owned(),
+        hints: vec![format!("skep path {}", run.id())],
+        merged: None,
+    })?;
     let vars = launch::asker_env(home, run).map_err(|text| refused("land-failed", text))?;
     let git = Git::new(&vars);
     let target = run.env().and_then(|env| env.target.clone());

@@ -26,16 +26,15 @@ const GROUPS: &[Group] = &[
         "LOOK",
         &[
             (&["status", "ls", "watch"], "What runs, who waits for you (skep alone too)"),
-            (&["show", "why", "cost"], "All that is known of a run, and why it is so"),
-            (&["conflicts"], "Which runs collide, before they land"),
-            (&["logs", "diff", "events"], "What an agent said and changed; what happened"),
-            (&["path", "open", "sh"], "Go to a run's worktree"),
+            (&["show", "why", "conflicts"], "All of a run, and why; which runs collide"),
+            (&["logs", "diff", "cost"], "What an agent said, changed and used"),
+            (&["events", "path", "sh"], "What happened; go to a run's worktree"),
         ],
     ),
     (
         "CONTROL",
         &[
-            (&["send", "attach"], "Tell an agent something; have its screen here"),
+            (&["send", "attach", "open"], "Tell an agent something; its screen, its files"),
             (&["inbox", "questions", "answer"], "What needs you; what agents ask; answer"),
             (&["approve", "reject", "refine"], "A word on plans, leave, proposals"),
             (&["implement", "finalize"], "Carry a plan out; hand over what is done"),
@@ -48,17 +47,15 @@ const GROUPS: &[Group] = &[
         "FINISH",
         &[
             (&["land", "gate", "pr"], "Bring it in; only its gates; or propose it"),
-            (&["close"], "Give its worktree back"),
             (&["snapshot", "restore", "undo"], "Bring back what was there; take back a close"),
-            (&["clean"], "Let go what has had its time"),
+            (&["close", "clean"], "Give a worktree back; what has had its time"),
         ],
     ),
     (
         "SET UP",
         &[
-            (&["agent", "policy"], "Which agents there are; what they may do"),
+            (&["agent", "policy", "notify"], "Agents; what they may do; where you are told"),
             (&["config", "daemon"], "Settings; the process behind all this"),
-            (&["notify"], "What you are told elsewhere; does it arrive"),
             (&["doctor", "explain", "bundle"], "What is not well; what errors mean; a report"),
             (&["completions", "help"], "Your shell's Tab key; this, or skep help VERB"),
         ],

@@ -6,9 +6,12 @@ use skep_api::{
     request::{Ask, LandAsk},
     view::RunView,
 };
-use skep_core::{run::Attestation, text};
+use skep_core::{
+    run::{Attestation, OpResult},
+    text,
+};
 
-use super::{logs::readable::span, read};
+use super::{logs::readable::span, pr, read};
 use crate::{
     connect::Skep,
     exit::Outcome,
@@ -28,6 +31,10 @@ pub(super) fn land(skep: &Skep, ask: LandAsk) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let run: RunView = read(answer)?;
+    if let Some(OpResult::Proposed { .. }) = run.op.as_ref().map(|op| &op.result) {
+        pr::said(skep, &run)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(landing) = &run.landing {
         let stage = landing.stage.replace('_', " ");
         skep.out.line(&format!("{} is {stage}", run.name))?;

@@ -25,9 +25,14 @@ pub(super) fn pr(skep: &Skep, args: Pr) -> Outcome {
         skep.out.line(&text::visible(text))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let run: RunView = read(answer)?;
-    let Some(change) = &run.change else { return Ok(ExitCode::SUCCESS) };
-    let (made, left) = match run.op.map(|op| op.result) {
+    said(skep, &read(answer)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What came of a proposal.
+pub(super) fn said(skep: &Skep, run: &RunView) -> std::io::Result<()> {
+    let Some(change) = &run.change else { return Ok(()) };
+    let (made, left) = match run.op.as_ref().map(|op| op.result.clone()) {
         Some(OpResult::Proposed { made, left, .. }) => (made, left),
         _ => (false, Vec::new()),
     };
@@ -47,7 +52,7 @@ pub(super) fn pr(skep: &Skep, args: Pr) -> Outcome {
         _ => "failed checks and comments of members go to its author: skep show".to_owned(),
     };
     skep.out.note(&format!("{goes_back} {}", run.name));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// A change in one line: `#12 open, checks failed, round 1 of 3  URL`.

@@ -101,7 +101,7 @@ fn what_an_agent_is_given_is_in_no_status_and_no_commit_and_gone_at_its_end() {
     assert_eq!(fs::read_to_string(list).unwrap(), own, "the user's own list is as it was");
     assert_eq!(run["git"]["dirty"], false, "{run}");
     fs::remove_file(tree.path().join("mine.swp")).unwrap();
-    desk.home.skep(&["land", &text_of(&run, "id")]).ok();
+    desk.home.skep(&["land", "--yes", &text_of(&run, "id")]).ok();
     desk.home.skep(&["close", &text_of(&run, "id")]).ok();
 }
 

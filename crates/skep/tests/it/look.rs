@@ -63,28 +63,49 @@ fn a_list_has_first_who_waits_then_what_failed_what_runs_what_is_queued_and_what
 }
 
 #[test]
-fn why_tells_until_when_a_run_rests_after_its_guards_died_and_what_its_task_needs() {
+fn why_tells_until_when_a_run_rests_after_its_guards_died() {
     let home = Home::new();
     home.repo();
     home.skep(&["config", "set", "retry.first", "1h"]).ok();
-    let needed = home.json(&["task", "add", "the ground floor"]);
-    let needed = text_of(&needed, "id");
-    let task = text_of(&home.json(&["task", "add", "the roof", "--needs", &needed]), "id");
+    let task = text_of(&home.json(&["task", "add", "the roof"]), "id");
     let prompt = home.script("the roof", &["hang"]);
     let run = home.json(&["run", &task, "--prompt-file", &prompt]);
     kill(pid_of(&run, "gatekeeper"), Signal::KILL);
     let id = text_of(&run, "id");
     home.wait(&id, "queued");
     let why = home.json(&["why", &id]);
-    let value = |name: &str| {
-        let found = why.as_array().unwrap().iter().find(|fact| fact["fact"] == name);
-        text_of(found.unwrap_or_else(|| panic!("no {name}: {why}")), "value")
-    };
-    assert!(value("back-off").contains("after death 1"), "{why}");
-    assert!(value("state").contains("tried again at"), "{why}");
-    assert!(value("task").contains("the roof"), "{why}");
-    assert_eq!(value("needs"), format!("{needed}, ingested: the ground floor"));
+    assert!(fact(&why, "back-off").contains("after death 1"), "{why}");
+    assert!(fact(&why, "state").contains("tried again at"), "{why}");
+    assert!(fact(&why, "task").contains("the roof"), "{why}");
     home.skep(&["stop", &id]).ok();
+}
+
+fn fact(why: &Value, name: &str) -> String {
+    let found = why.as_array().unwrap().iter().find(|fact| fact["fact"] == name);
+    text_of(found.unwrap_or_else(|| panic!("no {name}: {why}")), "value")
+}
+
+#[test]
+fn work_waits_until_what_its_task_needs_has_landed_and_why_says_so() {
+    let home = Home::new();
+    home.repo();
+    let needed = text_of(&home.json(&["task", "add", "the ground floor"]), "id");
+    let task = text_of(&home.json(&["task", "add", "the roof", "--needs", &needed]), "id");
+    let roof = home.script("the roof", &["write roof r", "commit roof", "say done"]);
+    let run = home.json(&["run", &task, "--prompt-file", &roof]);
+    let id = text_of(&run, "id");
+    assert_eq!(text_of(&run, "state"), "queued");
+    assert!(text_of(&run, "held").contains("has not landed: it is ingested"), "{run}");
+    let why = home.json(&["why", &id]);
+    assert!(fact(&why, "needs").starts_with(&format!("{needed}, ingested")), "{why}");
+    let ground = home.script("the floor", &["write floor f", "commit floor", "say done"]);
+    let first = text_of(&home.json(&["run", &needed, "--prompt-file", &ground]), "id");
+    home.wait(&first, "ended");
+    // Done is not landed.
+    assert_eq!(home.listed(&id)["state"], "queued");
+    home.skep(&["land", &first]).ok();
+    home.wait(&id, "ended");
+    assert_eq!(home.json(&["show", &needed])["state"], "merged");
 }
 
 /// Page faults of the children that a process has waited for: no child leaves it as it was.

@@ -16,7 +16,8 @@ fn pages(home: &Home) -> BTreeSet<String> {
     let verbs = home.skep(&["help", "--verbs"]).ok();
     let shown = verbs
         .lines()
-        .filter(|verb| !verb.starts_with("cleanup") && !["gatekeeper", "mcp"].contains(verb));
+        .filter(|verb| !verb.starts_with("cleanup"))
+        .filter(|verb| !["gatekeeper", "mcp", "notify send"].contains(verb));
     let mut pages = BTreeSet::from(["skep.1".to_owned()]);
     for verb in shown {
         let words: Vec<&str> = verb.split(' ').collect();

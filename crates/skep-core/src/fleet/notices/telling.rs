@@ -98,6 +98,18 @@ fn of_run(fleet: &Fleet, run: &Run, event: &run::Event, now: Timestamp) -> Optio
             ways: vec![format!("skep show {name}")],
             ..about_run(run, Kind::Landing, "landed", &words)
         })
+    } else if let run::Event::OpDone { result: OpResult::Refused { slug, text, .. }, .. } = event
+        && ["gate-failed", "merge-conflict"].contains(&slug.as_str())
+    {
+        Some(Telling {
+            ways: vec![format!("skep show {name}"), format!("skep resume {name} TEXT")],
+            ..about_run(run, Kind::Landing, "did not land", text)
+        })
+    } else if let run::Event::RoundOver { stuck: Some(text) } = event {
+        Some(Telling {
+            ways: vec![format!("skep show {name}")],
+            ..about_run(run, Kind::Change, "wants you at its change", text)
+        })
     } else {
         None
     }

@@ -706,6 +706,14 @@ impl Witness {
 
     /// Effects are of runs that are known, one start for each attempt, and only in an env that stands.
     fn effects(&mut self, decided: &Decided) -> Result<(), TestCaseError> {
+        for about in &decided.events {
+            // It was not started: what it got is somebody else's.
+            if let Event::Run(run::Event::LeasesInUse { .. }) = about.event {
+                let id: RunId = about.subject.parse().unwrap();
+                let attempt = self.fleet.runs[&id].attempt;
+                self.started.remove(&(id, attempt));
+            }
+        }
         for effect in super::run_effects(decided) {
             let run = self.fleet.runs.get(effect.run());
             prop_assert!(run.is_some(), "an effect of nobody: {effect:?}");

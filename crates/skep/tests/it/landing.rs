@@ -1,0 +1,183 @@
+//! Work that is brought in behind gates: the line, the tree that lands, conflicts, and a daemon that dies on the way.
+
+use std::fs;
+
+use serde_json::Value;
+use skep_host::paths::write_atomically;
+use skep_testkit::Repo;
+
+use crate::{
+    close::doomed,
+    home::{Home, eventually, lives, text_of},
+};
+
+/// A repository whose target has this gate.
+fn gated<'a>(home: &'a Home, gate: &str) -> Repo<'a> {
+    let repo = home.repo();
+    let settings = format!("[[gate]]\nname = \"test\"\nrun = '''{gate}'''\n");
+    repo.write(".skep/project.toml", &settings);
+    repo.commit("how it is checked");
+    repo
+}
+
+fn done(home: &Home, name: &str) -> String {
+    let steps = [&*format!("write {name} {name}"), "commit it", "say done"];
+    text_of(&home.ended(name, &steps, &["-d", "--name", name]), "id")
+}
+
+fn seen(run: &Value) -> &Value {
+    &run["attestation"]
+}
+
+#[test]
+fn what_lands_is_the_tree_that_its_gates_saw_and_a_note_at_the_commit_says_so() {
+    let home = Home::new();
+    let repo = gated(&home, "test -f one");
+    let (one, two) = (done(&home, "one"), done(&home, "two"));
+    // Nobody has approved the gate yet, and nothing runs before that.
+    let error = home.skep(&["--json", "land", &one]).refused(1, "scripts-unapproved");
+    assert!(error.to_string().contains("test -f one"), "{error}");
+    let run = home.json(&["land", "--yes", &one]);
+    assert_eq!(seen(&run)["tree"], repo.oid("main^{tree}").as_str());
+    assert_eq!(seen(&run)["gates"][0]["exit"]["code"], 0);
+    let note = repo.git(&["notes", "--ref", "skep", "show", "main"]);
+    let note: Value = serde_json::from_str(&note).unwrap();
+    assert_eq!(note["tree"], seen(&run)["tree"]);
+    // The second is checked with what the first one brought, in a worktree that is gone again.
+    let run = home.json(&["land", &two]);
+    assert_eq!(seen(&run)["tree"], repo.oid("main^{tree}").as_str());
+    assert_eq!((repo.read("one"), repo.read("two")), ("one\n".to_owned(), "two\n".to_owned()));
+    let gate = text_of(&seen(&run)["gates"][0], "run");
+    assert_eq!(home.json(&["show", &gate])["env_state"], "closed");
+}
+
+#[test]
+fn work_whose_gates_are_red_stays_out_whatever_its_agent_said() {
+    let home = Home::new();
+    let repo = gated(&home, "test ! -f one");
+    let head = repo.head();
+    let one = done(&home, "one");
+    let error = home.skep(&["--json", "land", "--yes", &one]).refused(1, "gate-failed");
+    assert!(error.to_string().contains("skep logs run_"), "{error}");
+    assert_eq!(repo.head(), head);
+    let shown = home.json(&["show", &one]);
+    assert_eq!((&shown["landed"], &shown["landing"]), (&Value::Null, &Value::Null));
+    // Another's work is not held up by it.
+    let two = done(&home, "two");
+    home.skep(&["land", &two]).ok();
+    assert_ne!(repo.head(), head);
+}
+
+#[test]
+fn gates_alone_say_whether_it_would_pass_and_move_nothing() {
+    let home = Home::new();
+    let repo = gated(&home, "test -f one");
+    let head = repo.head();
+    let run = home.json(&["gate", "--yes", &done(&home, "one")]);
+    assert_eq!(seen(&run)["gates"][0]["name"], "test");
+    assert_eq!((repo.head(), &run["landed"]), (head.clone(), &Value::Null));
+    home.skep(&["gate", &done(&home, "two")]).with(1);
+    assert_eq!(repo.head(), head);
+}
+
+#[test]
+fn work_cannot_land_by_gates_that_it_brings_itself() {
+    let home = Home::new();
+    let repo = gated(&home, "exit 1");
+    let head = repo.head();
+    let steps = ["write .skep/project.toml gate = []", "commit no gates", "say done"];
+    let id = text_of(&home.ended("easy", &steps, &["-d"]), "id");
+    home.skep(&["--json", "land", "--yes", &id]).refused(1, "settings-changed");
+    // A person who has seen it still has the gates of the target in the way.
+    home.skep(&["--json", "land", "--settings", &id]).refused(1, "gate-failed");
+    assert_eq!(repo.head(), head);
+}
+
+/// An agent that does as it is told, and where its work does not fit merges and keeps both sides.
+fn mender(home: &Home) {
+    let does = r#"
+prompt=$(cat)
+case $prompt in
+*"does not fit"*)
+    git merge --no-edit main >/dev/null 2>&1 || true
+    grep -v '^[<=>]\{7\}' roof > both && mv both roof
+    git add -A && git commit --quiet --message "both stand" ;;
+*) printf '%s\n' "$SKEP_NAME" > roof
+    git add -A && git commit --quiet --message "a roof" ;;
+esac
+echo done
+"#;
+    let profile = format!(
+        "protocol = \"plain\"\nprogram = \"sh\"\nheadless = [\"-c\", '''{does}''']\nprompt = \"stdin\"\n"
+    );
+    let file = home.at("c/agents/mender.toml");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    write_atomically(&file, profile.as_bytes()).unwrap();
+}
+
+/// N-76: a conflict makes one resolution, limited, then a person.
+#[test]
+fn a_conflict_goes_to_its_author_who_settles_it_and_then_it_lands() {
+    let home = Home::new();
+    let repo = gated(&home, "test -f roof");
+    mender(&home);
+    for name in ["amber", "beryl"] {
+        let run = home.json(&["run", "a roof", "--agent", "mender", "--name", name, "-d"]);
+        home.wait(&text_of(&run, "id"), "ended");
+    }
+    home.skep(&["land", "--yes", "amber"]).ok();
+    home.skep(&["land", "beryl"]).ok();
+    let roof = repo.read("roof");
+    assert!(roof.contains("amber") && roof.contains("beryl"), "{roof}");
+    assert_eq!(home.json(&["show", "beryl"])["attempt"], 2);
+    // Where nobody is to be asked, a person is.
+    home.skep(&["config", "set", "landing.conflicts", "0", "--project", "web"]).ok();
+    let run = home
+        .json(&["run", "a roof", "--agent", "mender", "--name", "coral", "--base", "HEAD~2", "-d"]);
+    home.wait(&text_of(&run, "id"), "ended");
+    home.skep(&["--json", "land", "coral"]).refused(1, "merge-conflict");
+}
+
+/// N-74, N-77: whenever the daemon dies, the work lands once, and only what its gates saw.
+#[test]
+fn a_daemon_that_dies_while_it_lands_lands_it_once() {
+    for point in ["combine.before", "combine.after", "check.after", "bring.before", "bring.after"] {
+        let home = Home::new();
+        let repo = gated(&home, "test -f one");
+        let id = done(&home, "one");
+        home.skep(&["gate", "--yes", &id]).ok();
+        doomed(&home, point);
+        let doomed = home.daemon();
+        // Whoever asked is told that the daemon went; the wish stands.
+        home.skep(&["land", &id, "-d"]);
+        eventually("the daemon died", || !lives(doomed));
+        eventually("it landed", || home.json(&["show", &id])["landed"] != Value::Null);
+        let shown = home.json(&["show", &id]);
+        assert_eq!(seen(&shown)["tree"], repo.oid("main^{tree}").as_str(), "{point}");
+        let landed = repo.git(&["log", "--format=%s", "main"]);
+        assert_eq!(landed.lines().filter(|line| *line == "it").count(), 1, "{point}: {landed}");
+        assert_eq!(repo.status(), "", "{point}");
+    }
+}
+
+#[test]
+fn a_landing_can_be_taken_out_of_the_line_and_gives_its_gates_up() {
+    let home = Home::new();
+    let repo = gated(&home, "sleep 600");
+    let head = repo.head();
+    let id = done(&home, "one");
+    home.json(&["land", "--yes", "-d", &id]);
+    let gate = || {
+        let shown = home.json(&["show", &id]);
+        shown["landing"]["gates"][0]["run"].as_str().map(str::to_owned)
+    };
+    eventually("its gate is at work", || gate().is_some());
+    let gate = gate().unwrap();
+    home.skep(&["--json", "close", &id]).refused(1, "landing-under-way");
+    home.skep(&["stop", &id]).ok();
+    home.wait(&gate, "ended");
+    let shown = home.json(&["show", &id]);
+    assert_eq!((&shown["landing"], &shown["landed"]), (&Value::Null, &Value::Null));
+    assert_eq!(repo.head(), head);
+    home.no_agents();
+}
