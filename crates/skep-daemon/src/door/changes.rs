@@ -144,7 +144,7 @@ impl Door {
 }
 
 impl Door {
-    fn performer(&self) -> Result<&std::sync::Arc<Performer>, Refusal> {
+    pub(super) fn performer(&self) -> Result<&std::sync::Arc<Performer>, Refusal> {
         let stopping = || Refusal::error("daemon-stopping", "the daemon is stopping; ask again");
         self.performer.get().ok_or_else(stopping)
     }
