@@ -20,6 +20,8 @@ impl Desk {
         repo.write("docs/agents.md", "Use tabs.\n");
         repo.write("skills/A B/SKILL.md", "---\nname: A B\ndescription: x\n---\n");
         repo.write("skills/a-b/SKILL.md", "---\nname: a-b\ndescription: y\n---\n");
+        repo.write("scripts/test", "#!/bin/sh\n");
+        repo.git(&["add", "--chmod=+x", "scripts/test"]);
         repo.commit("guide");
         home.write(
             "c/projects/web.toml",

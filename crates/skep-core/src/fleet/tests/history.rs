@@ -1088,6 +1088,9 @@ fn random_histories_reach_every_state_and_every_env() {
         // Gates and conflicts are told of in `landing.rs`.
         "gate_ended",
         "conflict_given",
+        // Who meets whom is told of in `radar.rs`.
+        "clashes_seen",
+        "conflict_told",
     ];
     // They take a longer story than chance tells every time: `run/conversation/tests.rs` and `run/change/tests.rs` tell it.
     let seldom = ["as_before", "resume_refused", "turns_to", "worked", "round_begun", "round_over"];

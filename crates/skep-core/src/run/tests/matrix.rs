@@ -549,7 +549,7 @@ prepare-failed environment disk  xxxx!! xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 prepare-failed user refused      xxxx!! xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 began                            ...... ++....... ......++ ..... ......
 start-failed                     ...... !........ ........ ..... ......
-in-use                           ....+! +........ ........ ..... ......
+in-use                           ...... ......... ........ ..... ......
 started                          xxxxxx ++xxxxxxx !!!!!!!! xxxxx xxxxxx
 words                            xxxxxx .......+x ........ xxxxx xxxxxx
 turn success                     xxxxxx ++!!!!!!x !!!!!!!! xxxxx xxxxxx
@@ -621,88 +621,91 @@ fn every_state_takes_only_the_events_that_could_have_been_decided_in_it() {
     compare(
         &events().iter().map(grid).collect::<Vec<_>>(),
         "
-Created             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Admitted            ...xxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Prepared            xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Began               xxxxxx ..xxxxxxx ........ xxxxx xxxxxx
-Started             xxxxxx ..xxxxxxx xxxxxxxx xxxxx xxxxxx
-SessionNamed        xxxxxx ........x ........ xxxxx xxxxxx
-ResumeRefused       xxxxxx ........x ........ xxxxx xxxxxx
-Worked              xxxxxx ........x ........ xxxxx xxxxxx
-TurnsTo             xxxxxx ........x ........ xxxxx xxxxxx
-AsBefore            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-TurnEnded           xxxxxx ........x ........ xxxxx xxxxxx
-Used                xxxxxx ........x ........ xxxxx xxxxxx
-ModelTold           xxxxxx ........x ........ xxxxx xxxxxx
-BudgetRaised        ...... ......... ........ ..... ......
-Erred               xxxxxx ........x ........ xxxxx xxxxxx
-Waits               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
-Given               xxxxxx xxxx...xx xxxxxxxx xxxxx xxxxxx
-Sent                ...... ......... ........ xxxxx xxxxxx
-Receipt             xxxxxx xxxxxx.xx xxxxxxxx xxxxx xxxxxx
-LeaveAsked          xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
-LeaveRuled          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-LeaveWithdrawn      ...... ......... ........ ..... ......
-QuestionAsked       xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
-QuestionEscalated   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-QuestionProposed    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-QuestionLeft        xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-QuestionAnswered    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-QuestionWithdrawn   xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Claimed             ...... ......... ........ ..... ......
-Lifted              ...... ......... ........ ..... ......
-RulesAsked          xxxxxx ........x xxxxxxxx xxxxx xxxxxx
-Readied             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Released            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-RulesSet            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Goes                xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
-Stalled             xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
-Shown               xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
-PauseAsked          xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
-Retrying            xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
-RetryOver           ...... ......... ........ ..... ......
-LimitMet            xxxxxx ........x ........ xxxxx xxxxxx
-Limited             xxxxxx ........x ........ xxxxx xxxxxx
-Rotated             ....xx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
-FellBack            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-StopAsked           xxxx.. ........x ........ xxxxx xxxxxx
-Lost                xxxxxx ........x ........ xxxxx xxxxxx
-SweptUnknown        xxxxxx xxxxxxxxx xxxxxx.. xxxxx xxxxxx
-Ended               ...... ......... ........ xxxxx xxxxxx
-Requeued (Fault)    xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Requeued (Death)    xxxxxx ........x ........ xxxxx xxxxxx
-Requeued (Wish)     xxxxxx xxxxxxxx. xxxxxxxx .x.x. xxxxxx
-Requeued (Refused)  xxxxxx ........x ........ xxxxx xxxxxx
-Requeued (Message)  xxxxxx ........x ........ xxxxx xxxxxx
-Requeued (Limit)    xxxxxx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
-Undoing             xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
-Undone              ...... ......... ........ ..... ......
-CloseAsked          ...... ......... ........ xxxxx xxxxxx
-Closing             xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
-Landing             xxxxxx xxxxxxxxx xxxxxxxx ..... ......
-LandingMoved        xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-ConflictGiven       ...... ......... ........ ..... ......
-GateEnded           xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Attested            ...... ......... ........ ..... ......
-Proposing           xxxxxx xxxxxxxxx xxxxxxxx ..... ......
-Looking             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Followed            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-RoundBegun          xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-RoundOver           xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Snapping            xx.xxx ......... ........ xxxx. xxxxxx
-Snapped             ...... ......... ........ ..... ......
-SnapFailed          ...... ......... ........ ..... ......
-Settled             ...... ......... ........ ..... ......
-Forgetting          ...... ......... ........ ..... ......
-Restoring           xxxxxx xxxxxxxxx xxxxxxxx xxxx. xxxx..
-Renamed             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xx..xx
-Reverting           ...... ......... ........ ..... ......
-Purged              ...... ......... ........ ..... ......
-LogsDropped         ...... ......... ........ ..... ......
-OpDone              ...... ......... ........ ..... ......
-GitSeen             ...... ......... ........ ..... ......
-Overstepped         ...... ......... ........ ..... ......
-Done                ...... ......... ........ ..... ......",
+Created              xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Leased               xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+LeasesInUse          xxxx.. ..xxxxxxx xxxxxxxx xxxxx xxxxxx
+Admitted             ...xxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Prepared             xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Began                xxxxxx ..xxxxxxx ........ xxxxx xxxxxx
+Started              xxxxxx ..xxxxxxx xxxxxxxx xxxxx xxxxxx
+SessionNamed         xxxxxx ........x ........ xxxxx xxxxxx
+ResumeRefused        xxxxxx ........x ........ xxxxx xxxxxx
+Worked               xxxxxx ........x ........ xxxxx xxxxxx
+TurnsTo              xxxxxx ........x ........ xxxxx xxxxxx
+AsBefore             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+TurnEnded            xxxxxx ........x ........ xxxxx xxxxxx
+Used                 xxxxxx ........x ........ xxxxx xxxxxx
+ModelTold            xxxxxx ........x ........ xxxxx xxxxxx
+BudgetRaised         ...... ......... ........ ..... ......
+Erred                xxxxxx ........x ........ xxxxx xxxxxx
+Waits                xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+Given                xxxxxx xxxx...xx xxxxxxxx xxxxx xxxxxx
+Sent                 ...... ......... ........ xxxxx xxxxxx
+Receipt              xxxxxx xxxxxx.xx xxxxxxxx xxxxx xxxxxx
+LeaveAsked           xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+LeaveRuled           xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+LeaveWithdrawn       ...... ......... ........ ..... ......
+QuestionAsked        xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+QuestionEscalated    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionProposed     xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionLeft         xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionAnswered     xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+QuestionWithdrawn    xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Claimed              ...... ......... ........ ..... ......
+Lifted               ...... ......... ........ ..... ......
+RulesAsked           xxxxxx ........x xxxxxxxx xxxxx xxxxxx
+Readied              xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Released             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+RulesSet             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Goes                 xxxxxx xxxx....x xxxxxxxx xxxxx xxxxxx
+Stalled              xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
+Shown                xxxxxx xx......x xxxxxxxx xxxxx xxxxxx
+PauseAsked           xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
+Retrying             xxxxxx xx..xxxxx xxxxxxxx xxxxx xxxxxx
+RetryOver            ...... ......... ........ ..... ......
+LimitMet             xxxxxx ........x ........ xxxxx xxxxxx
+Limited              xxxxxx ........x ........ xxxxx xxxxxx
+Rotated              ....xx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
+FellBack             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+StopAsked            xxxx.. ........x ........ xxxxx xxxxxx
+Lost                 xxxxxx ........x ........ xxxxx xxxxxx
+SweptUnknown         xxxxxx xxxxxxxxx xxxxxx.. xxxxx xxxxxx
+Ended                ...... ......... ........ xxxxx xxxxxx
+Requeued (Fault)     xxxx.. xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Requeued (Death)     xxxxxx ........x ........ xxxxx xxxxxx
+Requeued (Wish)      xxxxxx xxxxxxxx. xxxxxxxx .x.x. xxxxxx
+Requeued (Refused)   xxxxxx ........x ........ xxxxx xxxxxx
+Requeued (Message)   xxxxxx ........x ........ xxxxx xxxxxx
+Requeued (Limit)     xxxxxx xxxxxxxx. xxxxxxxx xxxxx xxxxxx
+Requeued (Resource)  xxxx.. .xxxxxxxx xxxxxxxx xxxxx xxxxxx
+Undoing              xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
+Undone               ...... ......... ........ ..... ......
+CloseAsked           ...... ......... ........ xxxxx xxxxxx
+Closing              xxxxxx xxxxxxxxx xxxxxxxx xx... xxxxxx
+Landing              xxxxxx xxxxxxxxx xxxxxxxx ..... ......
+LandingMoved         xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+ConflictGiven        ...... ......... ........ ..... ......
+GateEnded            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Attested             ...... ......... ........ ..... ......
+Proposing            xxxxxx xxxxxxxxx xxxxxxxx ..... ......
+Looking              xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Followed             xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+RoundBegun           xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+RoundOver            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Snapping             xx.xxx ......... ........ xxxx. xxxxxx
+Snapped              ...... ......... ........ ..... ......
+SnapFailed           ...... ......... ........ ..... ......
+Settled              ...... ......... ........ ..... ......
+Forgetting           ...... ......... ........ ..... ......
+Restoring            xxxxxx xxxxxxxxx xxxxxxxx xxxx. xxxx..
+Renamed              xxxxxx xxxxxxxxx xxxxxxxx xxxxx xx..xx
+Reverting            ...... ......... ........ ..... ......
+Purged               ...... ......... ........ ..... ......
+LogsDropped          ...... ......... ........ ..... ......
+OpDone               ...... ......... ........ ..... ......
+GitSeen              ...... ......... ........ ..... ......
+Overstepped          ...... ......... ........ ..... ......
+Done                 ...... ......... ........ ..... ......",
     );
 }
 

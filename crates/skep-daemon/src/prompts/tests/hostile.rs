@@ -91,8 +91,8 @@ fn nothing_that_stands_in_a_text_from_outside_reaches_beyond_its_marks() {
     for trick in tricks() {
         for (prompt, plain) in prompts(&trick).iter().zip(&plain) {
             let text = rendered(prompt);
-            // The plan stands before the results in the only prompt that has both.
-            let nth = usize::from(matches!(prompt, Prompt::FollowUp(_)));
+            // The plan stands before the results, and what conflicts before what the others say.
+            let nth = usize::from(matches!(prompt, Prompt::FollowUp(_) | Prompt::Resolve(_)));
             let (outside, inside) = parted(&text, nth);
             let (expected, harmless) = parted(plain, nth);
             assert_eq!(outside, expected, "{trick:?}");

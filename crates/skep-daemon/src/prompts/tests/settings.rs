@@ -49,23 +49,23 @@ fn times(words: &str, settings: &str) -> (usize, usize) {
 #[test]
 fn the_strategy_of_commits_is_told_wherever_somebody_commits() {
     let settings = |value: &str| format!("[commit]\nstrategy = \"{value}\"\n");
-    assert_eq!(times("A commit at each milestone", &settings("semi-regular")), (4, 4));
-    assert_eq!(times("One logical change a commit", &settings("granular")), (0, 4));
-    assert_eq!(times("One commit with all of it", &settings("single")), (0, 4));
+    assert_eq!(times("A commit at each milestone", &settings("semi-regular")), (5, 5));
+    assert_eq!(times("One logical change a commit", &settings("granular")), (0, 5));
+    assert_eq!(times("One commit with all of it", &settings("single")), (0, 5));
 }
 
 #[test]
 fn the_format_of_messages_and_its_template_are_told_wherever_somebody_commits() {
     assert_eq!(
         times("The message is yours", "[commit]\nmessage_format = \"ai-generated\"\n"),
-        (4, 4)
+        (5, 5)
     );
     assert_eq!(
         times("Conventional Commits", "[commit]\nmessage_format = \"conventional\"\n"),
-        (0, 4)
+        (0, 5)
     );
     let custom = "[commit]\nmessage_format = \"custom\"\nmessage_template = \"\"\"\nJIRA-N: what\n\nwhy\"\"\"\n";
-    assert_eq!(times("\n    JIRA-N: what\n\n    why\n", custom), (0, 4));
+    assert_eq!(times("\n    JIRA-N: what\n\n    why\n", custom), (0, 5));
     // Of a template that nobody asked for nothing is told.
     let idle = "[commit]\nmessage_template = \"JIRA-N\"\n";
     assert_eq!(times("JIRA-N", idle), (0, 0));
