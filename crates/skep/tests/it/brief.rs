@@ -1,6 +1,6 @@
 //! What an agent is told and lent: once, on its own way, unseen by git, and gone when it ends.
 
-use std::{fs, path::PathBuf};
+use std::{fs, fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -21,7 +21,8 @@ impl Desk {
         repo.write("skills/A B/SKILL.md", "---\nname: A B\ndescription: x\n---\n");
         repo.write("skills/a-b/SKILL.md", "---\nname: a-b\ndescription: y\n---\n");
         repo.write("scripts/test", "#!/bin/sh\n");
-        repo.git(&["add", "--chmod=+x", "scripts/test"]);
+        fs::set_permissions(repo.path().join("scripts/test"), Permissions::from_mode(0o755))
+            .unwrap();
         repo.commit("guide");
         home.write(
             "c/projects/web.toml",

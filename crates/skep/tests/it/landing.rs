@@ -1,9 +1,6 @@
 //! Work that is brought in behind gates: the line, the tree that lands, conflicts, and a daemon that dies on the way.
 
-use std::fs;
-
 use serde_json::Value;
-use skep_host::paths::write_atomically;
 use skep_testkit::Repo;
 
 use crate::{
@@ -107,19 +104,20 @@ case $prompt in
 esac
 echo done
 "#;
-    let profile = format!(
-        "protocol = \"plain\"\nprogram = \"sh\"\nheadless = [\"-c\", '''{does}''']\nprompt = \"stdin\"\n"
+    let script = home.write("mender.sh", does);
+    home.write(
+        "c/agents/mender.toml",
+        &format!(
+            "protocol = \"plain\"\nprogram = \"/bin/sh\"\nheadless = [\"{script}\"]\nprompt = \"stdin\"\n"
+        ),
     );
-    let file = home.at("c/agents/mender.toml");
-    fs::create_dir_all(file.parent().unwrap()).unwrap();
-    write_atomically(&file, profile.as_bytes()).unwrap();
 }
 
 /// N-76: a conflict makes one resolution, limited, then a person.
 #[test]
 fn a_conflict_goes_to_its_author_who_settles_it_and_then_it_lands() {
     let home = Home::new();
-    let repo = gated(&home, "test -f roof");
+    let repo = gated(&home, "ls | grep -q oof");
     mender(&home);
     for name in ["amber", "beryl"] {
         let run = home.json(&["run", "a roof", "--agent", "mender", "--name", name, "-d"]);
