@@ -181,7 +181,7 @@ fn system() -> Finding {
 
 fn git(vars: &BTreeMap<String, String>) -> Finding {
     let ill = |text: String| {
-        Finding::ill("git", text).why("no run can be prepared").way("install git 2.36 or later")
+        Finding::ill("git", text).why("no run can be prepared").way("install git 2.41 or later")
     };
     let said = match Program::new("git").arg("--version").envs(vars).output() {
         Ok(output) if output.code() == 0 => {

@@ -509,7 +509,7 @@ pub fn git_refusal(err: &git::GitError) -> Refusal {
 pub fn with_ways(slug: &str, text: String) -> Refusal {
     let refusal = Refusal::error(slug, text);
     match slug {
-        "git-missing" => refusal.hint("install git 2.36 or later").hint("skep doctor"),
+        "git-missing" => refusal.hint("install git 2.41 or later").hint("skep doctor"),
         "git-failed" => refusal
             .hint("these are git's own words: rights, a full disk (df -h), damage (git fsck)")
             .hint("skep doctor   looks at git and its version"),

@@ -58,7 +58,7 @@ impl Run {
             slug: "landing-under-way",
             text: format!("{id} is landing ({at})"),
             hints: vec![
-                format!("skep wait {id} --for landed"),
+                format!("skep show {id}   how far it is"),
                 format!("skep stop {id}   takes it out of the line"),
             ],
         })
