@@ -197,7 +197,8 @@ pub(super) fn stage_of(run: &Run, fleet: &Fleet) -> Option<String> {
         Stage::Combining { riders } => {
             format!("{name}: putting it together with {} more", riders.len())
         }
-        Stage::Checking { gates: None, .. } => format!("{name}: its gates are being begun"),
+        // There may be none.
+        Stage::Checking { gates: None, .. } => return None,
         Stage::Checking { gates: Some(gates), .. } => {
             let said: Vec<String> = gates
                 .iter()
