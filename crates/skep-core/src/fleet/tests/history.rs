@@ -843,6 +843,8 @@ impl Witness {
                 run::Input::Exited { .. }
                     | run::Input::Swept { unknown: None, .. }
                     | run::Input::StartFailed { .. }
+                    // What it got is somebody else's, so nothing was started.
+                    | run::Input::InUse { .. }
             );
             prop_assert!(dead, "{:?} ended what may live", input);
             let person = matches!(
