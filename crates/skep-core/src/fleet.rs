@@ -182,6 +182,8 @@ pub enum Input {
     Check {
         run: RunId,
         op: OpId,
+        /// The commit that they are to look at.
+        commit: String,
         made: Result<Vec<Brief>, run::OpResult>,
     },
     /// What people are told.
@@ -469,7 +471,9 @@ impl Fleet {
             Input::Create { brief, naming } => self.create(*brief, &naming, now, decided)?,
             Input::Run { run, input } => self.step(&run, input, now, decided)?,
             Input::Task { task, input } => self.step_task(&task, input, now, decided)?,
-            Input::Check { run, op, made } => self.begin_gates(&run, &op, made, now, decided)?,
+            Input::Check { run, op, commit, made } => {
+                self.begin_gates(&run, (&op, &commit), made, now, decided)?;
+            }
             Input::RemoveTask { task, force } => {
                 self.remove_task(&task, force.as_ref(), now, decided)?;
             }
@@ -766,6 +770,9 @@ impl Fleet {
         decided: &mut Decided,
     ) -> Result<(), Rejected> {
         let run = self.require_run(id)?;
+        if matches!(input, run::Input::Stop { .. }) && self.is_carried_in(run) {
+            return Ok(());
+        }
         self.require_no_guest(run, &input, by_task)?;
         let again = matches!(input, run::Input::Again { .. } | run::Input::Round);
         let leases = self.leases_for(run, &input, now)?;

@@ -20,11 +20,17 @@ use crate::{
 /// What a landing was before a step of its run.
 pub(super) struct Before {
     landing: Option<OpId>,
+    /// The run whose landing took it along.
+    with: Option<RunId>,
 }
 
 impl Before {
     pub(super) fn of(run: &Run) -> Before {
-        Before { landing: run.landing.as_ref().map(|landing| landing.op.clone()) }
+        let landing = run.landing.as_ref();
+        let with = landing.and_then(|landing| {
+            if let Stage::Riding { with } = &landing.stage { Some(with.clone()) } else { None }
+        });
+        Before { landing: landing.map(|landing| landing.op.clone()), with }
     }
 }
 
@@ -87,9 +93,13 @@ impl Fleet {
                 && moves(first)
                 && run.id() != first.id()
                 && run.lane() == first.lane()
-                && run.landing.as_ref().is_some_and(|landing| landing.batch > 1)
+                && run.landing.as_ref().is_some_and(|landing| {
+                    // What one person has seen of one work is no word on another's.
+                    landing.batch > 1 && !landing.wish.settings_seen
+                })
         };
-        let most = usize::try_from(most.saturating_sub(1)).unwrap_or(0);
+        let alone = first.landing.as_ref().is_some_and(|landing| landing.wish.settings_seen);
+        let most = if alone { 0 } else { usize::try_from(most.saturating_sub(1)).unwrap_or(0) };
         let mut riders: Vec<RunId> = Vec::new();
         for run in line.iter().filter(with) {
             // Who is known to conflict with those before it would only be left out.
@@ -160,18 +170,28 @@ impl Fleet {
         Some(format!("its task needs {need}, which has not landed: it is {state}"))
     }
 
+    /// Whether a stop of `run` comes too late: the tree that its work is in is being brought already.
+    pub(super) fn is_carried_in(&self, run: &Run) -> bool {
+        let Some(landing) = &run.landing else { return false };
+        let Stage::Riding { with } = &landing.stage else { return false };
+        let leader = self.runs.get(with).and_then(|leader| leader.landing.as_ref());
+        leader.is_some_and(|leader| matches!(leader.stage, Stage::Bringing { .. }))
+    }
+
     /// Begins the gates of a landing, each as a run of its own.
     pub(super) fn begin_gates(
         &mut self,
         run: &RunId,
-        op: &OpId,
+        (op, commit): (&OpId, &str),
         made: Result<Vec<Brief>, OpResult>,
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<(), Rejected> {
         let wanted =
             self.runs.get(run).and_then(|run| run.landing.as_ref()).is_some_and(|landing| {
-                landing.op == *op && matches!(landing.stage, Stage::Checking { gates: None, .. })
+                // Gates of an earlier tree say nothing of this one.
+                landing.op == *op
+                    && matches!(&landing.stage, Stage::Checking { gates: None, trial } if trial.commit == commit)
             });
         if !wanted {
             return Ok(());
@@ -230,8 +250,28 @@ impl Fleet {
         if before.landing.is_none() {
             return;
         }
+        if let Some(with) = &before.with {
+            self.leave_tree(with, now, decided);
+        }
+        self.leave_tree(id, now, decided);
         self.settle_riders(id, before, &news.done, now, decided);
         self.stop_gates(id, now, decided);
+    }
+
+    /// Takes a tree back in which there is work of a run that does not ride along any more.
+    fn leave_tree(&mut self, id: &RunId, now: Timestamp, decided: &mut Decided) {
+        let landing = self.runs.get(id).and_then(|run| run.landing.as_ref());
+        let Some(Stage::Checking { trial, .. }) = landing.map(|landing| &landing.stage) else {
+            return;
+        };
+        let rides = |run: &RunId| {
+            let landing = self.runs.get(run).and_then(|run| run.landing.as_ref());
+            landing.is_some_and(|it| matches!(&it.stage, Stage::Riding { with } if with == id))
+        };
+        let left = trial.works.iter().find(|work| work.run != *id && !rides(&work.run));
+        if let Some(rider) = left.map(|work| work.run.clone()) {
+            self.landing_word(id, Word::Left { rider }, now, decided);
+        }
     }
 
     fn settle_riders(

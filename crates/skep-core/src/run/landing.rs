@@ -193,6 +193,8 @@ pub enum Word {
     Freed { with: RunId, alone: bool },
     /// It has landed with the other one, or both came to the same end.
     Carried { with: RunId, result: OpResult },
+    /// One whose work is in its tree was taken out of the line: the tree is not to land.
+    Left { rider: RunId },
     /// What the combining came to.
     Combined { op: OpId, made: Combined },
     /// Its gates are begun, or cannot be.

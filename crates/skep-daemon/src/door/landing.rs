@@ -20,10 +20,14 @@ use skep_core::{
     text,
 };
 
-use super::{Door, Trouble, finish::granted, progress, value};
 use skep_host::git::{self, Git};
 
-use crate::{config::Land, hands, launch, resolve};
+use super::{Door, Trouble, finish::granted, progress, value};
+use crate::{
+    config::Land,
+    hands, launch,
+    resolve::{self, gates::Gates},
+};
 
 impl Door {
     /// Lands a run's work, or only runs its gates, and tells how far it is until it is over.
@@ -85,23 +89,28 @@ impl Door {
         run: &Run,
         fleet: &Fleet,
     ) -> Result<(), Trouble> {
+        let Some(gates) = self.gates_of(run, fleet)? else { return Ok(()) };
+        match gates.approval(ask.yes, &self.home)? {
+            Some(approval) => self.approve_gates(&format!("{key}/gates"), approval),
+            None => Ok(()),
+        }
+    }
+
+    /// The gates of a run's target as it stands; none where it has no project, or the target is not there: the landing itself
+    /// refuses that.
+    fn gates_of(&self, run: &Run, fleet: &Fleet) -> Result<Option<Gates>, Trouble> {
         let project = run.brief.project.as_ref().and_then(|name| fleet.projects.get(name));
-        let target = run.env().and_then(|env| env.target.as_ref());
-        let (Some(project), Some(target)) = (project, target) else { return Ok(()) };
+        let Some(project) = project else { return Ok(None) };
+        let terms = resolve::landing::terms(run, &self.home, &self.config).map_err(refusal)?;
         let env = launch::asker_env(&self.home, run)
             .map_err(|text| Refusal::error("land-failed", text))?;
         let git = Git::new(&env);
         let broken = |err: git::GitError| Refusal::error(err.slug(), chain(&err));
         let repo = git::discover(&git, Path::new(&project.path)).map_err(broken)?;
-        // One that is not there is refused by the landing itself.
-        let Some(onto) = git::branch(&git, &repo, target).map_err(broken)? else {
-            return Ok(());
+        let Some(onto) = git::branch(&git, &repo, &terms.target).map_err(broken)? else {
+            return Ok(None);
         };
-        let gates = resolve::gates::Gates::of(project, &onto, (&git, &repo), &self.config)?;
-        match gates.approval(ask.yes, &self.home)? {
-            Some(approval) => self.approve_gates(&format!("{key}/gates"), approval),
-            None => Ok(()),
-        }
+        Ok(Some(Gates::of(project, &onto, (&git, &repo), &self.config)?))
     }
 
     /// Waits for the end of a landing, and tells each stage of it.
@@ -140,7 +149,7 @@ impl Door {
 
     /// What a landing would bring; changes nothing.
     fn foretold(&self, run: &Run, fleet: &Fleet, config: &Path) -> Result<OpResult, Trouble> {
-        let terms = resolve::landing::terms(run, fleet, &self.home, config).map_err(refusal)?;
+        let terms = resolve::landing::terms(run, &self.home, config).map_err(refusal)?;
         let facts = hands::git_facts(run, &self.home, (self.clock)());
         let Some(branch) = run.env().and_then(|env| env.branch.as_ref()) else {
             let way = format!("skep show {}", run.id());
@@ -160,8 +169,9 @@ impl Door {
         } else {
             ""
         };
+        let gates = self.gates_of(run, fleet)?;
         let gates: Vec<String> =
-            run.brief.place.guide.gates.iter().map(|(name, _)| name.clone()).collect();
+            gates.iter().flat_map(|gates| &gates.list).map(|gate| gate.name.clone()).collect();
         let gates = match gates.as_slice() {
             [] => "no gates".to_owned(),
             names => format!("behind its gates ({})", names.join(", ")),

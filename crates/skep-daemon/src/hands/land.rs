@@ -195,7 +195,7 @@ fn made(git: &Git, asked: &Combining) -> Result<Made, GitError> {
             taken.push((rider, head));
         }
     }
-    let ask = combine::Ask {
+    let mut ask = combine::Ask {
         target: asked.target.clone(),
         onto,
         works: taken
@@ -220,7 +220,16 @@ fn made(git: &Git, asked: &Combining) -> Result<Made, GitError> {
         let theirs = theirs(git, &repo, onto, &mine_head, &left.files)?;
         Ok(Made::Conflict { onto: onto.to_owned(), files: names(left), theirs })
     };
-    let trial = match combine::combine(git, &repo, &ask)? {
+    let mut combined = combine::combine(git, &repo, &ask)?;
+    if let Combined::Trial(trial) = &combined
+        && !trial.touches.is_empty()
+        && trial.taken.len() > 1
+    {
+        // Whose work it is that changes them is not known, and nobody lands or waits for another's.
+        ask.works.truncate(1);
+        combined = combine::combine(git, &repo, &ask)?;
+    }
+    let trial = match combined {
         Combined::Trial(trial) => trial,
         Combined::Already { onto } => return Ok(there(asked, onto)),
         Combined::Conflicts { onto, left } => {

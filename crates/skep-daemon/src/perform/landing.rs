@@ -8,7 +8,10 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use skep_api::wire::{Refusal, chain};
+use skep_api::{
+    place::Home,
+    wire::{Refusal, chain},
+};
 use skep_core::{
     fleet::{self, Fleet},
     id::{OpId, RunId},
@@ -44,7 +47,7 @@ impl Performer {
         let mut runs = vec![run];
         runs.extend(riders.iter().filter_map(|id| fleet.runs.get(id)).map(AsRef::as_ref));
         let config = self.config();
-        let terms = resolve::landing::terms(run, fleet, &self.home, config)?;
+        let terms = resolve::landing::terms(run, &self.home, config)?;
         let at = seconds(landing.asked);
         let deed = hands::land::combine_deed(&runs, &self.home, &terms, &landing.wish, at)
             .map_err(failed)?;
@@ -70,7 +73,8 @@ impl Performer {
             Some((trial, _)) => self.gates(run, op, trial, fleet).map_err(refused),
             None => Err(failed_op("land-failed", "it is not landing any more")),
         };
-        fleet::Input::Check { run: run.id().clone(), op: op.clone(), made }
+        let commit = trial_of(run, op).map(|(trial, _)| trial.commit.clone()).unwrap_or_default();
+        fleet::Input::Check { run: run.id().clone(), op: op.clone(), commit, made }
     }
 
     fn gates(
@@ -174,9 +178,11 @@ impl Performer {
             commit: trial.commit.clone(),
             works: trial.works.clone(),
             gates: passed.collect(),
-            tools: tools(&Git::new(std::iter::empty::<(String, String)>())),
+            tools: tools(&self.home, run),
+            // No run may land or gate; who asked is a person.
             by: "person".to_owned(),
-            at: (self.clock)(),
+            // Made once more it says the same.
+            at: run.landing.as_ref().map_or_else(|| (self.clock)(), |landing| landing.since),
         }
     }
 
@@ -211,9 +217,11 @@ fn refused(refusal: Refusal) -> OpResult {
 }
 
 /// The programs that put the tree together and saw it checked.
-fn tools(git: &Git) -> Vec<(String, String)> {
+fn tools(home: &Home, run: &Run) -> Vec<(String, String)> {
     let mut tools = vec![("skep".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
-    tools.extend(git::version(git).map(|version| ("git".to_owned(), version)));
+    let git = launch::asker_env(home, run).ok().map(|env| Git::new(&env));
+    let version = git.as_ref().and_then(git::version);
+    tools.extend(version.map(|version| ("git".to_owned(), version)));
     tools
 }
 

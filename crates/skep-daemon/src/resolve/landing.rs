@@ -5,10 +5,7 @@
 use std::path::Path;
 
 use skep_api::{place::Home, wire::chain};
-use skep_core::{
-    fleet::Fleet,
-    run::{OpResult, Run},
-};
+use skep_core::run::{OpResult, Run};
 use skep_host::{
     combine::How,
     git::{self, Git},
@@ -56,8 +53,7 @@ pub fn settings(run: &Run, home: &Home, config: &Path) -> Result<ProjectSettings
 }
 
 /// How a run's work lands now: by the settings of today, whatever held when it was asked for.
-pub fn terms(run: &Run, fleet: &Fleet, home: &Home, config: &Path) -> Result<Terms, OpResult> {
-    let _ = fleet;
+pub fn terms(run: &Run, home: &Home, config: &Path) -> Result<Terms, OpResult> {
     let settings = settings(run, home, config)?;
     let target = settings.target.clone().or_else(|| run.env().and_then(|env| env.target.clone()));
     let target = target.ok_or_else(|| OpResult::Refused {

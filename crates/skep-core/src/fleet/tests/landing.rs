@@ -52,8 +52,18 @@ fn check_gates(fleet: &mut Fleet, name: &str, n: u8, gates: &[&str]) {
         .iter()
         .map(|gate| run::Brief { project: Some("web".to_owned()), ..brief_of_gate(gate, name) })
         .collect();
-    let input = Input::Check { run: id(name), op: op(n), made: Ok(made) };
+    let commit = trial_commit(fleet, name);
+    let input = Input::Check { run: id(name), op: op(n), commit, made: Ok(made) };
     fleet.decide(input, seconds("60")).unwrap();
+}
+
+/// The commit that the gates of a landing are to look at.
+fn trial_commit(fleet: &Fleet, name: &str) -> String {
+    let landing = run(fleet, name).landing.as_ref();
+    let Some(Stage::Checking { trial, .. }) = landing.map(|it| &it.stage) else {
+        return String::new();
+    };
+    trial.commit.clone()
 }
 
 fn brought(fleet: &mut Fleet, name: &str, n: u8, others: &[&str]) {
@@ -190,6 +200,53 @@ fn who_does_not_fit_into_a_batch_is_left_to_its_own_turn_and_the_others_land() {
     assert_eq!(stages(&fleet), "a none, b none, c combining, d none");
 }
 
+/// Who is taken out of the line does not land in somebody else's tree.
+#[test]
+fn one_of_a_batch_that_is_taken_out_of_the_line_is_in_no_tree_that_lands() {
+    let batch = || {
+        let mut fleet = done();
+        for line in ["10 a land 1", "11 b land 2 batch 3", "12 c land 3 batch 3", "13 a stop"] {
+            play(&mut fleet, line);
+        }
+        assert_eq!(stages(&fleet), "a none, b combining, c riding, d none");
+        fleet
+    };
+    // While its gates look, and while the tree is made.
+    let mut fleet = batch();
+    combined(&mut fleet, "b", 2, &["c"]);
+    let earlier = trial_commit(&fleet, "b");
+    play(&mut fleet, "61 c stop");
+    assert_eq!(stages(&fleet), "a none, b combining, c none, d none");
+    let mut fleet = batch();
+    play(&mut fleet, "61 c stop");
+    combined(&mut fleet, "b", 2, &["c"]);
+    assert_eq!(stages(&fleet), "a none, b combining, c none, d none");
+    // The gates of the tree that was taken back come late, and say nothing of the other.
+    combined(&mut fleet, "b", 2, &[]);
+    assert_ne!(trial_commit(&fleet, "b"), earlier);
+    let late = Input::Check { run: id("b"), op: op(2), commit: earlier, made: Ok(Vec::new()) };
+    fleet.decide(late, seconds("62")).unwrap();
+    assert_eq!(stage(&fleet, "b"), "checking");
+    // When the target is being moved it is too late.
+    let mut fleet = batch();
+    combined(&mut fleet, "b", 2, &["c"]);
+    check_gates(&mut fleet, "b", 2, &[]);
+    play(&mut fleet, "61 c stop");
+    assert_eq!(stages(&fleet), "a none, b bringing, c riding, d none");
+    brought(&mut fleet, "b", 2, &["c"]);
+    assert!(run(&fleet, "c").landed.is_some());
+}
+
+#[test]
+fn what_a_person_has_seen_of_one_work_lands_no_other() {
+    let mut fleet = done();
+    for line in ["10 a land 1", "11 b land 2 batch 3 settings", "12 c land 3 batch 3", "13 a stop"]
+    {
+        play(&mut fleet, line);
+    }
+    assert_eq!(stages(&fleet), "a none, b combining, c in_line, d none");
+}
+
 #[test]
 fn a_task_is_merged_when_its_work_has_landed_and_not_any_more_when_that_is_taken_back() {
     let mut fleet = fleet(Limits { runs: 9, gates: 9, ..ONE });
@@ -313,7 +370,8 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
                     run::Brief { project: Some("web".to_owned()), ..brief_of_gate(&gate, name) }
                 })
                 .collect();
-            Input::Check { run: run_id.clone(), op: op.clone(), made: Ok(made) }
+            let commit = trial_commit(&before, name);
+            Input::Check { run: run_id.clone(), op: op.clone(), commit, made: Ok(made) }
         }
         Some((Stage::Checking { gates: Some(gates), .. }, _)) => {
             let Some(gate) = gates.iter().find(|gate| gate.passed.is_none()) else { return };
@@ -384,6 +442,16 @@ fn holds(fleet: &Fleet, world: &mut World, decided: &Decided) {
         if let Stage::Riding { with } = &landing.stage {
             let leader = fleet.runs[with].landing.as_ref();
             assert!(leader.is_some_and(|it| it.stage.holds_lane()), "{with} carries nobody");
+        }
+    }
+    for about in &decided.events {
+        let Event::Run(run::Event::Attested { attestation }) = &about.event else { continue };
+        for work in &attestation.works {
+            let told = |other: &About| {
+                other.subject == work.run.as_str()
+                    && matches!(other.event, Event::Run(run::Event::OpDone { .. }))
+            };
+            assert!(decided.events.iter().any(told), "{} is in it and hears nothing", work.run);
         }
     }
     for about in &decided.events {

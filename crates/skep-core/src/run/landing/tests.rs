@@ -32,6 +32,7 @@ const WORDS: &[&str] = &[
     "landing freed b",
     "landing freed c",
     "landing carried b",
+    "landing left b",
     "landing combined 1",
     "landing combined 1 conflict",
     "landing combined 1 over",

@@ -123,6 +123,11 @@ impl Run {
             (Stage::Resolving {}, Word::Unsettled { text }) => {
                 Ok(over(landing, self.conflict(&landing.why, &text)))
             }
+            (Stage::Checking { .. }, Word::Left { rider }) => {
+                let (to, batch) = (Stage::InLine {}, Some(landing.batch));
+                let text = format!("{rider} was taken out of the line");
+                Ok(Step::of([Event::LandingMoved { to, text, batch }], []))
+            }
             // An effect that was done twice, or for a landing that was taken back.
             (_, word) if is_report(&word) => Ok(Step::default()),
             (_, _) => Err(self.misplaced("a word about a landing")),
@@ -308,6 +313,7 @@ fn is_report(word: &Word) -> bool {
         | Word::Ride { .. }
         | Word::Freed { .. }
         | Word::Carried { .. }
+        | Word::Left { .. }
         | Word::Unsettled { .. } => false,
     }
 }

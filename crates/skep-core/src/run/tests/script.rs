@@ -354,6 +354,7 @@ fn landing_word(words: &[&str], run: &Run) -> landing::Word {
         ["ride", with] => Word::Ride { with: id(with) },
         ["freed", with] => Word::Freed { with: id(with), alone: false },
         ["freed", with, "alone"] => Word::Freed { with: id(with), alone: true },
+        ["left", rider] => Word::Left { rider: id(rider) },
         ["carried", with] => Word::Carried { with: id(with), result: over() },
         ["combined", n, rest @ ..] => Word::Combined {
             op: nth_op(n),

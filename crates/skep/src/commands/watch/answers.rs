@@ -72,6 +72,11 @@ impl State {
             }
             What::Land => {
                 let run: RunView = read(answer)?;
+                if let (None, Some(change)) = (&run.landed, &run.change) {
+                    let text = format!("{name} is proposed as change #{}", change.number);
+                    self.say(Tone::Good, text);
+                    return Ok(());
+                }
                 let (target, head) =
                     run.landed.as_ref().map_or(("its target", String::new()), |landed| {
                         (&landed.target, format!(" ({})", text::words(&landed.oid, 12)))
