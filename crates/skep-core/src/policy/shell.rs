@@ -862,7 +862,12 @@ impl Reader {
                     Some('U') => self.numbered(word, None, 16, 8),
                     Some(c @ '0'..='7') => self.numbered(word, Some(c), 8, 3),
                     Some('c') => {
-                        self.at += 1;
+                        // The quote's end is found first, two characters to each backslash, and a bare `'` ends it.
+                        match self.peek() {
+                            None | Some('\'') => {}
+                            Some('\\') => drop((self.next(), self.next())),
+                            Some(_) => self.at += 1,
+                        }
                         word.add(Piece::Any);
                     }
                     Some(c) if "\\'\"?".contains(c) => word.push(c),

@@ -324,6 +324,7 @@ proptest! {
             Just("case x in"), Just("esac"), Just("[["), Just("]]"), Just("(("), Just("))"), Just("\\"), Just("$"),
             Just("sudo"), Just("find . -exec"), Just("xargs"), Just("bash -c"), Just("-"), Just("="), Just("~"),
             Just(">"), Just("<"), Just("*"), Just("[a]"), Just("#"), Just("for x in"), Just("do"), Just("done"),
+            Just("$'"), Just("\\c"), Just("\\x"), Just("\\u"), Just("\\0"), Just("$\""), Just("["), Just("]"),
         ], 0..60)
     ) {
         let text = parts.concat();
