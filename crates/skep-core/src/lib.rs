@@ -11,6 +11,7 @@ pub mod fleet;
 pub mod foreman;
 pub mod guide;
 pub mod id;
+pub mod issue;
 pub mod keep;
 pub mod lease;
 pub mod names;

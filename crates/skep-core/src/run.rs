@@ -13,6 +13,7 @@ use crate::{
     facts::{Exit, GitFacts},
     guide::Guide,
     id::{AskId, OpId, QuestionId, RunId, SnapshotId, TaskId},
+    issue::Origin,
     lease::{Lease, Need},
     said::{Carried, ErrorClass, Said, TurnResult, Usage},
     secret::Secret,
@@ -23,6 +24,7 @@ use crate::{
 pub mod adopted;
 mod apply;
 pub mod change;
+pub mod claims;
 pub mod closing;
 pub mod conversation;
 pub mod gate;
@@ -31,6 +33,7 @@ pub mod landing;
 mod leases;
 pub mod leave;
 pub mod limits;
+pub mod lineage;
 pub mod message;
 pub mod orientation;
 pub mod outcome;
@@ -48,6 +51,7 @@ pub mod within;
 
 pub use adopted::{Adopted, Layout, Pane};
 pub use change::{Following, NoSight, Proposing, Sight};
+pub use claims::Claims;
 pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use conversation::{Conversation, Speech};
 pub use gate::Gate;
@@ -56,6 +60,7 @@ pub use landing::{Attestation, Landing};
 pub use leases::Leases;
 pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
+pub use lineage::Lineage;
 pub use message::{Hears, Message, Receipt, Word};
 pub use outcome::{Outcome, Reason};
 pub use posture::Posture;
@@ -129,6 +134,15 @@ pub struct Brief {
     /// How readily its agent involves a person.
     #[serde(default, skip_serializing_if = "Posture::is_headless")]
     pub posture: Posture,
+    /// The issue that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issue: Option<Origin>,
+    /// What it says it will touch.
+    #[serde(default, skip_serializing_if = "Claims::is_empty")]
+    pub claims: Claims,
+    /// What it comes from, where it may have others work for it or is one of those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Lineage>,
     /// What no text can know: the marks around words from outside follow from it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub seed: String,

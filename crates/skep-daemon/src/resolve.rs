@@ -26,8 +26,8 @@ use skep_core::{
     project::Project,
     refs::{self, Parts},
     run::{
-        Brief, EnvType, Fence, Hooks, Kind, Part, Permissions, Place, Policy, Posture, Run, SetUp,
-        Surface, Trust,
+        Brief, Claims, EnvType, Fence, Hooks, Kind, Part, Permissions, Place, Policy, Posture, Run,
+        SetUp, Surface, Trust,
     },
     task::Task,
     text,
@@ -992,6 +992,9 @@ fn brief(
         fallback: second.map(fallback::of),
         trust,
         posture: posture(ask, surface)?,
+        issue: None,
+        claims: Claims::default(),
+        lineage: None,
         seed,
         id,
     };

@@ -865,7 +865,8 @@ fn behind_options(words: &[Word], values: &[&str], own: usize) -> (usize, bool) 
 
 /// Whether a word begins like an option, and holds what only a shell reads.
 fn is_option_and_code(word: &Word) -> bool {
-    word.start().starts_with('-') && word.start().contains(['$', '`', ';', '|', '&', '(', '\n'])
+    word.start().starts_with('-')
+        && word.start().contains(['$', '`', ';', '|', '&', '(', '\n', ' ', '\t'])
 }
 
 /// What `ssh` has run: all behind its host, with options before and behind that; a setting of a variable is code too.

@@ -11,7 +11,7 @@ use std::{
 use skep_core::{
     fleet::{Fleet, Input, Naming},
     id::RunId,
-    run::{self, Brief, EnvType, Kind, Permissions, Place, Policy, Surface},
+    run::{self, Brief, Claims, EnvType, Kind, Permissions, Place, Policy, Surface},
     time::Timestamp,
 };
 use skep_ledger::{Ledger, Reader, Reserve};
@@ -130,6 +130,9 @@ fn create() -> Input {
         prices: Vec::new(),
         trust: skep_core::run::Trust::Person,
         posture: skep_core::run::Posture::Headless,
+        issue: None,
+        claims: Claims::default(),
+        lineage: None,
         seed: String::new(),
     });
     Input::Create { brief, naming: Naming::Project }

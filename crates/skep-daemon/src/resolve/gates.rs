@@ -20,8 +20,8 @@ use skep_core::{
     id::{OpId, RunId},
     project::Project,
     run::{
-        Brief, EnvType, Gate, Hears, Hooks, Kind, Logins, Permissions, Place, Policy, Posture, Run,
-        SetUp, Surface,
+        Brief, Claims, EnvType, Gate, Hears, Hooks, Kind, Logins, Permissions, Place, Policy,
+        Posture, Run, SetUp, Surface,
     },
     text,
 };
@@ -368,6 +368,9 @@ impl Gates {
             fallback: None,
             trust: of.brief.trust,
             posture: Posture::Headless,
+            issue: None,
+            claims: Claims::default(),
+            lineage: None,
             seed: String::new(),
             id,
         };

@@ -98,6 +98,7 @@ pub(super) const LINES: &[(&str, &str)] = &[
     ("deny", "GIT_EDITOR='git push' git commit"),
     ("deny", "export GIT_SSH_COMMAND='git push'"),
     // Wrappers.
+    ("deny", "ssh host '-bin/zsh -c \"git push\"'"),
     ("deny", "ssh host 'x=$(git push)'"),
     ("deny", "ssh -p 22 host A=1 git push"),
     ("deny", "ssh a=b git push"),

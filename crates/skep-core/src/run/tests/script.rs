@@ -59,6 +59,9 @@ pub(crate) fn brief(name: &str) -> Brief {
         prices: Vec::new(),
         trust: crate::run::Trust::Person,
         posture: crate::run::Posture::Headless,
+        issue: None,
+        claims: Claims::default(),
+        lineage: None,
         seed: String::new(),
     }
 }

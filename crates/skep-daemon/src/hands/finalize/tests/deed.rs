@@ -1,6 +1,7 @@
 use skep_core::{
     run::{
-        Base, Brief, Env, EnvType, Kind, Permissions, Place as RunPlace, Policy, Posture, Surface,
+        Base, Brief, Claims, Env, EnvType, Kind, Permissions, Place as RunPlace, Policy, Posture,
+        Surface,
     },
     time::Timestamp,
 };
@@ -61,6 +62,9 @@ pub(in crate::hands) fn brief_in(place: &Place) -> Brief {
         budget: skep_core::budget::Budget::default(),
         prices: Vec::new(),
         trust: skep_core::run::Trust::Person,
+        issue: None,
+        claims: Claims::default(),
+        lineage: None,
         seed: String::new(),
     }
 }
