@@ -22,7 +22,8 @@ impl Fleet {
 
     /// Where `run` stands among those that came of one; none where it is in no cascade.
     pub fn lineage_of(&self, run: &Run) -> Option<Lineage> {
-        let first = || Lineage { parent: None, root: run.id().clone(), depth: self.cascade().depth };
+        let first =
+            || Lineage { parent: None, root: run.id().clone(), depth: self.cascade().depth };
         let cascades = run.brief.posture == Posture::Cascade;
         run.brief.lineage.clone().or_else(|| cascades.then(first))
     }
@@ -63,7 +64,8 @@ impl Fleet {
         let run = self.require_run(asker)?;
         if run.brief.posture != Posture::Cascade {
             let posture = run.brief.posture.as_str();
-            let text = format!("{asker} works in posture {posture}, and may have nobody work for it");
+            let text =
+                format!("{asker} works in posture {posture}, and may have nobody work for it");
             return Err(reject("cascade-posture", text, &["skep run --posture cascade TITLE"]));
         }
         if run.is_ended() || matches!(run.state, State::Stopping { .. }) {
@@ -81,7 +83,8 @@ impl Fleet {
         let Cascade { breadth, total, .. } = self.cascade();
         let children = count(self.children_of(asker).len());
         if children >= breadth {
-            let text = format!("{asker} has had {children} runs work for it, and {breadth} are all");
+            let text =
+                format!("{asker} has had {children} runs work for it, and {breadth} are all");
             return Err(full(run, text));
         }
         let all = count(self.all_that_came_of(&lineage.root).len());

@@ -63,11 +63,8 @@ impl Roots {
                 "`{shown}` is a pattern, and a claim is a file or a folder with all that is in it"
             )));
         }
-        let path = if inside.as_os_str().is_empty() {
-            self.home.clone()
-        } else {
-            self.home.join(inside)
-        };
+        let path =
+            if inside.as_os_str().is_empty() { self.home.clone() } else { self.home.join(inside) };
         path.into_os_string()
             .into_string()
             .map_err(|_| unfit(format!("`{shown}` leads to a path that is not UTF-8")))
@@ -94,7 +91,9 @@ pub(super) fn of(
         return Err(unfit(text));
     }
     let Some(place) = place else {
-        return Err(unfit("a run without a repository has no files that others work at".to_owned()));
+        return Err(unfit(
+            "a run without a repository has no files that others work at".to_owned(),
+        ));
     };
     let roots = Roots::of(&place.git, &place.repo, &place.project.path)?;
     let mut paths = Vec::new();

@@ -130,10 +130,8 @@ fn words_from_outside_stay_so_for_all_that_come_of_a_run() {
     spawn(&mut fleet, "beryl", "amber").unwrap();
     spawn(&mut fleet, "coral", "beryl").unwrap();
     assert_eq!(run(&fleet, "coral").brief.trust, Trust::Outside);
-    let bypass = Brief {
-        permissions: run::Permissions::Bypass,
-        ..child(&fleet, "dune", "beryl").unwrap()
-    };
+    let bypass =
+        Brief { permissions: run::Permissions::Bypass, ..child(&fleet, "dune", "beryl").unwrap() };
     assert_eq!(begin(&mut fleet, bypass).unwrap_err().slug, "outside-bypass");
 }
 
