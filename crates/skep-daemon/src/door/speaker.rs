@@ -155,6 +155,7 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Abandon { .. }
         | Ask::Land(_)
         | Ask::Propose(_)
+        | Ask::Dispatch(_)
         | Ask::Pause { .. }
         | Ask::Again { .. }
         | Ask::Send { .. }
