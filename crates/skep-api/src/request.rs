@@ -7,12 +7,14 @@ use skep_core::run::{How, Surface};
 
 mod adopt;
 mod change;
+mod dispatch;
 mod plan;
 mod registry;
 mod review;
 
 pub use adopt::AdoptAsk;
 pub use change::ProposeAsk;
+pub use dispatch::DispatchAsk;
 pub use plan::{ImplementAsk, PlanAsk};
 pub use registry::SpawnAsk;
 pub use review::{CommentAsk, PartAsk};
@@ -348,6 +350,8 @@ pub enum Ask {
     AtIssue {
         of: String,
     },
+    /// Puts an agent at an issue. Answer: as to `Run`, a list of `RunView`; with `dry_run` what would be.
+    Dispatch(Box<DispatchAsk>),
     /// Ends the daemon; runs go on. Answer: its `Health`.
     Shutdown {},
 }

@@ -254,6 +254,7 @@ impl Door {
             Ask::Abandon { runs } => self.abandon(&request.id, runs, out),
             Ask::Land(ask) => self.land(&request.id, ask, out),
             Ask::Propose(ask) => self.propose(&request.id, ask, out),
+            Ask::Dispatch(_) => Err(Refusal::error("usage", "nothing is dispatched").into()),
             Ask::Pause { run, now } => self.pause(&request.id, run, *now),
             Ask::Again { run, goes_on, text, surface, env } => {
                 let fleet = self.wishes.board.read().fleet;

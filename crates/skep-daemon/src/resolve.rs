@@ -254,7 +254,11 @@ fn limits(settings: &Settings) -> Limits {
         reviews: limits.reviews,
         foremen: limits.foremen,
         gates: limits.gates,
-        cascade: Cascade::default(),
+        cascade: Cascade {
+            depth: u8::try_from(settings.dispatch.depth).unwrap_or(u8::MAX),
+            breadth: settings.dispatch.breadth,
+            total: settings.dispatch.total,
+        },
     }
 }
 

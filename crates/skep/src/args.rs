@@ -3,6 +3,7 @@
 //! Owns: names, help, examples, and the answer to what is typed wrong. Never: does anything.
 
 mod change;
+mod dispatch;
 mod examples;
 mod notify;
 mod overview;
@@ -18,6 +19,7 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use skep_core::run::Kind;
 
 pub(crate) use change::Pr;
+pub(crate) use dispatch::{At, Cascade, Dispatch};
 pub(crate) use notify::Notify;
 pub(crate) use plan::{Implement, Plan, PlanVerb, Planning, With};
 pub(crate) use review::{Foreman, Refine, Review};
@@ -580,6 +582,9 @@ GitHub, GitLab, Forgejo, Gitea. The token by reference, in config.toml:
   [forge.\"github.com\"]
   token = \"env:GITHUB_TOKEN\"            # or file:PATH, cmd:COMMAND")]
     Pr(Pr),
+    /// An agent at a real issue of GitHub, Forgejo or another tracker
+    #[command(subcommand)]
+    Dispatch(Box<Dispatch>),
     /// Take over worktrees that others made, and the tmux sessions in them, without touching either
     #[command(after_help = "\
 Without a path it lists what there is. Known layouts: git worktree add, workmux, claude-squad.

@@ -16,6 +16,7 @@ mod cost;
 mod daemon;
 mod demo;
 mod diff;
+mod dispatch;
 mod doctor;
 mod events;
 mod explain;
@@ -168,6 +169,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
             land::land(skep, ask)
         }
         Verb::Pr(args) => pr::pr(skep, args),
+        Verb::Dispatch(verb) => dispatch::dispatch(skep, *verb),
         Verb::Adopt { paths, all, dry_run } => adopt::adopt(skep, &paths, all, dry_run),
         Verb::Project(verb) => project::project(skep, verb),
         Verb::Task(verb) => task::task(skep, verb),

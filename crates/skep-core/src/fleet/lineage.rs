@@ -153,5 +153,12 @@ fn count(number: usize) -> u32 {
 
 fn full(asker: &Run, text: String) -> Rejected {
     let look = format!("skep show {}   what came of it", asker.id());
-    reject("cascade-limit", text, &[&look, "skep config show dispatch   how far runs may go"])
+    reject(
+        "cascade-limit",
+        text,
+        &[
+            &look,
+            "skep config set dispatch.breadth 8   or depth, or total: for all that begin from now on",
+        ],
+    )
 }

@@ -20,13 +20,14 @@ use skep_api::{
 use skep_core::{
     fleet::Fleet,
     id::RunId,
+    issue,
     run::{EnvState, Run, State, claims::overlaps, question::Claim},
     text,
 };
 use skep_host::tree::{self, Probe, Process};
 
 use super::{Door, Trouble, value};
-use crate::{hands, launch, resolve::claims::Roots};
+use crate::{config, hands, launch, resolve::claims::Roots};
 
 #[cfg(test)]
 mod tests;
@@ -154,7 +155,10 @@ impl Door {
         of: &str,
         fleet: &Fleet,
     ) -> Result<Option<Value>, Trouble> {
-        match run_at(of, fleet) {
+        let hosts = config::user(&self.config).map(|settings| settings.dispatch.hosts());
+        let reference = hosts.ok().and_then(|hosts| issue::parse(of, &hosts).ok());
+        let spelled = reference.map_or_else(|| of.to_owned(), |it| it.to_string());
+        match run_at(&spelled, fleet) {
             Some(run) => self.show(key, run.as_str()),
             None if of.contains(['#', '/']) && fleet.find_run(of).is_err() => {
                 let shown = text::words(&text::one_line(of), 80);

@@ -166,6 +166,7 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Abandon { .. }
         | Ask::Land(_)
         | Ask::Propose(_)
+        | Ask::Dispatch(_)
         | Ask::Pause { .. }
         | Ask::Again { .. }
         | Ask::Send { .. }
