@@ -10,12 +10,14 @@ use crate::run::{
 
 mod adoption;
 mod changes;
+mod claims;
 mod gates;
 mod golden;
 mod history;
 mod landing;
 pub(super) mod leases;
 mod limits;
+mod lineage;
 mod notices;
 mod outside;
 mod plans;
@@ -34,6 +36,7 @@ const ONE: Limits = Limits {
     reviews: 1,
     foremen: 1,
     gates: 1,
+    cascade: crate::run::lineage::Cascade { depth: 3, breadth: 4, total: 16 },
 };
 const TWO: Limits = Limits { runs: 2, per_project: 8, prepare: 4, ..ONE };
 
