@@ -154,8 +154,10 @@ impl Forges {
             reviewers: asked.reviewers.clone(),
         };
         let mut proposed = forge.propose(&proposal)?;
-        // What was just pushed is what it proposes, whenever the forge comes to see it.
-        head.clone_into(&mut proposed.change.head);
+        if proposed.change.state == ChangeState::Open {
+            // What was just pushed is what it proposes, whenever the forge comes to see it.
+            head.clone_into(&mut proposed.change.head);
+        }
         Ok(proposed)
     }
 
@@ -164,8 +166,9 @@ impl Forges {
     /// Errors: nobody answered, which says nothing of the change.
     pub fn told(&self, run: &Run) -> Result<Option<Change>, NoForge> {
         let Some(following) = &run.change else { return Ok(None) };
-        // What was merged stays merged.
-        if following.change.state == ChangeState::Merged {
+        // What was merged stays merged; of what, is asked again where the forge did not tell.
+        let Change { state, head, .. } = &following.change;
+        if *state == ChangeState::Merged && !head.is_empty() {
             return Ok(Some(following.change.clone()));
         }
         let (forge, _) = self.of(run)?;

@@ -83,6 +83,18 @@ struct End {
 }
 
 #[derive(Debug, Deserialize)]
+struct Ref {
+    #[serde(rename = "ref")]
+    name: String,
+    object: Object,
+}
+
+#[derive(Debug, Deserialize)]
+struct Object {
+    sha: String,
+}
+
+#[derive(Debug, Deserialize)]
 struct Label {
     id: i64,
     name: String,
@@ -155,6 +167,35 @@ impl Forgejo {
 
     fn pull(&self, number: u64) -> Result<Pull, ForgeError> {
         self.client.get(&format!("{}/pulls/{number}", self.repo))
+    }
+
+    /// The pull in neutral words.
+    ///
+    /// A server tells the tip of the branch as its head as long as there is one; only what no longer moves says what was merged.
+    fn neutral(&self, pull: &Pull) -> Result<Change, ForgeError> {
+        let head = match pull.merged {
+            true => self.merged_head(pull.number)?.unwrap_or_default(),
+            false => pull.head.sha.clone(),
+        };
+        Ok(Change { head, ..pull.neutral() })
+    }
+
+    /// The commit that a pull proposed last; none where the server does not tell.
+    fn merged_head(&self, number: u64) -> Result<Option<String>, ForgeError> {
+        let name = format!("pull/{number}/head");
+        let found = match self.client.find::<Value>(&format!("{}/git/refs/{name}", self.repo)) {
+            Err(ForgeError::Auth { .. } | ForgeError::Refused { .. }) => None,
+            found => found?,
+        };
+        // Every ref whose name begins so; of a single one some servers make no list.
+        let found = match found {
+            Some(Value::Array(found)) => found,
+            one => one.into_iter().collect(),
+        };
+        let found = found.into_iter().map(|found| self.client.read::<Ref>(found));
+        let found: Vec<Ref> = found.collect::<Result<_, _>>()?;
+        let ours = found.into_iter().find(|found| found.name == format!("refs/{name}"));
+        Ok(ours.map(|found| found.object.sha))
     }
 
     /// The list cannot be asked for one branch on every server, so it is gone through.
@@ -432,6 +473,7 @@ impl Pull {
         self.draft.unwrap_or_else(|| bare(&self.title) != self.title.trim())
     }
 
+    /// In neutral words, but for its head.
     fn neutral(&self) -> Change {
         Change {
             forge: Kind::Forgejo.as_str().to_owned(),
@@ -443,7 +485,7 @@ impl Pull {
                 _ => ChangeState::Open,
             },
             draft: self.is_draft(),
-            head: self.head.sha.clone(),
+            head: String::new(),
             base: self.base.name.clone(),
             merged_as: self.merge_commit_sha.clone().filter(|sha| self.merged && !sha.is_empty()),
         }
@@ -465,11 +507,11 @@ impl Forge for Forgejo {
         let pull = self.update(pull, wanted)?;
         self.label(&pull, wanted, &mut notes)?;
         self.ask_reviewers(&pull, wanted, &mut notes)?;
-        Ok(Proposed { change: pull.neutral(), made, left: notes })
+        Ok(Proposed { change: self.neutral(&pull)?, made, left: notes })
     }
 
     fn change(&self, number: u64) -> Result<Change, ForgeError> {
-        Ok(self.pull(number)?.neutral())
+        self.neutral(&self.pull(number)?)
     }
 
     fn look(&self, number: u64, since: Option<Timestamp>) -> Result<Seen, ForgeError> {
@@ -501,11 +543,11 @@ impl Forge for Forgejo {
     fn ready(&self, number: u64) -> Result<Change, ForgeError> {
         let pull = self.pull(number)?;
         if !pull.is_draft() || pull.state != "open" {
-            return Ok(pull.neutral());
+            return self.neutral(&pull);
         }
         let title = Value::from(bare(&pull.title));
         let fields = serde_json::Map::from_iter([("title".to_owned(), title)]);
-        Ok(self.edit(number, fields)?.neutral())
+        self.neutral(&self.edit(number, fields)?)
     }
 
     fn comment(&self, number: u64, words: &str, key: &str) -> Result<(), ForgeError> {
