@@ -18,7 +18,7 @@ use skep_core::{
     time::Timestamp,
 };
 use skep_forge::{
-    http::{ForgeError, Patience, Token},
+    http::{ForgeError, Line, Patience, Token},
     open,
     port::{Forge, Proposal, Proposed},
     remote::{self, Host, Kind, Place},
@@ -73,7 +73,20 @@ pub struct Forges {
     home: Home,
     config: PathBuf,
     patience: Patience,
-    clients: Mutex<BTreeMap<String, Arc<dyn Forge>>>,
+    clients: Mutex<Clients>,
+}
+
+#[derive(Default)]
+struct Clients {
+    known: BTreeMap<String, Client>,
+    /// By host.
+    lines: BTreeMap<String, Line>,
+}
+
+struct Client {
+    forge: Arc<dyn Forge>,
+    /// Who asked last: a token is followed as they would.
+    asker: Arc<Mutex<Run>>,
 }
 
 impl Forges {
@@ -87,21 +100,28 @@ impl Forges {
     /// Errors: its remote is of no forge, or the settings do not say what is needed.
     pub fn of(&self, run: &Run) -> Result<(Arc<dyn Forge>, Place), NoForge> {
         let (place, reference) = self.place(run)?;
-        let key = format!("{place} {} {}", run.id(), reference.as_deref().unwrap_or_default());
+        let key = key(&place, run, reference.as_deref());
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = clients.get(&key) {
-            return Ok((Arc::clone(known), place));
+        if let Some(Client { forge, asker }) = clients.known.get(&key) {
+            *locked(asker) = run.clone();
+            return Ok((Arc::clone(forge), place));
         }
-        if clients.len() >= CLIENTS {
+        if clients.known.len() >= CLIENTS {
             // They are only quick because of what they remember.
-            clients.clear();
+            clients.known.clear();
         }
+        let asker = Arc::new(Mutex::new(run.clone()));
         let token = reference.map_or_else(Token::none, |reference| {
-            let (home, run, host) = (self.home.clone(), run.clone(), place.host.clone());
-            Token::by(move || token(&home, &run, &host, &reference).map(Some))
+            let (home, host, asker) = (self.home.clone(), place.host.clone(), Arc::clone(&asker));
+            Token::by(move || {
+                let run = locked(&asker).clone();
+                token(&home, &run, &host, &reference).map(Some)
+            })
         });
-        let forge: Arc<dyn Forge> = Arc::from(open::open(place.clone(), token, self.patience));
-        clients.insert(key, Arc::clone(&forge));
+        let line = clients.lines.entry(place.host.clone()).or_default().clone();
+        let forge = open::open(place.clone(), token, self.patience, line);
+        let forge: Arc<dyn Forge> = Arc::from(forge);
+        clients.known.insert(key, Client { forge: Arc::clone(&forge), asker });
         Ok((forge, place))
     }
 
@@ -214,6 +234,19 @@ impl Forges {
         });
         held.map_err(|err| NoForge::because(err.slug(), chain(&err)))
     }
+}
+
+/// What a client is known by: one for each repository, but where each run holds a token of its own.
+fn key(place: &Place, run: &Run, reference: Option<&str>) -> String {
+    let parsed = reference.map(Reference::parse);
+    let held = matches!(parsed, Some(Ok(Reference::Env(_))));
+    let whose = if held { run.id().as_str() } else { "" };
+    format!("{place} {} {whose} {}", place.web, reference.unwrap_or_default())
+}
+
+fn locked(run: &Mutex<Run>) -> std::sync::MutexGuard<'_, Run> {
+    // It is replaced as a whole.
+    run.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a token is held as, beside a run's own secrets: no variable is called so, and no agent gets it.

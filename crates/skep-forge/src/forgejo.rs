@@ -16,8 +16,8 @@ use skep_core::{
 
 use crate::{
     http::{
-        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, moment, or_default,
-        quoted, quoted_path,
+        Budget, Client, ForgeError, Line, Manners, Method, Patience, Posted, Token, moment,
+        or_default, quoted, quoted_path,
     },
     port::{
         Forge, Proposal, Proposed, Seen,
@@ -163,6 +163,12 @@ impl Forgejo {
         let client = Client::new(&place.host, &origin, MANNERS, token, patience);
         let repo = format!("{api}/repos/{}/{}", quoted(&place.owner()), quoted(place.repo()));
         Forgejo { client, place, api, repo, me: Mutex::default() }
+    }
+
+    /// The same, asking behind all others of `line`.
+    #[must_use]
+    pub fn in_line(self, line: Line) -> Forgejo {
+        Forgejo { client: self.client.in_line(line), ..self }
     }
 
     fn pull(&self, number: u64) -> Result<Pull, ForgeError> {

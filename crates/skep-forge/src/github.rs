@@ -16,8 +16,8 @@ use skep_core::{
 
 use crate::{
     http::{
-        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, or_default, quoted,
-        quoted_path,
+        Budget, Client, ForgeError, Line, Manners, Method, Patience, Posted, Token, or_default,
+        quoted, quoted_path,
     },
     port::{
         Forge, Proposal, Proposed, Seen,
@@ -172,6 +172,12 @@ impl Github {
         let client = Client::new(&place.host, &origin, MANNERS, token, patience);
         let repo = format!("{api}/repos/{}/{}", quoted(&place.owner()), quoted(place.repo()));
         Github { client, place, api, repo, graphql, me: Mutex::default() }
+    }
+
+    /// The same, asking behind all others of `line`.
+    #[must_use]
+    pub fn in_line(self, line: Line) -> Github {
+        Github { client: self.client.in_line(line), ..self }
     }
 
     fn pull(&self, number: u64) -> Result<Pull, ForgeError> {

@@ -19,7 +19,8 @@ use skep_core::{
 
 use crate::{
     http::{
-        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, or_default, quoted,
+        Budget, Client, ForgeError, Line, Manners, Method, Patience, Posted, Token, or_default,
+        quoted,
     },
     port::{
         Forge, Proposal, Proposed, Seen,
@@ -167,6 +168,12 @@ impl Gitlab {
         let client = Client::new(&place.host, &origin, MANNERS, token, patience);
         let project = format!("{api}/projects/{}", quoted(&place.name()));
         Gitlab { client, api, project, me: Mutex::default() }
+    }
+
+    /// The same, asking behind all others of `line`.
+    #[must_use]
+    pub fn in_line(self, line: Line) -> Gitlab {
+        Gitlab { client: self.client.in_line(line), ..self }
     }
 
     fn request(&self, number: u64) -> Result<Request, ForgeError> {

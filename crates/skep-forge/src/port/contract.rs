@@ -10,7 +10,7 @@ use skep_testkit::{
 
 use super::{Forge, Proposal};
 use crate::{
-    http::{ForgeError, Patience, Token},
+    http::{ForgeError, Line, Patience, Token},
     open::open,
     remote::{Host, Kind, Place, place},
 };
@@ -37,7 +37,7 @@ fn place_of(forge: &forges::Forge) -> Place {
 }
 
 fn with(forge: &forges::Forge, token: Token, patience: Patience) -> Box<dyn Forge> {
-    open(place_of(forge), token, patience)
+    open(place_of(forge), token, patience, Line::default())
 }
 
 fn client(forge: &forges::Forge) -> Box<dyn Forge> {
