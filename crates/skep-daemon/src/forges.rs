@@ -162,14 +162,24 @@ impl Forges {
             NoForge::because("nothing-to-propose", text)
         })?;
         let (git, repo) = repository(run, &self.home)?;
-        let stands = run.change.as_ref().filter(|it| it.is_open()).map(|it| it.change.draft);
+        let known = standing(run, &*forge)?;
+        if let Some(change) = known.clone().filter(|it| it.state == ChangeState::Merged)
+            && change.head == head
+        {
+            // All of it is in; the same again would be a change of nothing.
+            return Ok(Proposed { change, made: false, left: Vec::new() });
+        }
+        let stands = known.filter(|it| it.state == ChangeState::Open);
+        let target = base.strip_prefix("origin/").unwrap_or(&base).to_owned();
         let proposal = Proposal {
             head: branch,
-            base: base.strip_prefix("origin/").unwrap_or(&base).to_owned(),
+            // People may have sent it elsewhere; it is the same change.
+            base: stands.as_ref().map_or(target, |it| it.base.clone()),
             title: asked.title.clone().unwrap_or_else(|| body::title(run, fleet)),
+            keeps_title: asked.title.is_none(),
             body: body(run, fleet),
             below: body::template(&git, &repo, &base).unwrap_or_default(),
-            draft: asked.draft.or(stands).unwrap_or(false),
+            draft: asked.draft.or(stands.map(|it| it.draft)).unwrap_or(false),
             labels: asked.labels.clone(),
             reviewers: asked.reviewers.clone(),
         };
@@ -268,6 +278,16 @@ fn token(home: &Home, run: &Run, host: &str, reference: &str) -> Result<String, 
     }
     let value = parsed.follow(host, &vars, &[]).map_err(|err| chain(&err))?;
     Ok(value.trim().to_owned())
+}
+
+/// The change of a run that was open when it was heard of last, as it stands now; none where there is none any more.
+fn standing(run: &Run, forge: &dyn Forge) -> Result<Option<Change>, NoForge> {
+    let Some(following) = run.change.as_ref().filter(|it| it.is_open()) else { return Ok(None) };
+    match forge.change(following.change.number) {
+        Ok(change) => Ok(Some(change)),
+        Err(ForgeError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn repository(run: &Run, home: &Home) -> Result<(Git, Repository), NoForge> {

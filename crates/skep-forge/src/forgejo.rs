@@ -219,7 +219,7 @@ impl Forgejo {
 
     fn make(&self, wanted: &Proposal) -> Result<Posted, ForgeError> {
         let body = json!({
-            "title": title(wanted),
+            "title": title(wanted, None),
             "head": wanted.head,
             "base": wanted.base,
             "body": marks::first(&wanted.body, &wanted.below),
@@ -237,9 +237,10 @@ impl Forgejo {
         let body = marks::body(pull.body.as_deref(), &wanted.body);
         let mut fields = serde_json::Map::new();
         // A server that calls drafts otherwise says so itself.
-        let same = bare(&pull.title) == bare(&title(wanted)) && pull.is_draft() == wanted.draft;
+        let title = title(wanted, Some(&pull.title));
+        let same = bare(&pull.title) == bare(&title) && pull.is_draft() == wanted.draft;
         if !same {
-            fields.insert("title".to_owned(), Value::from(title(wanted)));
+            fields.insert("title".to_owned(), Value::from(title));
         }
         if !marks::same(pull.body.as_deref(), &body) {
             fields.insert("body".to_owned(), Value::from(body));
@@ -455,9 +456,12 @@ impl Forgejo {
     }
 }
 
-/// The title as it shall stand, with what makes it a draft.
-fn title(wanted: &Proposal) -> String {
-    let title = marks::title(&wanted.title, &wanted.head);
+/// The title as it shall stand where `there` stands now, with what makes it a draft.
+fn title(wanted: &Proposal, there: Option<&str>) -> String {
+    let title = match there.filter(|_| wanted.keeps_title) {
+        Some(there) => there.to_owned(),
+        None => marks::title(&wanted.title, &wanted.head),
+    };
     let bare = bare(&title);
     if wanted.draft { format!("{DRAFT}{bare}") } else { bare.to_owned() }
 }

@@ -250,7 +250,7 @@ impl Github {
         let title = marks::title(&wanted.title, &wanted.head);
         let body = marks::body(pull.body.as_deref(), &wanted.body);
         let mut fields = serde_json::Map::new();
-        if pull.title != title {
+        if !wanted.keeps_title && pull.title != title {
             fields.insert("title".to_owned(), Value::from(title));
         }
         if !marks::same(pull.body.as_deref(), &body) {

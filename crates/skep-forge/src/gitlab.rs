@@ -201,7 +201,7 @@ impl Gitlab {
         let body = json!({
             "source_branch": wanted.head,
             "target_branch": wanted.base,
-            "title": title(wanted),
+            "title": title(wanted, None),
             "description": marks::first(&tame(&wanted.body), &tame(&wanted.below)),
         });
         match self.client.post(&format!("{}/merge_requests", self.project), &body) {
@@ -219,10 +219,10 @@ impl Gitlab {
     fn update(&self, request: Request, wanted: &Proposal) -> Result<Request, ForgeError> {
         let body = marks::body(request.description.as_deref(), &tame(&wanted.body));
         let mut fields = serde_json::Map::new();
-        let same =
-            bare(&request.title) == bare(&title(wanted)) && request.is_draft() == wanted.draft;
+        let title = title(wanted, Some(&request.title));
+        let same = bare(&request.title) == bare(&title) && request.is_draft() == wanted.draft;
         if !same {
-            fields.insert("title".to_owned(), Value::from(title(wanted)));
+            fields.insert("title".to_owned(), Value::from(title));
         }
         if !marks::same(request.description.as_deref(), &body) {
             fields.insert("description".to_owned(), Value::from(body));
@@ -406,9 +406,12 @@ impl Gitlab {
     }
 }
 
-/// The title as it shall stand, with what makes it a draft.
-fn title(wanted: &Proposal) -> String {
-    let title = marks::title(&wanted.title, &wanted.head);
+/// The title as it shall stand where `there` stands now, with what makes it a draft.
+fn title(wanted: &Proposal, there: Option<&str>) -> String {
+    let title = match there.filter(|_| wanted.keeps_title) {
+        Some(there) => there.to_owned(),
+        None => marks::title(&wanted.title, &wanted.head),
+    };
     let bare = bare(&title);
     if wanted.draft { format!("{DRAFT}{bare}") } else { bare.to_owned() }
 }
