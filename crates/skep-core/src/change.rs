@@ -16,7 +16,7 @@ pub struct Change {
     pub state: ChangeState,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub draft: bool,
-    /// The commit that it proposes.
+    /// The commit that it proposes, or that it proposed when it was merged; empty where the forge does not tell that.
     pub head: String,
     /// The branch that it is to be merged into.
     pub base: String,

@@ -434,7 +434,7 @@ pub struct Misfit {
 /// What was heard last on a channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Heard {
-    /// The channel's own count of it.
+    /// The channel's own count of it, which may begin anew anywhere.
     pub update: u64,
     pub by: String,
     /// Why it did not count, where it did not.
@@ -519,7 +519,7 @@ impl Notices {
         Some(Event::NoticeMade { notice, channels })
     }
 
-    /// When the digest of a channel goes: with what is in line already, else when its time is over.
+    /// When the digest of a channel goes: with what is in line already, and at the latest when its time is over.
     fn digest_of(&self, channel: &str, now: Timestamp) -> Option<Timestamp> {
         let digest_ms = self.rules.digest_ms;
         if digest_ms == 0 {
@@ -529,7 +529,9 @@ impl Notices {
             Some(Fate::Due { not_before }) if *not_before > now => Some(*not_before),
             _ => None,
         });
-        Some(due.min().unwrap_or(Timestamp(now.0.saturating_add(digest_ms))))
+        // What is in line may wait for the morning.
+        let limit = Timestamp(now.0.saturating_add(digest_ms));
+        Some(due.min().map_or(limit, |at| at.min(limit)))
     }
 
     /// Makes `event` true.
@@ -583,9 +585,8 @@ impl Notices {
                 self.set(channel, std::slice::from_ref(notice), &fate).ok_or_else(misfit)?;
             }
             Event::NoticeHeard { channel, update, by, why, .. } => {
-                let heard = self.heard.entry(channel.clone()).or_default();
-                let update = heard.update.max(*update);
-                *heard = Heard { update, by: by.clone(), why: why.clone() };
+                let heard = Heard { update: *update, by: by.clone(), why: why.clone() };
+                self.heard.insert(channel.clone(), heard);
             }
         }
         Ok(())

@@ -18,7 +18,7 @@ use skep_core::{
     time::Timestamp,
 };
 use skep_forge::{
-    http::{ForgeError, Patience, Token},
+    http::{ForgeError, Line, Patience, Token},
     open,
     port::{Forge, Proposal, Proposed},
     remote::{self, Host, Kind, Place},
@@ -73,7 +73,20 @@ pub struct Forges {
     home: Home,
     config: PathBuf,
     patience: Patience,
-    clients: Mutex<BTreeMap<String, Arc<dyn Forge>>>,
+    clients: Mutex<Clients>,
+}
+
+#[derive(Default)]
+struct Clients {
+    known: BTreeMap<String, Client>,
+    /// By host.
+    lines: BTreeMap<String, Line>,
+}
+
+struct Client {
+    forge: Arc<dyn Forge>,
+    /// Who asked last: a token is followed as they would.
+    asker: Arc<Mutex<Run>>,
 }
 
 impl Forges {
@@ -87,21 +100,28 @@ impl Forges {
     /// Errors: its remote is of no forge, or the settings do not say what is needed.
     pub fn of(&self, run: &Run) -> Result<(Arc<dyn Forge>, Place), NoForge> {
         let (place, reference) = self.place(run)?;
-        let key = format!("{place} {} {}", run.id(), reference.as_deref().unwrap_or_default());
+        let key = key(&place, run, reference.as_deref());
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = clients.get(&key) {
-            return Ok((Arc::clone(known), place));
+        if let Some(Client { forge, asker }) = clients.known.get(&key) {
+            *locked(asker) = run.clone();
+            return Ok((Arc::clone(forge), place));
         }
-        if clients.len() >= CLIENTS {
+        if clients.known.len() >= CLIENTS {
             // They are only quick because of what they remember.
-            clients.clear();
+            clients.known.clear();
         }
+        let asker = Arc::new(Mutex::new(run.clone()));
         let token = reference.map_or_else(Token::none, |reference| {
-            let (home, run, host) = (self.home.clone(), run.clone(), place.host.clone());
-            Token::by(move || token(&home, &run, &host, &reference).map(Some))
+            let (home, host, asker) = (self.home.clone(), place.host.clone(), Arc::clone(&asker));
+            Token::by(move || {
+                let run = locked(&asker).clone();
+                token(&home, &run, &host, &reference).map(Some)
+            })
         });
-        let forge: Arc<dyn Forge> = Arc::from(open::open(place.clone(), token, self.patience));
-        clients.insert(key, Arc::clone(&forge));
+        let line = clients.lines.entry(place.host.clone()).or_default().clone();
+        let forge = open::open(place.clone(), token, self.patience, line);
+        let forge: Arc<dyn Forge> = Arc::from(forge);
+        clients.known.insert(key, Client { forge: Arc::clone(&forge), asker });
         Ok((forge, place))
     }
 
@@ -142,20 +162,32 @@ impl Forges {
             NoForge::because("nothing-to-propose", text)
         })?;
         let (git, repo) = repository(run, &self.home)?;
-        let stands = run.change.as_ref().filter(|it| it.is_open()).map(|it| it.change.draft);
+        let known = standing(run, &*forge)?;
+        if let Some(change) = known.clone().filter(|it| it.state == ChangeState::Merged)
+            && change.head == head
+        {
+            // All of it is in; the same again would be a change of nothing.
+            return Ok(Proposed { change, made: false, left: Vec::new() });
+        }
+        let stands = known.filter(|it| it.state == ChangeState::Open);
+        let target = base.strip_prefix("origin/").unwrap_or(&base).to_owned();
         let proposal = Proposal {
             head: branch,
-            base: base.strip_prefix("origin/").unwrap_or(&base).to_owned(),
+            // People may have sent it elsewhere; it is the same change.
+            base: stands.as_ref().map_or(target, |it| it.base.clone()),
             title: asked.title.clone().unwrap_or_else(|| body::title(run, fleet)),
+            keeps_title: asked.title.is_none(),
             body: body(run, fleet),
             below: body::template(&git, &repo, &base).unwrap_or_default(),
-            draft: asked.draft.or(stands).unwrap_or(false),
+            draft: asked.draft.or(stands.map(|it| it.draft)).unwrap_or(false),
             labels: asked.labels.clone(),
             reviewers: asked.reviewers.clone(),
         };
         let mut proposed = forge.propose(&proposal)?;
-        // What was just pushed is what it proposes, whenever the forge comes to see it.
-        head.clone_into(&mut proposed.change.head);
+        if proposed.change.state == ChangeState::Open {
+            // What was just pushed is what it proposes, whenever the forge comes to see it.
+            head.clone_into(&mut proposed.change.head);
+        }
         Ok(proposed)
     }
 
@@ -164,8 +196,9 @@ impl Forges {
     /// Errors: nobody answered, which says nothing of the change.
     pub fn told(&self, run: &Run) -> Result<Option<Change>, NoForge> {
         let Some(following) = &run.change else { return Ok(None) };
-        // What was merged stays merged.
-        if following.change.state == ChangeState::Merged {
+        // What was merged stays merged; of what, is asked again where the forge did not tell.
+        let Change { state, head, .. } = &following.change;
+        if *state == ChangeState::Merged && !head.is_empty() {
             return Ok(Some(following.change.clone()));
         }
         let (forge, _) = self.of(run)?;
@@ -213,6 +246,19 @@ impl Forges {
     }
 }
 
+/// What a client is known by: one for each repository, but where each run holds a token of its own.
+fn key(place: &Place, run: &Run, reference: Option<&str>) -> String {
+    let parsed = reference.map(Reference::parse);
+    let held = matches!(parsed, Some(Ok(Reference::Env(_))));
+    let whose = if held { run.id().as_str() } else { "" };
+    format!("{place} {} {whose} {}", place.web, reference.unwrap_or_default())
+}
+
+fn locked(run: &Mutex<Run>) -> std::sync::MutexGuard<'_, Run> {
+    // It is replaced as a whole.
+    run.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What a token is held as, beside a run's own secrets: no variable is called so, and no agent gets it.
 fn held_as(host: &str) -> String {
     format!("forge {host}")
@@ -232,6 +278,16 @@ fn token(home: &Home, run: &Run, host: &str, reference: &str) -> Result<String, 
     }
     let value = parsed.follow(host, &vars, &[]).map_err(|err| chain(&err))?;
     Ok(value.trim().to_owned())
+}
+
+/// The change of a run that was open when it was heard of last, as it stands now; none where there is none any more.
+fn standing(run: &Run, forge: &dyn Forge) -> Result<Option<Change>, NoForge> {
+    let Some(following) = run.change.as_ref().filter(|it| it.is_open()) else { return Ok(None) };
+    match forge.change(following.change.number) {
+        Ok(change) => Ok(Some(change)),
+        Err(ForgeError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn repository(run: &Run, home: &Home) -> Result<(Git, Repository), NoForge> {

@@ -16,8 +16,8 @@ use skep_core::{
 
 use crate::{
     http::{
-        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, moment, or_default,
-        quoted, quoted_path,
+        Budget, Client, ForgeError, Line, Manners, Method, Patience, Posted, Token, moment,
+        or_default, quoted, quoted_path,
     },
     port::{
         Forge, Proposal, Proposed, Seen,
@@ -80,6 +80,18 @@ struct End {
     sha: String,
     #[serde(default, deserialize_with = "or_default")]
     repo_id: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Ref {
+    #[serde(rename = "ref")]
+    name: String,
+    object: Object,
+}
+
+#[derive(Debug, Deserialize)]
+struct Object {
+    sha: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -153,8 +165,43 @@ impl Forgejo {
         Forgejo { client, place, api, repo, me: Mutex::default() }
     }
 
+    /// The same, asking behind all others of `line`.
+    #[must_use]
+    pub fn in_line(self, line: Line) -> Forgejo {
+        Forgejo { client: self.client.in_line(line), ..self }
+    }
+
     fn pull(&self, number: u64) -> Result<Pull, ForgeError> {
         self.client.get(&format!("{}/pulls/{number}", self.repo))
+    }
+
+    /// The pull in neutral words.
+    ///
+    /// A server tells the tip of the branch as its head as long as there is one; only what no longer moves says what was merged.
+    fn neutral(&self, pull: &Pull) -> Result<Change, ForgeError> {
+        let head = match pull.merged {
+            true => self.merged_head(pull.number)?.unwrap_or_default(),
+            false => pull.head.sha.clone(),
+        };
+        Ok(Change { head, ..pull.neutral() })
+    }
+
+    /// The commit that a pull proposed last; none where the server does not tell.
+    fn merged_head(&self, number: u64) -> Result<Option<String>, ForgeError> {
+        let name = format!("pull/{number}/head");
+        let found = match self.client.find::<Value>(&format!("{}/git/refs/{name}", self.repo)) {
+            Err(ForgeError::Auth { .. } | ForgeError::Refused { .. }) => None,
+            found => found?,
+        };
+        // Every ref whose name begins so; of a single one some servers make no list.
+        let found = match found {
+            Some(Value::Array(found)) => found,
+            one => one.into_iter().collect(),
+        };
+        let found = found.into_iter().map(|found| self.client.read::<Ref>(found));
+        let found: Vec<Ref> = found.collect::<Result<_, _>>()?;
+        let ours = found.into_iter().find(|found| found.name == format!("refs/{name}"));
+        Ok(ours.map(|found| found.object.sha))
     }
 
     /// The list cannot be asked for one branch on every server, so it is gone through.
@@ -172,7 +219,7 @@ impl Forgejo {
 
     fn make(&self, wanted: &Proposal) -> Result<Posted, ForgeError> {
         let body = json!({
-            "title": title(wanted),
+            "title": title(wanted, None),
             "head": wanted.head,
             "base": wanted.base,
             "body": marks::first(&wanted.body, &wanted.below),
@@ -190,9 +237,10 @@ impl Forgejo {
         let body = marks::body(pull.body.as_deref(), &wanted.body);
         let mut fields = serde_json::Map::new();
         // A server that calls drafts otherwise says so itself.
-        let same = bare(&pull.title) == bare(&title(wanted)) && pull.is_draft() == wanted.draft;
+        let title = title(wanted, Some(&pull.title));
+        let same = bare(&pull.title) == bare(&title) && pull.is_draft() == wanted.draft;
         if !same {
-            fields.insert("title".to_owned(), Value::from(title(wanted)));
+            fields.insert("title".to_owned(), Value::from(title));
         }
         if !marks::same(pull.body.as_deref(), &body) {
             fields.insert("body".to_owned(), Value::from(body));
@@ -408,9 +456,12 @@ impl Forgejo {
     }
 }
 
-/// The title as it shall stand, with what makes it a draft.
-fn title(wanted: &Proposal) -> String {
-    let title = marks::title(&wanted.title, &wanted.head);
+/// The title as it shall stand where `there` stands now, with what makes it a draft.
+fn title(wanted: &Proposal, there: Option<&str>) -> String {
+    let title = match there.filter(|_| wanted.keeps_title) {
+        Some(there) => there.to_owned(),
+        None => marks::title(&wanted.title, &wanted.head),
+    };
     let bare = bare(&title);
     if wanted.draft { format!("{DRAFT}{bare}") } else { bare.to_owned() }
 }
@@ -432,6 +483,7 @@ impl Pull {
         self.draft.unwrap_or_else(|| bare(&self.title) != self.title.trim())
     }
 
+    /// In neutral words, but for its head.
     fn neutral(&self) -> Change {
         Change {
             forge: Kind::Forgejo.as_str().to_owned(),
@@ -443,7 +495,7 @@ impl Pull {
                 _ => ChangeState::Open,
             },
             draft: self.is_draft(),
-            head: self.head.sha.clone(),
+            head: String::new(),
             base: self.base.name.clone(),
             merged_as: self.merge_commit_sha.clone().filter(|sha| self.merged && !sha.is_empty()),
         }
@@ -465,11 +517,11 @@ impl Forge for Forgejo {
         let pull = self.update(pull, wanted)?;
         self.label(&pull, wanted, &mut notes)?;
         self.ask_reviewers(&pull, wanted, &mut notes)?;
-        Ok(Proposed { change: pull.neutral(), made, left: notes })
+        Ok(Proposed { change: self.neutral(&pull)?, made, left: notes })
     }
 
     fn change(&self, number: u64) -> Result<Change, ForgeError> {
-        Ok(self.pull(number)?.neutral())
+        self.neutral(&self.pull(number)?)
     }
 
     fn look(&self, number: u64, since: Option<Timestamp>) -> Result<Seen, ForgeError> {
@@ -501,11 +553,11 @@ impl Forge for Forgejo {
     fn ready(&self, number: u64) -> Result<Change, ForgeError> {
         let pull = self.pull(number)?;
         if !pull.is_draft() || pull.state != "open" {
-            return Ok(pull.neutral());
+            return self.neutral(&pull);
         }
         let title = Value::from(bare(&pull.title));
         let fields = serde_json::Map::from_iter([("title".to_owned(), title)]);
-        Ok(self.edit(number, fields)?.neutral())
+        self.neutral(&self.edit(number, fields)?)
     }
 
     fn comment(&self, number: u64, words: &str, key: &str) -> Result<(), ForgeError> {

@@ -16,8 +16,8 @@ use skep_core::{
 
 use crate::{
     http::{
-        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, or_default, quoted,
-        quoted_path,
+        Budget, Client, ForgeError, Line, Manners, Method, Patience, Posted, Token, or_default,
+        quoted, quoted_path,
     },
     port::{
         Forge, Proposal, Proposed, Seen,
@@ -174,6 +174,12 @@ impl Github {
         Github { client, place, api, repo, graphql, me: Mutex::default() }
     }
 
+    /// The same, asking behind all others of `line`.
+    #[must_use]
+    pub fn in_line(self, line: Line) -> Github {
+        Github { client: self.client.in_line(line), ..self }
+    }
+
     fn pull(&self, number: u64) -> Result<Pull, ForgeError> {
         self.client.get(&format!("{}/pulls/{number}", self.repo))
     }
@@ -244,7 +250,7 @@ impl Github {
         let title = marks::title(&wanted.title, &wanted.head);
         let body = marks::body(pull.body.as_deref(), &wanted.body);
         let mut fields = serde_json::Map::new();
-        if pull.title != title {
+        if !wanted.keeps_title && pull.title != title {
             fields.insert("title".to_owned(), Value::from(title));
         }
         if !marks::same(pull.body.as_deref(), &body) {

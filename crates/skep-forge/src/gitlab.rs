@@ -19,7 +19,8 @@ use skep_core::{
 
 use crate::{
     http::{
-        Budget, Client, ForgeError, Manners, Method, Patience, Posted, Token, or_default, quoted,
+        Budget, Client, ForgeError, Line, Manners, Method, Patience, Posted, Token, or_default,
+        quoted,
     },
     port::{
         Forge, Proposal, Proposed, Seen,
@@ -169,6 +170,12 @@ impl Gitlab {
         Gitlab { client, api, project, me: Mutex::default() }
     }
 
+    /// The same, asking behind all others of `line`.
+    #[must_use]
+    pub fn in_line(self, line: Line) -> Gitlab {
+        Gitlab { client: self.client.in_line(line), ..self }
+    }
+
     fn request(&self, number: u64) -> Result<Request, ForgeError> {
         self.client.get(&format!("{}/merge_requests/{number}", self.project))
     }
@@ -194,7 +201,7 @@ impl Gitlab {
         let body = json!({
             "source_branch": wanted.head,
             "target_branch": wanted.base,
-            "title": title(wanted),
+            "title": title(wanted, None),
             "description": marks::first(&tame(&wanted.body), &tame(&wanted.below)),
         });
         match self.client.post(&format!("{}/merge_requests", self.project), &body) {
@@ -212,10 +219,10 @@ impl Gitlab {
     fn update(&self, request: Request, wanted: &Proposal) -> Result<Request, ForgeError> {
         let body = marks::body(request.description.as_deref(), &tame(&wanted.body));
         let mut fields = serde_json::Map::new();
-        let same =
-            bare(&request.title) == bare(&title(wanted)) && request.is_draft() == wanted.draft;
+        let title = title(wanted, Some(&request.title));
+        let same = bare(&request.title) == bare(&title) && request.is_draft() == wanted.draft;
         if !same {
-            fields.insert("title".to_owned(), Value::from(title(wanted)));
+            fields.insert("title".to_owned(), Value::from(title));
         }
         if !marks::same(request.description.as_deref(), &body) {
             fields.insert("description".to_owned(), Value::from(body));
@@ -399,9 +406,12 @@ impl Gitlab {
     }
 }
 
-/// The title as it shall stand, with what makes it a draft.
-fn title(wanted: &Proposal) -> String {
-    let title = marks::title(&wanted.title, &wanted.head);
+/// The title as it shall stand where `there` stands now, with what makes it a draft.
+fn title(wanted: &Proposal, there: Option<&str>) -> String {
+    let title = match there.filter(|_| wanted.keeps_title) {
+        Some(there) => there.to_owned(),
+        None => marks::title(&wanted.title, &wanted.head),
+    };
     let bare = bare(&title);
     if wanted.draft { format!("{DRAFT}{bare}") } else { bare.to_owned() }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
@@ -144,9 +144,19 @@ pub(crate) struct Client {
     /// The token that counts: asked for, and perhaps none.
     held: Mutex<Option<Option<String>>>,
     known: Mutex<Known>,
-    meter: Mutex<Meter>,
+    tally: Mutex<Tally>,
+    line: Line,
+}
+
+/// Whoever asks one forge, one after the other: whose turn it is, and what the forge said of how often it may be asked.
+#[derive(Debug, Clone, Default)]
+pub struct Line(Arc<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
     /// Forges want to be asked one thing at a time.
     turn: Mutex<()>,
+    meter: Mutex<Meter>,
 }
 
 /// How many questions were asked, and how many of them had no new answer.
@@ -183,9 +193,14 @@ impl Client {
             token,
             held: Mutex::default(),
             known: Mutex::default(),
-            meter: Mutex::default(),
-            turn: Mutex::default(),
+            tally: Mutex::default(),
+            line: Line::default(),
         }
+    }
+
+    /// The same, behind all others of `line`.
+    pub(crate) fn in_line(self, line: Line) -> Client {
+        Client { line, ..self }
     }
 
     /// The host, as errors name it.
@@ -195,12 +210,12 @@ impl Client {
 
     /// What the forge last said of its budget.
     pub(crate) fn budget(&self) -> Option<Budget> {
-        locked(&self.meter).budget()
+        locked(&self.line.0.meter).budget()
     }
 
     /// How much was asked so far.
     pub(crate) fn tally(&self) -> Tally {
-        locked(&self.meter).tally()
+        *locked(&self.tally)
     }
 
     /// What stands at `path`.
@@ -324,7 +339,7 @@ impl Client {
         let etag = locked(&self.known).etag(path);
         let got = self.tried(Method::Get, path, None, etag.as_deref())?;
         if got.unchanged() {
-            locked(&self.meter).unchanged();
+            locked(&self.tally).unchanged += 1;
             let held = locked(&self.known).held(path);
             // What was held a moment ago may have had to go for another answer.
             return match held {
@@ -383,7 +398,7 @@ impl Client {
         body: Option<&Value>,
         etag: Option<&str>,
     ) -> Result<Got, Lost> {
-        let _turn = locked(&self.turn);
+        let _turn = locked(&self.line.0.turn);
         let token = self.held_token().map_err(Lost::Before)?;
         let got = self.sent(method, path, body, etag, token.as_deref());
         let refused = matches!(&got, Err(Lost::Before(ForgeError::Auth { status: 401, .. })));
@@ -423,9 +438,11 @@ impl Client {
     ) -> Result<Got, Lost> {
         let mut path = path.to_owned();
         for _ in 0..=HOPS {
-            locked(&self.meter).ask(self.wire.host()).map_err(Lost::Before)?;
+            let meter = &self.line.0.meter;
+            locked(meter).ask(self.wire.host()).map_err(Lost::Before)?;
+            locked(&self.tally).asked += 1;
             let got = self.wire.ask(method, &path, body, etag, token)?;
-            locked(&self.meter).hear(self.wire.host(), &got).map_err(Lost::Before)?;
+            locked(meter).hear(self.wire.host(), &got).map_err(Lost::Before)?;
             match got.elsewhere(method) {
                 Some(to) => path = self.wire.within(&to).map_err(Lost::Before)?,
                 None => return self.wire.judge(got, method, &path, token),

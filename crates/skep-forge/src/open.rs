@@ -7,16 +7,18 @@ use crate::{
     forgejo::Forgejo,
     github::Github,
     gitlab::Gitlab,
-    http::{Patience, Token},
+    http::{Line, Patience, Token},
     port::Forge,
     remote::{Kind, Place},
 };
 
 /// The forge of the repository at `place`. It remembers what it was told, so that asking again is cheap: keep it.
-pub fn open(place: Place, token: Token, patience: Patience) -> Box<dyn Forge> {
+///
+/// Whoever asks the same host gets the same `line`.
+pub fn open(place: Place, token: Token, patience: Patience, line: Line) -> Box<dyn Forge> {
     match place.kind {
-        Kind::Github => Box::new(Github::new(place, token, patience)),
-        Kind::Forgejo => Box::new(Forgejo::new(place, token, patience)),
-        Kind::Gitlab => Box::new(Gitlab::new(&place, token, patience)),
+        Kind::Github => Box::new(Github::new(place, token, patience).in_line(line)),
+        Kind::Forgejo => Box::new(Forgejo::new(place, token, patience).in_line(line)),
+        Kind::Gitlab => Box::new(Gitlab::new(&place, token, patience).in_line(line)),
     }
 }

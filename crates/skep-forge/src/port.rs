@@ -26,7 +26,8 @@ pub trait Forge: Send + Sync {
     /// Which forge it is.
     fn kind(&self) -> Kind;
 
-    /// Sees to it that there is one open change as `wanted`, and only one: finds it, or makes it; what differs is updated.
+    /// Sees to it that there is one open change as `wanted`, and only one: finds it by its two branches, or makes it; what differs is
+    /// updated.
     ///
     /// The same again changes nothing, and an answer that was lost is found out, not asked for twice. Of the text only our part
     /// is replaced ([`Proposal::body`]); labels and reviewers are added, never taken away.
@@ -60,6 +61,9 @@ pub struct Proposal {
     pub base: String,
     /// Becomes one line, and is cut where it is longer than forges take.
     pub title: String,
+    /// Whether a change that is there keeps its own title.
+    #[serde(default)]
+    pub keeps_title: bool,
     /// Stands between two hidden marks; what people write around them stays, and where they took the marks away nothing is written.
     pub body: String,
     /// Stands below our part in a change that is new, and is other people's from then on: the repository's template.

@@ -6,7 +6,7 @@ use std::{
     fmt,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
@@ -34,8 +34,45 @@ pub enum Reply {
     Json(u16, String),
     /// The same, after a while.
     Later(Duration, u16, String),
+    /// The same, once the test lets it go.
+    Held(Gate, u16, String),
     /// Hangs up without a word.
     HangsUp,
+}
+
+/// What holds an answer back until the test lets it go.
+#[derive(Debug, Clone, Default)]
+pub struct Gate(Arc<(Mutex<Passing>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Passing {
+    is_waited_for: bool,
+    is_open: bool,
+}
+
+impl Gate {
+    /// Whether an answer is held back.
+    pub fn is_waited_for(&self) -> bool {
+        self.passing().is_waited_for
+    }
+
+    /// Lets go what is held back, and whatever comes later.
+    pub fn open(&self) {
+        self.passing().is_open = true;
+        self.0.1.notify_all();
+    }
+
+    fn wait(&self) {
+        let mut passing = self.passing();
+        passing.is_waited_for = true;
+        while !passing.is_open {
+            passing = self.0.1.wait(passing).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn passing(&self) -> MutexGuard<'_, Passing> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 type Behaves = Box<dyn FnMut(&Asked) -> Reply + Send>;
@@ -132,6 +169,10 @@ impl Loopback {
             Reply::Later(wait, status, text) => {
                 // The test asked for a server that takes its time.
                 thread::sleep(wait);
+                (status, text)
+            }
+            Reply::Held(gate, status, text) => {
+                gate.wait();
                 (status, text)
             }
             Reply::HangsUp => return,

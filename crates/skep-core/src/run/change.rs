@@ -37,7 +37,7 @@ const HEARD: usize = 2_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Proposing {
-    /// None: the task's.
+    /// None: as it stands there; a new one's is the task's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// None: as it stands there; a new one is none.
@@ -98,7 +98,7 @@ pub struct Following {
     /// As its forge told of it last.
     pub change: Change,
     pub asked: Proposing,
-    /// When its forge last answered.
+    /// When its forge was last looked at and answered; what was written there since is asked for.
     pub seen: Timestamp,
     /// Those of its head.
     pub checks: Vec<Check>,
@@ -476,8 +476,8 @@ impl Run {
                     following.checks.clear();
                     following.failing = None;
                 }
+                // What people wrote since the last look was not told: it is asked for from there on.
                 following.change = change.as_ref().clone();
-                following.seen = at;
                 following.silent = None;
                 following.looked(true, None, at);
                 if !by_itself {

@@ -115,18 +115,21 @@ impl Door {
             ""
         };
         let draft = if asked.draft == Some(true) { " as a draft" } else { "" };
+        let named = |title: &str| format!(": {title}");
+        let given = asked.title.as_deref().map(named);
         let what = match &run.change {
             Some(following) if following.is_open() => {
-                format!("change #{} would be brought up to date", following.change.number)
+                let title = given.unwrap_or_default();
+                format!("change #{} would be brought up to date{title}", following.change.number)
             }
-            Some(_) | None => format!("a change to {target} would be made{draft}"),
+            Some(_) | None => {
+                let title = given.unwrap_or_else(|| named(&forges::title(run, fleet)));
+                format!("a change to {target} would be made{draft}{title}")
+            }
         };
-        let title = asked.title.clone().unwrap_or_else(|| forges::title(run, fleet));
         OpResult::Refused {
             slug: "dry-run".to_owned(),
-            text: format!(
-                "{count} of {branch} would be pushed to {place}, and {what}: {title}{dirty}"
-            ),
+            text: format!("{count} of {branch} would be pushed to {place}, and {what}{dirty}"),
             hints: Vec::new(),
             merged: None,
         }

@@ -20,12 +20,15 @@ use super::{
 };
 use crate::{
     board::Posted,
+    config::notify::ChannelSettings,
     engine::{Inbox, Refused},
 };
 
 /// How long it rests after an answer that says no, or none: first, and at the most.
 const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(120);
+/// How long it rests after an answer that told nothing new, and came sooner than this.
+const BREATH: Duration = Duration::from_millis(500);
 /// How often a channel that nobody can answer on is looked at in the settings.
 const LOOK: Duration = Duration::from_secs(60);
 
@@ -33,7 +36,7 @@ const LOOK: Duration = Duration::from_secs(60);
 pub(super) struct Listener<'a> {
     notifier: &'a Arc<Notifier>,
     channel: &'a str,
-    /// The first update that was not looked at.
+    /// The update after the one that was looked at last. Numbers grow, but for those after a week without any.
     offset: u64,
     ignored: u64,
 }
@@ -47,17 +50,18 @@ impl Listener<'_> {
     /// Listens until the daemon goes, or nobody is to be listened to any more.
     pub(super) fn serve(&mut self) {
         let mut rest = FIRST;
-        let mut bot = None;
+        let mut bot: Option<(ChannelSettings, Bot)> = None;
         while self.wait_for_something() {
             if !self.is_wanted() {
                 return;
             }
             // A token may come from a command; it is asked for once, and again after each trouble.
-            let ready = match bot.take() {
+            let ready = match bot.take().filter(|(settings, _)| self.holds(settings)) {
                 Some(bot) => Ok(bot),
                 None => self.bot(),
             };
-            let heard = ready.and_then(|it| match it.updates(self.offset) {
+            let asked = Instant::now();
+            let heard = ready.and_then(|it| match it.1.updates(self.offset) {
                 Ok(updates) => Ok((it, updates)),
                 Err(Trouble::Refused { text, code: 409, .. }) => {
                     Err(format!("{text} (another program listens to this bot)"))
@@ -67,11 +71,18 @@ impl Listener<'_> {
             match heard {
                 Ok((it, updates)) => {
                     rest = FIRST;
-                    for update in updates {
-                        self.offset = self.offset.max(update.id + 1);
-                        self.hear(&it, &update);
+                    let before = self.offset;
+                    // The question was open for a while, and who may answer may be somebody else by now: then it is asked anew.
+                    if self.holds(&it.0) {
+                        for update in updates {
+                            self.offset = update.id.saturating_add(1);
+                            self.hear(&it.1, &update);
+                        }
+                        bot = Some(it);
                     }
-                    bot = Some(it);
+                    if self.offset == before && asked.elapsed() < BREATH {
+                        thread::sleep(BREATH);
+                    }
                 }
                 Err(text) => {
                     log(&format!("channel {}: listening: {text}", self.channel));
@@ -89,11 +100,20 @@ impl Listener<'_> {
         })
     }
 
-    fn bot(&self) -> Result<Bot, String> {
-        let settings = self.notifier.settings()?;
-        let channel = settings.channels.get(self.channel).ok_or("no such channel is set")?;
+    /// Whether these are still the settings of the channel.
+    fn holds(&self, channel: &ChannelSettings) -> bool {
+        // Settings that do not read leave all as it was.
+        self.notifier.settings().map_or(true, |settings| {
+            settings.channels.get(self.channel).is_some_and(|it| it == channel)
+        })
+    }
+
+    fn bot(&self) -> Result<(ChannelSettings, Bot), String> {
+        let mut settings = self.notifier.settings()?;
+        let channel = settings.channels.remove(self.channel).ok_or("no such channel is set")?;
         channel.incomplete().map_or(Ok(()), Err)?;
-        Bot::of(channel)
+        let bot = Bot::of(&channel)?;
+        Ok((channel, bot))
     }
 
     /// Waits until there is something that can be answered here; no, where there is nobody to wait for it.

@@ -3,7 +3,7 @@
 //! Owns: whether a request that failed may have been heard. Never: puts an address into a text, which may hold a token.
 
 use std::{
-    io,
+    io::{self, Read},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -25,6 +25,8 @@ const LONGEST: u64 = 4 << 20;
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
+    /// Whether the body goes on beyond what was read of it.
+    pub(super) is_cut: bool,
     /// When it may be asked again. Milliseconds.
     pub(super) after_ms: Option<u64>,
 }
@@ -53,8 +55,12 @@ pub(super) fn post(
         response.headers().get("retry-after").and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
     let status = response.status().as_u16();
     // Its status is the answer; what stands in it is for people, but where it is needed.
-    let body = response.body_mut().with_config().limit(LONGEST).read_to_vec().unwrap_or_default();
-    Ok(Answer { status, body, after_ms: seconds.map(|it| it.saturating_mul(1_000)) })
+    let mut body = Vec::new();
+    let mut reader = response.body_mut().as_reader().take(LONGEST + 1);
+    // What broke off does not read as JSON, and is told of where that is needed.
+    let _broken = reader.read_to_end(&mut body);
+    let is_cut = u64::try_from(body.len()).is_ok_and(|read| read > LONGEST);
+    Ok(Answer { status, body, is_cut, after_ms: seconds.map(|it| it.saturating_mul(1_000)) })
 }
 
 /// An agent for one request: a connection that was kept may be dead by the next, and then nobody knows what was heard.

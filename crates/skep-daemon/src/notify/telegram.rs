@@ -25,6 +25,8 @@ const BUTTON: usize = 40;
 const OPTIONS: usize = 12;
 /// How long Telegram holds the question for updates open. Seconds.
 const HOLDS: u64 = 25;
+/// How many updates are asked for at once: a stranger's, too, are read.
+const UPDATES: u64 = 10;
 const SERVER: &str = "https://api.telegram.org";
 
 /// A bot, and whom it speaks to.
@@ -56,6 +58,13 @@ pub(super) struct Update {
     pub(super) press: Option<String>,
     /// The message that says it.
     pub(super) message: Option<i64>,
+}
+
+impl Update {
+    /// One of which nothing but its number was read.
+    fn unread(id: u64) -> Update {
+        Update { id, from: 0, chat: 0, to: None, said: None, press: None, message: None }
+    }
 }
 
 /// Why the API gave nothing.
@@ -177,10 +186,24 @@ impl Bot {
     }
 
     /// Waits for what was done from `offset` on, as long as the server holds the question open.
+    ///
+    /// Of an update that is too long to be read only its number is known.
     pub(super) fn updates(&self, offset: u64) -> Result<Vec<Update>, Trouble> {
-        let ask = json!({ "offset": offset, "timeout": HOLDS,
-            "allowed_updates": ["message", "callback_query"] });
-        let found = self.call("getUpdates", &ask, Duration::from_secs(HOLDS) + http::PATIENCE)?;
+        let ask = |most: u64| {
+            let ask = json!({ "offset": offset, "limit": most, "timeout": HOLDS,
+                "allowed_updates": ["message", "callback_query"] });
+            self.ask("getUpdates", &ask, Duration::from_secs(HOLDS) + http::PATIENCE)
+        };
+        let mut answer = ask(UPDATES)?;
+        if answer.is_cut {
+            answer = ask(1)?;
+        }
+        if answer.is_cut
+            && let Some(id) = first_number(&answer.body)
+        {
+            return Ok(vec![Update::unread(id)]);
+        }
+        let found = self.read(&answer)?;
         Ok(found.as_array().map(|all| all.iter().filter_map(update).collect()).unwrap_or_default())
     }
 
@@ -207,12 +230,20 @@ impl Bot {
     }
 
     fn call(&self, method: &str, ask: &Value, patience: Duration) -> Result<Value, Trouble> {
+        self.read(&self.ask(method, ask, patience)?)
+    }
+
+    fn ask(&self, method: &str, ask: &Value, patience: Duration) -> Result<http::Answer, Trouble> {
         let url = format!("{}/bot{}/{method}", self.server, self.token);
         let answer = http::post(&url, &[], ask.to_string().as_bytes(), patience);
-        let answer = answer.map_err(|trouble| match trouble.heard {
+        answer.map_err(|trouble| match trouble.heard {
             true => Trouble::Unclear { text: trouble.text },
             false => Trouble::Offline { text: trouble.text },
-        })?;
+        })
+    }
+
+    /// What the API says in an answer.
+    fn read(&self, answer: &http::Answer) -> Result<Value, Trouble> {
         let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         match said["ok"].as_bool() {
             Some(true) => Ok(said["result"].clone()),
@@ -243,6 +274,14 @@ fn keyboard(notice: &Notice) -> Option<Value> {
         return None;
     };
     Some(json!({ "inline_keyboard": rows }))
+}
+
+/// The number of the first update in an answer that breaks off; none where it does not begin as one of the API's does.
+fn first_number(body: &[u8]) -> Option<u64> {
+    let begin: String = body.iter().take(200).map(|byte| char::from(*byte)).collect();
+    let begin: String = begin.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let rest = begin.strip_prefix("{\"ok\":true,\"result\":[{\"update_id\":")?;
+    rest.split_once(',').and_then(|(number, _)| number.parse().ok())
 }
 
 fn update(found: &Value) -> Option<Update> {

@@ -211,13 +211,52 @@ fn updates_are_read_as_telegram_writes_them() {
     let (_place, channel) = bot(&server, "chats = [5]\nusers = [9]\nanswers = true");
     let Channel::Telegram(bot) = channel else { panic!() };
     let [reply, press, other] = bot.updates(10).unwrap().try_into().unwrap();
-    assert_eq!(body(&server.asked()[0])["offset"], 10);
+    let asked = body(&server.asked()[0]);
+    assert_eq!((&asked["offset"], &asked["limit"]), (&json!(10), &json!(10)));
     assert_eq!((reply.id, reply.to.as_deref()), (10, Some("5:2")));
     assert_eq!(reply.said, Some(Said::Text("8081".to_owned())));
     assert!(bot.may_answer(&reply));
     assert_eq!((press.said.clone(), press.press.as_deref()), (Some(Said::Option(2)), Some("cb")));
     assert!(!bot.may_answer(&press), "nobody named them");
     assert_eq!(other.to, None, "it is no answer to anything");
+}
+
+#[test]
+fn of_an_update_that_is_too_long_to_be_read_only_its_number_is() {
+    // As Telegram writes it: its number first.
+    let word = |id: u64, text: &str| {
+        let message =
+            json!({ "message_id": 20, "from": { "id": 9 }, "chat": { "id": 5 }, "text": text });
+        (id, format!("{{\"update_id\":{id},\n\"message\":{message}}}"))
+    };
+    let line = [word(10, "short"), word(11, &"x".repeat(5 << 20)), word(12, "8081")];
+    let server = Loopback::new(move |asked| {
+        let asked = body(asked);
+        let most = usize::try_from(asked["limit"].as_u64().unwrap()).unwrap();
+        let ours = line.iter().filter(|it| Some(it.0) >= asked["offset"].as_u64());
+        let found: Vec<&str> = ours.take(most).map(|it| it.1.as_str()).collect();
+        Reply::Json(200, format!("{{\"ok\":true,\"result\":[{}]}}", found.join(",")))
+    });
+    let (_place, channel) = bot(&server, "chats = [5]\nusers = [9]\nanswers = true");
+    let Channel::Telegram(bot) = channel else { panic!() };
+    let ids = |offset: u64| {
+        let found = bot.updates(offset).unwrap();
+        found.into_iter().map(|it| (it.id, it.said)).collect::<Vec<_>>()
+    };
+    let said = |text: &str| Some(Said::Text(text.to_owned()));
+    assert_eq!(ids(10), [(10, said("short"))], "what stands before it is read by itself");
+    assert_eq!(ids(11), [(11, None)]);
+    assert_eq!(ids(12), [(12, said("8081"))]);
+    let limits: Vec<Value> = server.asked().iter().map(|it| body(it)["limit"].clone()).collect();
+    assert_eq!(limits, [json!(10), json!(1), json!(10), json!(1), json!(10)]);
+}
+
+#[test]
+fn what_is_too_long_and_no_answer_of_the_api_is_trouble_and_skips_nothing() {
+    let server = Loopback::new(move |_| Reply::Json(200, "x".repeat(5 << 20)));
+    let (_place, channel) = bot(&server, "chats = [5]\nusers = [9]\nanswers = true");
+    let Channel::Telegram(bot) = channel else { panic!() };
+    assert!(matches!(bot.updates(10), Err(telegram::Trouble::Unclear { .. })));
 }
 
 #[test]

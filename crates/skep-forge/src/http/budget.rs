@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use skep_core::{text, time::Timestamp};
 
-use super::{Budget, ForgeError, Tally, wire::Got};
+use super::{Budget, ForgeError, wire::Got};
 
 /// The longest that a forge is believed: their windows are an hour, and clocks differ.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -20,7 +20,6 @@ pub(super) struct Meter {
     not_before: Option<Timestamp>,
     /// How many times in a row it wanted no more and named no moment.
     unnamed: u32,
-    tally: Tally,
 }
 
 pub(super) fn now() -> Timestamp {
@@ -33,21 +32,12 @@ impl Meter {
         self.budget
     }
 
-    pub(super) fn tally(&self) -> Tally {
-        self.tally
-    }
-
-    pub(super) fn unchanged(&mut self) {
-        self.tally.unchanged += 1;
-    }
-
     /// Tells whether the forge may be asked now.
     pub(super) fn ask(&mut self, host: &str) -> Result<(), ForgeError> {
         if let Some(until) = self.not_before.filter(|until| *until > now()) {
             return Err(ForgeError::Limited { host: host.to_owned(), until });
         }
         self.not_before = None;
-        self.tally.asked += 1;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use skep_testkit::{
 
 use super::{Forge, Proposal};
 use crate::{
-    http::{ForgeError, Patience, Token},
+    http::{ForgeError, Line, Patience, Token},
     open::open,
     remote::{Host, Kind, Place, place},
 };
@@ -37,7 +37,7 @@ fn place_of(forge: &forges::Forge) -> Place {
 }
 
 fn with(forge: &forges::Forge, token: Token, patience: Patience) -> Box<dyn Forge> {
-    open(place_of(forge), token, patience)
+    open(place_of(forge), token, patience, Line::default())
 }
 
 fn client(forge: &forges::Forge) -> Box<dyn Forge> {
@@ -157,6 +157,29 @@ fn what_differs_is_updated_and_nothing_is_taken_away() {
         let proposed = client.propose(&proposal()).unwrap();
         assert!(!proposed.change.draft);
         assert_eq!(forge.world().changes[0].title, "Count pages");
+    });
+}
+
+#[test]
+fn a_title_that_is_not_ours_to_set_stays_while_the_draft_changes() {
+    each_open(|forge, client, _| {
+        forge.world().changes[0].title = "Count them, says Ada".to_owned();
+        let kept = |draft: bool| Proposal { keeps_title: true, draft, ..proposal() };
+        let written = writes(forge);
+        client.propose(&kept(false)).unwrap();
+        assert_eq!(writes(forge), written, "{:?}", forge.face());
+        for draft in [true, false] {
+            assert_eq!(client.propose(&kept(draft)).unwrap().change.draft, draft);
+            let world = forge.world();
+            let change = &world.changes[0];
+            assert!(change.title.ends_with("Count them, says Ada"), "{}", change.title);
+            assert_eq!(change.draft, draft);
+        }
+        assert_eq!(forge.world().changes[0].title, "Count them, says Ada");
+        // A new one has to be called something.
+        forge.world().close(1);
+        client.propose(&kept(false)).unwrap();
+        assert_eq!(forge.world().changes[1].title, "Count pages");
     });
 }
 

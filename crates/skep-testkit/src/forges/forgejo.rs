@@ -117,6 +117,7 @@ pub(super) fn answer(world: &mut World, asked: &Asked) -> Told {
             };
             Told::json(200, &json!({ "permission": permission, "role_name": permission }))
         }
+        ("GET", ["git", "refs", "pull", number, "head"]) => refs(world, number),
         ("GET", ["branches", branch @ ..]) => {
             let branch = branch.join("/");
             if !world.heads.contains_key(&branch) {
@@ -165,6 +166,11 @@ fn pull(world: &World, change: &Change) -> Value {
     let open = change.merged.is_none() && !change.closed;
     let labels: Vec<Value> =
         change.labels.iter().map(|name| json!({ "id": 0, "name": name })).collect();
+    // The tip of the branch as long as there is one, whatever became of the change.
+    let (head, tip) = match world.heads.get(&change.head) {
+        Some(tip) => (change.head.clone(), tip.clone()),
+        None => (format!("refs/pull/{}/head", change.number), world.head(change)),
+    };
     json!({
         "number": change.number,
         "html_url": format!("https://forgejo.test/{OWNER}/{REPO}/pulls/{}", change.number),
@@ -176,8 +182,18 @@ fn pull(world: &World, change: &Change) -> Value {
         "body": change.body,
         "user": { "login": world.me },
         "labels": labels,
-        "head": { "ref": change.head, "sha": world.head(change), "repo_id": 7 },
+        "head": { "ref": head, "sha": tip, "repo_id": 7 },
         "base": { "ref": change.base, "sha": "a".repeat(40), "repo_id": 7 },
+    })
+}
+
+/// Every ref whose name begins so: the one of a change's head, which follows the branch while the change is open.
+fn refs(world: &World, number: &str) -> Told {
+    let change = world.changes.iter().find(|change| change.number.to_string() == number);
+    change.map_or_else(absent, |change| {
+        let name = format!("refs/pull/{}/head", change.number);
+        let object = json!({ "type": "commit", "sha": world.head(change) });
+        Told::json(200, &json!([{ "ref": name, "object": object }]))
     })
 }
 

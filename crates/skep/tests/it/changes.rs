@@ -171,6 +171,113 @@ fn what_a_member_says_goes_to_the_author_and_what_anybody_else_says_to_a_person(
 }
 
 #[test]
+fn a_change_that_people_sent_elsewhere_and_named_anew_stays_the_one_and_keeps_its_name() {
+    let (home, github) = stage("");
+    done(&home);
+    home.skep(&["pr", "amber"]).ok();
+    {
+        let mut world = github.world();
+        let pull = &mut world.pulls[0];
+        (pull.base, pull.title) = ("next".to_owned(), "Mend it, says Ada".to_owned());
+        pull.draft = true;
+    }
+    let dry = home.skep(&["pr", "amber", "--dry-run"]).ok();
+    assert!(dry.contains("change #1 would be") && !dry.contains("Mend the roof"), "{dry}");
+    let told = home.json(&["pr", "amber"]);
+    assert_eq!(told["change"]["number"], 1, "{told}");
+    // Nor does a round, which asks for nothing new.
+    github.world().failing.insert(0, vec!["test"]);
+    eventually("a round is done", || github.world().heads.len() >= 2);
+    home.skep(&["pr", "amber"]).ok();
+    let world = github.world();
+    let pull = &world.pulls[0];
+    assert_eq!((world.pulls.len(), pull.base.as_str()), (1, "next"), "{:?}", world.pulls);
+    assert_eq!((pull.title.as_str(), pull.draft), ("Mend it, says Ada", true));
+}
+
+#[test]
+fn what_was_merged_meanwhile_is_proposed_no_second_time() {
+    let (home, github) = stage("");
+    let settings = fs::read_to_string(home.at("c/config.toml")).unwrap();
+    home.write("c/config.toml", &settings.replace("\"200ms\"", "\"1h\""));
+    done(&home);
+    home.skep(&["pr", "amber"]).ok();
+    github.settle("merged");
+    let told = home.json(&["pr", "amber"]);
+    assert_eq!(
+        (&told["change"]["number"], &told["change"]["state"]),
+        (&1.into(), &"merged".into())
+    );
+    assert_eq!((github.count("POST"), github.world().pulls.len()), (1, 1));
+}
+
+#[test]
+fn what_is_pushed_while_the_change_is_merged_is_not_taken_for_merged() {
+    let (home, github) = stage("");
+    let run = done(&home);
+    let id = text_of(&run, "id");
+    let told = home.json(&["pr", "amber"]);
+    let proposed = text_of(&told["change"], "head");
+    let tree = home.place().at(text_of(&run, "worktree"));
+    tree.commit_file("late", "late\n");
+    let late = tree.git(&["log", "-1", "--format=%s"]);
+    github.world().merges_at = Some(proposed.clone());
+    let told = home.json(&["pr", "amber", "--title", "Mend it all"]);
+    let change = &told["change"];
+    assert_eq!((&change["state"], &change["head"]), (&"merged".into(), &proposed.into()));
+    let kept = close(&home, &id, 1);
+    assert!(kept["status"].as_str().unwrap().contains(&late), "{kept}");
+    assert!(home.repo().branches().contains(&text_of(&run, "branch")));
+}
+
+/// Two runs with a change each, of which both were looked at, by this token.
+fn two(token: &str) -> (Home, Github, [String; 2]) {
+    let (home, github) = stage("rounds = 0");
+    let settings = fs::read_to_string(home.at("c/config.toml")).unwrap();
+    let token = token.replace("FILE", &home.write("token", TOKEN));
+    home.write("c/config.toml", &settings.replace("env:FORGE_TOKEN", &token));
+    let amber = text_of(&done(&home), "id");
+    let more = ["write m m", "commit m", "say done"];
+    let beryl = text_of(&home.ended("More", &more, &["-d", "--name", "beryl"]), "id");
+    home.skep(&["pr", "amber"]).ok();
+    home.skep(&["pr", "beryl"]).ok();
+    eventually("both are followed", || {
+        ["1", "2"].iter().all(|number| {
+            github.count(&format!("GET /api/v3/repos/o/r/issues/{number}/comments")) > 0
+        })
+    });
+    (home, github, [amber, beryl])
+}
+
+#[test]
+fn a_forge_that_wants_no_more_questions_is_asked_none_for_any_run() {
+    for token in ["env:FORGE_TOKEN", "file:FILE"] {
+        let (home, github, ids) = two(token);
+        {
+            let mut world = github.world();
+            world.status = Some(429);
+            world.asked.clear();
+        }
+        eventually("both know it", || {
+            ids.iter().all(|id| {
+                let change = change_of(&home, id);
+                change["silent"].as_str().is_some_and(|text| text.contains("forge-limited"))
+            })
+        });
+        assert_eq!(github.count(""), 1, "{token}: {:?}", github.world().asked);
+    }
+}
+
+#[test]
+fn runs_of_one_repository_share_what_its_forge_told_where_their_token_is_one() {
+    for (token, clients) in [("env:FORGE_TOKEN", 2), ("file:FILE", 1)] {
+        let (_home, github, _) = two(token);
+        eventually("each knows whose token it is", || github.count("GET /api/v3/user") >= clients);
+        assert_eq!(github.count("GET /api/v3/user"), clients, "{token}");
+    }
+}
+
+#[test]
 fn without_rounds_a_failed_check_is_for_a_person() {
     let (home, github) = stage("rounds = 0");
     let run = done(&home);

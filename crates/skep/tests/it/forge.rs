@@ -46,6 +46,8 @@ pub(crate) struct World {
     pub(crate) down: bool,
     /// The status of every answer, where it is another one.
     pub(crate) status: Option<u16>,
+    /// What the first pull request is merged at while the next edit is on its way.
+    pub(crate) merges_at: Option<String>,
     bare: PathBuf,
 }
 
@@ -175,6 +177,9 @@ impl World {
             ("GET", ["pulls", number]) => (200, self.pull(number.parse::<usize>().unwrap() - 1)),
             ("PATCH", ["pulls", number]) => {
                 let nth = number.parse::<usize>().unwrap() - 1;
+                if let Some(head) = self.merges_at.take() {
+                    (self.pulls[0].state, self.pulls[0].head) = ("merged", Some(head));
+                }
                 for name in ["title", "body"] {
                     if let Some(text) = body[name].as_str() {
                         let pull = &mut self.pulls[nth];

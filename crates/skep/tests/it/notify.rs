@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use skep_testkit::channel::{Asked, Loopback, Reply};
+use skep_testkit::channel::{Asked, Gate, Loopback, Reply};
 
 use crate::home::{Home, eventually, lives, text_of};
 
@@ -65,26 +65,36 @@ fn fates(home: &Home, channel: &str) -> Vec<String> {
 struct Telegram {
     server: Loopback,
     updates: Arc<Mutex<VecDeque<Value>>>,
+    /// What holds updates back on their way.
+    gate: Arc<Mutex<Option<Gate>>>,
 }
 
 impl Telegram {
     fn new() -> Telegram {
         let updates: Arc<Mutex<VecDeque<Value>>> = Arc::default();
         let line = Arc::clone(&updates);
+        let gate: Arc<Mutex<Option<Gate>>> = Arc::default();
+        let held = Arc::clone(&gate);
         let mut nth = 0;
         let server = Loopback::new(move |asked| {
             let result = match asked.path.rsplit('/').next().unwrap() {
                 "getUpdates" => {
                     let offset = body(asked)["offset"].as_u64().unwrap();
                     let mut line = line.lock().unwrap();
-                    line.retain(|update| update["update_id"].as_u64().unwrap() >= offset);
-                    let all: Vec<Value> = line.iter().cloned().collect();
+                    let id = |update: &Value| update["update_id"].as_u64().unwrap();
+                    // Whoever asks from a number on that is none yet is told all, and nothing is forgotten.
+                    if line.iter().map(id).max().is_some_and(|newest| offset <= newest + 10) {
+                        line.retain(|update| id(update) >= offset);
+                    }
+                    let most = body(asked)["limit"].as_u64().unwrap_or(100) as usize;
+                    let all: Vec<Value> = line.iter().take(most).cloned().collect();
                     let empty = all.is_empty();
                     let text = json!({ "ok": true, "result": all }).to_string();
                     // It holds the question open, as the real one does.
-                    return match empty {
-                        true => Reply::Later(Duration::from_millis(100), 200, text),
-                        false => Reply::Json(200, text),
+                    return match (empty, held.lock().unwrap().clone()) {
+                        (true, _) => Reply::Later(Duration::from_millis(100), 200, text),
+                        (false, Some(gate)) => Reply::Held(gate, 200, text),
+                        (false, None) => Reply::Json(200, text),
                     };
                 }
                 "sendMessage" => {
@@ -95,7 +105,7 @@ impl Telegram {
             };
             Reply::Json(200, json!({ "ok": true, "result": result }).to_string())
         });
-        Telegram { server, updates }
+        Telegram { server, updates, gate }
     }
 
     /// Somebody replies to a message.
@@ -257,6 +267,47 @@ fn a_button_answers_and_a_second_answer_is_told_that_it_came_too_late() {
     assert_eq!(answer(&home, &other), "decide");
     let heard = home.events().into_iter().filter(|it| it["event"]["event"] == "notice_heard");
     assert_eq!(heard.count(), 3);
+}
+
+#[test]
+fn who_may_answer_no_more_does_not_even_by_what_was_on_its_way() {
+    let telegram = Telegram::new();
+    let home = told(&phone(&telegram.server.url()));
+    let id = asks(&home, &telegram, "amber", "Which port?", 1);
+    let gate = Gate::default();
+    *telegram.gate.lock().unwrap() = Some(gate.clone());
+    telegram.reply(10, 9, 1, "9090");
+    eventually("it is on its way", || gate.is_waited_for());
+    let settings = fs::read_to_string(home.at("c/config.toml")).unwrap();
+    home.write("c/config.toml", &settings.replace("users = [9]", "users = [8]"));
+    gate.open();
+    telegram.reply(11, 9, 1, "9091");
+    telegram.reply(12, 8, 1, "8080");
+    assert_eq!(answer(&home, &id), "8080");
+    let question = home.json(&["questions", "amber", "--all"]);
+    assert_eq!(question[0]["answered_by"], "telegram:8");
+}
+
+#[test]
+fn updates_that_count_from_anywhere_after_a_quiet_week_are_taken_once_and_gone_on_from() {
+    let telegram = Telegram::new();
+    let home = told(&phone(&telegram.server.url()));
+    let id = asks(&home, &telegram, "amber", "Which port? | 8080 | 8081", 1);
+    // Another question keeps it listening.
+    let other = asks(&home, &telegram, "beryl", "Which colour?", 2);
+    telegram.press(1_000_000, 9, 1, "option 2");
+    assert_eq!(answer(&home, &id), "8081");
+    eventually("it was looked at", || telegram.updates.lock().unwrap().is_empty());
+    telegram.press(500, 9, 1, "option 1");
+    eventually("it goes on from there", || telegram.updates.lock().unwrap().is_empty());
+    eventually("who came too late is told", || {
+        let told = telegram.texts("answerCallbackQuery");
+        told.len() == 2 && told[1].contains("answered by telegram:9 already")
+    });
+    home.kill_daemon();
+    home.skep(&["daemon", "start"]).ok();
+    telegram.reply(501, 9, 2, "blue");
+    assert_eq!(answer(&home, &other), "blue");
 }
 
 #[test]

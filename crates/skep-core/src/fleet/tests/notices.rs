@@ -375,6 +375,24 @@ fn a_digest_waits_for_others_and_a_question_that_can_be_answered_does_not() {
 }
 
 #[test]
+fn what_a_rule_lets_pass_waits_for_a_digest_and_not_for_the_morning() {
+    let quiet = Some(Quiet { from: 22 * 60, to: 7 * 60 + 30 });
+    let passes = Rule { kinds: vec![Kind::Question], passes: true, ..Rule::default() };
+    let rules = Rules { quiet, digest_ms: 300_000, rules: vec![passes], ..only(READS) };
+    let mut world = World::new(rules);
+    world.at_work("amber");
+    world.at(100);
+    world.tell("a");
+    world.play("110 amber asked k human");
+    world.at(409);
+    assert!(world.sent_on(READS).is_empty());
+    world.at(410);
+    assert_eq!(world.sent_on(READS), [(1, 1, 0)], "the question alone");
+    assert_eq!(world.fates(READS), "due sending");
+    world.replays();
+}
+
+#[test]
 fn the_first_rule_that_fits_says_who_is_told() {
     let rule = |kinds: &[Kind], projects: &[&str], channels: Option<&[&str]>| Rule {
         kinds: kinds.to_vec(),
@@ -446,6 +464,9 @@ fn the_first_answer_counts_wherever_it_comes_from_and_the_message_says_whose_it_
     assert!(heard.why.as_ref().unwrap().contains("answered"), "{heard:?}");
     let question = &run(&world.fleet, "amber").questions[0];
     assert_eq!(question.answer.as_ref().unwrap().text.as_deref(), Some("blue"));
+    // After a quiet week its channel counts from anywhere.
+    world.heard(2, "7:1", Said::Text("red".to_owned())).unwrap();
+    assert_eq!(world.fleet.notices.heard[ANSWERS].update, 2);
     world.replays();
 }
 

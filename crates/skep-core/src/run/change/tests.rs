@@ -293,6 +293,24 @@ fn comments_of_members_go_to_the_author_once_and_those_of_others_to_people_alone
 }
 
 #[test]
+fn what_is_written_while_a_round_is_under_way_is_asked_for_after_it() {
+    let mut run = with_change(3);
+    say(&mut run, 72, "seen c1 open test failed");
+    say(&mut run, 73, "round");
+    works(&mut run, 5_000, "exit 0 committed c2");
+    let by_itself = op_of(&run);
+    feed(&mut run, 5_020, Input::OpDone { op: by_itself, result: proposed("c2") });
+    assert_eq!(run.change.as_ref().unwrap().seen, now(72), "nobody has looked since");
+    feed(&mut run, 5_030, Input::Propose { op: op(4), asked: Box::new(asked(3)) });
+    feed(&mut run, 5_031, Input::OpDone { op: op(4), result: proposed("c2") });
+    assert_eq!(run.change.as_ref().unwrap().seen, now(72), "nor when a person asked for it");
+    say(&mut run, 5_100, "tick");
+    say(&mut run, 5_101, "seen c2 open member m1");
+    assert_eq!(run.change.as_ref().unwrap().seen, now(5_101));
+    assert!(run.is_due_a_round(now(5_101)));
+}
+
+#[test]
 fn without_rounds_a_person_is_told_and_no_agent() {
     let mut run = with_change(0);
     say(&mut run, 72, "seen c1 open test failed member m1");

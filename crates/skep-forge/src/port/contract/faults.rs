@@ -162,6 +162,30 @@ fn a_forge_that_wants_no_more_questions_is_asked_none_before_its_moment() {
     });
 }
 
+#[test]
+fn who_asks_one_forge_stands_in_one_line_and_each_counts_its_own_questions() {
+    each_open(|forge, _, number| {
+        let line = Line::default();
+        let of = |line: &Line| {
+            let token = Token::by(|| Ok(Some(TOKEN.to_owned())));
+            open(place_of(forge), token, PATIENCE, line.clone())
+        };
+        let (one, other) = (of(&line), of(&line));
+        one.look(number, None).unwrap();
+        let seen = other.look(number, None).unwrap();
+        assert_eq!((seen.asked > 0, seen.unchanged), (true, 0), "it remembers for itself");
+        assert_eq!(one.budget(), other.budget());
+        let told = Told::json(429, &"no more".into()).with("retry-after", 40);
+        forge.world().fault("GET", "/1", false, told);
+        let until = one.change(number).unwrap_err().until();
+        let before = forge.loopback().asked().len();
+        assert_eq!(other.change(number).unwrap_err().until(), until);
+        assert_eq!(forge.loopback().asked().len(), before, "{:?}", forge.face());
+        // Who stands in another asks on.
+        assert!(of(&Line::default()).change(number).is_ok());
+    });
+}
+
 fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp::default().plus(since)
@@ -303,7 +327,7 @@ fn a_list_without_an_end_is_not_read_for_ever() {
         });
         let host = Host { name: "f".to_owned(), kind: Kind::Gitlab, url: Some(loopback.origin()) };
         let place: Place = place("f:team/tool", &[host], &|_| None).unwrap();
-        let client = open(place, Token::none(), PATIENCE);
+        let client = open(place, Token::none(), PATIENCE, Line::default());
         assert_eq!(client.propose(&proposal()).unwrap_err().slug(), "forge-answer");
         assert!(loopback.asked().len() <= most);
     }
@@ -316,13 +340,13 @@ fn nobody_who_listens_is_offline_and_what_is_not_tls_gets_nothing() {
         place.web = place.web.replace("http://", "https://");
         let before = forge.loopback().asked().len();
         let token = Token::by(|| Ok(Some(TOKEN.to_owned())));
-        let error = open(place, token, PATIENCE).change(number).unwrap_err();
+        let error = open(place, token, PATIENCE, Line::default()).change(number).unwrap_err();
         assert_eq!(error.slug(), "forge-offline", "{error}");
         let asked = forge.loopback().asked();
         assert!(asked[before..].iter().all(|asked| !format!("{asked:?}").contains(TOKEN)));
     });
     let gone = place_of(&forges::Forge::new(Face::Forgejo));
-    let client = open(gone, Token::none(), PATIENCE);
+    let client = open(gone, Token::none(), PATIENCE, Line::default());
     assert_eq!(client.change(1).unwrap_err().slug(), "forge-offline");
     assert_eq!(client.propose(&proposal()).unwrap_err().slug(), "forge-offline");
 }
@@ -363,6 +387,6 @@ fn whoever_cannot_prove_to_be_the_host_is_told_nothing() {
     let url = format!("https://{}", at.expect("it says where it listens"));
     let host = Host { name: "f".to_owned(), kind: Kind::Github, url: Some(url) };
     let place: Place = place("f:team/tool", &[host], &|_| None).unwrap();
-    let error = open(place, Token::none(), PATIENCE).change(1).unwrap_err();
+    let error = open(place, Token::none(), PATIENCE, Line::default()).change(1).unwrap_err();
     assert_eq!(error.slug(), "forge-certificate", "{error}");
 }

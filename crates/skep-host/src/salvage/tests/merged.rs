@@ -239,6 +239,9 @@ fn a_forges_word_proves_the_work_up_to_the_commit_it_is_about_and_no_commit_more
     // Of a commit that nobody here knows it says nothing of ours.
     let strange = word(&"1".repeat(40));
     assert!(matches!(told(Some(&strange)), Merge::NotMerged { commits, .. } if commits.len() == 2));
+    // Nor of none.
+    let none = word("");
+    assert!(matches!(told(Some(&none)), Merge::NotMerged { commits, .. } if commits.len() == 2));
     fork.repo().git(&["checkout", "--quiet", "work"]);
     fork.repo().commit_file("late", "late\n");
     let merge = told(Some(&word(&head)));
