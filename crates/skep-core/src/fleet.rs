@@ -28,6 +28,7 @@ use crate::{
 mod changes;
 mod find;
 mod inherit;
+mod issues;
 mod landing;
 pub mod leases;
 pub mod money;
@@ -40,6 +41,7 @@ mod tasks;
 mod tests;
 mod within;
 
+pub use issues::taken as issue_taken;
 pub use money::{AtDay, Budgets, Day, DayMet, Shares, Spending, User};
 pub use quotas::{Quotas, Shut};
 use slots::Slots;
@@ -380,6 +382,7 @@ impl Fleet {
             }
         }
         self.begin_landings(now, &mut decided);
+        self.leave_issues(now, &mut decided);
         self.tell_people(now, &mut decided);
         Ok(decided)
     }
@@ -531,6 +534,7 @@ impl Fleet {
         self.check_branch(&brief)?;
         self.check_adoption(&brief)?;
         self.check_within(&brief)?;
+        self.check_issue(&brief)?;
         let supersedes = brief.supersedes.clone();
         let project = brief.project.clone().unwrap_or_default();
         if *naming == Naming::Project && !self.themes.contains_key(&project) {
@@ -661,6 +665,7 @@ impl Fleet {
     fn check_again(&self, run: &Run, by_task: bool) -> Result<(), Rejected> {
         self.check_name(&run.brief)?;
         self.check_within(&run.brief)?;
+        self.check_issue(&run.brief)?;
         if run.brief.is_of_plan() {
             return if by_task { Ok(()) } else { self.check_of_plan(run) };
         }

@@ -1,6 +1,7 @@
 //! Scenes of many runs: who may have a slot, who holds a task, a name, a branch, and how a run is found.
 
 use super::*;
+use crate::issue::{Mode, Origin, Platform};
 use crate::run::{
     Effect, Outcome, Place,
     adopted::tests::adopted,
@@ -13,6 +14,7 @@ mod changes;
 mod gates;
 mod golden;
 mod history;
+mod issues;
 mod landing;
 pub(super) mod leases;
 mod limits;
@@ -141,6 +143,14 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
             "nowhere" => {
                 brief.place =
                     Place { env_type: EnvType::Directory, repository: None, ..brief.place }
+            }
+            "issue" => {
+                brief.issue = Some(Origin {
+                    platform: Platform::Forgejo,
+                    reference: (*how.next().unwrap()).to_owned(),
+                    url: String::new(),
+                    mode: Mode::Headless,
+                });
             }
             "by" => brief.by = id(how.next().unwrap()).to_string(),
             "bypassing" => brief.permissions = run::Permissions::Bypass,
