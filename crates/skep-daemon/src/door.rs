@@ -58,9 +58,11 @@ mod landing;
 mod notices;
 mod plans;
 mod questions;
+mod registry;
 mod reviews;
 mod rules;
 mod send;
+mod spawn;
 mod speaker;
 mod surface;
 mod tasks;
@@ -207,7 +209,7 @@ impl Door {
             );
         }
         let fleet = self.wishes.board.read().fleet;
-        self.require_leave(request, peer, &fleet)?;
+        let asker = self.require_leave(request, peer, &fleet)?;
         match &request.ask {
             Ask::Health {} => value(&self.health()),
             Ask::Run(ask) => self.run(&request.id, ask, out),
@@ -234,7 +236,12 @@ impl Door {
             Ask::Diff { run, path } => {
                 value(&diff::diff(fleet.find_run(run)?, &self.home, path.as_deref())?)
             }
-            Ask::Stop { runs, all, now } => self.stop(&request.id, runs, *all, *now),
+            Ask::Stop { runs, all, now, line } => self.stop(&request.id, runs, (*all, *line), *now),
+            Ask::Spawn(ask) => self.spawn(&request.id, ask, asker.as_ref()),
+            Ask::Claimed { paths } => self.claimed(paths, asker.as_ref()),
+            Ask::AtWork {} => value(&self.at_work(&fleet)),
+            Ask::Check { path, cwd } => self.check(path, cwd, &fleet),
+            Ask::AtIssue { of } => self.at_issue(&request.id, of, &fleet),
             Ask::Wait { runs, until, any, timeout_ms } if follow::are_tasks(runs) => {
                 self.wait_for_tasks(runs, until, *any, *timeout_ms)
             }
@@ -559,7 +566,7 @@ impl Door {
     fn show(&self, key: &str, text: &str) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
         let run = fleet.find_run(text)?;
-        let mut view = RunView::of(run).on_radar(run, &fleet);
+        let mut view = RunView::of(run).on_radar(run, &fleet).with_those_that_came(run, &fleet);
         view.held = fleet.held_back(run, (self.clock)());
         if let Some(facts) = hands::git_facts(run, &self.home, (self.clock)()) {
             let input = run::Input::GitSeen(facts.clone());
@@ -573,7 +580,7 @@ impl Door {
         &self,
         id: &str,
         runs: &[String],
-        all: bool,
+        (all, line): (bool, bool),
         force: bool,
     ) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
@@ -587,6 +594,9 @@ impl Door {
                 let open = |run: &&&Arc<Run>| !text.starts_with("task_") || !run.is_ended();
                 chosen.extend(found.iter().filter(open).map(|run| run.id().clone()));
             }
+            if line {
+                registry::with_all_that_came(&mut chosen, &fleet);
+            }
             chosen
         };
         for (nth, run) in chosen.iter().enumerate() {
@@ -598,7 +608,7 @@ impl Door {
             &chosen
                 .iter()
                 .filter_map(|id| fleet.runs.get(id))
-                .map(|run| RunView::of(run))
+                .map(|run| RunView::of(run).with_those_that_came(run, &fleet))
                 .collect::<Vec<_>>(),
         )
     }

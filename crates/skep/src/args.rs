@@ -317,6 +317,9 @@ Examples:
         /// All that have not ended
         #[arg(long, conflicts_with = "ids")]
         all: bool,
+        /// And all that they had others begin; what they did is kept
+        #[arg(long, conflicts_with = "all")]
+        children: bool,
         /// By force, at once
         #[arg(long)]
         now: bool,
@@ -733,6 +736,9 @@ doctor finds; INDEX.md in it says what, and what is not. Read it before you give
         /// What the run is there for [default: found by the run]
         #[arg(long, hide = true, value_name = "KIND", value_parser = kind)]
         kind: Option<Kind>,
+        /// It may have other runs work for it
+        #[arg(long, hide = true)]
+        spawns: bool,
     },
     /// Requests to close a run, as files
     #[command(subcommand, hide = true)]
@@ -811,6 +817,12 @@ pub(crate) struct Run {
     /// Somebody else wrote the words (an issue, a mail): they are data, and narrower rules hold
     #[arg(long)]
     pub(crate) outside: bool,
+    /// Files and folders that it is going to change, with commas: no other run may claim them meanwhile
+    #[arg(long, value_name = "PATHS", value_delimiter = ',')]
+    pub(crate) claims: Option<Vec<String>>,
+    /// Begin although another run claims the same
+    #[arg(long, requires = "claims")]
+    pub(crate) overlap: bool,
     /// So many workers at the same title
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) count: Option<u32>,

@@ -11,6 +11,7 @@ use crate::run::{
 
 mod adoption;
 mod changes;
+mod claims;
 mod gates;
 mod golden;
 mod history;
@@ -18,6 +19,7 @@ mod issues;
 mod landing;
 pub(super) mod leases;
 mod limits;
+mod lineage;
 mod notices;
 mod outside;
 mod plans;
@@ -36,6 +38,7 @@ const ONE: Limits = Limits {
     reviews: 1,
     foremen: 1,
     gates: 1,
+    cascade: crate::run::lineage::Cascade { depth: 3, breadth: 4, total: 16 },
 };
 const TWO: Limits = Limits { runs: 2, per_project: 8, prepare: 4, ..ONE };
 

@@ -68,6 +68,8 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
         yes: args.yes,
         dry_run: args.dry_run,
         detach: args.detach || args.follow,
+        claims: args.claims.unwrap_or_default(),
+        overlap: args.overlap,
         env: skep.env.clone(),
     };
     let answer = skep.ask(Ask::Run(Box::new(ask)))?;
