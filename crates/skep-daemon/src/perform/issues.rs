@@ -3,9 +3,12 @@
 use skep_core::run::{Fault, Input, Run};
 
 use super::Performer;
-use crate::hands::{
-    Deed, Done,
-    issue::{Holding, TakenIssue},
+use crate::{
+    hands::{
+        Deed, Done,
+        issue::{Holding, TakenIssue},
+    },
+    issues::held,
 };
 
 impl Performer {
@@ -50,6 +53,6 @@ impl Performer {
         let at_work = others.filter(|other| !other.is_ended() || other.holds_env());
         let at_work = at_work.map(|other| other.id().to_string()).collect();
         let config = self.agents.parent().unwrap_or(std::path::Path::new("/"));
-        Holding::of(run, &self.home, config, at_work)
+        held::holding(run, &self.home, config, at_work)
     }
 }
