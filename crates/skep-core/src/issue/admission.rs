@@ -7,6 +7,9 @@ use thiserror::Error;
 use super::{Association, Issue, Mode, Origin, Reference};
 use crate::text;
 
+/// The most of an address, or of another issue's name. Characters.
+const SHOWN: usize = 300;
+
 /// What a person's settings say of issues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
@@ -131,7 +134,8 @@ pub fn admit(
     may_ask(asked, rules)?;
     let reference = issue.reference.to_string();
     if !asked.means(&issue.reference) || issue.reference.platform() != Some(issue.platform) {
-        return Err(Refused::Moved { asked: asked.to_string(), told: reference });
+        let told = text::words(&text::one_line(&reference), SHOWN);
+        return Err(Refused::Moved { asked: asked.to_string(), told });
     }
     if issue.is_change {
         return Err(Refused::Change { reference });
@@ -153,7 +157,8 @@ pub fn admit(
         let wanted = rules.labels.get(&mode).cloned();
         return Err(Refused::Mode { reference, asked: mode, highest, labels, wanted });
     }
-    let origin = Origin { platform: issue.platform, reference, url: issue.url.clone(), mode };
+    let url = text::words(&text::one_line(&issue.url), SHOWN);
+    let origin = Origin { platform: issue.platform, reference, url, mode };
     Ok(Admitted { origin, highest })
 }
 
