@@ -51,6 +51,7 @@ mod conflicts;
 mod control;
 mod cost;
 mod diff;
+mod dispatch;
 mod events;
 mod finish;
 mod follow;
@@ -254,7 +255,7 @@ impl Door {
             Ask::Abandon { runs } => self.abandon(&request.id, runs, out),
             Ask::Land(ask) => self.land(&request.id, ask, out),
             Ask::Propose(ask) => self.propose(&request.id, ask, out),
-            Ask::Dispatch(_) => Err(Refusal::error("usage", "nothing is dispatched").into()),
+            Ask::Dispatch(ask) => self.dispatch(&request.id, ask, out),
             Ask::Pause { run, now } => self.pause(&request.id, run, *now),
             Ask::Again { run, goes_on, text, surface, env } => {
                 let fleet = self.wishes.board.read().fleet;
@@ -424,6 +425,17 @@ impl Door {
         if ask.dry_run {
             return value(&resolved.briefs.iter().map(|asked| &asked.brief).collect::<Vec<_>>());
         }
+        self.begin(id, resolved, (ask.force, ask.detach), out)
+    }
+
+    /// Begins what was resolved, and waits until each has lived through its health window, unless nobody waits.
+    fn begin(
+        &self,
+        id: &str,
+        resolved: resolve::Resolved,
+        (force, detach): (bool, bool),
+        out: &mut UnixStream,
+    ) -> Result<Option<Value>, Trouble> {
         if let Some(project) = resolved.project {
             progress(out, &format!("project `{}` registered: {}", project.name, project.path))?;
             let agent = resolved.briefs.first().map_or("", |asked| asked.brief.agent.as_str());
@@ -440,7 +452,7 @@ impl Door {
         let mut ids = Vec::new();
         for (nth, asked) in resolved.briefs.into_iter().enumerate() {
             let run = asked.brief.id.clone();
-            self.make_way(&format!("{id}/{nth}/way"), &asked.brief, ask.force, out)?;
+            self.make_way(&format!("{id}/{nth}/way"), &asked.brief, force, out)?;
             resolve::keep(&asked, &self.home)?;
             let created = self.wishes.wish(
                 &format!("{id}/{nth}"),
@@ -460,7 +472,7 @@ impl Door {
             };
             ids.push(run);
         }
-        if !ask.detach {
+        if !detach {
             for id in &ids {
                 self.await_health(id, out)?;
             }

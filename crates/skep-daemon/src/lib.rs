@@ -18,6 +18,7 @@ pub mod forges;
 pub mod hands;
 pub mod ingest;
 pub mod init;
+pub mod issues;
 pub mod launch;
 pub mod notify;
 pub mod perform;

@@ -50,6 +50,7 @@ pub mod adopt;
 pub mod budget;
 mod choice;
 pub mod claims;
+pub mod dispatch;
 mod fallback;
 pub mod gates;
 mod hooks;

@@ -161,6 +161,7 @@ impl From<Rejected> for Trouble {
             "task-needed",
             "budget-spent",
             "claims-taken",
+            "issue-taken",
         ];
         let exit = if decisions.contains(&rejected.slug) { 1 } else { 2 };
         Trouble::Refused(Refusal {

@@ -5,6 +5,7 @@
 
 pub mod channel;
 pub mod forges;
+pub mod hostile;
 pub mod lab;
 pub mod loopback;
 

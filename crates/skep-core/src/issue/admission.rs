@@ -7,6 +7,9 @@ use thiserror::Error;
 use super::{Association, Issue, Mode, Origin, Reference};
 use crate::text;
 
+/// The most of an address, or of another issue's name. Characters.
+const SHOWN: usize = 300;
+
 /// What a person's settings say of issues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
@@ -131,7 +134,8 @@ pub fn admit(
     may_ask(asked, rules)?;
     let reference = issue.reference.to_string();
     if !asked.means(&issue.reference) || issue.reference.platform() != Some(issue.platform) {
-        return Err(Refused::Moved { asked: asked.to_string(), told: reference });
+        let told = text::words(&text::one_line(&reference), SHOWN);
+        return Err(Refused::Moved { asked: asked.to_string(), told });
     }
     if issue.is_change {
         return Err(Refused::Change { reference });
@@ -139,7 +143,7 @@ pub fn admit(
     if !issue.open {
         return Err(Refused::Closed { reference, state: shown(&issue.state) });
     }
-    if !is_trusted(issue, rules) {
+    if !is_trusted(&issue.author, issue.association, rules) {
         return Err(Refused::Author {
             reference,
             author: shown(&issue.author),
@@ -153,20 +157,28 @@ pub fn admit(
         let wanted = rules.labels.get(&mode).cloned();
         return Err(Refused::Mode { reference, asked: mode, highest, labels, wanted });
     }
-    let origin = Origin { platform: issue.platform, reference, url: issue.url.clone(), mode };
+    let url = text::words(&text::one_line(&issue.url), SHOWN);
+    let origin = Origin { platform: issue.platform, reference, url, mode };
     Ok(Admitted { origin, highest })
 }
 
-fn is_trusted(issue: &Issue, rules: &Rules) -> bool {
-    let named = rules.authors.iter().any(|name| name.eq_ignore_ascii_case(&issue.author));
-    let by_place = match issue.association {
+/// The issue with those comments alone whose authors are trusted: everybody may write below an issue of somebody who is.
+#[must_use]
+pub fn heard(mut issue: Issue, rules: &Rules) -> Issue {
+    issue.comments.retain(|said| is_trusted(&said.author, said.association, rules));
+    issue
+}
+
+fn is_trusted(author: &str, association: Association, rules: &Rules) -> bool {
+    let named = rules.authors.iter().any(|name| name.eq_ignore_ascii_case(author));
+    let by_place = match association {
         Association::Unknown | Association::None => false,
         known @ (Association::Owner
         | Association::Member
         | Association::Collaborator
         | Association::Contributor) => rules.trusted.contains(&known),
     };
-    (named && !issue.author.is_empty()) || by_place
+    (named && !author.is_empty()) || by_place
 }
 
 /// The strictest mode that one of the labels says, and those that say any; without any the default.

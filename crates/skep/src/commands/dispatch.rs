@@ -2,10 +2,16 @@
 
 mod registry;
 
-use skep_api::request::{Ask, DispatchAsk};
-use skep_core::issue::Mode;
+use std::process::ExitCode;
 
-use super::run;
+use serde_json::Value;
+use skep_api::{
+    request::{Ask, DispatchAsk},
+    view::{DispatchView, RunView},
+};
+use skep_core::{issue::Mode, run::Surface, text};
+
+use super::{attach, read, run};
 use crate::{
     args::{At, Cascade, Dispatch},
     connect::Skep,
@@ -50,5 +56,57 @@ fn begin(skep: &Skep, mode: Mode, at: At, depth: Option<u8>) -> Outcome {
         env: skep.env.clone(),
     };
     let answer = skep.ask(Ask::Dispatch(Box::new(ask)))?;
+    if at.dry_run {
+        return plan(skep, &answer);
+    }
+    let on_screen = matches!(mode, Mode::Interactive | Mode::Consult);
+    let looks = on_screen && !at.detach && !at.follow && !skep.out.json && attach::is_possible();
+    if looks
+        && let [run] = read::<Vec<RunView>>(answer.clone())?.as_slice()
+        && run.state != "ended"
+    {
+        let (name, id) = (&run.name, &run.id);
+        skep.out.note(&format!("{name} ({id}) is at it; back to its screen: skep attach {name}"));
+        return attach::attach(skep, id);
+    }
     run::told(skep, &answer, at.follow)
+}
+
+/// What would be.
+fn plan(skep: &Skep, answer: &Value) -> Outcome {
+    if skep.out.json {
+        skep.out.json(answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let view: DispatchView = read(answer.clone())?;
+    let screen = match view.surface {
+        Surface::Headless => "without a screen",
+        Surface::Terminal => "on a screen of its own",
+    };
+    let claims = if view.claims.is_empty() { "nothing".to_owned() } else { view.claims.join(", ") };
+    let permissions = format!("{:?}", view.permissions).to_lowercase();
+    let rows = [
+        ("issue", format!("{} by {}: {}", view.reference, view.author, view.title)),
+        ("at", if view.url.is_empty() { view.platform } else { view.url }),
+        ("mode", format!("{} (the issue lets {} at most)", view.mode, view.highest)),
+        ("project", format!("{} at {}", view.project, view.repository)),
+        (
+            "agent",
+            format!(
+                "{}, {screen}, posture {}, permissions {permissions}",
+                view.agent, view.posture
+            ),
+        ),
+        ("branch", view.branch),
+        ("claims", claims),
+    ];
+    for (name, what) in rows {
+        skep.out.line(&format!("{name:<9}{}", text::one_line(&what)))?;
+    }
+    skep.out.line("reads, as somebody else's words:")?;
+    for line in view.words.lines() {
+        skep.out.line(&format!("  {line}"))?;
+    }
+    skep.out.note("Nothing was begun.");
+    Ok(ExitCode::SUCCESS)
 }
