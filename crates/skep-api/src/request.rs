@@ -7,12 +7,16 @@ use skep_core::run::{How, Surface};
 
 mod adopt;
 mod change;
+mod dispatch;
 mod plan;
+mod registry;
 mod review;
 
 pub use adopt::AdoptAsk;
 pub use change::ProposeAsk;
+pub use dispatch::DispatchAsk;
 pub use plan::{ImplementAsk, PlanAsk};
+pub use registry::SpawnAsk;
 pub use review::{CommentAsk, PartAsk};
 
 /// One request: a line of JSON on the daemon's socket.
@@ -62,6 +66,9 @@ pub enum Ask {
         runs: Vec<String>,
         all: bool,
         now: bool,
+        /// Whether all that came of them is meant as well.
+        #[serde(default)]
+        line: bool,
     },
     /// Answer: the list of `RunView` once they are as awaited.
     Wait {
@@ -325,6 +332,26 @@ pub enum Ask {
     Follow {
         of: String,
     },
+    /// A run has another one work for it. Answer: a `SpawnView`.
+    Spawn(Box<SpawnAsk>),
+    /// Who else holds what the run that asks claims just now. Answer: a list of `MetView`.
+    Claimed {
+        paths: Vec<String>,
+    },
+    /// Who is at work: at an issue, for another run, or under claims. Answer: a list of `AtWorkView`.
+    AtWork {},
+    /// Who claims, or is seen to change, what lies at, in or above a path. Answer: a `CheckView`.
+    Check {
+        path: String,
+        /// The asker's folder, absolute.
+        cwd: String,
+    },
+    /// The run that is at an issue, or was last; or a run. Answer: a `RunView`.
+    AtIssue {
+        of: String,
+    },
+    /// Puts an agent at an issue. Answer: as to `Run`, a list of `RunView`; with `dry_run` what would be.
+    Dispatch(Box<DispatchAsk>),
     /// Ends the daemon; runs go on. Answer: its `Health`.
     Shutdown {},
 }
@@ -370,6 +397,10 @@ pub struct RunAsk {
     pub detach: bool,
     /// Whether somebody else wrote the words.
     pub outside: bool,
+    /// Paths that it is going to change, as seen from `cwd`.
+    pub claims: Vec<String>,
+    /// Begins although others claim the same.
+    pub overlap: bool,
     /// The asker's environment: the base names, and what profile and project may list.
     pub env: BTreeMap<String, String>,
 }

@@ -21,14 +21,24 @@ pub const VERDICT: usize = 128 << 10;
 pub const WAIT_MS: u64 = 60 * 60 * 1000;
 
 /// The tools, by name, of the server `skep`; which of them an agent has follows from its run's kind.
-pub const NAMES: [&str; 7] =
-    ["ask_foreman", "ask_human", "report", "verdict", "claim_paths", "note", "list_runs"];
+pub const NAMES: [&str; 8] = [
+    "ask_foreman",
+    "ask_human",
+    "report",
+    "verdict",
+    "claim_paths",
+    "note",
+    "list_runs",
+    "spawn_run",
+];
 
 /// Whether an agent of a run of this kind has the tool `name`: only a reviewer judges, and who answers asks nobody.
 pub fn is_for(name: &str, kind: Kind) -> bool {
     match name {
         _ if !kind.has_agent() => false,
         "verdict" => kind == Kind::Review,
+        // Of these again only those that may have others work for them: `skep mcp --spawns`.
+        "spawn_run" => kind == Kind::Code,
         "ask_foreman" | "ask_human" => kind != Kind::Foreman,
         _ => NAMES.contains(&name),
     }

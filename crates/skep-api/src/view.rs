@@ -25,6 +25,7 @@ mod adopt;
 mod ask;
 mod change;
 mod cost;
+mod dispatch;
 mod fence;
 mod inbox;
 mod landing;
@@ -33,6 +34,7 @@ mod notice;
 mod plan;
 mod question;
 mod radar;
+mod registry;
 mod review;
 mod rules;
 mod task;
@@ -41,6 +43,7 @@ pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
 pub use change::ChangeView;
 pub use cost::CostView;
+pub use dispatch::DispatchView;
 pub use inbox::InboxView;
 pub use landing::{GateView, LandingView};
 pub use lease::{ExhaustedView, LeaseView};
@@ -48,6 +51,7 @@ pub use notice::{FateView, NoticeCounts, NoticeView, SentView};
 pub use plan::{PartView, PlanView, WarningView, WaveView};
 pub use question::{ClaimsView, QuestionView};
 pub use radar::{BeyondView, ClashView, ConflictView, ConflictsView};
+pub use registry::{AtWorkView, CameView, CheckView, LineageView, MetView, SpawnView};
 pub use review::{CycleView, ForemanView, KnownView, PutView, ReviewView, ReviewedView};
 pub use rules::{LiftView, RulesView};
 pub use task::{PlanningView, TaskView, WaitsView};
@@ -177,6 +181,9 @@ pub struct RunView {
     /// What it changed beyond the paths that it claimed.
     #[serde(default)]
     pub beyond: Option<BeyondView>,
+    /// Where it stands among those that came of one run, where it is one of such.
+    #[serde(default)]
+    pub lineage: Option<LineageView>,
 }
 
 /// A usage limit that a run met.
@@ -369,6 +376,7 @@ impl RunView {
             leases: LeaseView::of(run),
             clashes: Vec::new(),
             beyond: None,
+            lineage: LineageView::of(run),
         }
     }
 }

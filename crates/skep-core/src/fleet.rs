@@ -19,17 +19,20 @@ use crate::{
     notice,
     project::Project,
     radar::{self, Clash, Pair, Radar, Stray},
-    run::{self, Brief, EnvState, EnvType, How, Rejected, Run, State},
+    run::{self, Brief, EnvState, EnvType, How, Rejected, Run, State, lineage::Cascade},
     task::{self, Task, TaskState},
     text,
     time::Timestamp,
 };
 
 mod changes;
+pub mod claims;
 mod find;
 mod inherit;
+mod issues;
 mod landing;
 pub mod leases;
+mod lineage;
 pub mod money;
 mod notices;
 mod on_radar;
@@ -40,6 +43,7 @@ mod tasks;
 mod tests;
 mod within;
 
+pub use issues::taken as issue_taken;
 pub use money::{AtDay, Budgets, Day, DayMet, Shares, Spending, User};
 pub use quotas::{Quotas, Shut};
 use slots::Slots;
@@ -65,6 +69,9 @@ pub struct Limits {
     /// Gates, beside the other runs.
     #[serde(default = "two")]
     pub gates: u32,
+    /// How far runs may have others work for them.
+    #[serde(default, skip_serializing_if = "Cascade::is_usual")]
+    pub cascade: Cascade,
 }
 
 fn two() -> u32 {
@@ -86,6 +93,7 @@ impl Default for Limits {
             reviews: two(),
             foremen: two(),
             gates: two(),
+            cascade: Cascade::default(),
         }
     }
 }
@@ -380,6 +388,7 @@ impl Fleet {
             }
         }
         self.begin_landings(now, &mut decided);
+        self.leave_issues(now, &mut decided);
         self.tell_people(now, &mut decided);
         Ok(decided)
     }
@@ -531,6 +540,9 @@ impl Fleet {
         self.check_branch(&brief)?;
         self.check_adoption(&brief)?;
         self.check_within(&brief)?;
+        self.check_issue(&brief)?;
+        self.check_lineage(&mut brief)?;
+        self.check_claims(&brief)?;
         let supersedes = brief.supersedes.clone();
         let project = brief.project.clone().unwrap_or_default();
         if *naming == Naming::Project && !self.themes.contains_key(&project) {
@@ -661,6 +673,8 @@ impl Fleet {
     fn check_again(&self, run: &Run, by_task: bool) -> Result<(), Rejected> {
         self.check_name(&run.brief)?;
         self.check_within(&run.brief)?;
+        self.check_issue(&run.brief)?;
+        self.check_claims(&run.brief)?;
         if run.brief.is_of_plan() {
             return if by_task { Ok(()) } else { self.check_of_plan(run) };
         }

@@ -51,6 +51,7 @@ mod conflicts;
 mod control;
 mod cost;
 mod diff;
+mod dispatch;
 mod events;
 mod finish;
 mod follow;
@@ -58,9 +59,11 @@ mod landing;
 mod notices;
 mod plans;
 mod questions;
+mod registry;
 mod reviews;
 mod rules;
 mod send;
+mod spawn;
 mod speaker;
 mod surface;
 mod tasks;
@@ -207,7 +210,7 @@ impl Door {
             );
         }
         let fleet = self.wishes.board.read().fleet;
-        self.require_leave(request, peer, &fleet)?;
+        let asker = self.require_leave(request, peer, &fleet)?;
         match &request.ask {
             Ask::Health {} => value(&self.health()),
             Ask::Run(ask) => self.run(&request.id, ask, out),
@@ -234,7 +237,12 @@ impl Door {
             Ask::Diff { run, path } => {
                 value(&diff::diff(fleet.find_run(run)?, &self.home, path.as_deref())?)
             }
-            Ask::Stop { runs, all, now } => self.stop(&request.id, runs, *all, *now),
+            Ask::Stop { runs, all, now, line } => self.stop(&request.id, runs, (*all, *line), *now),
+            Ask::Spawn(ask) => self.spawn(&request.id, ask, asker.as_ref()),
+            Ask::Claimed { paths } => self.claimed(paths, asker.as_ref()),
+            Ask::AtWork {} => value(&self.at_work(&fleet)),
+            Ask::Check { path, cwd } => self.check(path, cwd, &fleet),
+            Ask::AtIssue { of } => self.at_issue(&request.id, of, &fleet),
             Ask::Wait { runs, until, any, timeout_ms } if follow::are_tasks(runs) => {
                 self.wait_for_tasks(runs, until, *any, *timeout_ms)
             }
@@ -247,6 +255,7 @@ impl Door {
             Ask::Abandon { runs } => self.abandon(&request.id, runs, out),
             Ask::Land(ask) => self.land(&request.id, ask, out),
             Ask::Propose(ask) => self.propose(&request.id, ask, out),
+            Ask::Dispatch(ask) => self.dispatch(&request.id, ask, out),
             Ask::Pause { run, now } => self.pause(&request.id, run, *now),
             Ask::Again { run, goes_on, text, surface, env } => {
                 let fleet = self.wishes.board.read().fleet;
@@ -416,6 +425,17 @@ impl Door {
         if ask.dry_run {
             return value(&resolved.briefs.iter().map(|asked| &asked.brief).collect::<Vec<_>>());
         }
+        self.begin(id, resolved, (ask.force, ask.detach), out)
+    }
+
+    /// Begins what was resolved, and waits until each has lived through its health window, unless nobody waits.
+    fn begin(
+        &self,
+        id: &str,
+        resolved: resolve::Resolved,
+        (force, detach): (bool, bool),
+        out: &mut UnixStream,
+    ) -> Result<Option<Value>, Trouble> {
         if let Some(project) = resolved.project {
             progress(out, &format!("project `{}` registered: {}", project.name, project.path))?;
             let agent = resolved.briefs.first().map_or("", |asked| asked.brief.agent.as_str());
@@ -432,7 +452,7 @@ impl Door {
         let mut ids = Vec::new();
         for (nth, asked) in resolved.briefs.into_iter().enumerate() {
             let run = asked.brief.id.clone();
-            self.make_way(&format!("{id}/{nth}/way"), &asked.brief, ask.force, out)?;
+            self.make_way(&format!("{id}/{nth}/way"), &asked.brief, force, out)?;
             resolve::keep(&asked, &self.home)?;
             let created = self.wishes.wish(
                 &format!("{id}/{nth}"),
@@ -452,7 +472,7 @@ impl Door {
             };
             ids.push(run);
         }
-        if !ask.detach {
+        if !detach {
             for id in &ids {
                 self.await_health(id, out)?;
             }
@@ -558,7 +578,7 @@ impl Door {
     fn show(&self, key: &str, text: &str) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
         let run = fleet.find_run(text)?;
-        let mut view = RunView::of(run).on_radar(run, &fleet);
+        let mut view = RunView::of(run).on_radar(run, &fleet).with_those_that_came(run, &fleet);
         view.held = fleet.held_back(run, (self.clock)());
         if let Some(facts) = hands::git_facts(run, &self.home, (self.clock)()) {
             let input = run::Input::GitSeen(facts.clone());
@@ -572,7 +592,7 @@ impl Door {
         &self,
         id: &str,
         runs: &[String],
-        all: bool,
+        (all, line): (bool, bool),
         force: bool,
     ) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
@@ -586,6 +606,9 @@ impl Door {
                 let open = |run: &&&Arc<Run>| !text.starts_with("task_") || !run.is_ended();
                 chosen.extend(found.iter().filter(open).map(|run| run.id().clone()));
             }
+            if line {
+                registry::with_all_that_came(&mut chosen, &fleet);
+            }
             chosen
         };
         for (nth, run) in chosen.iter().enumerate() {
@@ -597,7 +620,7 @@ impl Door {
             &chosen
                 .iter()
                 .filter_map(|id| fleet.runs.get(id))
-                .map(|run| RunView::of(run))
+                .map(|run| RunView::of(run).with_those_that_came(run, &fleet))
                 .collect::<Vec<_>>(),
         )
     }

@@ -23,6 +23,7 @@ use skep_host::secrets;
 
 use crate::config::{DispatchUnset, Settings};
 
+pub mod held;
 #[cfg(test)]
 mod tests;
 

@@ -34,6 +34,7 @@ use crate::trust;
 mod fence;
 mod gate;
 mod messages;
+mod postures;
 pub mod rules;
 mod secrets;
 mod standing;

@@ -103,7 +103,8 @@ impl Mark {
 
 /// How often paths were claimed.
 fn claims(run: &Run) -> usize {
-    run.claims.iter().filter(|made| matches!(made.claim, Claim::Paths { .. })).count()
+    let at_work = run.claims.iter().filter(|made| matches!(made.claim, Claim::Paths { .. }));
+    run.brief.claims.paths.len() + at_work.count()
 }
 
 /// What one look gave.
@@ -112,6 +113,8 @@ pub struct Sight {
     pub seen: Seen,
     /// Runs that could not be looked at, and why.
     pub blind: BTreeMap<RunId, String>,
+    /// What each run changed.
+    pub touched: BTreeMap<RunId, Vec<String>>,
     /// Pairs of which git could not say how they meet, and why.
     pub unknown: BTreeMap<(RunId, RunId), String>,
 }
@@ -367,9 +370,11 @@ fn fill(
         let id = run.id().clone();
         match standing {
             Ok(standing) => {
+                let touched = names(&standing.touched);
                 if claims(run) > 0 {
-                    sight.seen.touched.insert(id.clone(), names(&standing.touched));
+                    sight.seen.touched.insert(id.clone(), touched.clone());
                 }
+                sight.touched.insert(id.clone(), touched);
                 sight.seen.among.insert(id);
             }
             Err(err) => drop(sight.blind.insert(id, chain(err))),

@@ -27,7 +27,7 @@ use skep_core::{
     refs::{self, Parts},
     run::{
         Brief, Claims, EnvType, Fence, Hooks, Kind, Part, Permissions, Place, Policy, Posture, Run,
-        SetUp, Surface, Trust,
+        SetUp, Surface, Trust, lineage::Cascade,
     },
     task::Task,
     text,
@@ -49,6 +49,8 @@ use crate::{
 pub mod adopt;
 pub mod budget;
 mod choice;
+pub mod claims;
+pub mod dispatch;
 mod fallback;
 pub mod gates;
 mod hooks;
@@ -57,6 +59,7 @@ mod logins;
 pub mod needs;
 pub mod rules;
 mod secrets;
+pub mod spawn;
 mod within;
 
 use choice::Choice;
@@ -212,12 +215,20 @@ fn resolved(
         return Err(Refusal::error("title-empty", "what is to be done?")
             .hint("skep run \"fix the flaky test\""));
     }
+    if !ask.claims.is_empty() && !ask.overlap && (count > 1 || ask.titles.len() > 1) {
+        return Err(Refusal::error("usage", "the same paths are one run's to claim")
+            .hint("one run for each: skep run --claims src/web \"…\"")
+            .hint("side by side all the same: skep run --overlap --claims src/web …"));
+    }
+    let claims = claims::of(&ask.claims, ask.overlap, &ask.cwd, place.as_ref())?;
     for title in &ask.titles {
         let task = task(title, fleet)?;
         let choice = choice::choice(&wanted, task)?;
         for _ in 0..count {
             let key = format!("{id}/{}", briefs.len());
-            briefs.push(brief(&wanted, &choice, title, task, &key, fleet)?);
+            let mut asked = brief(&wanted, &choice, title, task, &key, fleet)?;
+            asked.brief.claims = claims.clone();
+            briefs.push(asked);
         }
         chosen.get_or_insert(choice.why);
     }
@@ -244,6 +255,11 @@ fn limits(settings: &Settings) -> Limits {
         reviews: limits.reviews,
         foremen: limits.foremen,
         gates: limits.gates,
+        cascade: Cascade {
+            depth: u8::try_from(settings.dispatch.depth).unwrap_or(u8::MAX),
+            breadth: settings.dispatch.breadth,
+            total: settings.dispatch.total,
+        },
     }
 }
 

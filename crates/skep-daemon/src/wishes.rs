@@ -34,10 +34,15 @@ pub struct Wishes {
 impl Wishes {
     /// Gives a wish to the engine and waits until it is durable.
     pub fn wish(&self, key: &str, input: Input) -> Result<u64, Trouble> {
+        self.wish_of("person", key, input)
+    }
+
+    /// The same where somebody else wishes it.
+    pub fn wish_of(&self, source: &str, key: &str, input: Input) -> Result<u64, Trouble> {
         let (reply, answer) = mpsc::channel();
         let wish = Inbox::Wish {
             key: format!("wish/{key}"),
-            source: "person".to_owned(),
+            source: source.to_owned(),
             input: Box::new(input),
             reply,
         };
@@ -155,6 +160,8 @@ impl From<Rejected> for Trouble {
             "task-held",
             "task-needed",
             "budget-spent",
+            "claims-taken",
+            "issue-taken",
         ];
         let exit = if decisions.contains(&rejected.slug) { 1 } else { 2 };
         Trouble::Refused(Refusal {

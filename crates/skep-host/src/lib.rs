@@ -4,6 +4,7 @@
 
 pub mod cache;
 pub mod cgroup;
+pub mod claim;
 pub mod combine;
 pub mod env;
 pub mod fence;

@@ -13,8 +13,11 @@ use std::{
 
 use thiserror::Error;
 
+mod real;
 #[cfg(test)]
 mod tests;
+
+pub use real::{RealError, real};
 
 /// Why a file or folder is not as it must be.
 #[derive(Debug, Error)]

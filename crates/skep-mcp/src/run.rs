@@ -21,7 +21,6 @@ use rmcp::{
 };
 use serde_json::{Value, json};
 use skep_api::{
-    client::{Client, ClientError},
     ctl::{Answer, Control},
     request::Ask,
     tool::{Call, Kind, Reply},
@@ -33,6 +32,7 @@ use tokio::{runtime, sync::oneshot, task};
 
 use crate::tools::{self, Asked, verdict};
 
+mod others;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +53,8 @@ pub struct Setting {
     pub run: String,
     /// What it is there for: which tools there are follows from it.
     pub kind: Kind,
+    /// Whether it may have other runs work for it.
+    pub spawns: bool,
     /// The control socket of its keeper.
     pub keeper: PathBuf,
     /// The daemon's socket.
@@ -103,11 +105,13 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(tools::offered(self.setting.kind)))
+        Ok(ListToolsResult::with_all_items(tools::offered(self.setting.kind, self.setting.spawns)))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        tools::offered(self.setting.kind).into_iter().find(|tool| tool.name == name)
+        tools::offered(self.setting.kind, self.setting.spawns)
+            .into_iter()
+            .find(|tool| tool.name == name)
     }
 
     async fn call_tool(
@@ -120,8 +124,10 @@ impl ServerHandler for Server {
         let arguments = request.arguments.unwrap_or_default();
         let asked = tools::read(self.setting.kind, &request.name, arguments, wait_ms);
         let said = match asked {
+            Ok(Asked::Keeper(Call::Claim { paths })) => self.claim(key, paths, &context).await,
             Ok(Asked::Keeper(call)) => self.keeper(key, call, &context).await,
             Ok(Asked::Runs) => self.runs(key).await,
+            Ok(Asked::Spawn(ask)) => self.spawn(key, *ask).await,
             Err(text) => Err(format!("nothing was done: {text}")),
         };
         let result = match said {
@@ -219,17 +225,7 @@ fn shown(reply: Reply) -> Value {
 }
 
 fn list(socket: &std::path::Path, key: &str, run: &str) -> Result<Value, String> {
-    let mut client = match Client::connect(socket) {
-        Ok(client) => client,
-        Err(ClientError::Absent(_)) => {
-            return Err("error[daemon-absent]: skep's daemon is away, so nobody knows now; go on without it".to_owned());
-        }
-        Err(err) => return Err(wire::chain(&err)),
-    };
-    client.socket().set_read_timeout(Some(PATIENCE)).map_err(|err| err.to_string())?;
-    let answer = client
-        .ask(key, Ask::Ls { all: false, project: None }, |_| ())
-        .map_err(|err| wire::chain(&err))?;
+    let answer = others::ask(socket, key, Ask::Ls { all: false, project: None }, PATIENCE)?;
     let runs: Vec<RunView> = serde_json::from_value(answer).map_err(|err| err.to_string())?;
     let left_out = runs.len().saturating_sub(MOST_RUNS);
     let runs: Vec<Value> = runs.iter().take(MOST_RUNS).map(|view| row(view, run)).collect();

@@ -8,8 +8,12 @@ use std::sync::Arc;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use skep_api::tool::{self, Call, Claimed, Kind, Whom};
+use skep_api::{
+    request::SpawnAsk,
+    tool::{self, Call, Claimed, Kind, Whom},
+};
 
+pub(crate) mod spawn;
 pub(crate) mod verdict;
 
 #[cfg(test)]
@@ -51,6 +55,8 @@ pub enum Asked {
     Keeper(Call),
     /// Which runs there are: for the daemon.
     Runs,
+    /// Another run: for the daemon.
+    Spawn(Box<SpawnAsk>),
 }
 
 #[derive(Deserialize)]
@@ -94,9 +100,10 @@ struct Note {
 #[serde(deny_unknown_fields)]
 struct ListRuns {}
 
-/// Returns every tool that is offered in a run of this kind.
-pub fn offered(kind: Kind) -> Vec<Tool> {
-    all().into_iter().filter(|it| tool::is_for(&it.name, kind)).collect()
+/// Returns every tool that is offered in a run of this kind, which may have others work for it or not.
+pub fn offered(kind: Kind, spawns: bool) -> Vec<Tool> {
+    let is_offered = |it: &Tool| tool::is_for(&it.name, kind) && (spawns || it.name != spawn::NAME);
+    all().into_iter().filter(is_offered).collect()
 }
 
 fn all() -> Vec<Tool> {
@@ -143,7 +150,8 @@ fn all() -> Vec<Tool> {
         verdict::offered(),
         tool(
             "claim_paths",
-            "Say which files or folders you are going to change, before you change many of them, so that others keep away.",
+            "Say which files or folders you are going to change, before you change many of them, so that others keep away. The \
+             answer names who has claimed the same already, under `conflicts`: keep to what is free, or settle it first.",
             &json!({
                 "paths": {
                     "type": "array",
@@ -168,6 +176,7 @@ fn all() -> Vec<Tool> {
             &[],
         )
         .with_annotations(ToolAnnotations::new().read_only(true)),
+        spawn::offered(),
     ]
 }
 
@@ -195,6 +204,7 @@ pub fn read(kind: Kind, name: &str, arguments: JsonObject, wait_ms: u64) -> Resu
     let call = match name {
         _ if !tool::is_for(name, kind) => return Err(format!("there is no tool `{name}`")),
         "verdict" => verdict::read(arguments)?,
+        spawn::NAME => return spawn::read(arguments).map(|ask| Asked::Spawn(Box::new(ask))),
         "ask_foreman" => {
             let ask: AskForeman = arguments_of(name, arguments)?;
             let question = said("question", ask.question)?;

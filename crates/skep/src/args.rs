@@ -3,6 +3,7 @@
 //! Owns: names, help, examples, and the answer to what is typed wrong. Never: does anything.
 
 mod change;
+mod dispatch;
 mod examples;
 mod notify;
 mod overview;
@@ -18,6 +19,7 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use skep_core::run::Kind;
 
 pub(crate) use change::Pr;
+pub(crate) use dispatch::{At, Cascade, Dispatch};
 pub(crate) use notify::Notify;
 pub(crate) use plan::{Implement, Plan, PlanVerb, Planning, With};
 pub(crate) use review::{Foreman, Refine, Review};
@@ -315,6 +317,9 @@ Examples:
         /// All that have not ended
         #[arg(long, conflicts_with = "ids")]
         all: bool,
+        /// And all that they had others begin; what they did is kept
+        #[arg(long, conflicts_with = "all")]
+        children: bool,
         /// By force, at once
         #[arg(long)]
         now: bool,
@@ -577,6 +582,9 @@ GitHub, GitLab, Forgejo, Gitea. The token by reference, in config.toml:
   [forge.\"github.com\"]
   token = \"env:GITHUB_TOKEN\"            # or file:PATH, cmd:COMMAND")]
     Pr(Pr),
+    /// An agent at a real issue of GitHub, Forgejo or another tracker
+    #[command(subcommand)]
+    Dispatch(Box<Dispatch>),
     /// Take over worktrees that others made, and the tmux sessions in them, without touching either
     #[command(after_help = "\
 Without a path it lists what there is. Known layouts: git worktree add, workmux, claude-squad.
@@ -728,6 +736,9 @@ doctor finds; INDEX.md in it says what, and what is not. Read it before you give
         /// What the run is there for [default: found by the run]
         #[arg(long, hide = true, value_name = "KIND", value_parser = kind)]
         kind: Option<Kind>,
+        /// It may have other runs work for it
+        #[arg(long, hide = true)]
+        spawns: bool,
     },
     /// Requests to close a run, as files
     #[command(subcommand, hide = true)]
@@ -806,6 +817,12 @@ pub(crate) struct Run {
     /// Somebody else wrote the words (an issue, a mail): they are data, and narrower rules hold
     #[arg(long)]
     pub(crate) outside: bool,
+    /// Files and folders that it is going to change, with commas: no other run may claim them meanwhile
+    #[arg(long, value_name = "PATHS", value_delimiter = ',')]
+    pub(crate) claims: Option<Vec<String>>,
+    /// Begin although another run claims the same
+    #[arg(long, requires = "claims")]
+    pub(crate) overlap: bool,
     /// So many workers at the same title
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) count: Option<u32>,

@@ -16,6 +16,7 @@ mod cost;
 mod daemon;
 mod demo;
 mod diff;
+mod dispatch;
 mod doctor;
 mod events;
 mod explain;
@@ -105,7 +106,9 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Sh { id, command } => path::sh(skep, &id, &command),
         Verb::Attach { id, tui: false } => attach::attach(skep, &id),
         Verb::Attach { id, tui: true } => attach::on_screen(skep, &id),
-        Verb::Stop { ids, all, now } => stop::stop(skep, ids, all, now || killed),
+        Verb::Stop { ids, all, children, now } => {
+            stop::stop(skep, ids, stop::Which::of(all, children), now || killed)
+        }
         Verb::Pause { id, now } => control::pause(skep, &id, now),
         Verb::Resume { id, text, headless, budget } => {
             if let Some(by) = budget {
@@ -166,6 +169,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
             land::land(skep, ask)
         }
         Verb::Pr(args) => pr::pr(skep, args),
+        Verb::Dispatch(verb) => dispatch::dispatch(skep, *verb),
         Verb::Adopt { paths, all, dry_run } => adopt::adopt(skep, &paths, all, dry_run),
         Verb::Project(verb) => project::project(skep, verb),
         Verb::Task(verb) => task::task(skep, verb),
@@ -176,7 +180,9 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),
         Verb::Bundle { ids, output } => bundle::bundle(skep, ids, output),
-        Verb::Mcp { run, keeper, wait, kind } => mcp::mcp(skep, run, keeper, wait, kind),
+        Verb::Mcp { run, keeper, wait, kind, spawns } => {
+            mcp::mcp(skep, run, keeper, wait, (kind, spawns))
+        }
         Verb::Completions { shell, at, words } => {
             completions::complete(skep, &shell, at.unwrap_or(0), words)
         }

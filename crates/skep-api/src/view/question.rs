@@ -95,6 +95,8 @@ pub struct ClaimsView {
     pub evidence: Option<String>,
     /// The paths that it claimed last.
     pub paths: Vec<String>,
+    /// The paths that it claimed before it began: absolute, in the project's own checkout.
+    pub held: Vec<String>,
     /// The last notes, the oldest first.
     pub notes: Vec<String>,
     /// What a reviewer said of the work; an empty list: it passes.
@@ -105,7 +107,7 @@ pub struct ClaimsView {
 impl ClaimsView {
     /// Makes the view of what the agent of `run` said.
     pub(super) fn of(run: &Run) -> ClaimsView {
-        let mut view = ClaimsView::default();
+        let mut view = ClaimsView { held: run.brief.claims.paths.clone(), ..ClaimsView::default() };
         for made in &run.claims {
             match &made.claim {
                 Claim::Work { status, summary, evidence } => {

@@ -175,13 +175,29 @@ impl Fleet {
                 today: false,
             });
         }
+        scopes.extend(self.of_cascade(run));
         scopes.retain(|scope| !scope.limit.is_empty());
         scopes
     }
 
+    /// What the first of a cascade may use is all that they may use together.
+    fn of_cascade<'a>(&self, run: &'a Run) -> Option<Scope<'a>> {
+        let root = &run.brief.lineage.as_ref()?.root;
+        let Budget { usd, tokens, .. } = self.runs.get(root)?.spent.limit;
+        Some(Scope {
+            limit: Budget { usd, tokens, ..Budget::default() },
+            what: format!("all that came of {root}"),
+            setting: "the budget of that run",
+            of: Box::new(move |other| {
+                other.brief.lineage.as_ref().is_some_and(|lineage| lineage.root == *root)
+            }),
+            today: false,
+        })
+    }
+
     /// The shared budget that holds `run` back at `now`, in one sentence: it is spent, or those at work may spend the rest.
     pub(super) fn held_by_budget(&self, run: &Run, now: Timestamp) -> Option<String> {
-        if self.budgets.is_empty() || run.is_gate() {
+        if (self.budgets.is_empty() && run.brief.lineage.is_none()) || run.is_gate() {
             return None;
         }
         let day = self.budgets.day(now);
@@ -259,7 +275,10 @@ impl Fleet {
                     | Event::House(House::BudgetsSet { .. })
             )
         };
-        if self.budgets.is_empty() || !decided.events.iter().any(|about| matters(&about.event)) {
+        if !decided.events.iter().any(|about| matters(&about.event))
+            || (self.budgets.is_empty()
+                && self.runs.values().all(|run| run.brief.lineage.is_none()))
+        {
             return;
         }
         let (day, limit) = (self.budgets.day(now), self.budgets.all.day);

@@ -4,12 +4,12 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
-use super::{Decided, Fleet, House};
+use super::{Decided, Fleet, House, claims::claimed_at_work};
 use crate::{
     fenced,
     id::RunId,
     radar::{self, Files, Kind, Seen, Standing, Stray},
-    run::{self, EnvState, Run, State, question::Claim},
+    run::{self, EnvState, Run, State},
     text,
     time::Timestamp,
 };
@@ -86,7 +86,7 @@ impl Fleet {
         let mut strays = Vec::new();
         for (id, touched) in &seen.touched {
             let Some(run) = self.runs.get(id) else { continue };
-            let files = beyond(run, touched);
+            let files = beyond(run, &self.claimed_before(run), touched);
             if self.radar.strays.get(id).map_or(files.is_empty(), |known| *known == files) {
                 continue;
             }
@@ -166,10 +166,11 @@ impl Fleet {
 }
 
 /// What a run changed beyond what it claimed; nothing where it claimed nothing.
-fn beyond(run: &Run, touched: &[String]) -> Files {
+fn beyond(run: &Run, before: &[String], touched: &[String]) -> Files {
     let (worktree, sub_dir) =
         (run.env().map(|env| env.worktree.as_str()), &run.brief.place.sub_dir);
-    let claims = claims(run);
+    let mut claims = claims(run);
+    claims.extend(before.iter().map(String::as_str));
     if claims.is_empty() {
         return Files::default();
     }
@@ -189,11 +190,7 @@ fn beyond(run: &Run, touched: &[String]) -> Files {
     Files::of(touched.iter().map(String::as_str).filter(|file| !claimed(file)))
 }
 
-/// All paths that a run ever claimed: what it did under an earlier claim was claimed.
-pub(crate) fn claims(run: &Run) -> Vec<&str> {
-    let paths = run.claims.iter().filter_map(|made| match &made.claim {
-        Claim::Paths { paths } => Some(paths),
-        Claim::Work { .. } | Claim::Note { .. } | Claim::Verdict { .. } => None,
-    });
-    paths.flatten().map(String::as_str).collect()
+/// All paths that a run claimed at work: what it did under an earlier claim was claimed.
+fn claims(run: &Run) -> Vec<&str> {
+    claimed_at_work(run).collect()
 }

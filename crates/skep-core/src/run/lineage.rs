@@ -15,3 +15,31 @@ pub struct Lineage {
     /// How many generations may follow it.
     pub depth: u8,
 }
+
+/// The most generations that may follow a run, whatever is asked for.
+pub const DEEPEST: u8 = 5;
+
+/// How far runs may have others work for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cascade {
+    /// How many generations may follow the first run, where it was not asked for otherwise.
+    pub depth: u8,
+    /// How many runs one may ask for in all, whatever became of them.
+    pub breadth: u32,
+    /// How many may come of the first run in all.
+    pub total: u32,
+}
+
+impl Default for Cascade {
+    fn default() -> Cascade {
+        Cascade { depth: 3, breadth: 4, total: 16 }
+    }
+}
+
+impl Cascade {
+    /// Whether it is what holds where nobody said otherwise.
+    pub fn is_usual(&self) -> bool {
+        *self == Cascade::default()
+    }
+}

@@ -11,7 +11,7 @@ use skep_api::{
 use skep_core::{
     fleet::{Fleet, Input},
     id::RunId,
-    run,
+    run::{self, Posture, Run},
 };
 use skep_host::tree::{self, Process};
 
@@ -72,24 +72,26 @@ impl Peer {
 }
 
 impl Door {
+    /// The run that asks; none where it is a person.
+    ///
     /// Errors: it comes from a run, and is nothing that a run may ask; that it was asked is written down.
     pub(super) fn require_leave(
         &self,
         request: &Request,
         peer: &Peer,
         fleet: &Fleet,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Option<RunId>, Trouble> {
         let runs = self.home.root().join("runs");
         let speaker = peer.speaks_as(&runs);
         let (own, who) = match &speaker {
-            Speaker::Person => return Ok(()),
+            Speaker::Person => return Ok(None),
             Speaker::Script => (None, "a script that skep itself runs".to_owned()),
             Speaker::Run(run) => (Some(run), run.to_string()),
             Speaker::SomeRun => (None, "a run".to_owned()),
             Speaker::Gone => (None, "a process that is gone".to_owned()),
         };
         if may(&request.ask, own, fleet) {
-            return Ok(());
+            return Ok(own.cloned());
         }
         if let Some(run) = own.filter(|run| fleet.runs.contains_key(*run)) {
             let input = run::Input::Overstepped { what: name_of(&request.ask) };
@@ -131,11 +133,20 @@ fn is(pid: u32, roles: &[&str]) -> bool {
         .is_some_and(|args| args.get(1).is_some_and(|arg| roles.iter().any(|role| arg == role)))
 }
 
+/// Whether a run may have others work for it; how many, the core counts.
+fn may_spawn(run: &Run) -> bool {
+    run.brief.posture == Posture::Cascade
+}
+
 /// Whether a process of the run `own` may ask this; of itself it may see all, of the others that they are there.
 fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
     let itself = |text: &String| fleet.find_run(text).is_ok_and(|run| Some(run.id()) == own);
     match ask {
         Ask::Health {} | Ask::Ls { .. } | Ask::Hidden { .. } | Ask::Named { .. } => true,
+        Ask::AtWork {} | Ask::Check { .. } => true,
+        Ask::Claimed { .. } => own.is_some(),
+        Ask::Spawn(_) => own.and_then(|own| fleet.runs.get(own)).is_some_and(|run| may_spawn(run)),
+        Ask::AtIssue { of } => itself(of),
         Ask::Show { run } | Ask::Why { run } | Ask::Diff { run, .. } => itself(run),
         Ask::SnapshotLs { run } => run.as_ref().is_some_and(itself),
         Ask::Questions { of, .. } => of.as_ref().is_some_and(itself),
@@ -155,6 +166,7 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Abandon { .. }
         | Ask::Land(_)
         | Ask::Propose(_)
+        | Ask::Dispatch(_)
         | Ask::Pause { .. }
         | Ask::Again { .. }
         | Ask::Send { .. }

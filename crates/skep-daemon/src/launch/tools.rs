@@ -6,7 +6,7 @@ use std::path::Path;
 use skep_api::{place::Home, tool, wire::chain};
 use skep_core::{
     policy::{Policy, Rule},
-    run::{Kind, Run},
+    run::{Kind, Posture, Run},
 };
 use skep_harness::{
     acp,
@@ -36,6 +36,9 @@ pub(super) fn of(run: &Run, attempt: u32, home: &Home, profile: &Profile) -> Opt
     // Which of them it is shown; its keeper hears no others.
     if run.brief.kind != Kind::Code {
         args.extend(["--kind", run.brief.kind.as_str()].map(str::to_owned));
+    }
+    if run.brief.posture == Posture::Cascade {
+        args.push("--spawns".to_owned());
     }
     let file = home.attempt(run.id(), attempt).join("mcp.json");
     profile.takes_tools().then_some(Tools { args, file })

@@ -11,7 +11,7 @@ use skep_core::{
 };
 use skep_host::paths;
 
-use super::{messages, standing};
+use super::{messages, postures, standing};
 
 /// What an agent hears that is taken up again without other words.
 const GO_ON: &str = "You were interrupted. Look at what stands, and go on with your task.";
@@ -36,7 +36,8 @@ pub(super) fn prompt_file(
     let alone = attempt == 1 || (!knows && !run.goes_on && words.is_none());
     // What is written for a plan has words from outside between marks already.
     let trust = if run.brief.is_of_plan() { Trust::Person } else { run.brief.trust };
-    if alone && trust.is_person() {
+    let before = postures::words(run);
+    if alone && trust.is_person() && before.is_none() {
         return Ok(task);
     }
     let words = words.as_deref();
@@ -45,7 +46,11 @@ pub(super) fn prompt_file(
     } else {
         let task = fs::read_to_string(&task).map_err(|err| format!("{}: {err}", task.display()))?;
         let secret = Secret::of(run.id().as_str(), &run.brief.seed);
-        let task = told(&task, trust, &secret);
+        let told = told(&task, trust, &secret);
+        let task = match before {
+            Some(before) => format!("{before}\n{told}"),
+            None => told,
+        };
         if alone {
             task
         } else if run.goes_on {

@@ -366,6 +366,61 @@ const EXAMPLES: &[Of] = &[
         ],
     ),
     (
+        "dispatch headless",
+        &[
+            ("dispatch headless ada/web#12 --dry-run", "what would be, and what it is told"),
+            ("dispatch headless ada/web#12", "and it goes on by itself"),
+            ("dispatch headless https://github.com/ada/web/issues/12 -f", "watch what it says"),
+        ],
+    ),
+    (
+        "dispatch interactive",
+        &[
+            ("dispatch interactive ada/web#12", "on a screen, at which you may look"),
+            ("dispatch interactive ada/web#12 -d", "look later: skep attach NAME"),
+        ],
+    ),
+    (
+        "dispatch consult",
+        &[
+            ("dispatch consult ada/web#12", "in doubt it asks you"),
+            ("dispatch consult ada/web#12 --claims src/login", "and it says what it will change"),
+        ],
+    ),
+    (
+        "dispatch cascade",
+        &[
+            ("dispatch cascade ada/web#12", "it may start others"),
+            ("dispatch cascade ada/web#12 --depth 1 --budget 20usd", "one generation, $20 in all"),
+        ],
+    ),
+    (
+        "dispatch ls",
+        &[("dispatch ls", "who is at which issue"), ("dispatch ls --json", "for a program")],
+    ),
+    (
+        "dispatch status",
+        &[
+            ("dispatch status", "all that live"),
+            ("dispatch status ada/web#12", "of one, with the last that it said"),
+        ],
+    ),
+    (
+        "dispatch check",
+        &[
+            ("dispatch check src/login", "before you change it"),
+            ("dispatch check src/login --json", "for a program"),
+        ],
+    ),
+    (
+        "dispatch reap",
+        &[
+            ("dispatch reap --dry-run", "what would go, and what stays, and why"),
+            ("dispatch reap", "give those envs back"),
+            ("dispatch reap --free ada/web#12", "another skep is gone for good"),
+        ],
+    ),
+    (
         "implement",
         &[
             ("implement task_7k2m9qx4ab", "wave after wave, until all is done"),

@@ -19,7 +19,7 @@ const GROUPS: &[Group] = &[
             (&["run"], "Put an agent to work: skep run \"fix the test\""),
             (&["init", "adopt"], "Set a repository up; take worktrees over"),
             (&["task", "plan", "project"], "Work that is wanted; repositories to work in"),
-            (&["demo"], "See the whole story in a home of its own"),
+            (&["dispatch", "demo"], "An agent at a real issue; see the whole story"),
         ],
     ),
     (

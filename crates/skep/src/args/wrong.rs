@@ -149,6 +149,9 @@ pub(crate) fn refusal(err: &Error, mut whole: Command, argv: &[OsString]) -> Ref
 /// The answer to a word that is no verb of `path`, which is empty for skep itself.
 pub(crate) fn no_verb(whole: &Command, path: &str, word: &str) -> Refusal {
     let shown = echo(word);
+    if let Some(refusal) = super::dispatch::bare(word).filter(|_| path == "dispatch") {
+        return refusal.hint("skep help dispatch");
+    }
     if !path.is_empty() {
         let above = path.split(' ').try_fold(whole, |it, name| it.find_subcommand(name));
         let below: Vec<&str> = above

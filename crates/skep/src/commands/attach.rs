@@ -87,8 +87,13 @@ pub(super) fn on_screen(skep: &Skep, id: &str) -> Outcome {
     look_at(skep, &run)
 }
 
+/// Whether there is a terminal here to show another one in.
+pub(super) fn is_possible() -> bool {
+    isatty(stdin()) && isatty(stdout())
+}
+
 fn require_terminal(id: &str) -> Result<(), CliError> {
-    if isatty(stdin()) && isatty(stdout()) {
+    if is_possible() {
         return Ok(());
     }
     Err(CliError::error("no-terminal", "this is no terminal to show another one in")

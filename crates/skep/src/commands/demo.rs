@@ -192,7 +192,7 @@ pub(super) fn end(skep: &Skep) -> Result<(), CliError> {
         return Ok(());
     }
     // Where the story ended between two daemons this starts one: it knows best how to end runs.
-    skep.ask(Ask::Stop { runs: Vec::new(), all: true, now: true })?;
+    skep.ask(Ask::Stop { runs: Vec::new(), all: true, now: true, line: false })?;
     let runs: Vec<RunView> = read(skep.ask(Ask::Ls { all: true, project: None })?)?;
     let ids: Vec<String> = runs.into_iter().map(|run| run.id).collect();
     if !ids.is_empty() {

@@ -17,7 +17,7 @@ pub(super) fn mcp(
     run: Option<String>,
     keeper: Option<PathBuf>,
     wait: Duration,
-    kind: Option<Kind>,
+    (kind, spawns): (Option<Kind>, bool),
 ) -> Outcome {
     let inside = above();
     let kind = kind.or_else(|| inside.as_ref().map(|inside| inside.kind)).unwrap_or(Kind::Code);
@@ -31,7 +31,7 @@ pub(super) fn mcp(
         .hint("skep agent show codex   whether an agent is given them"));
     };
     let (daemon, session) = (skep.home.daemon_socket(), random_id()?);
-    let setting = Setting { run, kind, keeper, daemon, wait, session };
+    let setting = Setting { run, kind, spawns, keeper, daemon, wait, session };
     run::serve(setting).map_err(|err| {
         CliError::error("mcp-broken", format!("the client does not speak the protocol: {err}"))
             .hint("skep help mcp")

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use serde_json::Value;
 use skep_api::{
     request::{Ask, RunAsk},
     view::RunView,
@@ -67,6 +68,8 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
         yes: args.yes,
         dry_run: args.dry_run,
         detach: args.detach || args.follow,
+        claims: args.claims.unwrap_or_default(),
+        overlap: args.overlap,
         env: skep.env.clone(),
     };
     let answer = skep.ask(Ask::Run(Box::new(ask)))?;
@@ -74,8 +77,13 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
         skep.out.json(&answer)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if args.follow {
-        let runs: Vec<RunView> = read(answer)?;
+    told(skep, &answer, args.follow)
+}
+
+/// Shows the runs that came of a wish, or what they say until they end.
+pub(super) fn told(skep: &Skep, answer: &Value, follow: bool) -> Outcome {
+    if follow {
+        let runs: Vec<RunView> = read(answer.clone())?;
         for run in &runs {
             skep.out.note(&format!(
                 "{} ({}) on it: {}",
@@ -105,7 +113,7 @@ pub(super) fn run(skep: &Skep, args: args::Run) -> Outcome {
         // One title, one value: what scripts expect of one run.
         match runs.as_slice() {
             [_] => skep.out.json(&answer[0])?,
-            _ => skep.out.json(&answer)?,
+            _ => skep.out.json(answer)?,
         }
     } else {
         ls::table(&skep.out, &runs)?;

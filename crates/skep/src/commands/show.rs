@@ -190,8 +190,10 @@ pub(super) fn show(skep: &Skep, id: &str) -> Outcome {
     if let Some(evidence) = &run.claims.evidence {
         rows.push(("evidence", evidence.clone()));
     }
-    if !run.claims.paths.is_empty() {
-        rows.push(("claims", run.claims.paths.join(", ")));
+    rows.extend(line(&run));
+    let claims = [run.claims.held.as_slice(), run.claims.paths.as_slice()].concat();
+    if !claims.is_empty() {
+        rows.push(("claims", claims.join(", ")));
     }
     if let Some(beyond) = &run.beyond {
         rows.push(("beyond", format!("what it claimed: {}", some(&beyond.files, beyond.more))));
@@ -493,6 +495,26 @@ pub(super) fn tail(skep: &Skep, run: &RunView) -> Result<(), CliError> {
     }
     skep.out.note(&format!("all of it: skep logs {}    why: skep why {}", run.name, run.name));
     Ok(())
+}
+
+/// What came of it, and how much more may.
+fn line(run: &RunView) -> Vec<(&'static str, String)> {
+    let Some(lineage) = &run.lineage else { return Vec::new() };
+    let mut rows: Vec<(&'static str, String)> = Vec::new();
+    for came in &lineage.came {
+        let state = came.outcome.as_ref().unwrap_or(&came.state);
+        let by = lineage.came.iter().find(|it| it.run == came.parent);
+        let by = by.map_or(String::new(), |by| format!(", asked for by {}", by.name));
+        let head = if rows.is_empty() { "began" } else { "" };
+        rows.push((head, format!("{} ({}) {state}{by}", came.name, came.run)));
+    }
+    let more = match lineage.depth {
+        0 => return rows,
+        1 => "one generation".to_owned(),
+        many => format!("{many} generations"),
+    };
+    rows.push(("may begin", format!("others to work for it: {more} may follow")));
+    rows
 }
 
 /// How far its landing is, and what was seen of the tree that its work is in.

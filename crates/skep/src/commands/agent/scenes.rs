@@ -148,7 +148,7 @@ fn words(run: &RunView) -> String {
 
 /// Stops a run that a scene is done with.
 fn stop(stage: &mut Stage<'_>, run: &RunView) -> Result<RunView, CliError> {
-    let ask = Ask::Stop { runs: vec![run.id.clone()], all: false, now: true };
+    let ask = Ask::Stop { runs: vec![run.id.clone()], all: false, now: true, line: false };
     if run.state != "ended" {
         stage.ask(ask)?;
     }
@@ -217,7 +217,7 @@ fn cancel(stage: &mut Stage<'_>) -> Judged {
         ));
     }
     let begun = Instant::now();
-    stage.ask(Ask::Stop { runs: vec![run.id.clone()], all: false, now: false })?;
+    stage.ask(Ask::Stop { runs: vec![run.id.clone()], all: false, now: false, line: false })?;
     let over =
         |stage: &Stage<'_>, run: &RunView| run.state == "ended" && stage.living(run).is_empty();
     let (run, gone) = stage.until(&run.id, STOPPED, over)?;

@@ -485,7 +485,8 @@ impl State {
             }
             Key::Char('x') => {
                 let force = run.state == "stopping";
-                let stop = Ask::Stop { runs: vec![run.id.clone()], all: false, now: force };
+                let stop =
+                    Ask::Stop { runs: vec![run.id.clone()], all: false, now: force, line: false };
                 let how = if force { "stop it by force" } else { "stop it" };
                 self.mode = Mode::Choose(Choice {
                     title: format!("Stop {}?", run.name),

@@ -187,7 +187,8 @@ fn a_stop_is_asked_for_once_more_and_the_second_is_by_force() {
     let mut state = state();
     assert!(press(&mut state, "x").is_empty());
     assert!(press(&mut state, "n").is_empty() && state.mode == Mode::List);
-    let stop = |now| Ask::Stop { runs: vec!["run_amber00000".to_owned()], all: false, now };
+    let stop =
+        |now| Ask::Stop { runs: vec!["run_amber00000".to_owned()], all: false, now, line: false };
     assert_eq!(asked(&press(&mut state, "xy")), stop(false));
     state.step(Event::Listed(vec![run("amber", "stopping", &json!({}))]), later(201));
     assert_eq!(asked(&press(&mut state, "xy")), stop(true));

@@ -1,0 +1,112 @@
+//! `skep dispatch`
+
+mod registry;
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+use skep_api::{
+    request::{Ask, DispatchAsk},
+    view::{DispatchView, RunView},
+};
+use skep_core::{issue::Mode, run::Surface, text};
+
+use super::{attach, read, run};
+use crate::{
+    args::{At, Cascade, Dispatch},
+    connect::Skep,
+    exit::{CliError, Outcome},
+};
+
+pub(super) fn dispatch(skep: &Skep, verb: Dispatch) -> Outcome {
+    match verb {
+        Dispatch::Headless(at) => begin(skep, Mode::Headless, at, None),
+        Dispatch::Interactive(at) => begin(skep, Mode::Interactive, at, None),
+        Dispatch::Consult(at) => begin(skep, Mode::Consult, at, None),
+        Dispatch::Cascade(Cascade { at, depth }) => begin(skep, Mode::Cascade, at, depth),
+        Dispatch::Ls => registry::ls(skep),
+        Dispatch::Status { of } => registry::status(skep, of.as_deref()),
+        Dispatch::Check { path } => registry::check(skep, &path),
+        Dispatch::Reap { .. } => Err(CliError::error("usage", "nothing is reaped")),
+    }
+}
+
+fn begin(skep: &Skep, mode: Mode, at: At, depth: Option<u8>) -> Outcome {
+    let cwd = std::path::absolute(".")?;
+    let Some(cwd) = cwd.to_str() else {
+        return Err(CliError::error("path-not-text", "this folder's name is not UTF-8")
+            .hint("cd to one whose name is, and dispatch from there"));
+    };
+    let ask = DispatchAsk {
+        mode,
+        reference: at.reference,
+        project: at.project,
+        cwd: cwd.to_owned(),
+        claims: at.claims,
+        overlap: at.overlap,
+        depth,
+        agent: at.agent,
+        model: at.model,
+        account: at.account,
+        permissions: at.permissions,
+        budget: at.budget,
+        yes: at.yes,
+        dry_run: at.dry_run,
+        detach: at.detach || at.follow,
+        env: skep.env.clone(),
+    };
+    let answer = skep.ask(Ask::Dispatch(Box::new(ask)))?;
+    if at.dry_run {
+        return plan(skep, &answer);
+    }
+    let on_screen = matches!(mode, Mode::Interactive | Mode::Consult);
+    let looks = on_screen && !at.detach && !at.follow && !skep.out.json && attach::is_possible();
+    if looks
+        && let [run] = read::<Vec<RunView>>(answer.clone())?.as_slice()
+        && run.state != "ended"
+    {
+        let (name, id) = (&run.name, &run.id);
+        skep.out.note(&format!("{name} ({id}) is at it; back to its screen: skep attach {name}"));
+        return attach::attach(skep, id);
+    }
+    run::told(skep, &answer, at.follow)
+}
+
+/// What would be.
+fn plan(skep: &Skep, answer: &Value) -> Outcome {
+    if skep.out.json {
+        skep.out.json(answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let view: DispatchView = read(answer.clone())?;
+    let screen = match view.surface {
+        Surface::Headless => "without a screen",
+        Surface::Terminal => "on a screen of its own",
+    };
+    let claims = if view.claims.is_empty() { "nothing".to_owned() } else { view.claims.join(", ") };
+    let permissions = format!("{:?}", view.permissions).to_lowercase();
+    let rows = [
+        ("issue", format!("{} by {}: {}", view.reference, view.author, view.title)),
+        ("at", if view.url.is_empty() { view.platform } else { view.url }),
+        ("mode", format!("{} (the issue lets {} at most)", view.mode, view.highest)),
+        ("project", format!("{} at {}", view.project, view.repository)),
+        (
+            "agent",
+            format!(
+                "{}, {screen}, posture {}, permissions {permissions}",
+                view.agent, view.posture
+            ),
+        ),
+        ("branch", view.branch),
+        ("claims", claims),
+    ];
+    for (name, what) in rows {
+        skep.out.line(&format!("{name:<9}{}", text::one_line(&what)))?;
+    }
+    skep.out.line("reads, as somebody else's words:")?;
+    for line in view.words.lines() {
+        skep.out.line(&format!("  {line}"))?;
+    }
+    skep.out.note("Nothing was begun.");
+    Ok(ExitCode::SUCCESS)
+}
