@@ -29,6 +29,7 @@ mod changes;
 pub mod claims;
 mod find;
 mod inherit;
+mod issues;
 mod landing;
 pub mod leases;
 mod lineage;
@@ -42,6 +43,7 @@ mod tasks;
 mod tests;
 mod within;
 
+pub use issues::taken as issue_taken;
 pub use money::{AtDay, Budgets, Day, DayMet, Shares, Spending, User};
 pub use quotas::{Quotas, Shut};
 use slots::Slots;
@@ -386,6 +388,7 @@ impl Fleet {
             }
         }
         self.begin_landings(now, &mut decided);
+        self.leave_issues(now, &mut decided);
         self.tell_people(now, &mut decided);
         Ok(decided)
     }
@@ -537,6 +540,7 @@ impl Fleet {
         self.check_branch(&brief)?;
         self.check_adoption(&brief)?;
         self.check_within(&brief)?;
+        self.check_issue(&brief)?;
         self.check_lineage(&mut brief)?;
         self.check_claims(&brief)?;
         let supersedes = brief.supersedes.clone();
@@ -669,6 +673,7 @@ impl Fleet {
     fn check_again(&self, run: &Run, by_task: bool) -> Result<(), Rejected> {
         self.check_name(&run.brief)?;
         self.check_within(&run.brief)?;
+        self.check_issue(&run.brief)?;
         self.check_claims(&run.brief)?;
         if run.brief.is_of_plan() {
             return if by_task { Ok(()) } else { self.check_of_plan(run) };

@@ -13,7 +13,7 @@ mod reference;
 mod tests;
 mod words;
 
-pub use admission::{Admitted, Refused, Rules, admit, may_ask};
+pub use admission::{Admitted, Refused, Rules, admit, heard, may_ask};
 pub use reference::{Hosts, NoReference, Reference, parse};
 pub use words::{BODY, COMMENT, COMMENTS, TITLE, words};
 
@@ -111,6 +111,7 @@ pub struct Issue {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     pub author: String,
+    pub association: Association,
     pub text: String,
     pub at: Option<Timestamp>,
 }

@@ -29,6 +29,7 @@ pub mod closing;
 pub mod conversation;
 pub mod gate;
 mod hooks;
+pub mod issue;
 pub mod landing;
 mod leases;
 pub mod leave;
@@ -56,6 +57,7 @@ pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use conversation::{Conversation, Speech};
 pub use gate::Gate;
 pub use hooks::Hooks;
+pub use issue::Hold;
 pub use landing::{Attestation, Landing, Unlanded};
 pub use leases::Leases;
 pub use leave::{Ask, Ruling};
@@ -601,6 +603,8 @@ pub struct Run {
     pub held: bool,
     /// What it holds of the resources that it needs.
     pub leases: Leases,
+    /// What it holds of its issue.
+    pub hold: Hold,
 }
 
 /// What can happen to a run: wishes, reports and the clock.
@@ -818,6 +822,12 @@ pub enum Input {
         snapshot: SnapshotId,
     },
     LogsDropped,
+    /// Its issue is to be given back.
+    LeaveIssue,
+    /// It is given back; or why not.
+    IssueLeft {
+        failed: Option<String>,
+    },
     GitSeen(GitFacts),
     /// One of its own processes asked the daemon for what no run may have, and was refused.
     Overstepped {
@@ -1184,6 +1194,15 @@ pub enum Event {
         snapshot: SnapshotId,
     },
     LogsDropped {},
+    /// Its issue is being given back.
+    IssueLeaving {},
+    /// It is given back; or why not, and when that is tried again.
+    IssueLeft {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Timestamp>,
+    },
     /// Its old name is another's meanwhile.
     Renamed {
         name: String,
@@ -1348,6 +1367,10 @@ pub enum Effect {
     DropLogs {
         run: RunId,
     },
+    /// Gives its issue back where others look who might begin at it.
+    LeaveIssue {
+        run: RunId,
+    },
     /// Opens a window on the agent's screen, where there is none.
     Show {
         run: RunId,
@@ -1382,6 +1405,7 @@ impl Effect {
             | Effect::Revert { run, .. }
             | Effect::Purge { run, .. }
             | Effect::DropLogs { run }
+            | Effect::LeaveIssue { run }
             | Effect::Show { run, .. } => run,
         }
     }
@@ -1412,6 +1436,7 @@ impl Effect {
             Effect::Revert { .. } => "revert",
             Effect::Purge { .. } => "purge",
             Effect::DropLogs { .. } => "drop_logs",
+            Effect::LeaveIssue { .. } => "leave_issue",
             Effect::Show { .. } => "show",
         }
     }
@@ -1514,6 +1539,7 @@ impl Run {
             lifted: None,
             rules: Rules::default(),
             leases: Leases::default(),
+            hold: Hold::default(),
         }
     }
 
@@ -1665,7 +1691,7 @@ impl Run {
                 self.since.plus(STOP_DEADLINE + Duration::from_millis(self.brief.policy.grace_ms)),
             ),
             State::Preparing { .. } | State::Starting { gatekeeper: None } => None,
-            State::Ended { .. } => self.looks_at(),
+            State::Ended { .. } => self.looks_at().into_iter().chain(self.leaves_at()).min(),
         }
     }
 

@@ -267,6 +267,21 @@ fn place_of(addresses: &[String], hosts: &BTreeMap<String, ForgeHost>) -> Result
     Err(first.unwrap_or_else(none))
 }
 
+/// The remotes of a repository that are of a forge, each with which repository it is there.
+pub fn remotes(
+    git: &Git,
+    repo: &Repository,
+    hosts: &BTreeMap<String, ForgeHost>,
+) -> Result<Vec<(String, Place)>, git::GitError> {
+    let mut found = Vec::new();
+    for (name, addresses) in publish::remotes(git, repo)? {
+        if let Ok(place) = place_of(&addresses, hosts) {
+            found.push((name, place));
+        }
+    }
+    Ok(found)
+}
+
 fn kind_of(kind: ForgeKind) -> Kind {
     match kind {
         ForgeKind::Github => Kind::Github,

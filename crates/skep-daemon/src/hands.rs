@@ -32,6 +32,7 @@ use crate::{config, launch};
 pub mod close;
 pub mod finalize;
 mod hooks;
+pub mod issue;
 pub mod keep;
 pub mod land;
 pub mod lent;
@@ -41,6 +42,7 @@ mod within;
 
 use close::Going;
 use finalize::{Finalizing, Found};
+use issue::{Holding, TakenIssue};
 use keep::{Returning, Standing};
 use land::{Bringing, Brought, Combining, Made};
 use reviewed::Reviewed;
@@ -122,6 +124,14 @@ pub enum Deed {
     Reviewed {
         reviewed: Box<Reviewed>,
     },
+    /// Takes an issue for a run, where nobody has it.
+    TakeIssue {
+        holding: Box<Holding>,
+    },
+    /// Gives it back.
+    LeaveIssue {
+        holding: Box<Holding>,
+    },
     /// Makes the tree that would land.
     Combine {
         combining: Box<Combining>,
@@ -166,6 +176,12 @@ pub enum Done {
     /// What a reviewer changed, or why that is not known.
     Reviewed {
         touched: Result<Vec<String>, String>,
+    },
+    IssueTaken {
+        taken: TakenIssue,
+    },
+    IssueLeft {
+        failed: Option<String>,
     },
     Combined {
         made: Made,
@@ -373,6 +389,8 @@ pub fn carry_out(deed: Deed, vars: &BTreeMap<String, String>) -> Done {
         Deed::Reviewed { reviewed } => {
             Done::Reviewed { touched: reviewed::touched(&git, &reviewed) }
         }
+        Deed::TakeIssue { holding } => Done::IssueTaken { taken: issue::take(&git, &holding) },
+        Deed::LeaveIssue { holding } => Done::IssueLeft { failed: issue::leave(&git, &holding) },
         Deed::Combine { combining } => Done::Combined { made: land::combine(&git, &combining) },
         Deed::Bring { bringing } => Done::Brought { made: land::bring(&git, &bringing) },
     }

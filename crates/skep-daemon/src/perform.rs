@@ -15,6 +15,7 @@
 //! | settle | the snapshot has an id of its own, taken twice it is the same; what is gone is gone |
 //! | snapshot | by its id; one that stands is the answer |
 //! | forget, purge, drop | what is gone is gone |
+//! | leave issue | only its own claim goes; what is gone is gone |
 //! | restore | what stands is kept under an id of its own first; files are written over, never beside |
 //! | revert | a target that took it back already has done so |
 //! | show | a window that is there is enough |
@@ -67,6 +68,7 @@ use crate::{
 
 mod answers;
 mod changes;
+mod issues;
 mod landing;
 mod leases;
 mod reviewed;
@@ -175,6 +177,7 @@ impl Performer {
                 | Effect::Revert { .. }
                 | Effect::Purge { .. }
                 | Effect::DropLogs { .. }
+                | Effect::LeaveIssue { .. }
                 | Effect::Show { .. }
                 | Effect::Combine { .. }
                 | Effect::Check { .. }
@@ -344,6 +347,7 @@ impl Performer {
             }
             Effect::Purge { snapshot, .. } => self.purge(run, snapshot),
             Effect::DropLogs { .. } => self.drop_logs(run),
+            Effect::LeaveIssue { .. } => self.leave_issue(run),
             Effect::Show { .. } => {
                 self.viewers.open(run);
                 Input::Done
@@ -384,6 +388,9 @@ impl Performer {
     fn prepare(&self, run: &Run) -> Input {
         if let Some(in_use) = leases::before_prepare(run) {
             return in_use;
+        }
+        if let Err((fault, slug, text)) = self.take_issue(run) {
+            return Input::PrepareFailed { fault, slug, text };
         }
         let deed = match hands::prepare_deed(run, &self.home) {
             Ok(deed) => deed,
@@ -593,6 +600,9 @@ impl Performer {
         if let Some(in_use) = leases::before_start(run, attempt, &self.home) {
             return in_use;
         }
+        if let Err((_, _, text)) = self.take_issue(run) {
+            return Input::StartFailed { attempt, text };
+        }
         match self.begin(run, attempt) {
             Ok(keeper) => Input::Began { attempt, gatekeeper: keeper.pid },
             Err(text) => Input::StartFailed { attempt, text },
@@ -793,6 +803,7 @@ fn failed_run(effect: &Effect, text: &str) -> Input {
         | Effect::DropLogs { .. }
         | Effect::Show { .. }
         | Effect::Leave { .. } => Input::Done,
+        Effect::LeaveIssue { .. } => Input::IssueLeft { failed: Some(text.to_owned()) },
         Effect::Rules { attempt, nth, .. } => {
             Input::RulesSet { attempt: *attempt, nth: *nth, why: Some(text.to_owned()) }
         }

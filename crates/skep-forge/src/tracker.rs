@@ -9,7 +9,28 @@ use skep_core::issue::{Issue, Platform, Reference, Status};
 use skep_host::git::{Fault, Retry};
 use thiserror::Error;
 
-use crate::http::ForgeError;
+use crate::{
+    forgejo::Forgejo,
+    github::Github,
+    http::{ForgeError, Patience, Token},
+    remote::{Kind, Place},
+};
+
+#[cfg(test)]
+mod contract;
+pub mod folder;
+mod forge;
+mod forgejo;
+mod github;
+
+/// The tracker of the repository at `place`; none where skep does not speak to its forge of issues.
+pub fn open(place: Place, token: Token, patience: Patience) -> Option<Box<dyn Tracker>> {
+    match place.kind {
+        Kind::Github => Some(Box::new(Github::new(place, token, patience))),
+        Kind::Forgejo => Some(Box::new(Forgejo::new(place, token, patience))),
+        Kind::Gitlab => None,
+    }
+}
 
 /// A tracker, looking at the issues of one place.
 ///

@@ -28,7 +28,7 @@ mod words;
 pub use push::{By, Push, Pushed, push};
 pub(crate) use push::{Sent, send};
 pub(crate) use remote::of as remote_of;
-pub use remote::{Head, Remote, addresses_of};
+pub use remote::{Head, Remote, addresses_of, remotes};
 pub use rest::{Rest, commit_rest};
 pub use words::words;
 

@@ -1,6 +1,7 @@
 //! Scenes of many runs: who may have a slot, who holds a task, a name, a branch, and how a run is found.
 
 use super::*;
+use crate::issue::{Mode, Origin, Platform};
 use crate::run::{
     Effect, Outcome, Place,
     adopted::tests::adopted,
@@ -14,6 +15,7 @@ mod claims;
 mod gates;
 mod golden;
 mod history;
+mod issues;
 mod landing;
 pub(super) mod leases;
 mod limits;
@@ -144,6 +146,14 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
             "nowhere" => {
                 brief.place =
                     Place { env_type: EnvType::Directory, repository: None, ..brief.place }
+            }
+            "issue" => {
+                brief.issue = Some(Origin {
+                    platform: Platform::Forgejo,
+                    reference: (*how.next().unwrap()).to_owned(),
+                    url: String::new(),
+                    mode: Mode::Headless,
+                });
             }
             "by" => brief.by = id(how.next().unwrap()).to_string(),
             "bypassing" => brief.permissions = run::Permissions::Bypass,

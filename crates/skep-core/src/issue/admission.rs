@@ -139,7 +139,7 @@ pub fn admit(
     if !issue.open {
         return Err(Refused::Closed { reference, state: shown(&issue.state) });
     }
-    if !is_trusted(issue, rules) {
+    if !is_trusted(&issue.author, issue.association, rules) {
         return Err(Refused::Author {
             reference,
             author: shown(&issue.author),
@@ -157,16 +157,23 @@ pub fn admit(
     Ok(Admitted { origin, highest })
 }
 
-fn is_trusted(issue: &Issue, rules: &Rules) -> bool {
-    let named = rules.authors.iter().any(|name| name.eq_ignore_ascii_case(&issue.author));
-    let by_place = match issue.association {
+/// The issue with those comments alone whose authors are trusted: everybody may write below an issue of somebody who is.
+#[must_use]
+pub fn heard(mut issue: Issue, rules: &Rules) -> Issue {
+    issue.comments.retain(|said| is_trusted(&said.author, said.association, rules));
+    issue
+}
+
+fn is_trusted(author: &str, association: Association, rules: &Rules) -> bool {
+    let named = rules.authors.iter().any(|name| name.eq_ignore_ascii_case(author));
+    let by_place = match association {
         Association::Unknown | Association::None => false,
         known @ (Association::Owner
         | Association::Member
         | Association::Collaborator
         | Association::Contributor) => rules.trusted.contains(&known),
     };
-    (named && !issue.author.is_empty()) || by_place
+    (named && !author.is_empty()) || by_place
 }
 
 /// The strictest mode that one of the labels says, and those that say any; without any the default.

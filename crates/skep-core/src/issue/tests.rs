@@ -362,8 +362,12 @@ fn a_task_that_was_named_by_its_first_digits_is_kept_by_its_whole_name() {
 
 #[test]
 fn the_words_of_an_issue_are_bounded_and_say_where_they_were_cut() {
-    let said =
-        |nth: usize| Said { author: format!("a{nth}\n"), text: "é".repeat(COMMENT), at: None };
+    let said = |nth: usize| Said {
+        author: format!("a{nth}\n"),
+        association: Association::Member,
+        text: "é".repeat(COMMENT),
+        at: None,
+    };
     let long = Issue {
         title: "t\n\u{1b}[2J".repeat(1000),
         body: "ü\u{202e}".repeat(BODY),
@@ -376,9 +380,34 @@ fn the_words_of_an_issue_are_bounded_and_say_where_they_were_cut() {
     assert!(!words.contains(['\u{1b}', '\u{202e}']));
     assert!(words.contains("(skep cut the title here: "));
     assert!(words.contains("(skep cut the issue here: "));
-    assert!(words.contains("(of 400 comments the last 20 follow)"));
+    assert!(words.contains("(380 of 400 comments are left out: older ones, and"));
     assert!(words.contains("Comment of a29:\n") && !words.contains("Comment of a9:\n"));
     assert_eq!(words.matches("(skep cut the comment here: ").count(), COMMENTS);
     assert_eq!(super::words(&issue()), "It is slow\n\nCount the pages.\n");
     assert_eq!(super::words(&Issue { body: String::new(), ..issue() }), "It is slow\n");
+}
+
+#[test]
+fn what_a_stranger_wrote_below_an_issue_is_left_out_and_counted() {
+    let said = |author: &str, association| Said {
+        author: author.to_owned(),
+        association,
+        text: format!("{author} was here"),
+        at: None,
+    };
+    let issue = Issue {
+        comments: vec![
+            said("ada", Association::Owner),
+            said("mallory", Association::None),
+            said("eve", Association::Unknown),
+            said("nobody", Association::Unknown),
+            said("dan", Association::Contributor),
+        ],
+        said: 5,
+        ..issue()
+    };
+    let words = words(&heard(issue, &rules()));
+    assert!(words.contains("ada was here") && words.contains("eve was here"), "{words}");
+    assert!(!words.contains("mallory") && !words.contains("nobody") && !words.contains("dan"));
+    assert!(words.contains("(3 of 5 comments are left out"), "{words}");
 }

@@ -27,7 +27,7 @@ pub fn words(issue: &Issue) -> String {
     let all = issue.said.max(u64::try_from(issue.comments.len()).unwrap_or(u64::MAX));
     let left = all.saturating_sub(u64::try_from(shown.len()).unwrap_or(u64::MAX));
     if left > 0 {
-        out.push_str(&format!("\n(of {all} comments the last {} follow)\n", shown.len()));
+        out.push_str(&format!("\n({left} of {all} comments are left out: older ones, and those of people who are not trusted)\n"));
     }
     for said in shown {
         let author = text::words(&text::one_line(&said.author), 60);

@@ -25,6 +25,7 @@ impl Run {
             self.retrying = None;
         }
         self.overstep_seen(event);
+        self.hold_at(event)?;
         match event {
             Event::Created { .. } => return Err(misfit()),
             Event::Leased { leases } => self.leased_at(leases)?,
@@ -522,6 +523,8 @@ impl Run {
                 }
             }
             Event::LogsDropped {} => self.logs_dropped = true,
+            // What it holds of its issue was settled above.
+            Event::IssueLeaving {} | Event::IssueLeft { .. } => {}
             Event::Renamed { name } => {
                 let EnvState::Restoring { .. } = self.env else { return Err(misfit()) };
                 self.brief.name.clone_from(name);

@@ -119,6 +119,8 @@ impl Run {
             | Input::Settled { .. }
             | Input::Purged { .. }
             | Input::LogsDropped
+            | Input::LeaveIssue
+            | Input::IssueLeft { .. }
             | Input::GitSeen(_)
             | Input::Overstepped { .. }
             | Input::Done

@@ -243,6 +243,8 @@ impl Run {
             | Event::Reverting { .. }
             | Event::Purged { .. }
             | Event::LogsDropped {}
+            | Event::IssueLeaving {}
+            | Event::IssueLeft { .. }
             | Event::Renamed { .. }
             | Event::PauseAsked {}
             | Event::OpDone { .. }

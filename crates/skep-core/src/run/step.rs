@@ -157,6 +157,8 @@ impl Run {
             Input::Snapped { id, taken } => Ok(Self::snapped(id, taken)),
             Input::Settled { id, taken } => Ok(self.settled(id, taken)),
             Input::Purged { snapshot } => Ok(Step::of([Event::Purged { snapshot }], [])),
+            Input::LeaveIssue => self.leave_issue(),
+            Input::IssueLeft { failed } => Ok(self.issue_left(failed.as_deref(), now)),
             Input::LogsDropped => Ok(Step::of([Event::LogsDropped {}], [])),
             Input::GitSeen(facts) => {
                 let new = self.git.as_ref() != Some(&facts);
@@ -740,7 +742,15 @@ impl Run {
             State::Stopping { gone: true, because, .. } => {
                 Step::of([Event::Lost { because }], [Effect::Sweep { run, attempt }])
             }
-            State::Ended { .. } => self.look(),
+            State::Ended { .. } => {
+                let mut step = self.leave_again(now).unwrap_or_default();
+                if self.looks_at().is_some_and(|at| at <= now) {
+                    let look = self.look();
+                    step.events.extend(look.events);
+                    step.effects.extend(look.effects);
+                }
+                step
+            }
             State::Queued { .. } | State::Preparing { .. } | State::Running { .. } => {
                 Step::default()
             }
@@ -869,6 +879,8 @@ impl Input {
             | Input::Settled { .. }
             | Input::Purged { .. }
             | Input::LogsDropped
+            | Input::LeaveIssue
+            | Input::IssueLeft { .. }
             | Input::GitSeen(_)
             | Input::Overstepped { .. }
             | Input::Done

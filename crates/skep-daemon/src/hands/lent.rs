@@ -44,6 +44,8 @@ fn env_of(deed: &Deed) -> Option<&Path> {
         | Deed::Settle { .. }
         | Deed::Forget { .. }
         | Deed::Purge { .. }
+        | Deed::TakeIssue { .. }
+        | Deed::LeaveIssue { .. }
         | Deed::Bring { .. }
         | Deed::Revert { .. } => None,
     }
@@ -73,6 +75,8 @@ fn not_done(deed: &Deed, err: &HandoutError) -> Option<Done> {
         | Deed::Settle { .. }
         | Deed::Forget { .. }
         | Deed::Purge { .. }
+        | Deed::TakeIssue { .. }
+        | Deed::LeaveIssue { .. }
         | Deed::Bring { .. }
         | Deed::Revert { .. } => None,
     }

@@ -95,6 +95,22 @@ pub fn addresses_of(
     Ok(all)
 }
 
+/// Every remote with its addresses: those that are fetched from as git uses them, and as they stand in the settings.
+pub fn remotes(git: &Git, repo: &Repository) -> Result<Vec<(String, Vec<String>)>, GitError> {
+    let names = git.call(repo.seat()).arg("remote").line()?;
+    let mut all = Vec::new();
+    for name in names.lines() {
+        let mut found = addresses(git, repo, name, false)?;
+        let key = format!("remote.{name}.url");
+        let (code, said) =
+            git.call(repo.seat()).args(["config", "--get-all", &key]).code(&[0, 1])?;
+        let said = String::from_utf8_lossy(&said).into_owned();
+        found.extend(said.lines().filter(|_| code == 0).map(str::to_owned));
+        all.push((name.to_owned(), found));
+    }
+    Ok(all)
+}
+
 /// The addresses of a remote: those that are pushed to, or those that are fetched from.
 fn addresses(
     git: &Git,

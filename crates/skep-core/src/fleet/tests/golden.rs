@@ -490,6 +490,8 @@ fn of_runs() -> Vec<Of> {
         Of::Reverting { op: op(2), of: op(1) },
         Of::Purged { snapshot: nth("3") },
         Of::LogsDropped {},
+        Of::IssueLeaving {},
+        Of::IssueLeft { text: "offline".to_owned(), next: Some(Timestamp(9)) },
         Of::Renamed { name: "beryl".to_owned() },
     ]
     .into_iter()

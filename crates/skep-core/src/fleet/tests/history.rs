@@ -18,7 +18,7 @@ use crate::{
 const LIMITS: Limits = Limits { runs: 2, per_project: 2, prepare: 1, ..ONE };
 
 /// The runs that may be created: three of one task, one of them in another's place, two in one checkout, one that takes
-/// another over, two on one branch, one of words from outside, one that it asks for, and one that would go by them freely.
+/// another over, two on one branch, two at one issue, one of words from outside, one that it asks for, and one that would go by them freely.
 const RUNS: &[(&str, &[&str])] = &[
     ("a", &["for", "t", "in", "web", "unnamed", "rotating"]),
     ("b", &["for", "t", "unnamed", "backed", "may", "1M", "needing", "port,db"]),
@@ -27,11 +27,11 @@ const RUNS: &[(&str, &[&str])] = &[
     ("a", &["for", "t", "in", "web", "unnamed"]),
     ("d", &["in-place", "for", "u", "unnamed", "needing", "both"]),
     ("e", &["adopting", "at", "/src/api", "unnamed"]),
-    ("f", &["on", "fix", "unnamed", "needing", "port"]),
+    ("f", &["on", "fix", "unnamed", "needing", "port", "issue", "ada/web#12"]),
     ("g", &["on", "fix", "called", "a"]),
     ("h", &["for", "t", "over", "a"]),
     ("i", &["for", "w", "unnamed"]),
-    ("j", &["by", "i", "unnamed"]),
+    ("j", &["by", "i", "unnamed", "issue", "Ada/Web#12"]),
     ("i", &["for", "w", "unnamed", "bypassing"]),
 ];
 
@@ -265,7 +265,8 @@ fn is_deed(effect: &Effect) -> bool {
         | Effect::Restore { .. }
         | Effect::Revert { .. }
         | Effect::Purge { .. }
-        | Effect::DropLogs { .. } => true,
+        | Effect::DropLogs { .. }
+        | Effect::LeaveIssue { .. } => true,
         Effect::Prepare { .. }
         | Effect::CancelPrepare { .. }
         | Effect::Undo { .. }
@@ -382,6 +383,9 @@ fn reported(effect: &Effect, run: &Run, way: usize, now: Timestamp) -> run::Inpu
         }
         Effect::Purge { snapshot, .. } => run::Input::Purged { snapshot: snapshot.clone() },
         Effect::DropLogs { .. } => run::Input::LogsDropped,
+        Effect::LeaveIssue { .. } => {
+            run::Input::IssueLeft { failed: fails.then(|| "offline".to_owned()) }
+        }
         Effect::Prepare { .. }
         | Effect::CancelPrepare { .. }
         | Effect::Undo { .. }
@@ -718,6 +722,19 @@ impl Witness {
             let run = self.fleet.runs.get(effect.run());
             prop_assert!(run.is_some(), "an effect of nobody: {effect:?}");
             let Some(run) = run else { continue };
+            if let (Effect::Start { .. } | Effect::Prepare { .. }, Some(issue)) =
+                (effect, &run.brief.issue)
+            {
+                let others = self.fleet.runs.values().filter(|other| other.id() != run.id());
+                let is_at = |other: &Run| {
+                    let same = other.brief.issue.as_ref().is_some_and(|it| it.is_same(issue));
+                    same && !other.is_ended()
+                };
+                for other in others {
+                    prop_assert!(!is_at(other), "{effect:?} beside {} at {issue:?}", other.id());
+                }
+                prop_assert!(run.hold != run::Hold::Free, "{effect:?} without its issue");
+            }
             match effect {
                 Effect::Start { attempt, .. } => {
                     prop_assert!(
@@ -750,6 +767,9 @@ impl Witness {
                     prop_assert!(run.is_ended(), "{effect:?} under an agent");
                 }
                 Effect::DropLogs { .. } => {
+                    prop_assert!(run.is_ended() && !run.holds_env(), "{effect:?} too soon");
+                }
+                Effect::LeaveIssue { .. } => {
                     prop_assert!(run.is_ended() && !run.holds_env(), "{effect:?} too soon");
                 }
                 Effect::Follow { .. } => prop_assert!(run.change.is_some(), "{effect:?}"),
@@ -807,6 +827,7 @@ impl Witness {
                         | run::Input::Settled { .. }
                         | run::Input::Purged { .. }
                         | run::Input::LogsDropped
+                        | run::Input::IssueLeft { .. }
                         | run::Input::Undone { .. }
                         | run::Input::OpDone { .. }
                         | run::Input::GitSeen(_)

@@ -152,6 +152,9 @@ const INPUTS: &[&str] = &[
     "settled 1 failed",
     "purged 1",
     "logs-dropped",
+    "leave-issue",
+    "issue-left",
+    "issue-left not",
     "git c9 2",
     "overstepped stop",
     "done",
@@ -237,10 +240,12 @@ fn kind_of_input(input: &Input) -> usize {
         Input::Round => 55,
         Input::RoundRefused { .. } => 56,
         Input::InUse { .. } => 57,
+        Input::LeaveIssue => 58,
+        Input::IssueLeft { .. } => 59,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 58;
+const KINDS_OF_INPUTS: usize = 60;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -323,10 +328,12 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::RoundOver { .. } => 76,
         Event::Leased { .. } => 77,
         Event::LeasesInUse { .. } => 78,
+        Event::IssueLeaving {} => 79,
+        Event::IssueLeft { .. } => 80,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 79;
+pub(crate) const KINDS_OF_EVENTS: usize = 81;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -441,6 +448,8 @@ fn events() -> Vec<Event> {
         Event::Reverting { op: op(1), of: op(8) },
         Event::Purged { snapshot: snap(&run, "1") },
         Event::LogsDropped {},
+        Event::IssueLeaving {},
+        Event::IssueLeft { text: String::new(), next: None },
         Event::OpDone { op: op(1), result: OpResult::Failed { slug: text.clone(), text } },
         Event::GitSeen { facts: git("c9", 2, false) },
         Event::Overstepped { what: "stop".to_owned() },
@@ -594,6 +603,9 @@ settled 1                        ++++++ +++++++++ ++++++++ +++++ +++..+
 settled 1 failed                 ++++++ +++++++++ ++++++++ +++++ ++++++
 purged 1                         ++++++ +++++++++ ++++++++ +++++ ++++++
 logs-dropped                     ++++++ +++++++++ ++++++++ +++++ ++++++
+leave-issue                      xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+issue-left                       ...... ......... ........ ..... ......
+issue-left not                   ...... ......... ........ ..... ......
 git c9 2                         ++++++ +++++++++ ++++++++ +++++ ++++++
 overstepped stop                 ++++++ +++++++++ ++++++++ +++++ ++++++
 done                             ++++++ +++++++++ ++++++++ +++++ ++++++
@@ -702,6 +714,8 @@ Renamed              xxxxxx xxxxxxxxx xxxxxxxx xxxxx xx..xx
 Reverting            ...... ......... ........ ..... ......
 Purged               ...... ......... ........ ..... ......
 LogsDropped          ...... ......... ........ ..... ......
+IssueLeaving         xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+IssueLeft            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 OpDone               ...... ......... ........ ..... ......
 GitSeen              ...... ......... ........ ..... ......
 Overstepped          ...... ......... ........ ..... ......

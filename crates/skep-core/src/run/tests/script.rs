@@ -281,6 +281,9 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["settled", n, "failed"] => Input::Settled { id: snap(run.id(), n), taken: Err(text) },
         ["purged", n] => Input::Purged { snapshot: snap(run.id(), n) },
         ["logs-dropped"] => Input::LogsDropped,
+        ["leave-issue"] => Input::LeaveIssue,
+        ["issue-left"] => Input::IssueLeft { failed: None },
+        ["issue-left", "not"] => Input::IssueLeft { failed: Some(text) },
         ["git", head, ahead] => Input::GitSeen(git(head, ahead.parse().unwrap(), false)),
         ["overstepped", what] => Input::Overstepped { what: (*what).to_owned() },
         ["done"] => Input::Done,
@@ -697,6 +700,7 @@ pub(crate) fn verb(effect: &Effect) -> String {
         | Effect::Revert { .. }
         | Effect::Purge { .. }
         | Effect::DropLogs { .. }
+        | Effect::LeaveIssue { .. }
         | Effect::Show { .. } => name.to_owned(),
     }
 }
