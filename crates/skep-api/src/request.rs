@@ -325,6 +325,11 @@ pub enum Ask {
     Follow {
         of: String,
     },
+    /// Where a change of a project stands now, as its forge says. Answer: its number and state.
+    ChangeOf {
+        project: String,
+        number: u64,
+    },
     /// Ends the daemon; runs go on. Answer: its `Health`.
     Shutdown {},
 }

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod taskwarrior;
+
 /// Where issues are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,6 +4,7 @@
 
 mod change;
 mod examples;
+mod hook;
 mod notify;
 mod overview;
 mod plan;
@@ -18,6 +19,7 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use skep_core::run::Kind;
 
 pub(crate) use change::Pr;
+pub(crate) use hook::Hook;
 pub(crate) use notify::Notify;
 pub(crate) use plan::{Implement, Plan, PlanVerb, Planning, With};
 pub(crate) use review::{Foreman, Refine, Review};
@@ -729,6 +731,9 @@ doctor finds; INDEX.md in it says what, and what is not. Read it before you give
         #[arg(long, hide = true, value_name = "KIND", value_parser = kind)]
         kind: Option<Kind>,
     },
+    /// Taskwarrior: its hooks, so that a started task is an agent's and a completed one is checked
+    #[command(subcommand)]
+    Hook(Hook),
     /// Requests to close a run, as files
     #[command(subcommand, hide = true)]
     Cleanup(Cleanup),
