@@ -41,12 +41,12 @@ const LIMIT: usize = 50;
 /// A repository at a Forgejo or a Gitea.
 #[derive(Debug)]
 pub struct Forgejo {
-    client: Client,
-    place: Place,
+    pub(crate) client: Client,
+    pub(crate) place: Place,
     /// Before every path.
-    api: String,
+    pub(crate) api: String,
     /// The repository's own path.
-    repo: String,
+    pub(crate) repo: String,
     me: Mutex<Me>,
 }
 
@@ -400,7 +400,7 @@ impl Forgejo {
         Ok(may)
     }
 
-    fn me(&self) -> Result<Option<String>, ForgeError> {
+    pub(crate) fn me(&self) -> Result<Option<String>, ForgeError> {
         Me::known(&self.me, || {
             let me = self.client.find::<User>(&format!("{}/user", self.api))?;
             Ok(me.map(|me| me.login))

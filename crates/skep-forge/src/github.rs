@@ -43,12 +43,12 @@ const RULES: [&str; 6] = [
 /// A repository at GitHub.
 #[derive(Debug)]
 pub struct Github {
-    client: Client,
-    place: Place,
+    pub(crate) client: Client,
+    pub(crate) place: Place,
     /// Before every path.
-    api: String,
+    pub(crate) api: String,
     /// The repository's own path.
-    repo: String,
+    pub(crate) repo: String,
     graphql: String,
     me: Mutex<Me>,
 }
@@ -456,7 +456,7 @@ impl Github {
     }
 
     /// Whose token it is; an app's has no user.
-    fn me(&self) -> Result<Option<String>, ForgeError> {
+    pub(crate) fn me(&self) -> Result<Option<String>, ForgeError> {
         Me::known(&self.me, || {
             let me = self.client.find::<User>(&format!("{}/user", self.api))?;
             Ok(me.map(|me| me.login))

@@ -113,6 +113,7 @@ pub(crate) enum Method {
     Post,
     Put,
     Patch,
+    Delete,
 }
 
 impl Method {
@@ -122,6 +123,7 @@ impl Method {
             Method::Post => "POST",
             Method::Put => "PUT",
             Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
         }
     }
 }
@@ -218,6 +220,22 @@ impl Client {
         }
     }
 
+    /// What stands at `path` itself, or `None` where the forge says of this very path that there is none.
+    ///
+    /// Errors: of what is gone, or was not found where the forge sent us on, too.
+    pub(crate) fn find_here<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<Option<T>, ForgeError> {
+        match self.get(path) {
+            Ok(found) => Ok(Some(found)),
+            Err(ForgeError::NotFound { status: 404, what, .. }) if what == wire::named(path) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Every entry of the list at `path`, over all its pages; `within` is the field that holds the list, where it is in one.
     pub(crate) fn list<T: DeserializeOwned>(
         &self,
@@ -260,6 +278,14 @@ impl Client {
         body: &Value,
     ) -> Result<Value, ForgeError> {
         self.tried(method, path, Some(body), None).map(|got| got.page().value)
+    }
+
+    /// Takes away what stands at `path`; what is not there is gone as well.
+    pub(crate) fn remove(&self, path: &str) -> Result<(), ForgeError> {
+        match self.tried(Method::Delete, path, None, None) {
+            Ok(_) | Err(ForgeError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Does what must not be done twice; sent once.

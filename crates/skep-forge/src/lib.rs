@@ -9,3 +9,4 @@ pub mod http;
 pub mod open;
 pub mod port;
 pub mod remote;
+pub mod tracker;

@@ -18,6 +18,9 @@ use crate::loopback::{Asked, Loopback, Told};
 mod forgejo;
 mod github;
 mod gitlab;
+mod issues;
+
+pub use issues::Issue;
 
 /// Who owns the repository of every world.
 pub const OWNER: &str = "team";
@@ -116,6 +119,7 @@ pub struct World {
     pub labels: Vec<String>,
     pub people: BTreeMap<String, Right>,
     pub changes: Vec<Change>,
+    pub issues: Vec<Issue>,
     /// Commit, name, result, text.
     pub checks: Vec<(String, String, Came, String)>,
     /// Questions that count until no more are answered.
@@ -267,6 +271,7 @@ impl Forge {
             labels: Vec::new(),
             people: BTreeMap::from([("skep-bot".to_owned(), Right::Write)]),
             changes: Vec::new(),
+            issues: Vec::new(),
             checks: Vec::new(),
             budget: 5000,
             stamp: 0,

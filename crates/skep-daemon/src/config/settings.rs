@@ -19,6 +19,7 @@ use super::{
     budget::{BudgetSettings, PriceSettings, ProjectBudget},
     changes::{self, Changes, ForgeHost, ProjectChanges},
     commit::{self, Commit},
+    dispatch::{Dispatch, ProjectDispatch},
     notify::NotifySettings,
     radar::RadarSettings,
     resources::{self, Resource},
@@ -58,6 +59,7 @@ pub struct Settings {
     pub foreman: Foreman,
     pub change: Changes,
     pub radar: RadarSettings,
+    pub dispatch: Dispatch,
     pub budget: BudgetSettings,
     pub notify: NotifySettings,
     pub taskwarrior: OtherProjects,
@@ -325,6 +327,7 @@ pub struct ProjectSettings {
     pub files: Files,
     pub processes: Processes,
     pub change: ProjectChanges,
+    pub dispatch: ProjectDispatch,
     pub budget: ProjectBudget,
     pub taskwarrior: ProjectTasks,
     #[serde(deserialize_with = "gates")]
@@ -587,7 +590,7 @@ pub(super) fn at_least_one<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D:
     if number > 0 { Ok(number) } else { Err(D::Error::custom("zero")) }
 }
 
-fn unless_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub(super) fn unless_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(from)?;

@@ -710,3 +710,83 @@ fn what_is_named_by_people_can_be_set_and_is_answered_where_it_is_wrong() {
     of("[agents.codex]\nargs = \"-v\"", "a list of arguments");
     of("[agents.codex]\npermissions = \"all\"", "`ask`, `auto` or `bypass`");
 }
+
+#[test]
+fn whose_issues_may_be_dispatched_at_is_said_by_the_person_or_nothing_is() {
+    use skep_core::issue::{Association, Mode as By, parse};
+    let dispatch = user(with(&[]).path()).unwrap().dispatch;
+    let reference = parse("ada/web#1", &dispatch.hosts()).unwrap();
+    let unset = dispatch.rules(&reference).unwrap_err();
+    assert_eq!(unset.slug(), "dispatch-unset");
+    assert_eq!(unset.hints(), [r#"skep config set dispatch.owners '["ada"]'"#]);
+    // What no owner is of needs no list.
+    assert!(dispatch.rules(&parse("tw:0a1b2c3d", &dispatch.hosts()).unwrap()).is_ok());
+    let dir = with(&[(
+        "config.toml",
+        r#"
+[dispatch]
+owners = ["ada", "org"]
+forgejo = "https://git.example.com/"
+trusted = ["contributor"]
+authors = ["eve"]
+default = "headless"
+agent = "codex"
+permissions = "ask"
+depth = 5
+breadth = 1
+total = 2
+labels = { headless = "by itself", consult = "" }
+[dispatch.folders.notes]
+path = "~/notes"
+project = "web"
+"#,
+    )]);
+    let dispatch = user(dir.path()).unwrap().dispatch;
+    let rules = dispatch.rules(&reference).unwrap();
+    assert_eq!((rules.owners.len(), rules.default), (2, By::Headless));
+    assert_eq!((&rules.trusted[..], &*rules.authors[0]), (&[Association::Contributor][..], "eve"));
+    let labels: Vec<(By, &str)> =
+        rules.labels.iter().map(|(mode, label)| (*mode, &**label)).collect();
+    assert_eq!(
+        labels,
+        [
+            (By::Cascade, "agent:cascade"),
+            (By::Headless, "by itself"),
+            (By::Interactive, "agent:interactive")
+        ]
+    );
+    assert_eq!(dispatch.forgejo.as_deref(), Some("https://git.example.com"));
+    assert!(parse("dir:notes#x", &dispatch.hosts()).is_ok());
+    for (text, key) in [
+        ("owners = [\"a/b\"]", "dispatch.owners"),
+        ("owners = \"ada\"", "dispatch.owners"),
+        ("trusted = [\"none\"]", "dispatch.trusted"),
+        ("trusted = [\"unknown\"]", "dispatch.trusted"),
+        ("trusted = [\"everybody\"]", "dispatch.trusted"),
+        ("forgejo = \"git.example.com\"", "dispatch.forgejo"),
+        ("forgejo = \"https://u:p@git.example.com\"", "dispatch.forgejo"),
+        ("default = \"watch\"", "dispatch.default"),
+        ("depth = 0", "dispatch.depth"),
+        ("depth = 6", "dispatch.depth"),
+        ("total = 0", "dispatch.total"),
+        ("folders = { \"../x\" = { path = \"/x\" } }", "dispatch.folders"),
+        ("folders = { x = { path = \"x\" } }", "dispatch.folders"),
+    ] {
+        let err =
+            user(with(&[("config.toml", &format!("[dispatch]\n{text}\n"))]).path()).unwrap_err();
+        assert!(
+            matches!(&err, ConfigError::Wrong { key: wrong, .. } if wrong.starts_with(key)),
+            "{text}: {err}"
+        );
+    }
+    // A repository says nothing of who may put agents at its issues.
+    let shared = project(dir.path(), "web", Some("[dispatch]\nowners = [\"mallory\"]\n"));
+    assert!(matches!(shared, Err(ConfigError::UnknownKey { .. })));
+    assert!(
+        project(dir.path(), "web", Some("[dispatch]\ncomments = true\n"))
+            .unwrap()
+            .dispatch
+            .comments
+    );
+    assert!(!project(dir.path(), "web", None).unwrap().dispatch.comments);
+}

@@ -29,6 +29,7 @@ use skep_core::{
     run::{EnvState, Merged, OpResult, Run},
     text,
 };
+use skep_forge::tracker::taskwarrior::List;
 use skep_host::paths;
 
 use super::{Door, Trouble};
@@ -36,8 +37,7 @@ use crate::{
     engine::Inbox,
     launch,
     taskwarrior::{
-        self,
-        install::{self, Installed},
+        self, install,
         known::Known,
         program,
         request::{ENDING, Event, Request, VERSION},
@@ -154,7 +154,7 @@ impl Intake {
         }
     }
 
-    fn lists(&self) -> Vec<Installed> {
+    fn lists(&self) -> Vec<List> {
         install::lists(&self.door.home).unwrap_or_else(|text| {
             say(&text);
             Vec::new()
@@ -351,7 +351,7 @@ impl Intake {
         }
     }
 
-    fn complete(&self, run: &Run, name: &Name, lists: &[Installed]) -> Result<(), String> {
+    fn complete(&self, run: &Run, name: &Name, lists: &[List]) -> Result<(), String> {
         let settings = taskwarrior::settings(&self.door.config, run.brief.project.as_deref())?;
         if !settings.complete {
             return Ok(());

@@ -11,9 +11,10 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use skep_api::{place::Home, wire::Refusal, wire::chain};
 use skep_core::{issue::taskwarrior::ATTRIBUTES, text};
+use skep_forge::tracker::taskwarrior::List;
 use skep_harness::profile;
 use skep_host::{paths, proc::Program};
 
@@ -29,16 +30,6 @@ const BEGIN: &str = "# skep: begin (`skep hook uninstall` removes these lines)";
 const END: &str = "# skep: end";
 /// How long Taskwarrior may take to say where its data is.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// One list of a person's in which the hooks are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Installed {
-    /// Taskwarrior's program.
-    pub program: PathBuf,
-    pub rc: PathBuf,
-    pub data: PathBuf,
-    pub hooks: PathBuf,
-}
 
 /// One thing that is done, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -67,7 +58,7 @@ pub fn record(home: &Home) -> PathBuf {
 }
 
 /// The lists in which the hooks are. Errors: the record does not read.
-pub fn lists(home: &Home) -> Result<Vec<Installed>, String> {
+pub fn lists(home: &Home) -> Result<Vec<List>, String> {
     let path = record(home);
     match fs::read(&path) {
         Ok(bytes) => {
@@ -78,7 +69,7 @@ pub fn lists(home: &Home) -> Result<Vec<Installed>, String> {
     }
 }
 
-fn keep(home: &Home, lists: &[Installed]) -> Result<(), Refusal> {
+fn keep(home: &Home, lists: &[List]) -> Result<(), Refusal> {
     let failed = |err: paths::PathError| Refusal::error(err.slug(), chain(&err));
     paths::create_private_dir(home.root()).map_err(failed)?;
     paths::create_private_dir(&super::folder(home)).map_err(failed)?;
@@ -91,7 +82,7 @@ impl Maker<'_> {
     /// Puts the hooks there, and the attributes into the taskrc; with `dry_run` only says what it would do.
     ///
     /// Errors: there is no Taskwarrior, or no settings of it; a file cannot be written. What was done stands.
-    pub fn install(&self, dry_run: bool) -> Result<(Installed, Vec<Step>), Refusal> {
+    pub fn install(&self, dry_run: bool) -> Result<(List, Vec<Step>), Refusal> {
         let list = self.list()?;
         let mut steps = Vec::new();
         for event in EVENTS {
@@ -164,15 +155,14 @@ impl Maker<'_> {
             None => steps.push(step(&list.rc, "absent", "")),
         }
         if !dry_run && known.iter().any(|it| it.hooks == list.hooks) {
-            let left: Vec<Installed> =
-                known.into_iter().filter(|it| it.hooks != list.hooks).collect();
+            let left: Vec<List> = known.into_iter().filter(|it| it.hooks != list.hooks).collect();
             keep(self.home, &left)?;
         }
         Ok(steps)
     }
 
     /// Where the person's Taskwarrior is. Errors: there is none, or it does not say.
-    pub fn list(&self) -> Result<Installed, Refusal> {
+    pub fn list(&self) -> Result<List, Refusal> {
         let path = self.vars.get("PATH").cloned().unwrap_or_default();
         let program =
             profile::find_program("task", std::ffi::OsStr::new(&path)).ok_or_else(|| {
@@ -191,7 +181,7 @@ impl Maker<'_> {
                 .asked(&program, &rc, "rc.hooks.location")?
                 .unwrap_or_else(|| data.join("hooks")),
         };
-        Ok(Installed { program, rc, data, hooks })
+        Ok(List { program, rc, data, hooks })
     }
 
     /// The file of Taskwarrior's settings, as it looks for it itself.
@@ -287,7 +277,7 @@ impl Maker<'_> {
     }
 
     /// Says in the taskrc what the attributes are, those that are not declared otherwise.
-    fn declare(&self, list: &Installed, dry_run: bool) -> Result<Step, Refusal> {
+    fn declare(&self, list: &List, dry_run: bool) -> Result<Step, Refusal> {
         let text = read_rc(&list.rc)?;
         let rest = without_block(&text).map_or_else(|| text.clone(), |(rest, _)| rest);
         let mut lines = String::new();
@@ -317,7 +307,7 @@ impl Maker<'_> {
 }
 
 /// What is wrong with the hooks of a list; nothing where all is well.
-pub fn wrong_with(list: &Installed, skep: &Path, home: &Home) -> Vec<String> {
+pub fn wrong_with(list: &List, skep: &Path, home: &Home) -> Vec<String> {
     let mut wrong = Vec::new();
     for event in EVENTS {
         let path = list.hooks.join(format!("{event}-skep"));
@@ -345,7 +335,7 @@ pub fn wrong_with(list: &Installed, skep: &Path, home: &Home) -> Vec<String> {
 }
 
 /// The attributes that Taskwarrior does not know of, and so would not let a person set.
-pub fn undeclared(list: &Installed, vars: &BTreeMap<String, String>) -> Vec<String> {
+pub fn undeclared(list: &List, vars: &BTreeMap<String, String>) -> Vec<String> {
     let names = ["HOME", "PATH", "LANG", "LC_ALL", "XDG_CONFIG_HOME"];
     let asked = |name: &str| {
         let vars = vars.iter().filter(|(name, _)| names.contains(&name.as_str()));

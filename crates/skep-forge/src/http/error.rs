@@ -18,7 +18,7 @@ pub enum ForgeError {
     Token { host: String, why: String },
     /// Forges also say so of what a token may not see.
     #[error("{host} knows no {what}")]
-    NotFound { host: String, what: String },
+    NotFound { host: String, what: String, status: u16 },
     /// Asked too often; nothing is asked before `until`.
     #[error("{host} wants no more questions before {until}")]
     Limited { host: String, until: Timestamp },

@@ -96,6 +96,12 @@ impl Got {
     }
 }
 
+/// A path, as errors name it.
+pub(super) fn named(path: &str) -> String {
+    let what = path.split('?').next().unwrap_or_default();
+    format!("`{}`", text::words(&text::one_line(what), WORDS))
+}
+
 fn fit_path(path: &str) -> bool {
     path.chars().all(|c| c.is_ascii_graphic())
 }
@@ -241,17 +247,15 @@ impl Wire {
                 Err(moved) => moved,
             },
             401 | 403 => ForgeError::Auth { host, status, text },
-            404 | 410 => {
-                let what = path.split('?').next().unwrap_or_default();
-                let what = format!("`{}`", text::words(&text::one_line(what), WORDS));
-                ForgeError::NotFound { host, what }
-            }
+            404 | 410 => ForgeError::NotFound { host, what: named(path), status },
             407 => ForgeError::Offline { host, why: format!("the proxy refused: {text}") },
             500..=599 => {
                 let error = ForgeError::Broken { host, status, text };
                 return Err(match method {
                     Method::Get => Lost::Before(error),
-                    Method::Post | Method::Put | Method::Patch => Lost::After(error),
+                    Method::Post | Method::Put | Method::Patch | Method::Delete => {
+                        Lost::After(error)
+                    }
                 });
             }
             _ => ForgeError::Refused { host, status, text },

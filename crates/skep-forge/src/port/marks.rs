@@ -67,6 +67,18 @@ pub(crate) fn ours(comment: &str) -> bool {
     comment.contains(COMMENT)
 }
 
+/// Whether a line is the mark of a comment and nothing else.
+pub(crate) fn is_mark(line: &str) -> bool {
+    line.strip_prefix(COMMENT)
+        .and_then(|rest| rest.strip_suffix(" -->"))
+        .is_some_and(|key| !key.contains(' '))
+}
+
+/// Words without a mark of ours in them.
+pub(crate) fn without(words: &str) -> String {
+    harmless(words)
+}
+
 /// Words that may hold somebody else's: no mark of ours, and not too long.
 fn harmless(words: &str) -> String {
     text::words(&words.replace("<!-- skep:", "<!-- skep :"), BODY)

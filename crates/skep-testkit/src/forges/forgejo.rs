@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Asked, Came, Change, OWNER, On, REPO, Refusal, Right, Told, World, absent, page, time,
+    Asked, Came, Change, Face, OWNER, On, REPO, Refusal, Right, Told, World, absent, issues, page,
+    time,
 };
 use crate::loopback::unquoted;
 
@@ -12,6 +13,9 @@ pub(super) fn answer(world: &mut World, asked: &Asked) -> Told {
     let body = asked.json();
     if path == "/api/v1/user" {
         return Told::json(200, &json!({ "login": world.me }));
+    }
+    if let Some(told) = issues::elsewhere(Face::Forgejo, world, &path) {
+        return told;
     }
     let Some(rest) = path.strip_prefix(&format!("/api/v1/repos/{OWNER}/{REPO}")) else {
         return absent();
@@ -23,6 +27,9 @@ pub(super) fn answer(world: &mut World, asked: &Asked) -> Told {
     let parts: Vec<String> = rest.trim_start_matches('/').split('/').map(unquoted).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let number = parts.get(1).and_then(|part| part.parse().ok()).unwrap_or(0);
+    if let Some(told) = issues::answer(Face::Forgejo, world, asked, &parts) {
+        return told;
+    }
     match (asked.method.as_str(), &parts[..]) {
         ("GET", ["pulls"]) => {
             let open =

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Asked, Came, Change, OWNER, On, REPO, Refusal, Right, Told, World, absent, page, texts, time,
+    Asked, Came, Change, Face, OWNER, On, REPO, Refusal, Right, Told, World, absent, issues, page,
+    texts, time,
 };
 use crate::loopback::unquoted;
 
@@ -15,12 +16,18 @@ pub(super) fn answer(world: &mut World, asked: &Asked) -> Told {
         "/api/graphql" => return graphql(world, &body),
         _ => {}
     }
+    if let Some(told) = issues::elsewhere(Face::Github, world, &path) {
+        return told;
+    }
     let Some(rest) = path.strip_prefix(&format!("/api/v3/repos/{OWNER}/{REPO}/")) else {
         return absent();
     };
     let parts: Vec<String> = rest.split('/').map(unquoted).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let number = parts.get(1).and_then(|part| part.parse().ok()).unwrap_or(0);
+    if let Some(told) = issues::answer(Face::Github, world, asked, &parts) {
+        return told;
+    }
     match (asked.method.as_str(), &parts[..]) {
         ("GET", ["pulls"]) => {
             let value = |name: &str| {

@@ -210,3 +210,22 @@ fn gates_alone_move_nothing() {
 17 land 2                  ended (completed), landing in line",
     );
 }
+
+#[test]
+fn a_landing_that_came_to_nothing_is_told_until_something_else_becomes_of_the_work() {
+    let failed = ", 11 land 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g, 15 landing ended g failed";
+    let slug = |way: &str| at(way).unlanded.map(|unlanded| unlanded.slug.clone());
+
+    assert_eq!(slug(failed).as_deref(), Some("gate-failed"));
+    assert_eq!(slug(&format!("{failed}, 16 land 2")), None, "it is in line again");
+    assert_eq!(slug(&format!("{failed}, 16 again")), None, "its agent is at it again");
+    assert_eq!(slug(&format!("{failed}, 16 close 2")), None, "its env is given back");
+    assert_eq!(slug(", 11 land 1, 12 stop"), None, "who stopped it knows");
+    assert_eq!(
+        slug(
+            ", 11 gate 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g, 15 landing ended g failed"
+        ),
+        None,
+        "nothing was to land"
+    );
+}
