@@ -352,6 +352,11 @@ pub enum Ask {
     },
     /// Puts an agent at an issue. Answer: as to `Run`, a list of `RunView`; with `dry_run` what would be.
     Dispatch(Box<DispatchAsk>),
+    /// Where a change of a project stands now, as its forge says. Answer: its number and state.
+    ChangeOf {
+        project: String,
+        number: u64,
+    },
     /// Ends the daemon; runs go on. Answer: its `Health`.
     Shutdown {},
 }

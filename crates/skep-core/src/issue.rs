@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 
 mod admission;
 mod reference;
+pub mod taskwarrior;
 #[cfg(test)]
 mod tests;
 mod words;

@@ -31,7 +31,7 @@ use skep_core::{
 
 use crate::{
     engine::Inbox,
-    hands,
+    hands, taskwarrior,
     wishes::{Trouble, Wishes},
 };
 
@@ -87,6 +87,7 @@ impl State {
 #[derive(Debug)]
 pub struct Cleanup {
     home: Home,
+    config: PathBuf,
     dir: PathBuf,
     /// Which daemon this is: its tries are not those of the one before.
     epoch: AtomicU64,
@@ -101,9 +102,10 @@ pub struct Cleanup {
 
 impl Cleanup {
     /// Names the requests of `home`; nobody looks at them yet.
-    pub fn new(home: &Home, clock: fn() -> Timestamp) -> Cleanup {
+    pub fn new(home: &Home, config: &Path, clock: fn() -> Timestamp) -> Cleanup {
         Cleanup {
             home: home.clone(),
+            config: config.to_owned(),
             dir: home.cleanup(),
             epoch: AtomicU64::new(0),
             clock,
@@ -301,6 +303,11 @@ impl Cleanup {
             | EnvState::Within(_)
             | EnvState::Closed(_)
             | EnvState::Restoring { .. } => {}
+        }
+        if how == How::Smart {
+            let fleet = wishes.board.read().fleet;
+            taskwarrior::closing::require_completable(&self.home, &self.config, &fleet, run)
+                .map_err(|no| (State::Undecided, format!("{}: {}", no.slug, no.message)))?;
         }
         let nth = self.asked.fetch_add(1, Ordering::Relaxed);
         let epoch = self.epoch.load(Ordering::SeqCst);
@@ -527,6 +534,7 @@ fn find<'a>(fleet: &'a Fleet, request: &Request) -> Found<'a> {
             !task.is_empty()
                 && (known.id.as_str() == task || known.reference.as_deref() == Some(task))
         })
+        .or_else(|| fleet.find_tracked(task).ok().flatten())
         .and_then(|task| fleet.runs.get(task.run.as_ref()?));
     match by_task {
         Some(run) => Found::Run(run),

@@ -35,6 +35,7 @@ pub use self::settings::{
     Land, Landing, Limits, Mode, Names, Plan, Processes, ProjectSettings, Retry, Review, Settings,
     Setup, Surface, Teardown, Time, Tmux, duration, size,
 };
+pub use self::taskwarrior::{OtherProjects, ProjectTasks};
 
 mod agents;
 mod budget;
@@ -50,6 +51,7 @@ mod radar;
 mod resources;
 pub mod secrets;
 mod settings;
+mod taskwarrior;
 #[cfg(test)]
 mod tests;
 
@@ -458,7 +460,11 @@ fn project_layers(
     let own = project_file(dir, name)?;
     let shared = |text| {
         let layer = Layer::parse::<ProjectSettings>(PROJECT, text, Origin::File(SHARED.to_owned()));
-        let fits = || agents::require_shared(text).and_then(|()| resources::require_shared(text));
+        let fits = || {
+            agents::require_shared(text)
+                .and_then(|()| resources::require_shared(text))
+                .and_then(|()| taskwarrior::require_shared(text))
+        };
         layer.and_then(|layer| fits().map(|()| layer))
     };
     let mut layers: Vec<Layer> = repo_file.map(shared).transpose()?.into_iter().collect();

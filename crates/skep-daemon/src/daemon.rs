@@ -42,7 +42,7 @@ use crate::{
     board::Board,
     cleanup::Cleanup,
     collect::Collector,
-    door::{Door, Phase},
+    door::{Door, Phase, intake},
     engine::{Engine, EngineError, Inbox},
     ingest::Ingest,
     launch,
@@ -150,7 +150,7 @@ pub fn run(options: &Options, ready: impl FnOnce()) -> Result<(), DaemonError> {
         phase: Mutex::new(Phase::Starting),
         phased: Condvar::new(),
         clients: AtomicU32::new(0),
-        cleanup: Arc::new(Cleanup::new(&home, now)),
+        cleanup: Arc::new(Cleanup::new(&home, &options.config, now)),
         performer: OnceLock::new(),
         radar: OnceLock::new(),
     });
@@ -239,6 +239,7 @@ fn serve(
     }
     door.enter(Phase::Running);
     door.cleanup.start(&door.wishes, epoch).map_err(place)?;
+    intake::start(door).map_err(place)?;
     reconcile_windows(&performer, &fleet);
     ready();
     engine.serve(incoming)?;
@@ -310,6 +311,7 @@ fn make_home(home: &Home) -> Result<(), DaemonError> {
         home.sockets().to_owned(),
         root.join("runs"),
         home.cleanup(),
+        home.root().join("intake"),
         home.envs(),
         home.trash(),
         home.repository_locks(),

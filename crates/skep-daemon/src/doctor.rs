@@ -22,6 +22,7 @@ mod notify;
 mod repository;
 mod resources;
 mod secrets;
+mod taskwarrior;
 
 use fleet::Ledger;
 use mend::Remedy;
@@ -125,6 +126,7 @@ pub fn examine(home: &Home, config: &Path, vars: &BTreeMap<String, String>) -> V
     findings.extend(secrets::references(config, vars));
     findings.extend(notify::channels(config, vars));
     findings.extend(agents(config, vars));
+    findings.extend(taskwarrior::hooks(home, vars));
     findings.extend(home::sockets(home));
     findings.extend(against_the_ledger(home, vars));
     findings.push(fleet::inside(home));

@@ -55,6 +55,8 @@ mod dispatch;
 mod events;
 mod finish;
 mod follow;
+mod hooks;
+pub mod intake;
 mod landing;
 mod notices;
 mod plans;
@@ -249,6 +251,7 @@ impl Door {
             Ask::Wait { runs, until, any, timeout_ms } => self.wait(runs, until, *any, *timeout_ms),
             Ask::Close { runs, how, merged, dry_run } => {
                 let (how, merged, dry_run) = (*how, *merged, *dry_run);
+                self.require_completable(runs, how, &fleet)?;
                 let ask = finish::Closing { named: runs, how, merged, dry_run };
                 self.close(&request.id, &ask, out)
             }
@@ -396,6 +399,7 @@ impl Door {
             | Ask::Implement(_)
             | Ask::Finalize { .. } => self.plans(&request.id, &request.ask, out),
             Ask::Follow { of } => self.follow(of, out),
+            Ask::ChangeOf { project, number } => self.change_of(project, *number),
             Ask::Shutdown {} => {
                 self.enter(Phase::Stopping);
                 // Answered first: when the inbox closes, the process goes at once.
@@ -411,6 +415,17 @@ impl Door {
     }
 
     fn run(&self, id: &str, ask: &RunAsk, out: &mut UnixStream) -> Result<Option<Value>, Trouble> {
+        self.run_by(id, ask, "person", out)
+    }
+
+    /// Begins runs for whoever asked: a person, or the run that did.
+    fn run_by(
+        &self,
+        id: &str,
+        ask: &RunAsk,
+        by: &str,
+        out: &mut UnixStream,
+    ) -> Result<Option<Value>, Trouble> {
         let fleet = self.wishes.board.read().fleet;
         if let Some(run) = resolve::at_it_already(ask, &fleet) {
             progress(out, &format!("{} is at it already: nothing was begun", run.brief.name))?;
@@ -421,7 +436,10 @@ impl Door {
             // Whoever waits for a slot is held back as well, and what is safe makes room.
             self.see_disk(id)?;
         }
-        let resolved = resolved?;
+        let mut resolved = resolved?;
+        for asked in &mut resolved.briefs {
+            by.clone_into(&mut asked.brief.by);
+        }
         if ask.dry_run {
             return value(&resolved.briefs.iter().map(|asked| &asked.brief).collect::<Vec<_>>());
         }
@@ -711,6 +729,7 @@ impl Door {
             .iter()
             .map(|text| fleet.find_task(text).map(|task| task.id.clone()))
             .collect::<Result<_, _>>()?;
+        hooks::require_reference(ask.reference.as_deref())?;
         let choice = Choice {
             agent: ask.agent.clone(),
             model: ask.model.clone(),

@@ -35,10 +35,12 @@ use crate::{
 };
 
 mod body;
+mod of_project;
 #[cfg(test)]
 mod tests;
 
 pub use body::{body, title};
+pub use of_project::change_of_project;
 
 /// How many clients are remembered.
 const CLIENTS: usize = 64;

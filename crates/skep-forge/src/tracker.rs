@@ -22,6 +22,7 @@ pub mod folder;
 mod forge;
 mod forgejo;
 mod github;
+pub mod taskwarrior;
 
 /// The tracker of the repository at `place`; none where skep does not speak to its forge of issues.
 pub fn open(place: Place, token: Token, patience: Patience) -> Option<Box<dyn Tracker>> {

@@ -5,6 +5,7 @@
 mod change;
 mod dispatch;
 mod examples;
+mod hook;
 mod notify;
 mod overview;
 mod plan;
@@ -20,6 +21,7 @@ use skep_core::run::Kind;
 
 pub(crate) use change::Pr;
 pub(crate) use dispatch::{At, Cascade, Dispatch};
+pub(crate) use hook::Hook;
 pub(crate) use notify::Notify;
 pub(crate) use plan::{Implement, Plan, PlanVerb, Planning, With};
 pub(crate) use review::{Foreman, Refine, Review};
@@ -740,6 +742,9 @@ doctor finds; INDEX.md in it says what, and what is not. Read it before you give
         #[arg(long, hide = true)]
         spawns: bool,
     },
+    /// Taskwarrior: its hooks, so that a started task is an agent's and a completed one is checked
+    #[command(subcommand)]
+    Hook(Hook),
     /// Requests to close a run, as files
     #[command(subcommand, hide = true)]
     Cleanup(Cleanup),

@@ -21,6 +21,7 @@ mod doctor;
 mod events;
 mod explain;
 mod help;
+mod hook;
 mod init;
 mod land;
 mod limits;
@@ -152,6 +153,7 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Undo { op, dry_run } => snapshot::undo(skep, op, dry_run),
         Verb::Clean { dry_run } => snapshot::clean(skep, dry_run),
         Verb::Cleanup(verb) => cleanup::cleanup(skep, verb),
+        Verb::Hook(verb) => hook::hook(skep, verb),
         Verb::Land { id, dry_run, settings, yes, detach } => {
             let ask = LandAsk {
                 run: id,

@@ -15,6 +15,7 @@ use crate::{
 
 mod parts;
 mod plans;
+mod tracked;
 
 /// How many runs an error names that knows none by the text it was given.
 const LISTED: usize = 8;
@@ -26,6 +27,9 @@ impl Fleet {
     pub fn find_run(&self, text: &str) -> Result<&Arc<Run>, Rejected> {
         if let Ok(Target::Worker { project, name }) = names::parse_target(text) {
             return self.find_worker(&project, &name).ok_or_else(|| self.unknown_run(text));
+        }
+        if let Some(tracked) = self.run_of_tracked(text)? {
+            return Ok(tracked);
         }
         let tail = text.strip_prefix("run_").unwrap_or(text);
         let fitting: Vec<&Arc<Run>> = self
@@ -80,10 +84,13 @@ impl Fleet {
         rejected
     }
 
-    /// Finds the task that `text` names: an id or a prefix of one that fits only once.
+    /// Finds the task that `text` names: an id or a prefix of one that fits only once, or what Taskwarrior calls it.
     ///
     /// Errors: unknown or ambiguous, with the candidates.
     pub fn find_task(&self, text: &str) -> Result<&Arc<Task>, Rejected> {
+        if let Some(tracked) = self.find_tracked(text)? {
+            return Ok(tracked);
+        }
         let tail = text.strip_prefix("task_").unwrap_or(text);
         let fitting: Vec<&Arc<Task>> = self
             .tasks

@@ -24,6 +24,7 @@ use super::{
     radar::RadarSettings,
     resources::{self, Resource},
     secrets,
+    taskwarrior::{OtherProjects, ProjectTasks},
 };
 
 /// What a person has set for all their projects: `config.toml`.
@@ -61,6 +62,7 @@ pub struct Settings {
     pub dispatch: Dispatch,
     pub budget: BudgetSettings,
     pub notify: NotifySettings,
+    pub taskwarrior: OtherProjects,
     /// What models cost whose agent names no price, by the model's name, in which `*` stands for anything.
     #[serde(default)]
     pub prices: BTreeMap<String, PriceSettings>,
@@ -327,6 +329,7 @@ pub struct ProjectSettings {
     pub change: ProjectChanges,
     pub dispatch: ProjectDispatch,
     pub budget: ProjectBudget,
+    pub taskwarrior: ProjectTasks,
     #[serde(deserialize_with = "gates")]
     #[schemars(extend("title" = "a list of gates, each with a name of its own"))]
     pub gate: Vec<Gate>,

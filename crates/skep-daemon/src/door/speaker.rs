@@ -1,11 +1,9 @@
-//! Owns: who speaks at the door, by descent, and what a run's own processes may ask.
-//! Never: believes a variable or an argument of the one who asks: a keeper is one whose record says so, pid and start time.
+//! Owns: what a run's own processes may ask at the door. Never: takes one that is gone for a person.
 
 use std::path::Path;
 
 use skep_api::{
     request::{Ask, Request},
-    role, start,
     wire::Refusal,
 };
 use skep_core::{
@@ -16,7 +14,10 @@ use skep_core::{
 use skep_host::tree::{self, Process};
 
 use super::Door;
-use crate::wishes::Trouble;
+use crate::{
+    descent::{self, Speaker},
+    wishes::Trouble,
+};
 
 #[cfg(test)]
 mod tests;
@@ -29,45 +30,16 @@ pub(super) struct Peer {
     process: Option<Process>,
 }
 
-/// Who a peer speaks as.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Speaker {
-    /// Nobody of ours is above it.
-    Person,
-    /// A deed of this daemon: a set-up script is nobody's person either.
-    Script,
-    Run(RunId),
-    /// A run that this home does not know, or no longer.
-    SomeRun,
-    /// It is gone, and with it what would show whose it was.
-    Gone,
-}
-
 impl Peer {
     pub(super) fn of(pid: u32) -> Peer {
         Peer { pid, process: tree::identity(pid) }
     }
 
     fn speaks_as(self, runs: &Path) -> Speaker {
-        let line = tree::ancestors(self.pid);
-        let me = std::process::id();
-        let known = line.iter().find_map(|pid| keeper_of(*pid, runs));
-        // Who works on skep inside of a run has daemons there that are of the run themselves.
-        let mine = tree::ancestors(me);
-        let others: Vec<u32> = line.iter().copied().filter(|pid| !mine.contains(pid)).collect();
-        let is_any = |roles: &[&str]| others.iter().any(|pid| is(*pid, roles));
+        let speaker = descent::of(self.pid, runs, std::process::id());
         // Asked last: what was read of a process that was another's by now is worth nothing.
-        if self.process.is_none() || tree::identity(self.pid) != self.process {
-            return Speaker::Gone;
-        }
-        match known {
-            Some(run) => Speaker::Run(run),
-            // A command under `skep gatekeeper` is a person's.
-            None if is_any(&[role::KEEPER]) => Speaker::SomeRun,
-            None if line.contains(&me) => Speaker::Script,
-            None if is_any(&[role::WARDEN]) && !is_any(&["gatekeeper"]) => Speaker::SomeRun,
-            None => Speaker::Person,
-        }
+        let is_same = self.process.is_some() && tree::identity(self.pid) == self.process;
+        if is_same { speaker } else { Speaker::Gone }
     }
 }
 
@@ -110,27 +82,6 @@ impl Door {
 fn name_of(ask: &Ask) -> String {
     let spelled = serde_json::to_value(ask).unwrap_or_default();
     spelled["ask"].as_str().unwrap_or("?").to_owned()
-}
-
-/// The run of this home whose keeper `pid` is, by its own record.
-fn keeper_of(pid: u32, runs: &Path) -> Option<RunId> {
-    let args = tree::arguments(pid)?;
-    if args.get(1).is_none_or(|arg| arg != role::KEEPER) {
-        return None;
-    }
-    let dir = Path::new(args.get(2)?);
-    let run: RunId = dir.parent()?.file_name()?.to_str()?.parse().ok()?;
-    if dir.parent()?.parent()? != runs {
-        return None;
-    }
-    let told = start::read(dir)?.gatekeeper;
-    let is = tree::identity(pid)?;
-    (told.pid == is.pid && told.started == is.started).then_some(run)
-}
-
-fn is(pid: u32, roles: &[&str]) -> bool {
-    tree::arguments(pid)
-        .is_some_and(|args| args.get(1).is_some_and(|arg| roles.iter().any(|role| arg == role)))
 }
 
 /// Whether a run may have others work for it; how many, the core counts.
@@ -206,6 +157,7 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Implement(_)
         | Ask::Finalize { .. }
         | Ask::Follow { .. }
+        | Ask::ChangeOf { .. }
         | Ask::Shutdown {} => false,
     }
 }

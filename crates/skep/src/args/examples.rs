@@ -523,6 +523,26 @@ const EXAMPLES: &[Of] = &[
         ],
     ),
     (
+        "hook install",
+        &[
+            ("hook install --dry-run", "what would stand where"),
+            ("hook install", "into the Taskwarrior that `task` is"),
+            ("hook install --dir ~/tasks/hooks", "into a folder of your own"),
+        ],
+    ),
+    (
+        "hook uninstall",
+        &[("hook uninstall --dry-run", "what would go"), ("hook uninstall", "only what is ours")],
+    ),
+    (
+        "hook on-add",
+        &[("hook on-add -- api:2", "as Taskwarrior does"), ("hook on-add", "a line in")],
+    ),
+    (
+        "hook on-modify",
+        &[("hook on-modify -- api:2", "as Taskwarrior does"), ("hook on-modify", "two lines in")],
+    ),
+    (
         "cleanup request",
         &[
             ("cleanup request amber", "close it when that can be"),

@@ -56,6 +56,7 @@ const GROUPS: &[Group] = &[
         &[
             (&["agent", "policy", "notify"], "Agents; what they may do; where you are told"),
             (&["config", "daemon"], "Settings; the process behind all this"),
+            (&["hook"], "Taskwarrior: a task you start is an agent's"),
             (&["doctor", "explain", "bundle"], "What is not well; what errors mean; a report"),
             (&["completions", "help"], "Your shell's Tab key; this, or skep help VERB"),
         ],

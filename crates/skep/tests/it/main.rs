@@ -69,6 +69,7 @@ mod status;
 mod stop;
 mod story;
 mod tasks;
+mod taskwarrior;
 mod terminal;
 mod tidy;
 mod tour;

@@ -1,0 +1,99 @@
+use std::fs;
+
+use super::*;
+
+/// A list with one task in it, and its UUID; none where there is no Taskwarrior, which is said.
+fn list() -> Option<(tempfile::TempDir, Taskwarrior, String)> {
+    let program = PathBuf::from("/usr/bin/task");
+    // Another program is called so, too.
+    let version = Program::new(&program).arg("--version").output();
+    if !version.is_ok_and(|said| said.stdout.starts_with(b"2.") || said.stdout.starts_with(b"3.")) {
+        println!("skipped: Taskwarrior as a tracker (task is not installed)");
+        return None;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (rc, data) = (dir.path().join("rc"), dir.path().join("data"));
+    fs::create_dir(&data).unwrap();
+    fs::write(&rc, format!("data.location={}\n", data.display())).unwrap();
+    let list = List { program, rc, hooks: data.join("hooks"), data };
+    let vars = [("HOME".to_owned(), dir.path().display().to_string())].into();
+    let tracker = Taskwarrior::new(list, &vars);
+    let words = ["rc.confirmation=off", "add", "+slow", "Count the pages"];
+    let added = Program::new(&tracker.list.program)
+        .args(words)
+        .env("HOME", dir.path())
+        .env("TASKRC", &tracker.list.rc)
+        .env("TASKDATA", &tracker.list.data)
+        .output()
+        .unwrap();
+    assert_eq!(added.code(), 0, "{}", added.complaint());
+    let uuid = Program::new(&tracker.list.program)
+        .args(["rc.verbose=nothing", "_uuids"])
+        .env("HOME", dir.path())
+        .env("TASKRC", &tracker.list.rc)
+        .env("TASKDATA", &tracker.list.data)
+        .output()
+        .unwrap();
+    let uuid = String::from_utf8(uuid.stdout).unwrap().trim().to_owned();
+    Some((dir, tracker, uuid))
+}
+
+#[test]
+fn a_task_is_an_issue_of_its_persons_whose_words_states_and_tags_are_taskwarriors() {
+    let Some((_dir, tracker, uuid)) = list() else { return };
+    let short = Reference::Task { uuid: uuid[..8].to_owned() };
+    let issue = tracker.issue(&short).unwrap();
+    assert_eq!(issue.reference, Reference::Task { uuid: uuid.clone() }, "in its own words");
+    assert_eq!(
+        (issue.title.as_str(), issue.open, issue.state.as_str()),
+        ("Count the pages", true, "pending")
+    );
+    assert_eq!(
+        (issue.labels.as_slice(), issue.association),
+        (&["slow".to_owned()][..], Association::Owner)
+    );
+    for _ in 0..2 {
+        tracker
+            .comment(&short, "-- rc.data.location=/x\n+urgent \"quoted\" $(id)", "run_a/1")
+            .unwrap();
+    }
+    tracker.comment(&short, "again", "run_a/2").unwrap();
+    let issue = tracker.issue(&short).unwrap();
+    assert_eq!(issue.said, 2, "{issue:?}");
+    assert!(
+        issue.comments[0].text.starts_with("-- rc.data.location=/x +urgent \"quoted\" $(id)"),
+        "{issue:?}"
+    );
+    assert_eq!(issue.labels, ["slow"], "words are words");
+    for status in [Status::InProgress, Status::InProgress, Status::Blocked] {
+        tracker.set_status(&short, status).unwrap();
+        let mut labels = tracker.issue(&short).unwrap().labels;
+        labels.sort();
+        assert_eq!(labels, {
+            let mut all = vec!["slow", status.as_str()];
+            all.sort_unstable();
+            all
+        });
+    }
+    for (status, open) in [(Status::Closed, false), (Status::Closed, false), (Status::Open, true)] {
+        tracker.set_status(&short, status).unwrap();
+        let issue = tracker.issue(&short).unwrap();
+        assert_eq!(
+            (issue.open, issue.state.as_str()),
+            (open, if open { "pending" } else { "completed" })
+        );
+    }
+}
+
+#[test]
+fn a_task_that_is_not_there_is_told_by_its_type_and_another_trackers_is_not_asked_for() {
+    let Some((_dir, tracker, _)) = list() else { return };
+    let none = tracker.issue(&Reference::Task { uuid: "00000000".to_owned() }).unwrap_err();
+    assert!(matches!(none, TrackerError::NoIssue { .. }), "{none:?}");
+    let elsewhere = Reference::Folder { folder: "notes".to_owned(), file: "slow".to_owned() };
+    assert!(matches!(tracker.issue(&elsewhere), Err(TrackerError::Elsewhere { .. })));
+    let gone = List { program: "/nowhere/task".into(), ..tracker.list.clone() };
+    let gone = Taskwarrior::new(gone, &BTreeMap::new());
+    let silent = gone.issue(&Reference::Task { uuid: "00000000".to_owned() }).unwrap_err();
+    assert!(matches!(silent, TrackerError::Program { .. }), "unknown is not no: {silent:?}");
+}
