@@ -147,7 +147,7 @@ impl Forges {
             head: branch,
             base: base.strip_prefix("origin/").unwrap_or(&base).to_owned(),
             title: asked.title.clone().unwrap_or_else(|| body::title(run, fleet)),
-            body: body(run, fleet),
+            body: body(run, fleet, head),
             below: body::template(&git, &repo, &base).unwrap_or_default(),
             draft: asked.draft.or(stands).unwrap_or(false),
             labels: asked.labels.clone(),

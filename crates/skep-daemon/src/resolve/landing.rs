@@ -5,14 +5,15 @@
 use std::path::Path;
 
 use skep_api::{place::Home, wire::chain};
-use skep_core::run::{OpResult, Run};
+use skep_core::run::{OpResult, Proposing, Run};
 use skep_host::{
     combine::How,
     git::{self, Git},
 };
 
+use super::millis;
 use crate::{
-    config::{self, ProjectSettings},
+    config::{self, Changes, ProjectChanges, ProjectSettings},
     hands::land::Terms,
     launch,
 };
@@ -72,4 +73,17 @@ pub fn terms(run: &Run, home: &Home, config: &Path) -> Result<Terms, OpResult> {
         push: settings.land == Some(config::Land::Push),
         fetch_ms: run.brief.place.fetch_ms,
     })
+}
+
+/// How the work of `run` is proposed where nobody said more than the settings.
+pub fn proposing(run: &Run, project: ProjectChanges, person: &Changes) -> Proposing {
+    Proposing {
+        title: None,
+        // What stands there stays as people made it.
+        draft: run.change.is_none().then_some(project.draft),
+        labels: project.labels,
+        reviewers: project.reviewers,
+        rounds: person.rounds,
+        look_ms: millis(person.look),
+    }
 }

@@ -35,6 +35,7 @@ mod hooks;
 mod hostile;
 mod init;
 mod land;
+mod landers;
 mod landing;
 mod leases;
 mod leave;
