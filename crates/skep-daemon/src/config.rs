@@ -32,8 +32,8 @@ pub use self::radar::RadarSettings;
 pub use self::resources::{Resource, Scope};
 pub use self::settings::{
     Account, AgentSettings, Breaker, Env, Fence, FenceMode, Files, Foreman, Gate, Hooks, How, Keep,
-    Land, Landing, Limits, Mode, Names, Plan, Processes, ProjectSettings, Retry, Review, Settings,
-    Setup, Surface, Teardown, Time, Tmux, duration, size,
+    Land, Landing, Limits, Mode, Names, Plan, Processes, ProjectSettings, Protected, Retry, Review,
+    Settings, Setup, Surface, Teardown, Time, Tmux, duration, size,
 };
 pub use self::taskwarrior::{OtherProjects, ProjectTasks};
 

@@ -179,7 +179,7 @@ impl Forges {
             base: stands.as_ref().map_or(target, |it| it.base.clone()),
             title: asked.title.clone().unwrap_or_else(|| body::title(run, fleet)),
             keeps_title: asked.title.is_none(),
-            body: body(run, fleet),
+            body: body(run, fleet, head),
             below: body::template(&git, &repo, &base).unwrap_or_default(),
             draft: asked.draft.or(stands.map(|it| it.draft)).unwrap_or(false),
             labels: asked.labels.clone(),

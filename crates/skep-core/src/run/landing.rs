@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Misfit, OpResult, Run};
+use super::{Event, Misfit, OpResult, Proposing, Run};
 use crate::{
     facts::Exit,
     id::{OpId, RunId},
@@ -248,6 +248,14 @@ pub enum Brought {
     /// It, or the work, is not where it was when the gates looked.
     Moved {
         text: String,
+    },
+    /// The target takes changes only.
+    Protected {
+        text: String,
+        /// How the work is to be proposed; none where the settings or the forge do not let it be.
+        asked: Option<Box<Proposing>>,
+        /// What was seen of the tree that did not land.
+        attestation: Box<Attestation>,
     },
     Over {
         result: OpResult,

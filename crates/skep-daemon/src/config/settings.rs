@@ -376,6 +376,19 @@ pub struct Landing {
     pub batch: u32,
     /// How often the author may be asked to settle a conflict; 0: a person is, at once.
     pub conflicts: u32,
+    /// What becomes of work whose target the forge does not let anybody push to.
+    pub protected: Protected,
+}
+
+/// What a target means to a landing that takes changes only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("title" = "`change` or `refuse`"))]
+pub enum Protected {
+    /// It is proposed, where a token of its forge is named.
+    Change,
+    /// A person is told.
+    Refuse,
 }
 
 /// What becomes of the commits of work that lands.

@@ -154,6 +154,6 @@ impl Door {
 }
 
 /// The answer to whoever asked for what needs a forge.
-fn refusal(none: &NoForge) -> Refusal {
+pub(super) fn refusal(none: &NoForge) -> Refusal {
     resolve::with_ways(&none.slug, none.text.clone())
 }

@@ -22,7 +22,7 @@ use skep_core::{
 
 use skep_host::git::{self, Git};
 
-use super::{Door, Trouble, finish::granted, progress, value};
+use super::{Door, Trouble, changes, finish::granted, progress, value};
 use crate::{
     config::Land,
     hands, launch,
@@ -61,6 +61,11 @@ impl Door {
             return value(&self.foretold(run, &fleet, config)?);
         }
         self.approve_its_gates(key, ask, run, &fleet)?;
+        let forges = &self.performer()?.forges;
+        if settings.land == Some(Land::Push) && !ask.gates_only && forges.is_known(run) {
+            // Where the forge takes no push, it is proposed.
+            forges.hand_over(run, &ask.env).map_err(|none| changes::refusal(&none))?;
+        }
         let wish = Wish {
             gates_only: ask.gates_only,
             settings_seen: ask.settings,
@@ -128,7 +133,13 @@ impl Door {
             {
                 return Ok((run.as_ref().clone(), result.clone()));
             }
-            if let Some(line) = run.and_then(|run| stage_of(run, &posted.fleet))
+            let line = run.and_then(|run| {
+                let proposed = run.proposing.as_ref().is_some_and(|(asked, _)| asked == op);
+                let instead =
+                    || format!("{}: the target takes changes only: proposing", run.brief.name);
+                stage_of(run, &posted.fleet).or_else(|| proposed.then(instead))
+            });
+            if let Some(line) = line
                 && line != told
             {
                 progress(out, &line)?;

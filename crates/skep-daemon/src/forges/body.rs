@@ -48,8 +48,8 @@ pub(super) fn template(git: &Git, repo: &Repository, target: &str) -> Option<Str
     Some(text::words(&text::visible(&String::from_utf8_lossy(&bytes)), TEMPLATE))
 }
 
-/// What is said of the work of `run`.
-pub fn body(run: &Run, fleet: &Fleet) -> String {
+/// What is said of the work of `run`, of which `head` is proposed.
+pub fn body(run: &Run, fleet: &Fleet, head: &str) -> String {
     let task = run.brief.task.as_ref().and_then(|task| fleet.tasks.get(task));
     let mut parts = Vec::new();
     let wanted = task.map_or("", |task| task.body.trim());
@@ -62,6 +62,7 @@ pub fn body(run: &Run, fleet: &Fleet) -> String {
     parts.extend(task.and_then(|task| plan(task, run)));
     parts.extend(said(run));
     parts.extend(task.and_then(|task| review(task, run)));
+    parts.extend(checked(run, head));
     let by = format!("Made by {} in skep run `{}`.", text::one_line(&run.brief.agent), run.id());
     parts.push(by);
     parts.join("\n\n")
@@ -98,6 +99,23 @@ fn review(task: &Task, run: &Run) -> Option<String> {
     };
     let head = text::words(&cycle.head, 12);
     Some(format!("A reviewer of skep looked at {head} (cycle {}) {open}.", cycle.number))
+}
+
+/// What skep itself has seen of just this commit, by itself on its target; of another one, or in company, it says nothing.
+fn checked(run: &Run, head: &str) -> Option<String> {
+    let seen = run.attestation.as_ref()?;
+    let [work] = &seen.works[..] else { return None };
+    if work.run != *run.id() || work.head != head || seen.gates.is_empty() {
+        return None;
+    }
+    let gates: Vec<String> =
+        seen.gates.iter().map(|gate| format!("`{}`", text::one_line(&gate.name))).collect();
+    let (target, onto) = (text::one_line(&seen.target), text::words(&seen.onto, 12));
+    let (head, tree) = (text::words(head, 12), text::words(&seen.tree, 12));
+    Some(format!(
+        "Put together with {target} at {onto}, {head} is tree {tree}; gates that skep ran on it, and that passed: {}.",
+        gates.join(", ")
+    ))
 }
 
 fn cut(words: &str) -> String {

@@ -16,7 +16,7 @@ use skep_core::{
     fleet::{self, Fleet},
     id::{OpId, RunId},
     run::{
-        Attestation, Brief, Input, OpResult, Run, State,
+        Attestation, Brief, Input, OpResult, Proposing, Run, State,
         landing::{Brought, Combined, Passed, Stage, Trial, Word},
     },
     time::Timestamp,
@@ -27,6 +27,7 @@ use skep_host::git::{self, Git};
 use super::{Performer, failed_op};
 use crate::{
     briefing::{Briefing, landing::Conflict},
+    config::{self, Protected},
     hands::{self, Done, land},
     launch, resolve,
 };
@@ -142,15 +143,22 @@ impl Performer {
             }
             land::Brought::Moved { text } => Brought::Moved { text },
             land::Brought::Over { result } => Brought::Over { result },
-            land::Brought::Protected { text } => Brought::Over {
-                result: OpResult::Refused {
-                    slug: "target-protected".to_owned(),
-                    text: format!("{} takes changes only: {text}", trial.target),
-                    hints: vec![format!("skep pr {}", run.id())],
-                    merged: None,
-                },
-            },
+            land::Brought::Protected { text } => {
+                let asked = self.instead_of_push(run)?;
+                Brought::Protected { text, asked, attestation: Box::new(attestation) }
+            }
         })
+    }
+
+    /// How the work is proposed where its target takes no pushes; none where a person is to be told instead.
+    fn instead_of_push(&self, run: &Run) -> Result<Option<Box<Proposing>>, OpResult> {
+        let settings = resolve::landing::settings(run, &self.home, self.config())?;
+        if settings.landing.protected == Protected::Refuse || !self.forges.is_known(run) {
+            return Ok(None);
+        }
+        let person =
+            config::user(self.config()).map_err(|err| failed_op(err.slug(), &chain(&err)))?;
+        Ok(Some(Box::new(resolve::landing::proposing(run, settings.change, &person.change))))
     }
 
     fn attestation(&self, run: &Run, op: &OpId, trial: &Trial, fleet: &Fleet) -> Attestation {

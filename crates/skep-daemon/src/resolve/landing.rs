@@ -11,15 +11,16 @@ use skep_api::{
 use skep_core::{
     fleet::Fleet,
     project::Project,
-    run::{OpResult, Run},
+    run::{OpResult, Proposing, Run},
 };
 use skep_host::{
     combine::How,
     git::{self, Git},
 };
 
+use super::millis;
 use crate::{
-    config::{self, ProjectSettings},
+    config::{self, Changes, ProjectChanges, ProjectSettings},
     hands::land::Terms,
     launch,
 };
@@ -94,4 +95,17 @@ pub fn terms(run: &Run, home: &Home, config: &Path) -> Result<Terms, OpResult> {
         push: settings.land == Some(config::Land::Push),
         fetch_ms: run.brief.place.fetch_ms,
     })
+}
+
+/// How the work of `run` is proposed where nobody said more than the settings.
+pub fn proposing(run: &Run, project: ProjectChanges, person: &Changes) -> Proposing {
+    Proposing {
+        title: None,
+        // What stands there stays as people made it.
+        draft: run.change.is_none().then_some(project.draft),
+        labels: project.labels,
+        reviewers: project.reviewers,
+        rounds: person.rounds,
+        look_ms: millis(person.look),
+    }
 }

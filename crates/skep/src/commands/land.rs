@@ -66,7 +66,7 @@ pub(super) fn land(skep: &Skep, ask: LandAsk) -> Outcome {
 }
 
 /// What each gate came to, a line each.
-fn gates(out: &Output, seen: &Attestation) -> std::io::Result<()> {
+pub(super) fn gates(out: &Output, seen: &Attestation) -> std::io::Result<()> {
     for gate in &seen.gates {
         let took = gate.exit.as_ref().map_or_else(String::new, |exit| {
             format!(" in {}", span(exit.ended.since(exit.started)))

@@ -1,6 +1,6 @@
 //! `skep pr` and what follows: a change on a small GitHub, its checks and comments, and its end before the env goes.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use serde_json::Value;
 use skep_testkit::Repo;
@@ -413,6 +413,40 @@ fn what_cannot_be_proposed_is_refused_before_anything_is_pushed() {
     let run = home.ended("More", &["write m m", "commit m", "say done"], &["-d", "--name", "dune"]);
     assert_eq!(run["outcome"], "completed", "{run}");
     home.skep(&["--json", "pr", "dune"]).refused(2, "forge-none");
+}
+
+/// N-75: a protected target means a change.
+#[test]
+fn a_target_that_takes_no_pushes_gets_the_work_as_a_change_where_settings_allow() {
+    let (home, github) = stage("");
+    let refuses = "#!/bin/sh\ncase $1 in refs/heads/main) echo 'GH006: Protected branch update failed' >&2; exit 1;; esac\n";
+    let hook = home.write("origin.git/hooks/update", refuses);
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let main = origin(&home).oid("refs/heads/main");
+    let gate = "land = \"push\"\n[[gate]]\nname = \"test\"\nrun = \"test -f a\"\n";
+    let run = done(&home);
+    let (id, branch) = (text_of(&run, "id"), text_of(&run, "branch"));
+    home.write("c/projects/web.toml", "land = \"push\"\n[landing]\nprotected = \"refuse\"\n");
+    let refused = home.skep(&["--json", "land", &id]).refused(1, "target-protected");
+    assert!(refused.to_string().contains("GH006"), "{refused}");
+    assert_eq!(github.count("POST"), 0);
+    home.write("c/projects/web.toml", &format!("{gate}[change]\ndraft = true\n"));
+    let said = home.skep(&["land", "--yes", &id]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("change #1 made, a draft"), "{said:?}");
+    let seen = home.json(&["show", &id]);
+    assert_eq!((&seen["landing"], &seen["landed"]), (&Value::Null, &Value::Null), "{seen}");
+    assert_eq!(seen["change"]["state"], "open", "{seen}");
+    let head = home.repo().oid(&format!("refs/heads/{branch}"));
+    assert_eq!(
+        (origin(&home).oid(&format!("refs/heads/{branch}")), origin(&home).oid("refs/heads/main")),
+        (head, main)
+    );
+    let body = github.world().pulls[0].body.clone();
+    assert!(body.contains("gates that skep ran on it, and that passed: `test`."), "{body}");
+    // The same wish again brings that change up to date, and makes no other one.
+    home.skep(&["land", &id]).ok();
+    assert_eq!(github.world().pulls.len(), 1);
 }
 
 /// A list and a page are made of what is known.

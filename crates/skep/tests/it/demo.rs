@@ -48,7 +48,7 @@ fn the_demo_tells_its_story_and_leaves_nothing() {
         "kill -9: the tmux server",
         "come to their end",
         "Closed by force",
-        "lands",
+        "One lands, and one does not",
         "three repositories",
         "It is planned",
         "two waves",
@@ -75,9 +75,19 @@ fn the_demo_tells_its_story_and_leaves_nothing() {
     }
     assert!(part(&said, "4. kill", "5. kill").contains("attempt 2, pid "), "{said:?}");
     let hash = |when: &str| part(&said, &format!("\n{when} "), "\n").trim().to_owned();
-    assert!(hash("before").starts_with("sha256 ") && hash("before").ends_with("(3 files)"));
+    assert!(hash("before").starts_with("sha256 ") && hash("before").ends_with("(4 files)"));
     assert_eq!(hash("before"), hash("after"));
-    assert!(said.stdout.contains("landed on main"), "{said:?}");
+    let lands = part(&said, "8. One lands", "9. A task");
+    let words = [
+        "did not pass",
+        "no full stop at the end: colours.txt",
+        "gate full-stop passed",
+        "landed on main",
+    ];
+    for (words, next) in words.iter().zip(&words[1..]) {
+        assert!(lands.find(words) < lands.find(next) && lands.contains(words), "{words}: {lands}");
+    }
+    assert!(lands.contains("greeting.txt") && !lands.contains("colours.txt |"), "{lands}");
     let planned = part(&said, "10. It is planned", "11. Approved");
     assert!(planned.contains("Its first draft was no plan") && planned.contains("MissingBlock"));
     assert!(

@@ -245,3 +245,36 @@ fn a_landing_can_be_taken_out_of_the_line_and_gives_its_gates_up() {
     assert_eq!(repo.head(), head);
     home.no_agents();
 }
+
+/// N-71: work that is on the target already is closed, and nothing of it is done again.
+#[test]
+fn work_that_is_on_its_target_already_is_closed_and_not_done_again() {
+    let home = Home::new();
+    let repo = gated(&home, "exit 1");
+    let task = text_of(&home.json(&["task", "add", "the roof"]), "id");
+    let script = home.script("the roof", &["write roof r", "commit roof", "say done"]);
+    let run = home.json(&["run", &task, "--prompt-file", &script, "-d"]);
+    let id = text_of(&run, "id");
+    let branch = text_of(&home.wait(&id, "ended"), "branch");
+    // A person has brought it in.
+    repo.git(&["merge", "--quiet", "--no-ff", "--message", "by hand", &branch]);
+    let head = repo.head();
+    let seen = home.json(&["land", "--yes", &id]);
+    assert_eq!(
+        (seen["landed"]["oid"].as_str(), repo.head()),
+        (Some(&*head), head.clone()),
+        "{seen}"
+    );
+    assert_eq!(home.json(&["show", &task])["state"], "merged");
+    let all = home.json(&["ls", "--all"]);
+    assert_eq!(all.as_array().unwrap().len(), 1, "no gate looked at what is there already: {all}");
+    home.skep(&["--json", "run", &task, "-d"]).refused(2, "task-completed");
+    let closed = home.json(&["close", "--merged"]);
+    assert_eq!(
+        (&closed[0]["id"], &closed[0]["cleaned"]),
+        (&id.as_str().into(), &true.into()),
+        "{closed}"
+    );
+    assert_eq!(home.json(&["ls", "--all"]).as_array().unwrap().len(), 1, "nobody begins it anew");
+    assert!(!repo.branches().contains(&branch));
+}

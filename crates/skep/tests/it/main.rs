@@ -37,6 +37,7 @@ mod hooks;
 mod hostile;
 mod init;
 mod land;
+mod landers;
 mod landing;
 mod leases;
 mod leave;

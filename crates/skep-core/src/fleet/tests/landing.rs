@@ -421,14 +421,13 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
         }
         Some((Stage::Bringing { trial, gates }, op)) => {
             assert!(gates.iter().all(|gate| gate.passed == Some(true)), "a gate has not passed");
-            let made = if trial.onto == world.target.to_string() && !pick.1.is_multiple_of(5) {
-                if !landing.as_ref().is_some_and(|landing| landing.wish.gates_only) {
-                    world.target += 1;
-                }
+            let gates_only = landing.as_ref().is_some_and(|landing| landing.wish.gates_only);
+            // Somebody else may come first.
+            world.target += u32::from(pick.1.is_multiple_of(5));
+            let made = if gates_only || trial.onto == world.target.to_string() {
+                world.target += u32::from(!gates_only);
                 Brought::Done { attestation: Box::new(attested(trial)), beside: Vec::new() }
             } else {
-                // Somebody else was there first.
-                world.target += 1;
                 Brought::Moved { text: "it moved".to_owned() }
             };
             let word = Word::Brought { op: op.clone(), made };

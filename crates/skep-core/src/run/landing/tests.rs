@@ -46,6 +46,8 @@ const WORDS: &[&str] = &[
     "landing brought 1",
     "landing brought 1 moved",
     "landing brought 1 over",
+    "landing brought 1 protected",
+    "landing brought 1 protected proposed",
     "landing brought 2",
     "landing unsettled",
 ];
@@ -193,6 +195,30 @@ fn a_stop_takes_a_landing_out_of_the_line_until_the_target_is_being_moved() {
 20 landing gates 3     ended (completed), landing bringing; Bring
 21 stop                ended (completed)
 22 landing brought 3   ended (completed), landing over, landed",
+    );
+}
+
+/// N-75: a protected target means a change.
+#[test]
+fn a_target_that_takes_changes_only_is_proposed_to_where_that_may_be() {
+    let way = "11 land 1, 12 landing try, 13 landing combined 1, 14 landing gates 1";
+    check(
+        &format!("{way}, 15 landing brought 1 protected proposed"),
+        "
+11 land 1                                ended (completed), landing in line
+12 landing try                           ended (completed), landing combining; Combine
+13 landing combined 1                    ended (completed), landing checking; Check
+14 landing gates 1                       ended (completed), landing bringing; Bring
+15 landing brought 1 protected proposed  ended (completed), landing over; Propose",
+    );
+    check(
+        &format!("{way}, 15 landing brought 1 protected"),
+        "
+11 land 1                       ended (completed), landing in line
+12 landing try                  ended (completed), landing combining; Combine
+13 landing combined 1           ended (completed), landing checking; Check
+14 landing gates 1              ended (completed), landing bringing; Bring
+15 landing brought 1 protected  ended (completed), landing over",
     );
 }
 

@@ -4,7 +4,7 @@
 //! turn it is; the fleet does.
 
 use super::super::{
-    Effect, EnvState, Event, OpResult, Outcome, Rejected, Run, Step, WORDS,
+    Effect, EnvState, Event, OpResult, Outcome, Proposing, Rejected, Run, Step, WORDS,
     landing::{Brought, Combined, Gate, Landing, MOVES, Stage, Trial, Wish, Word},
 };
 use crate::{
@@ -272,7 +272,27 @@ impl Run {
                 let text = format!("{text}, {MOVES} times in a row");
                 over(landing, refused("target-moved", text, again))
             }
+            Brought::Protected { text, asked, attestation } => {
+                let mut step = self.protected(landing, &text, asked);
+                step.events.insert(0, Event::Attested { attestation });
+                step
+            }
             Brought::Over { result } => over(landing, result),
+        }
+    }
+
+    /// A target that takes changes only: where it may be, the wish to land becomes one for a change, and is answered as that.
+    fn protected(&self, landing: &Landing, text: &str, asked: Option<Box<Proposing>>) -> Step {
+        let (run, op) = (self.id().clone(), landing.op.clone());
+        match (asked, &self.env) {
+            (Some(asked), EnvState::Held(_)) => {
+                let effect = Effect::Propose { run, op: op.clone() };
+                Step::of([Event::Proposing { op, asked }], [effect])
+            }
+            (_, _) => {
+                let text = format!("the target takes changes only: {}", text::words(text, WORDS));
+                over(landing, refused("target-protected", text, vec![format!("skep pr {run}")]))
+            }
         }
     }
 

@@ -344,7 +344,8 @@ pub(crate) fn attested(trial: &landing::Trial) -> landing::Attestation {
 }
 
 /// `try [with NAME…]`, `ride NAME`, `freed NAME [alone]`, `carried NAME`, `combined N [with NAME… | conflict | over]`,
-/// `gates N [NAME… | refused]`, `ended NAME passed|failed`, `brought N [moved | over]`, `unsettled`.
+/// `gates N [NAME… | refused]`, `ended NAME passed|failed`, `brought N [moved | over | protected [proposed]]`,
+/// `unsettled`.
 fn landing_word(words: &[&str], run: &Run) -> landing::Word {
     use landing::{Brought, Combined, Gate, Word};
     let id = |name: &&str| brief(name).id;
@@ -397,6 +398,14 @@ fn landing_word(words: &[&str], run: &Run) -> landing::Word {
         ["brought", n, "moved"] => {
             Word::Brought { op: nth_op(n), made: Brought::Moved { text: "it moved".to_owned() } }
         }
+        ["brought", n, "protected", rest @ ..] => Word::Brought {
+            op: nth_op(n),
+            made: Brought::Protected {
+                text: "GH006".to_owned(),
+                asked: rest.first().map(|_| Box::default()),
+                attestation: Box::new(attested(&trial(run.id(), &[]))),
+            },
+        },
         ["brought", n, "over"] => {
             Word::Brought { op: nth_op(n), made: Brought::Over { result: over() } }
         }

@@ -21,7 +21,10 @@ use super::{
     Teller,
     stage::{Stage, failed},
 };
-use crate::{commands::read, exit::CliError};
+use crate::{
+    commands::{land::gates, logs::last_lines, read},
+    exit::CliError,
+};
 
 /// Closes a run by force, with a file that git never saw, and takes that back.
 pub(super) fn close_and_undo(told: &mut Teller<'_>, stage: &Stage) -> Result<(), CliError> {
@@ -63,21 +66,52 @@ pub(super) fn close_and_undo(told: &mut Teller<'_>, stage: &Stage) -> Result<(),
     Ok(())
 }
 
-/// Brings one of the runs to its target.
+/// Has two of the runs ask to land: the repository's gate keeps one of them out.
 pub(super) fn land(told: &mut Teller<'_>, stage: &Stage) -> Result<(), CliError> {
-    told.act(8, "One of them lands")?;
+    told.act(8, "One lands, and one does not: its gate looked at what would be on main")?;
+    told.say(
+        "Both agents said that they were done. The repository has a gate: each text ends with a full stop. skep runs it on the merged tree.",
+    )?;
     let runs = stage.runs(told)?;
-    let Some(run) = runs.iter().find(|run| !failed(run)) else {
+    let on_screen = |run: &&RunView| run.agent == "screen";
+    if let Some(run) = runs.iter().find(on_screen).filter(|run| !failed(run)) {
+        refused(told, run)?;
+    }
+    let Some(run) = runs.iter().find(|run| !failed(run) && !on_screen(run)) else {
         return Err(CliError::error("demo", "no run was completed"));
     };
     told.typed(&format!("skep land {}", run.name))?;
-    let landed: RunView =
-        read(told.skep.ask(Ask::Land(LandAsk { run: run.id.clone(), ..LandAsk::default() }))?)?;
+    let landed: RunView = read(told.skep.ask(wish(run))?)?;
+    if let Some(seen) = landed.attestation.as_ref().filter(|_| !told.skep.out.json) {
+        gates(&told.skep.out, seen)?;
+    }
     let target = landed.landed.map(|landed| landed.target).unwrap_or_default();
     told.good(&format!("{} landed on {target}", run.name))?;
     told.typed("git log --oneline --stat -1")?;
     told.show(&stage.git(told.skep, &["log", "--oneline", "--stat", "-1"])?)?;
     Ok(())
+}
+
+/// Asks for a landing that the gate refuses, and shows what it said.
+fn refused(told: &mut Teller<'_>, run: &RunView) -> Result<(), CliError> {
+    told.typed(&format!("skep land {} --yes    # a person approves the gate, once", run.name))?;
+    let Err(err) = told.skep.ask(wish(run)) else {
+        return Err(CliError::error("demo", format!("the gate let {} in", run.name)));
+    };
+    if err.refusal.slug != "gate-failed" {
+        return Err(err);
+    }
+    told.show(&err.refusal.message)?;
+    let logs = err.refusal.hints.iter().find_map(|hint| hint.strip_prefix("skep logs "));
+    if let Some(gate) = logs {
+        told.typed(&format!("skep logs {gate}"))?;
+        last_lines(told.skep, gate, 1, 2).iter().try_for_each(|line| told.show(line))?;
+    }
+    Ok(())
+}
+
+fn wish(run: &RunView) -> Ask {
+    Ask::Land(LandAsk { run: run.id.clone(), yes: true, ..LandAsk::default() })
 }
 
 /// All files and folders below one, as one number.

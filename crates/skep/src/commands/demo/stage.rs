@@ -24,10 +24,16 @@ use crate::{
 
 /// What each of the three does; the last one on a screen.
 const WORK: [(&str, &str, &str); 3] = [
-    ("add a greeting", "greeting.txt", "good morning"),
-    ("write the manual", "manual.txt", "water it at dawn"),
+    ("add a greeting", "greeting.txt", "good morning."),
+    ("write the manual", "manual.txt", "water it at dawn."),
     ("list the colours", "colours.txt", "red green blue"),
 ];
+
+/// What the repository asks of whatever is to land; what the last one writes does not do it.
+const GATE: &str = "[[gate]]\nname = \"full-stop\"\nrun = \"\"\"
+pages=$(git grep -L '[.]$' -- '*.txt')
+test -z \"$pages\" || { echo \"no full stop at the end: $pages\"; exit 1; }
+\"\"\"\n";
 
 /// The agent with a screen: it shows something, waits for the word, and works.
 const SCREEN: &str = "echo 'The colours of this garden, as soon as it rains.'; \
@@ -89,7 +95,8 @@ impl Stage {
         stage.git(skep, &["config", "user.name", "skep demo"])?;
         stage.git(skep, &["config", "user.email", "demo@example.invalid"])?;
         write(&stage.repository.join("README.md"), "# garden\n")?;
-        stage.git(skep, &["add", "README.md"])?;
+        write(&stage.repository.join(".skep/project.toml"), GATE)?;
+        stage.git(skep, &["add", "README.md", ".skep"])?;
         stage.git(skep, &["commit", "-q", "-m", "plant the garden"])?;
         told.show(&stage.git(skep, &["log", "--oneline"])?)?;
         Ok(stage)

@@ -1,5 +1,6 @@
 //! Live agents through the whole of skep: a person's verbs, the daemon, real repositories, a scripted model.
 
+mod landing;
 mod radar;
 mod send;
 

@@ -189,3 +189,23 @@ fn who_puts_its_work_in_order_is_handed_over_when_that_is_done_whatever_came_bet
     assert_eq!(world.state(), "completed");
     world.replay();
 }
+
+/// N-72: a batch is merged once, when the last of it has landed, and not before.
+#[test]
+fn a_task_of_several_parts_is_merged_once_and_only_when_the_last_of_them_has_landed() {
+    let mut world = all_done(&document("api; web"));
+    world.found(published("c1"));
+    world.found(published("c2"));
+    let moves = world.count("task_moved");
+    world.hear("api", "land 1, landing combined 1, landing gates 1, landing brought 1");
+    assert_eq!((world.state(), world.count("task_moved")), ("completed", moves));
+    world.hear("web", "land 2, landing combined 2, landing gates 2, landing brought 2");
+    assert_eq!((world.state(), world.count("task_moved")), ("merged", moves + 1));
+    // A report that comes twice, and a part that lands once more, say nothing new.
+    world.hear(
+        "web",
+        "landing brought 2, land 3, landing combined 3, landing gates 3, landing brought 3",
+    );
+    assert_eq!((world.state(), world.count("task_moved")), ("merged", moves + 1));
+    world.replay();
+}

@@ -1,0 +1,59 @@
+//! Live agents whose work is brought in behind a gate, and one that settles the conflict of its own.
+
+use serde_json::Value;
+use skep_testkit::lab::Lab;
+
+use super::Yard;
+use crate::home::text_of;
+
+/// A yard whose target has this gate.
+fn gated(gate: &str) -> Yard {
+    let yard = Yard::new();
+    let repo = yard.repo();
+    repo.write(".skep/project.toml", &format!("[[gate]]\nname = \"test\"\nrun = '''{gate}'''\n"));
+    repo.commit("how it is checked");
+    repo.git(&["push", "--quiet", "origin", "main"]);
+    yard
+}
+
+#[test]
+fn the_work_of_a_codex_lands_through_a_gate_and_its_word_alone_lands_nothing() {
+    let Some(lab) = Lab::open("codex", "commit") else { return };
+    let yard = gated("grep -q scripted out.txt && test ! -e spoiled");
+    let run = yard.ended(&lab, "codex", "Write a file and commit it");
+    let id = text_of(&run, "id");
+    let spoiled = yard.home.place().at(text_of(&run, "worktree"));
+    spoiled.commit_file("spoiled", "by hand\n");
+    let head = yard.repo().head();
+    yard.skep(&lab, &["--json", "land", "--yes", &id]).refused(1, "gate-failed");
+    assert_eq!(yard.repo().head(), head, "what it said of itself was that all is done");
+    spoiled.git(&["rm", "--quiet", "spoiled"]);
+    spoiled.commit("mended");
+    let landed = yard.skep(&lab, &["--json", "land", &id]).json(0);
+    let seen = &landed["attestation"];
+    assert_eq!(seen["tree"], yard.repo().oid("main^{tree}").as_str(), "{landed}");
+    assert_eq!(seen["gates"][0]["exit"]["code"], 0, "{landed}");
+    assert!(yard.repo().read("out.txt").contains("scripted"));
+    yard.home.no_agents();
+}
+
+#[test]
+fn an_opencode_settles_the_conflict_of_its_own_work_and_that_lands() {
+    let Some(lab) = Lab::open("opencode", "settles") else { return };
+    let yard = gated("grep -q . roof && ! grep -q '^<<<<' roof");
+    let begun: Vec<String> = ["amber", "beryl"]
+        .map(|name| yard.begin_with(&lab, "opencode", "Put a roof on it", &["--name", name]))
+        .into();
+    for id in &begun {
+        let run = yard.home.wait(id, "ended");
+        assert_eq!(run["outcome"], "completed", "{run}\n{}", yard.skep(&lab, &["logs", id]).ok());
+    }
+    yard.skep(&lab, &["land", "--yes", "amber"]).ok();
+    let said = yard.skep(&lab, &["--json", "land", "beryl"]);
+    assert_eq!(said.code, 0, "{said:?}\n{}", yard.skep(&lab, &["logs", "beryl"]).ok());
+    let roof = yard.repo().read("roof");
+    assert!(roof.contains("amber") && roof.contains("beryl") && !roof.contains("<<<<"), "{roof}");
+    let run: Value = yard.home.listed(&begun[1]);
+    assert_eq!((&run["attempt"], &run["outcome"]), (&2.into(), &"completed".into()), "{run}");
+    yard.home.no_agents();
+}
