@@ -203,6 +203,7 @@ fn what_works_for_another_has_what_that_one_has_and_no_more() {
     assert!(answer(&told, 6).to_string().contains("nothing was done"), "{told}");
     assert_eq!(home.json(&["ls", "--all"]).as_array().unwrap().len(), 2);
     let prompt = home.root().join("runs").join(&one).join("1/prompt.md");
+    crate::home::eventually("it is told", || prompt.exists());
     let prompt = std::fs::read_to_string(prompt).unwrap();
     assert!(prompt.len() > "Do it.".len() + 100, "its words are between marks: {prompt}");
     home.skep(&["stop", "--all", "--now"]).ok();
