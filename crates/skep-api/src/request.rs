@@ -14,7 +14,7 @@ mod review;
 
 pub use adopt::AdoptAsk;
 pub use change::ProposeAsk;
-pub use dispatch::DispatchAsk;
+pub use dispatch::{DispatchAsk, FreeAsk};
 pub use plan::{ImplementAsk, PlanAsk};
 pub use registry::SpawnAsk;
 pub use review::{CommentAsk, PartAsk};
@@ -352,6 +352,12 @@ pub enum Ask {
     },
     /// Puts an agent at an issue. Answer: as to `Run`, a list of `RunView`; with `dry_run` what would be.
     Dispatch(Box<DispatchAsk>),
+    /// Gives back the envs of dispatches that are merged. Answer: a list of `CloseView`, those that stay among them.
+    Reap {
+        dry_run: bool,
+    },
+    /// Frees an issue that another home holds, by a person's word. Answer: a `FreedView`.
+    FreeIssue(Box<FreeAsk>),
     /// Ends the daemon; runs go on. Answer: its `Health`.
     Shutdown {},
 }

@@ -24,6 +24,7 @@ mod crash;
 mod daemon;
 mod demo;
 mod detached;
+mod dispatch;
 mod doctor;
 mod events;
 mod fence;
