@@ -14,7 +14,7 @@ mod review;
 
 pub use adopt::AdoptAsk;
 pub use change::ProposeAsk;
-pub use dispatch::DispatchAsk;
+pub use dispatch::{DispatchAsk, FreeAsk};
 pub use plan::{ImplementAsk, PlanAsk};
 pub use registry::SpawnAsk;
 pub use review::{CommentAsk, PartAsk};
@@ -357,6 +357,12 @@ pub enum Ask {
         project: String,
         number: u64,
     },
+    /// Gives back the envs of dispatches that are merged. Answer: a list of `CloseView`, those that stay among them.
+    Reap {
+        dry_run: bool,
+    },
+    /// Frees an issue that another home holds, by a person's word. Answer: a `FreedView`.
+    FreeIssue(Box<FreeAsk>),
     /// Ends the daemon; runs go on. Answer: its `Health`.
     Shutdown {},
 }

@@ -49,11 +49,13 @@ pub enum Kind {
     Review,
     /// A plan waits for a person.
     Plan,
+    /// An agent began at an issue.
+    Dispatch,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::TaskCompleted,
         Kind::TaskFailed,
         Kind::Blocked,
@@ -65,6 +67,7 @@ impl Kind {
         Kind::Change,
         Kind::Review,
         Kind::Plan,
+        Kind::Dispatch,
     ];
 
     /// As settings, views and channels spell it.
@@ -81,6 +84,7 @@ impl Kind {
             Kind::Change => "change",
             Kind::Review => "review",
             Kind::Plan => "plan",
+            Kind::Dispatch => "dispatch",
         }
     }
 
@@ -93,7 +97,7 @@ impl Kind {
             Kind::TaskFailed | Kind::Limit | Kind::Landing | Kind::Cleanup | Kind::Change => {
                 Priority::Normal
             }
-            Kind::TaskCompleted => Priority::Low,
+            Kind::TaskCompleted | Kind::Dispatch => Priority::Low,
         }
     }
 

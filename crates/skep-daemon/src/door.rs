@@ -61,6 +61,7 @@ mod landing;
 mod notices;
 mod plans;
 mod questions;
+mod reap;
 mod registry;
 mod reviews;
 mod rules;
@@ -259,6 +260,8 @@ impl Door {
             Ask::Land(ask) => self.land(&request.id, ask, out),
             Ask::Propose(ask) => self.propose(&request.id, ask, out),
             Ask::Dispatch(ask) => self.dispatch(&request.id, ask, out),
+            Ask::Reap { dry_run } => self.reap(&request.id, *dry_run, out),
+            Ask::FreeIssue(ask) => self.free_issue(ask),
             Ask::Pause { run, now } => self.pause(&request.id, run, *now),
             Ask::Again { run, goes_on, text, surface, env } => {
                 let fleet = self.wishes.board.read().fleet;

@@ -49,3 +49,40 @@ pub struct DispatchAsk {
     #[serde(default)]
     pub env: BTreeMap<String, String>,
 }
+
+impl DispatchAsk {
+    /// A wish that says nothing but the mode.
+    pub fn of(mode: Mode) -> DispatchAsk {
+        DispatchAsk {
+            mode,
+            reference: String::new(),
+            project: None,
+            cwd: String::new(),
+            claims: Vec::new(),
+            overlap: false,
+            depth: None,
+            agent: None,
+            model: None,
+            account: None,
+            permissions: None,
+            budget: None,
+            yes: false,
+            dry_run: false,
+            detach: false,
+            env: BTreeMap::new(),
+        }
+    }
+}
+
+/// An issue whose claim is to be freed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FreeAsk {
+    /// As it was typed.
+    pub reference: String,
+    /// The asker's folder, absolute.
+    pub cwd: String,
+    pub dry_run: bool,
+    /// The asker's environment, as in `RunAsk`.
+    pub env: BTreeMap<String, String>,
+}

@@ -29,3 +29,21 @@ pub struct DispatchView {
     /// What the agent gets to read of the issue, as data.
     pub words: String,
 }
+
+/// What came of the wish to free an issue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreedView {
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// Who held it; null where nobody did.
+    pub freed: Option<HolderView>,
+}
+
+/// Who holds an issue, as the claim itself says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HolderView {
+    pub home: String,
+    pub run: String,
+    pub who: String,
+    pub since: String,
+}

@@ -66,7 +66,7 @@ impl Door {
     }
 
     /// Closes a run, or only looks; none where only what has landed was asked for, and this has not.
-    fn close_or_look(
+    pub(super) fn close_or_look(
         &self,
         key: &str,
         run: &Run,

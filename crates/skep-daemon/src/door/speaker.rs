@@ -118,6 +118,8 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Land(_)
         | Ask::Propose(_)
         | Ask::Dispatch(_)
+        | Ask::Reap { .. }
+        | Ask::FreeIssue(_)
         | Ask::Pause { .. }
         | Ask::Again { .. }
         | Ask::Send { .. }

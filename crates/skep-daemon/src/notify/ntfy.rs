@@ -65,6 +65,7 @@ fn tag(notices: &[&Notice]) -> &'static str {
         Kind::Question => "question",
         Kind::Request => "raised_hand",
         Kind::Limit => "hourglass",
+        Kind::Dispatch => "rocket",
         Kind::Change | Kind::Review | Kind::Plan => "memo",
     }
 }

@@ -206,3 +206,22 @@ fn what_somebody_else_wrote_into_a_claim_is_shown_without_what_a_terminal_would_
     assert!(holder.run.starts_with('a'));
     assert_eq!(Holder::of("home").home, "");
 }
+
+#[test]
+fn wherever_the_taking_is_broken_off_it_is_somebodys_or_nobodys_and_the_same_again_tells() {
+    let yard = Yard::new();
+    let (git, a) = (yard.git(), yard.repo("a"));
+    // Killed when the claim was written and not sent: the issue is free, and the first who asks has it.
+    reference::make(&git, &a, &At::Here, "1", &of("a")).map(drop).unwrap();
+    assert_eq!(yard.take("b", "1").unwrap(), Taken::Ours);
+    assert_eq!(yard.take("a", "1").unwrap(), Taken::Theirs { holder: of("b") });
+    // Killed when it was sent and nobody was told: it is held, and only the one who sent it has it.
+    reference::make(&git, &a, &origin(), "2", &of("a")).map(drop).unwrap();
+    assert_eq!(yard.take("b", "2").unwrap(), Taken::Theirs { holder: of("a") });
+    assert_eq!(yard.take("a", "2").unwrap(), Taken::Ours);
+    // Killed when it was given back and nobody was told.
+    reference::remove(&git, &a, &origin(), "2", &of("a")).unwrap();
+    assert_eq!(yard.take("b", "2").unwrap(), Taken::Ours);
+    assert_eq!(let_go(&git, Some(&a), &origin(), "2", &of("a")).unwrap(), Some(of("b")));
+    assert_eq!(yard.refs().lines().count(), 2);
+}

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 use skep_api::{
-    request::{Ask, DispatchAsk},
-    view::{DispatchView, RunView},
+    request::{Ask, DispatchAsk, FreeAsk},
+    view::{CloseView, DispatchView, FreedView, RunView},
 };
 use skep_core::{issue::Mode, run::Surface, text};
 
@@ -27,8 +27,45 @@ pub(super) fn dispatch(skep: &Skep, verb: Dispatch) -> Outcome {
         Dispatch::Ls => registry::ls(skep),
         Dispatch::Status { of } => registry::status(skep, of.as_deref()),
         Dispatch::Check { path } => registry::check(skep, &path),
-        Dispatch::Reap { .. } => Err(CliError::error("usage", "nothing is reaped")),
+        Dispatch::Reap { dry_run, free: None } => reap(skep, dry_run),
+        Dispatch::Reap { dry_run, free: Some(reference) } => free(skep, reference, dry_run),
     }
+}
+
+fn reap(skep: &Skep, dry_run: bool) -> Outcome {
+    let views: Vec<CloseView> = read(skep.ask(Ask::Reap { dry_run })?)?;
+    if skep.out.json {
+        skep.out.json(&views)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for view in &views {
+        let what = if view.cleaned { "given back" } else { "stays" };
+        skep.out.line(&format!("{:<11} {}  {}", what, view.id, text::one_line(&view.status)))?;
+    }
+    if views.is_empty() {
+        skep.out.note("no dispatch holds an env");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Frees the claim of another skep, by the word of whoever typed it.
+fn free(skep: &Skep, reference: String, dry_run: bool) -> Outcome {
+    let cwd = std::path::absolute(".")?.to_string_lossy().into_owned();
+    let ask = FreeAsk { reference, cwd, dry_run, env: skep.env.clone() };
+    let view: FreedView = read(skep.ask(Ask::FreeIssue(Box::new(ask)))?)?;
+    if skep.out.json {
+        skep.out.json(&view)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let done = if dry_run { "would be freed" } else { "is free" };
+    match &view.freed {
+        Some(holder) => skep.out.line(&text::one_line(&format!(
+            "{} {done}: {} held it since {}, run {} of home {}",
+            view.reference, holder.who, holder.since, holder.run, holder.home
+        )))?,
+        None => skep.out.line(&format!("{}: nobody held it", view.reference))?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn begin(skep: &Skep, mode: Mode, at: At, depth: Option<u8>) -> Outcome {

@@ -26,6 +26,7 @@ mod crash;
 mod daemon;
 mod demo;
 mod detached;
+mod dispatch;
 mod doctor;
 mod events;
 mod fence;

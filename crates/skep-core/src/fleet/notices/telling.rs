@@ -87,6 +87,15 @@ fn of_run(fleet: &Fleet, run: &Run, event: &run::Event, now: Timestamp) -> Optio
             ways: vec![format!("skep resume {name}"), format!("skep stop {name}")],
             ..about_run(run, Kind::Limit, "is at a usage limit", &words)
         })
+    } else if let (run::Event::Started { .. }, Some(issue), 1) =
+        (event, &run.brief.issue, run.attempt)
+    {
+        // Once for each launch; how it ends is a notice of its own.
+        let words = format!("{} at {}, {}", run.brief.agent, issue.reference, issue.mode.as_str());
+        Some(Telling {
+            ways: vec![format!("skep show {name}"), format!("skep logs {name} -f")],
+            ..about_run(run, Kind::Dispatch, "began", &words)
+        })
     } else if let run::Event::Ended { outcome, reason, text, .. } = event {
         of_end(run, &name, *outcome, *reason, text)
     } else if let run::Event::OpDone { result: OpResult::Landed { target, commits, .. }, .. } =

@@ -666,3 +666,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_launch_at_an_issue_is_told_once_and_its_end_by_itself_with_what_came_of_it() {
+    let told = |world: &World| -> Vec<(Kind, String)> {
+        let mut all: Vec<_> = world.fleet.notices.kept.values().map(|kept| &kept.notice).collect();
+        all.sort_by_key(|notice| notice.at);
+        all.iter().map(|notice| (notice.kind, notice.title.clone())).collect()
+    };
+    let mut world = World::new(only(READS));
+    world.play("0 create a in web issue ada/web#12, 1 a prepared");
+    assert_eq!(told(&world), []);
+    world.play("2 a started");
+    assert_eq!(told(&world), [(Kind::Dispatch, "a (web) began: Mend the roof".to_owned())]);
+    world.play("9 a exit 7, 10 a again, 11 a started, 19 a exit 0");
+    let kinds: Vec<Kind> = told(&world).into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Dispatch).count(), 1, "{kinds:?}");
+    assert!(kinds.contains(&Kind::TaskFailed), "{kinds:?}");
+    // A run that nobody dispatched is told at its end alone.
+    let mut world = World::new(only(READS));
+    world.at_work("b");
+    assert_eq!(told(&world), []);
+}
