@@ -242,7 +242,7 @@ impl Door {
             Ask::Spawn(ask) => self.spawn(&request.id, ask, asker.as_ref()),
             Ask::Claimed { paths } => self.claimed(paths, asker.as_ref()),
             Ask::AtWork {} => value(&self.at_work(&fleet)),
-            Ask::Check { path, cwd } => self.check(path, cwd, &fleet),
+            Ask::Check { path, cwd } => self.check((path, cwd), asker.as_ref(), &fleet),
             Ask::AtIssue { of } => self.at_issue(&request.id, of, &fleet),
             Ask::Wait { runs, until, any, timeout_ms } if follow::are_tasks(runs) => {
                 self.wait_for_tasks(runs, until, *any, *timeout_ms)

@@ -67,7 +67,13 @@ pub struct Store {
     overlap: Option<Overlap>,
     looked: BTreeMap<RunId, Looked>,
     last: Option<Instant>,
+    /// What each run had changed by then.
+    touched: Touched,
+    blind: BTreeMap<RunId, String>,
 }
+
+/// What each run changed.
+type Touched = BTreeMap<RunId, Vec<String>>;
 
 /// When a run was looked at, and what was known of it then.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,8 +119,7 @@ pub struct Sight {
     pub seen: Seen,
     /// Runs that could not be looked at, and why.
     pub blind: BTreeMap<RunId, String>,
-    /// What each run changed.
-    pub touched: BTreeMap<RunId, Vec<String>>,
+    pub touched: Touched,
     /// Pairs of which git could not say how they meet, and why.
     pub unknown: BTreeMap<(RunId, RunId), String>,
 }
@@ -214,6 +219,32 @@ impl Radar {
         self.look(&mut held(&store), common, runs, &all, tell)
     }
 
+    /// What these runs have changed, as it was seen `within` that time, else as it is now; and who could not be looked at.
+    pub fn touched(
+        &self,
+        common: &str,
+        runs: &[Arc<Run>],
+        within: Duration,
+    ) -> (Touched, BTreeMap<RunId, String>) {
+        let store = self.store(common);
+        let known = |store: &Store| {
+            let all = runs.iter().all(|run| {
+                store.touched.contains_key(run.id()) || store.blind.contains_key(run.id())
+            });
+            all && store.last.is_some_and(|last| last.elapsed() < within)
+        };
+        let seen = held(&store);
+        if known(&seen) {
+            return (seen.touched.clone(), seen.blind.clone());
+        }
+        drop(seen);
+        let sight = self.look_now(common, runs);
+        let seen = (sight.touched.clone(), sight.blind.clone());
+        // What was looked at is not looked at again by itself: the engine hears of it now.
+        self.tell(sight);
+        seen
+    }
+
     fn look(
         &self,
         store: &mut Store,
@@ -226,6 +257,8 @@ impl Radar {
         let sight = self.sweep(store, common, runs, stale, tell);
         let at = Instant::now();
         store.last = Some(at);
+        store.touched.clone_from(&sight.touched);
+        store.blind.clone_from(&sight.blind);
         let before = std::mem::take(&mut store.looked);
         for (run, mark) in runs.iter().zip(marks) {
             let id = run.id();

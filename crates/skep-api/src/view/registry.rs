@@ -97,8 +97,8 @@ impl MetView {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckView {
     pub met: Vec<MetView>,
-    /// Runs of which nobody could see what they change, and why.
-    pub unknown: Vec<String>,
+    /// What could not be seen, or is left out, in words.
+    pub notes: Vec<String>,
 }
 
 /// Where a run stands among those that came of one.

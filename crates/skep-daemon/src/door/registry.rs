@@ -18,22 +18,32 @@ use skep_api::{
     wire::{Refusal, chain},
 };
 use skep_core::{
-    fleet::Fleet,
+    fleet::{Fleet, claims::InTheWay},
     id::RunId,
     issue,
+    project::Project,
+    radar::FILES,
     run::{EnvState, Run, State, claims::overlaps, question::Claim},
     text,
 };
-use skep_host::tree::{self, Probe, Process};
+use skep_host::{
+    paths,
+    tree::{self, Probe, Process},
+};
 
 use super::{Door, Trouble, value};
-use crate::{config, hands, launch, resolve::claims::Roots};
+use crate::{
+    config, hands, launch,
+    resolve::{self, claims::Roots},
+};
 
 #[cfg(test)]
 mod tests;
 
 /// How long a claim may take from a keeper to here.
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
+/// How old what a run is told of others' worktrees may be: it may ask as often as it likes.
+const A_MOMENT: Duration = Duration::from_secs(10);
 
 impl Door {
     /// The runs that live and are at an issue, work for another, or claim something; the oldest first.
@@ -50,78 +60,62 @@ impl Door {
             .collect()
     }
 
-    /// Who claims what lies at, in or above `path`, or is seen to change it.
+    /// Who claims what lies at, in or above `path`, or is seen to change it; to a run, as was seen a moment ago.
     pub(super) fn check(
         &self,
-        path: &str,
-        cwd: &str,
+        (path, cwd): (&str, &str),
+        asker: Option<&RunId>,
         fleet: &Fleet,
     ) -> Result<Option<Value>, Trouble> {
-        let path = self.at_home(path, cwd, fleet)?;
+        let path = at_home(path, cwd, asker.is_none(), fleet)?;
         let mut view = CheckView::default();
         let found = fleet.in_the_way(std::slice::from_ref(&path), |_| true);
         view.met = found.iter().map(MetView::of).collect();
-        self.see(&path, fleet, &mut view);
+        let within = if asker.is_some() { A_MOMENT } else { Duration::ZERO };
+        self.see(&path, within, fleet, &mut view);
         value(&view)
     }
 
-    /// The path in the checkout of the project whose worktree it lies in; as it truly is, where it lies in none.
-    fn at_home(&self, path: &str, cwd: &str, fleet: &Fleet) -> Result<String, Refusal> {
-        let asked = Path::new(cwd).join(path);
-        // The nearest folder that is there says whose it is.
-        let near = asked.ancestors().find(|dir| hands::is_dir(dir));
-        let repo = near.and_then(|dir| hands::repository(&launch::own_vars(), dir).ok());
-        let common = repo.as_ref().and_then(|(_, repo)| repo.common_dir.to_str());
-        let project = fleet.projects.values().find(|it| Some(it.common_dir.as_str()) == common);
-        if let (Some((git, repo)), Some(project)) = (&repo, project) {
-            return Roots::of(git, repo, &project.path)?.at_home(path, Path::new(cwd));
-        }
-        let real = skep_host::paths::real(&asked).map_err(|err| {
-            Refusal::error("claims-unfit", chain(&err)).hint("skep dispatch check src/web")
-        })?;
-        Ok(real.to_string_lossy().into_owned())
-    }
-
     /// Adds the runs that are seen to change it, beside those that claim it.
-    fn see(&self, path: &str, fleet: &Fleet, view: &mut CheckView) {
+    fn see(&self, path: &str, within: Duration, fleet: &Fleet, view: &mut CheckView) {
         let Some(radar) = self.radar.get() else { return };
-        for project in checkouts(path, fleet) {
-            let (common, home) = project;
+        for (common, home) in checkouts(path, fleet) {
             let of_it = |run: &&Arc<Run>| {
                 let project = run.brief.project.as_ref().and_then(|it| fleet.projects.get(it));
-                fleet.is_on_radar(run) && project.is_some_and(|it| it.common_dir == common)
+                fleet.is_on_radar(run)
+                    && fleet.holds_claims(run)
+                    && project.is_some_and(|it| it.common_dir == common)
             };
             let mut runs: Vec<Arc<Run>> = fleet.runs.values().filter(of_it).cloned().collect();
-            runs.retain(|run| fleet.holds_claims(run));
             runs.sort_by_key(|run| run.order);
             if runs.is_empty() {
                 continue;
             }
-            let sight = radar.look_now(&common, &runs);
+            let (touched, blind) = radar.touched(&common, &runs, within);
             for run in &runs {
-                let name = &run.brief.name;
-                if let Some(why) = sight.blind.get(run.id()) {
-                    view.unknown.push(format!("{name} ({}): {why}", run.id()));
+                let whose = format!("{} ({})", run.brief.name, run.id());
+                if let Some(why) = blind.get(run.id()) {
+                    view.notes.push(format!("what {whose} changed could not be seen: {why}"));
                 }
-                let known = view.met.iter().any(|met| met.run == run.id().as_str());
-                let touched = sight.touched.get(run.id()).into_iter().flatten();
-                let met = touched.filter_map(|file| {
-                    let file = format!("{home}/{file}");
-                    Some((overlaps(&file, path)?, file))
-                });
                 // Of a claim that is kept to, its files say nothing more.
-                for (reason, file) in met.filter(|_| !known) {
-                    view.met.push(MetView {
-                        claim: file.clone(),
-                        path: path.to_owned(),
-                        reason: reason.as_str().to_owned(),
+                if view.met.iter().any(|met| met.run == run.id().as_str()) {
+                    continue;
+                }
+                let files = touched.get(run.id()).into_iter().flatten();
+                let met = files.filter_map(|file| {
+                    let claim = format!("{home}/{file}");
+                    let (reason, path) = (overlaps(&claim, path)?, path.to_owned());
+                    Some(MetView {
                         seen: true,
-                        pid: run.pid(),
-                        reference: run.brief.issue.as_ref().map(|it| it.reference.clone()),
-                        run: run.id().to_string(),
-                        name: name.clone(),
-                        state: run.state_name().to_owned(),
-                    });
+                        ..MetView::of(&InTheWay { run, claim, path, reason })
+                    })
+                });
+                let mut met: Vec<MetView> = met.collect();
+                let more = met.len().saturating_sub(FILES);
+                met.truncate(FILES);
+                view.met.extend(met);
+                if more > 0 {
+                    view.notes.push(format!("{whose} changed {more} more files there"));
                 }
             }
         }
@@ -170,6 +164,41 @@ impl Door {
             None => self.show(key, of),
         }
     }
+}
+
+/// The path in the checkout of the project whose worktree it lies in; as it truly is, where it lies in none. Only for a person
+/// git is asked in folders that no project of ours is known to have.
+fn at_home(path: &str, cwd: &str, by_person: bool, fleet: &Fleet) -> Result<String, Refusal> {
+    let real = paths::real(&Path::new(cwd).join(path)).map_err(|err| {
+        let refusal = Refusal::error("claims-unfit", chain(&err));
+        refusal.hint("a file or folder, which need not be there: skep dispatch check src/web")
+    })?;
+    let vars = launch::own_vars();
+    let known = fleet.projects.values().find(|project| is_in(&real, project, fleet));
+    let project = known.or_else(|| {
+        let near = real.ancestors().find(|dir| hands::is_dir(dir)).filter(|_| by_person)?;
+        let (_, repo) = hands::repository(&vars, near).ok()?;
+        let common = repo.common_dir.to_str()?;
+        fleet.projects.values().find(|it| it.common_dir == common)
+    });
+    let home = match project {
+        Some(project) => {
+            let (git, repo) = hands::repository(&vars, Path::new(&project.path))
+                .map_err(|err| resolve::git_refusal(&err))?;
+            Roots::of(&git, &repo, &project.path)?.home_of(&real)
+        }
+        None => None,
+    };
+    Ok(home.unwrap_or(real).to_string_lossy().into_owned())
+}
+
+/// Whether the path lies in the project's checkout, or in the worktree of one of its runs.
+fn is_in(real: &Path, project: &Project, fleet: &Fleet) -> bool {
+    let of_run = |run: &Arc<Run>| {
+        run.brief.project.as_ref() == Some(&project.name)
+            && run.env().is_some_and(|env| real.starts_with(&env.worktree))
+    };
+    real.starts_with(&project.path) || fleet.runs.values().any(of_run)
 }
 
 /// The run that is at the issue, or was last.

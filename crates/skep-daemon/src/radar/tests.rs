@@ -29,7 +29,7 @@ fn settings() -> RadarSettings {
 fn looked(run: &Run, at: Instant, failed: bool) -> Store {
     let looked = Looked { mark: Mark::of(run), at, failed };
     let looked = [(run.id().clone(), looked)].into();
-    Store { overlap: None, looked, last: Some(at) }
+    Store { looked, last: Some(at), ..Store::default() }
 }
 
 fn due(store: &Store, run: &Run, now: Instant) -> (bool, Option<Instant>) {

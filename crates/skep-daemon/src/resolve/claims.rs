@@ -38,24 +38,31 @@ impl Roots {
         Ok(Roots { home: PathBuf::from(home), all: all.collect() })
     }
 
+    /// The same file in the project's own checkout, of a path without links; none where it lies in no worktree of it.
+    pub fn home_of(&self, real: &Path) -> Option<PathBuf> {
+        let root = self.all.iter().filter(|root| real.starts_with(root));
+        // One worktree may lie in another.
+        let root = root.max_by_key(|root| root.components().count())?;
+        let inside = real.strip_prefix(root).ok()?;
+        let is_root = inside.as_os_str().is_empty();
+        Some(if is_root { self.home.clone() } else { self.home.join(inside) })
+    }
+
     /// The same path in the project's own checkout, asked for by somebody who stands in `cwd`.
     ///
     /// Errors: it leads nowhere, or out of the project; it is git's own; it is a pattern.
-    pub fn at_home(&self, asked: &str, cwd: &Path) -> Result<String, Refusal> {
+    fn at_home(&self, asked: &str, cwd: &Path) -> Result<String, Refusal> {
         let shown = text::words(&text::one_line(asked), SHOWN);
         let real = paths::real(&cwd.join(asked))
             .map_err(|err| unfit(format!("nobody can say where `{shown}` is: {}", chain(&err))))?;
-        let root = self.all.iter().filter(|root| real.starts_with(root));
-        // One worktree may lie in another.
-        let root = root.max_by_key(|root| root.components().count());
-        let Some(inside) = root.and_then(|root| real.strip_prefix(root).ok()) else {
+        let Some(path) = self.home_of(&real) else {
             let home = self.home.display();
-            let text = format!("`{shown}` leads to {}, which is not in {home}", real.display());
+            let text = format!("`{shown}` leads out of {home}");
             return Err(Refusal::error("claims-outside", text)
                 .hint("a claim is read from the folder that you stand in")
                 .hint(format!("name it whole: --claims {home}/src")));
         };
-        if inside.components().next().is_some_and(|first| first.as_os_str() == ".git") {
+        if path.starts_with(self.home.join(".git")) {
             return Err(unfit(format!("`{shown}` is git's own, and no run's to change")));
         }
         if asked.contains(['*', '?']) && !real.exists() {
@@ -63,8 +70,6 @@ impl Roots {
                 "`{shown}` is a pattern, and a claim is a file or a folder with all that is in it"
             )));
         }
-        let path =
-            if inside.as_os_str().is_empty() { self.home.clone() } else { self.home.join(inside) };
         path.into_os_string()
             .into_string()
             .map_err(|_| unfit(format!("`{shown}` leads to a path that is not UTF-8")))

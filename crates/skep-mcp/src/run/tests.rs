@@ -57,6 +57,7 @@ impl Keeper {
         Setting {
             run: "run_0000000001".to_owned(),
             kind: Kind::Code,
+            spawns: false,
             keeper: self.dir.path().join("keeper.sock"),
             daemon: self.dir.path().join("daemon.sock"),
             wait: Duration::from_secs(2),
@@ -164,6 +165,9 @@ fn a_refusal_a_wrong_call_and_an_absent_keeper_are_errors_that_the_agent_can_rea
     with_client(nobody, async |client| {
         let result = client.call_tool(asking("note", &json!({"text": "x"}))).await.unwrap();
         assert!(text_of(&result).contains("keeper-unreachable"), "{}", text_of(&result));
+        let words = json!({"title": "x", "prompt": "y"});
+        let result = client.call_tool(asking("spawn_run", &words)).await.unwrap();
+        assert!(text_of(&result).contains("daemon-absent"), "{}", text_of(&result));
         let result = client.call_tool(asking("list_runs", &json!({}))).await.unwrap();
         assert!(text_of(&result).contains("daemon-absent"), "{}", text_of(&result));
         client.cancel().await.unwrap();

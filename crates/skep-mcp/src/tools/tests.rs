@@ -62,9 +62,9 @@ fn what_is_empty_too_long_or_of_another_form_is_refused_in_words() {
 
 #[test]
 fn who_reviews_judges_and_who_answers_asks_nobody() {
-    assert!(offered(Kind::Gate).is_empty(), "where there is no agent, nobody has any");
+    assert!(offered(Kind::Gate, true).is_empty(), "where there is no agent, nobody has any");
     for kind in Kind::ALL.into_iter().filter(|kind| kind.has_agent()) {
-        let names: Vec<String> = offered(kind).iter().map(|it| it.name.to_string()).collect();
+        let names: Vec<String> = offered(kind, true).iter().map(|it| it.name.to_string()).collect();
         let has = |name: &str| names.iter().any(|it| it == name);
         assert_eq!(has("verdict"), kind == Kind::Review, "{kind:?}");
         assert_eq!(has("ask_foreman"), kind != Kind::Foreman, "{kind:?}");
@@ -129,4 +129,38 @@ fn a_verdict_of_another_form_or_too_long_is_refused_in_words() {
     }
     let said = read(Kind::Review, "verdict", JsonObject::new(), 1).unwrap_err();
     assert!(said.contains("critiques"), "{said}");
+}
+
+#[test]
+fn who_may_have_nobody_work_for_it_is_not_shown_how() {
+    let named = |kind, spawns| offered(kind, spawns).iter().any(|it| it.name == spawn::NAME);
+    assert!(named(Kind::Code, true));
+    assert!(!named(Kind::Code, false));
+    for kind in [Kind::Plan, Kind::Review, Kind::Foreman, Kind::Manual, Kind::Gate] {
+        assert!(!named(kind, true), "{kind:?}");
+    }
+}
+
+#[test]
+fn another_run_is_asked_for_in_words_that_have_bounds() {
+    let read = |words: serde_json::Value| {
+        let arguments = words.as_object().unwrap().clone();
+        super::read(Kind::Code, spawn::NAME, arguments, 0)
+    };
+    let asked = read(json!({"title": "x", "prompt": "y", "claims": ["src"], "project": " "}));
+    let Ok(Asked::Spawn(asked)) = asked else { panic!("{asked:?}") };
+    assert_eq!((asked.title.as_str(), asked.prompt.as_str()), ("x", "y"));
+    assert_eq!((asked.claims.as_slice(), asked.project), (["src".to_owned()].as_slice(), None));
+    for unfit in [
+        json!({"title": " ", "prompt": "y"}),
+        json!({"title": "x", "prompt": ""}),
+        json!({"title": "x"}),
+        json!({"title": "x".repeat(501), "prompt": "y"}),
+        json!({"title": "x", "prompt": "y".repeat(tool::LONGEST + 1)}),
+        json!({"title": "x", "prompt": "y", "claims": [""]}),
+        json!({"title": "x", "prompt": "y", "permissions": "bypass"}),
+        json!({"title": "x", "prompt": "y", "posture": "cascade"}),
+    ] {
+        assert!(read(unfit.clone()).is_err(), "{unfit}");
+    }
 }

@@ -3,6 +3,7 @@
 mod agents;
 mod brief;
 mod canary;
+mod cascade;
 mod demo;
 mod fleet;
 mod hooks;

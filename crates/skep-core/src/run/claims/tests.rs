@@ -37,6 +37,22 @@ fn a_path_is_spelled_without_its_detours_and_never_leads_above_the_root() {
     assert_eq!(cleaned("/w/../.."), None);
 }
 
+#[test]
+fn claims_and_lineage_are_kept_as_the_page_of_formats_says() {
+    let claims = Claims { paths: vec!["/w/a".to_owned()], overlap: true };
+    let kept = serde_json::to_string(&claims).unwrap();
+    assert_eq!(kept, r#"{"paths":["/w/a"],"overlap":true}"#);
+    assert_eq!(serde_json::from_str::<Claims>(&kept).unwrap(), claims);
+    assert_eq!(serde_json::to_string(&Claims::default()).unwrap(), "{}");
+    let id = |text: &str| text.parse::<crate::id::RunId>().unwrap();
+    let root = id("run_0000000000");
+    let lineage = super::super::Lineage { parent: Some(id("run_1111111111")), root, depth: 2 };
+    let kept = serde_json::to_string(&lineage).unwrap();
+    let wanted = r#"{"parent":"run_1111111111","root":"run_0000000000","depth":2}"#;
+    assert_eq!(kept, wanted);
+    assert_eq!(serde_json::from_str::<super::super::Lineage>(&kept).unwrap(), lineage);
+}
+
 proptest! {
     /// Whichever of two is there first: they meet both ways or not at all.
     #[test]

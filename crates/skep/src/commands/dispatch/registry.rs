@@ -91,9 +91,8 @@ pub(super) fn check(skep: &Skep, path: &str) -> Outcome {
     let answer = skep.ask(ask)?;
     let met = answer.get("met").cloned().unwrap_or(Value::Null);
     let found: CheckView = read(answer)?;
-    for unknown in &found.unknown {
-        let unknown = text::words(&text::one_line(unknown), 300);
-        skep.out.note(&format!("what it changed could not be seen: {unknown}"));
+    for note in &found.notes {
+        skep.out.note(&text::words(&text::one_line(note), 300));
     }
     if skep.out.json {
         skep.out.json(&met)?;
