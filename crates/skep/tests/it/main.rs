@@ -34,6 +34,7 @@ mod home;
 mod hooks;
 mod hostile;
 mod init;
+mod injected;
 mod land;
 mod landing;
 mod leases;
