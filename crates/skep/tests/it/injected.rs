@@ -97,11 +97,15 @@ fn a_run_of_a_hostile_issue_has_the_rules_of_any_other_to_the_byte_and_acts_on_n
         let spec: Value = serde_json::from_str(&spec).unwrap();
         let held =
             ["protocol", "argv", "permissions", "policy", "fence", "limits", "secrets", "spare"];
-        let held = held.map(|key| spec[key].to_string().replace(&id, "ID").replace(&name, "NAME"));
+        // What is its own by name and place.
+        let (env, file) = (text_of(&ended, "env"), format!("i-{}", issue.name));
         let own = |text: &str| {
-            text.replace(&reference, "REF")
-                .replace(&*ended["branch"].to_string().replace('"', ""), "BRANCH")
+            text.replace(&env, "ENV")
+                .replace(&id, "ID")
+                .replace(&name, "NAME")
+                .replace(&file, "FILE")
         };
+        let held = held.map(|key| own(&spec[key].to_string()));
         (held, own(before), ended["posture"].clone())
     };
     let plain = ruled(&plain());
