@@ -252,7 +252,6 @@ impl Door {
             Ask::Wait { runs, until, any, timeout_ms } => self.wait(runs, until, *any, *timeout_ms),
             Ask::Close { runs, how, merged, dry_run } => {
                 let (how, merged, dry_run) = (*how, *merged, *dry_run);
-                self.require_completable(runs, how, &fleet)?;
                 let ask = finish::Closing { named: runs, how, merged, dry_run };
                 self.close(&request.id, &ask, out)
             }

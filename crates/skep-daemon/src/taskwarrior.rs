@@ -84,7 +84,7 @@ fn spelt(value: &Value) -> String {
         Value::Null => String::new(),
         // Taskwarrior spells a number of an attribute it does not know with its places.
         Value::Number(number) => number.as_u64().map_or(number.to_string(), |it| it.to_string()),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
 

@@ -82,8 +82,9 @@ pub fn name(text: &str) -> Result<Name, NoName> {
     };
     let text = format!("`{text}` is no task of Taskwarrior: {why}");
     let hints = vec![
-        "tw:4e1a92c7-5b0d-4c1f-9a37-0f6f3f0a8d21   all of its UUID: task NUMBER uuids".to_owned(),
-        "tw:4e1a92c7   the first 8 digits, 0-9 and a-f".to_owned(),
+        "skep task show tw:4e1a92c7-5b0d-4c1f-9a37-0f6f3f0a8d21   all of a UUID: task 12 uuids"
+            .to_owned(),
+        "skep task show tw:4e1a92c7   its first 8 digits, 0-9 and a-f".to_owned(),
     ];
     Err(NoName { text, hints })
 }

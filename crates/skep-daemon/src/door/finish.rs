@@ -85,9 +85,11 @@ impl Door {
                 return Ok((!ask.named.is_empty()).then(|| not_landed(run, seen)));
             }
             if ask.dry_run {
+                self.require_completable(run, how)?;
                 return Ok(Some(seen));
             }
         }
+        self.require_completable(run, how)?;
         progress(out, &format!("{}: closing", run.brief.name))?;
         let (run, result) = self.wishes.close(key, run.id(), how)?;
         Ok(Some(close_view(&run, how, result)))

@@ -1,10 +1,11 @@
 //! What Taskwarrior's hooks ask, and what a close asks of Taskwarrior.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use skep_api::wire::Refusal;
-use skep_core::{fleet::Fleet, issue::taskwarrior as tasks, run::How};
+use skep_core::{
+    issue::taskwarrior as tasks,
+    run::{How, Run},
+};
 
 use super::{Door, Trouble, value};
 use crate::{
@@ -41,22 +42,12 @@ impl Door {
     }
 
     /// Before anything is given back whose task would be completed by it: whether Taskwarrior's guards let that pass.
-    pub(super) fn require_completable(
-        &self,
-        named: &[String],
-        how: How,
-        fleet: &Fleet,
-    ) -> Result<(), Trouble> {
+    pub(super) fn require_completable(&self, run: &Run, how: How) -> Result<(), Refusal> {
         if how != How::Smart {
             return Ok(());
         }
-        for text in named {
-            // Whoever is not found is told so by the close.
-            let Ok(run) = fleet.find_run(text) else { continue };
-            let (home, config) = (&self.home, Path::new(&self.config));
-            taskwarrior::closing::require_completable(home, config, fleet, run)?;
-        }
-        Ok(())
+        let fleet = self.wishes.board.read().fleet;
+        taskwarrior::closing::require_completable(&self.home, &self.config, &fleet, run)
     }
 }
 

@@ -351,7 +351,7 @@ fn who(place: &Place<'_>, known: &Result<Known, String>, uuid: &str) -> Who {
             let own = at.zip(name).is_some_and(|(at, name)| at.fits(&name));
             Who::Run(Speaker {
                 run: run.to_string(),
-                kind: at_work.kind,
+                reviews: at_work.kind == skep_core::run::Kind::Review,
                 agent: at_work.agent.clone(),
                 own,
             })

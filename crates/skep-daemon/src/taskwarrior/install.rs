@@ -314,10 +314,10 @@ pub fn wrong_with(list: &List, skep: &Path, home: &Home) -> Vec<String> {
         match fs::read_to_string(&path) {
             Err(err) => wrong.push(format!("{}: {err}", path.display())),
             Ok(text) if !text.contains(MARK) => {
-                wrong.push(format!("{} is not ours", path.display()))
+                wrong.push(format!("{} is not ours", path.display()));
             }
             Ok(_) if !is_executable(&path) => {
-                wrong.push(format!("{} is not executable", path.display()))
+                wrong.push(format!("{} is not executable", path.display()));
             }
             Ok(text) if !text.contains(&quoted(&home.root().to_string_lossy())) => {
                 wrong.push(format!("{} serves another home", path.display()));

@@ -423,6 +423,9 @@ fn a_close_whose_task_may_not_be_completed_destroys_nothing_and_with_it_complete
     assert!(refused.code != 0 && format!("{refused:?}").contains("+lgtm"), "{refused:?}");
     let error = home.skep(&["--json", "close", &uuid]).refused(1, "task-unapproved");
     assert!(text_of(&error, "message").contains("+lgtm"), "{error}");
+    home.skep(&["--json", "close", "one", "--dry-run"]).refused(1, "task-unapproved");
+    let all = home.skep(&["close", "--merged"]);
+    assert!(all.code == 1 && format!("{all:?}").contains("+lgtm"), "{all:?}");
     assert!(stands(&run) && list.status("mend it") == "pending");
     // The clean-up on request asks the same.
     home.skep(&["cleanup", "request", "--task", &uuid]).ok();

@@ -3,7 +3,7 @@
 //! Owns: the order of the guards and their words. Never: asks a forge; what is to be asked is an answer.
 
 use super::Task;
-use crate::{run::Kind, text};
+use crate::text;
 
 /// What a project's settings say of its tasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,7 +20,8 @@ pub struct Rules {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Speaker {
     pub run: String,
-    pub kind: Kind,
+    /// Whether it is there to review.
+    pub reviews: bool,
     pub agent: String,
     /// Whether the task is what it works at.
     pub own: bool,
@@ -156,10 +157,10 @@ fn require_approver(before: &Task, after: &Task, who: &Who, rules: &Rules) -> Re
         Who::Run(Speaker { run, own: true, .. }) => {
             (false, format!("{run}, whose own work it is,"))
         }
-        Who::Run(Speaker { run, kind, agent, .. }) => {
+        Who::Run(Speaker { run, reviews, agent, .. }) => {
             // These two words are nobody's name.
             let is_named = is_reviewer(agent) && !["person", "review"].contains(&agent.as_str());
-            let may = is_named || (*kind == Kind::Review && is_reviewer("review"));
+            let may = is_named || (*reviews && is_reviewer("review"));
             (may, format!("{run} ({agent})"))
         }
         Who::SomeRun => (false, "a run that is not known here".to_owned()),

@@ -1,5 +1,4 @@
 use super::*;
-use crate::run::Kind;
 
 fn task(tags: &[&str]) -> Task {
     Task {
@@ -19,8 +18,8 @@ fn rules(reviewers: &[&str], requires: &[&str]) -> Rules {
     }
 }
 
-fn run(kind: Kind, agent: &str, own: bool) -> Who {
-    Who::Run(Speaker { run: "run_7k2m9qx4ab".to_owned(), kind, agent: agent.to_owned(), own })
+fn run(reviews: bool, agent: &str, own: bool) -> Who {
+    Who::Run(Speaker { run: "run_7k2m9qx4ab".to_owned(), reviews, agent: agent.to_owned(), own })
 }
 
 #[test]
@@ -68,14 +67,14 @@ fn an_approval_counts_only_from_a_reviewer_and_never_from_the_author() {
     assert_eq!(slug(&Who::Person, &["person"]), Ok(()));
     assert_eq!(slug(&Who::Person, &["review"]), Err("task-no-reviewer"));
     assert_eq!(slug(&Who::Person, &[]), Err("task-no-reviewer"));
-    assert_eq!(slug(&run(Kind::Review, "codex", false), &["review"]), Ok(()));
-    assert_eq!(slug(&run(Kind::Code, "codex", false), &["review"]), Err("task-no-reviewer"));
-    assert_eq!(slug(&run(Kind::Code, "codex", false), &["codex"]), Ok(()));
-    assert_eq!(slug(&run(Kind::Code, "codex", true), &["codex"]), Err("task-no-reviewer"));
-    assert_eq!(slug(&run(Kind::Code, "person", false), &["person"]), Err("task-no-reviewer"));
+    assert_eq!(slug(&run(true, "codex", false), &["review"]), Ok(()));
+    assert_eq!(slug(&run(false, "codex", false), &["review"]), Err("task-no-reviewer"));
+    assert_eq!(slug(&run(false, "codex", false), &["codex"]), Ok(()));
+    assert_eq!(slug(&run(false, "codex", true), &["codex"]), Err("task-no-reviewer"));
+    assert_eq!(slug(&run(false, "person", false), &["person"]), Err("task-no-reviewer"));
     assert_eq!(slug(&Who::SomeRun, &["person", "review"]), Err("task-no-reviewer"));
     assert_eq!(
-        added(&after, &run(Kind::Code, "codex", false), &rules(&["person"], &[])).unwrap_err().slug,
+        added(&after, &run(false, "codex", false), &rules(&["person"], &[])).unwrap_err().slug,
         "task-no-reviewer",
         "nor is one born approved"
     );
@@ -84,7 +83,7 @@ fn an_approval_counts_only_from_a_reviewer_and_never_from_the_author() {
 
 #[test]
 fn a_run_changes_no_other_tag_no_project_and_no_field_that_guards() {
-    let who = run(Kind::Review, "codex", false);
+    let who = run(true, "codex", false);
     let rules = rules(&["review"], &[]);
     let slug =
         |before: &Task, after: &Task| modified(before, after, &who, &rules).map_err(|it| it.slug);
@@ -128,6 +127,6 @@ fn completion_wants_what_the_project_asks_for_and_the_change_and_only_a_person_o
         completed(&over, &Who::Person, &asks),
         Ok(Needs::Overridden("it shipped".to_owned()))
     );
-    let who = run(Kind::Code, "codex", true);
+    let who = run(false, "codex", true);
     assert_eq!(completed(&over, &who, &asks), Ok(Needs::Merged(7)), "a run does not");
 }

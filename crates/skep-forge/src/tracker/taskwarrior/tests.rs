@@ -3,18 +3,20 @@ use std::fs;
 use super::*;
 
 /// A list with one task in it, and its UUID; none where there is no Taskwarrior, which is said.
+#[expect(clippy::print_stderr, reason = "what is left out is said")]
 fn list() -> Option<(tempfile::TempDir, Taskwarrior, String)> {
     let program = PathBuf::from("/usr/bin/task");
     // Another program is called so, too.
     let version = Program::new(&program).arg("--version").output();
     if !version.is_ok_and(|said| said.stdout.starts_with(b"2.") || said.stdout.starts_with(b"3.")) {
-        println!("skipped: Taskwarrior as a tracker (task is not installed)");
+        eprintln!("skipped: Taskwarrior as a tracker (task is not installed)");
         return None;
     }
     let dir = tempfile::tempdir().unwrap();
     let (rc, data) = (dir.path().join("rc"), dir.path().join("data"));
     fs::create_dir(&data).unwrap();
-    fs::write(&rc, format!("data.location={}\n", data.display())).unwrap();
+    let text = format!("data.location={}\n", data.display());
+    skep_host::paths::write_atomically(&rc, text.as_bytes()).unwrap();
     let list = List { program, rc, hooks: data.join("hooks"), data };
     let vars = [("HOME".to_owned(), dir.path().display().to_string())].into();
     let tracker = Taskwarrior::new(list, &vars);
