@@ -12,7 +12,7 @@ use skep_core::{
     project::Project,
     run::{
         Adopted, Attestation, EnvState, EnvType, Gate, Kind, Message, OpResult, Permissions,
-        Posture, Quota, Retrying, Run, State, Surface, Trust, Undoable, WaitingFor,
+        Posture, Quota, Retrying, Run, State, Surface, Trust, Undoable, Unlanded, WaitingFor,
         overstep::Overstep,
     },
     said::Usage,
@@ -115,6 +115,9 @@ pub struct RunView {
     /// What is under way to bring its work in.
     #[serde(default)]
     pub landing: Option<LandingView>,
+    /// Why its last landing came to nothing.
+    #[serde(default)]
+    pub unlanded: Option<Unlanded>,
     /// What skep has seen of the tree that its work is in.
     #[serde(default)]
     pub attestation: Option<Attestation>,
@@ -339,6 +342,7 @@ impl RunView {
                 .as_ref()
                 .map(|(target, oid)| LandedView { target: target.clone(), oid: oid.clone() }),
             landing: LandingView::of(run),
+            unlanded: run.unlanded.as_deref().cloned(),
             attestation: run.attestation.as_deref().cloned(),
             op: run
                 .last_op()

@@ -738,7 +738,8 @@ impl Fleet {
     fn check_removal(&self, name: &str) -> Result<(), Rejected> {
         self.require_project(name)?;
         let held = self.runs.values().find(|run| {
-            run.brief.project.as_deref() == Some(name) && (!run.is_ended() || run.holds_env())
+            run.brief.project.as_deref() == Some(name)
+                && (!run.is_ended() || run.holds_env() || run.is_landing())
         });
         match held {
             Some(run) => Err(reject(

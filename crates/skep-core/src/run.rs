@@ -56,7 +56,7 @@ pub use closing::{How, Merged, OpResult, Undo, Undoable};
 pub use conversation::{Conversation, Speech};
 pub use gate::Gate;
 pub use hooks::Hooks;
-pub use landing::{Attestation, Landing};
+pub use landing::{Attestation, Landing, Unlanded};
 pub use leases::Leases;
 pub use leave::{Ask, Ruling};
 pub use limits::{Fallback, Met, Retrying};
@@ -541,6 +541,8 @@ pub struct Run {
     pub landed: Option<(String, String)>,
     /// What is under way to bring its work to its target.
     pub landing: Option<Box<Landing>>,
+    /// Why its last landing came to nothing, until something else becomes of its work.
+    pub unlanded: Option<Box<Unlanded>>,
     /// What was last seen of the tree that its work is in.
     pub attestation: Option<Box<Attestation>>,
     /// What its work was proposed as.
@@ -1487,6 +1489,7 @@ impl Run {
             ops: Vec::new(),
             landed: None,
             landing: None,
+            unlanded: None,
             attestation: None,
             change: None,
             proposing: None,

@@ -775,6 +775,8 @@ fn rank(run: &Run) -> u8 {
         State::Queued { .. } => 5,
         State::Ended { outcome, .. } => match outcome {
             Outcome::Failed | Outcome::Lost | Outcome::Interrupted if run.holds_env() => 2,
+            Outcome::Completed if run.landing.is_some() => 3,
+            Outcome::Completed if run.holds_env() && run.unlanded.is_some() => 2,
             Outcome::Completed if run.holds_env() && run.landed.is_none() => 6,
             Outcome::Completed
             | Outcome::Failed

@@ -385,7 +385,12 @@ fn task(run: &Run, fleet: &Fleet, now: Timestamp) -> Vec<WhyView> {
 fn told(result: &OpResult) -> String {
     match result {
         OpResult::Closed { text, .. } => format!("closed, {text}"),
-        OpResult::Landed { target, commits, .. } => format!("{commits} commits landed on {target}"),
+        OpResult::Landed { target, commits, beside, .. } => {
+            let what =
+                if *commits == 1 { "1 commit".to_owned() } else { format!("{commits} commits") };
+            let beside: String = beside.iter().map(|left| format!("; {left}")).collect();
+            format!("{what} landed on {target}{beside}")
+        }
         OpResult::Attested { target, gates, .. } => format!("{gates} gates passed for {target}"),
         OpResult::Proposed { change, made, .. } => {
             let how = if *made { "made" } else { "brought up to date" };

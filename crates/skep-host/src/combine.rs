@@ -25,7 +25,7 @@ mod tests;
 mod there;
 
 pub use attest::{attest, attestation};
-pub use bring::{Bring, Brought, bring};
+pub use bring::{Behind, Bring, Brought, bring};
 pub use claim::{Claim, Claiming, claim, release, renew};
 pub use there::{There, there};
 

@@ -197,7 +197,7 @@ const KEPT: [&str; 10] = [
 ];
 
 /// Nobody is there to answer, text is the same everywhere, and listing never takes the index from under an agent.
-const SET: [(&str, &str); 10] = [
+const SET: [(&str, &str); 11] = [
     ("LC_ALL", "C"),
     ("GIT_TERMINAL_PROMPT", "0"),
     ("GIT_ASKPASS", "/bin/false"),
@@ -209,6 +209,8 @@ const SET: [(&str, &str); 10] = [
     ("GIT_PAGER", "cat"),
     ("GIT_EDITOR", "/bin/false"),
     ("GIT_ADVICE", "0"),
+    // A commit is what its name says: an agent may have written that another object stands in for it.
+    ("GIT_NO_REPLACE_OBJECTS", "1"),
 ];
 
 /// Settings for every call of ours: no background work that outlives it, and none of the repository's own code.

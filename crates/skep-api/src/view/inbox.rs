@@ -19,7 +19,7 @@ const WORDS: usize = 500;
 /// One thing that needs a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboxView {
-    /// `question`, `leave`, `input`, `stalled`, `overstep`, `plan`, `failure`, `review`, `change`, `limit`.
+    /// `question`, `leave`, `input`, `stalled`, `overstep`, `plan`, `failure`, `review`, `landing`, `change`, `limit`.
     pub kind: String,
     /// What it is answered by: a question's, a request's, a run's or a task's id.
     pub id: String,
@@ -39,9 +39,9 @@ pub struct InboxView {
 }
 
 /// What an item is, the most urgent first where they hold up the same.
-const KINDS: [&str; 10] = [
-    "question", "leave", "input", "stalled", "overstep", "plan", "failure", "review", "change",
-    "limit",
+const KINDS: [&str; 11] = [
+    "question", "leave", "input", "stalled", "overstep", "plan", "failure", "review", "landing",
+    "change", "limit",
 ];
 
 impl InboxView {
@@ -170,6 +170,15 @@ fn items_of(run: &Run, fleet: &Fleet) -> Vec<InboxView> {
         | State::Waiting { .. }
         | State::Stopping { .. }
         | State::Ended { .. } => {}
+    }
+    if let Some(unlanded) = run.unlanded.as_ref().filter(|_| stands(run)) {
+        let ways = [
+            format!("skep show {name}"),
+            format!("skep resume {name} TEXT"),
+            format!("skep land {name}"),
+        ];
+        let words = format!("did not land: {}", unlanded.text);
+        items.push(item("landing", id, &words, unlanded.at, behind, &ways));
     }
     if let Some(wanted) = run.change_wants().filter(|_| stands(run)) {
         let ways = [

@@ -40,6 +40,8 @@ pub(super) struct News {
     ended: Option<(Outcome, String)>,
     conflict: Option<String>,
     done: Vec<(OpId, OpResult)>,
+    /// What was seen of the tree that landed now; an earlier landing's says nothing of who rides on this one.
+    attested: Option<run::Attestation>,
 }
 
 impl News {
@@ -57,6 +59,8 @@ impl News {
             self.conflict = Some(words.clone());
         } else if let run::Event::OpDone { op, result } = event {
             self.done.push((op.clone(), result.clone()));
+        } else if let run::Event::Attested { attestation } = event {
+            self.attested = Some(attestation.as_ref().clone());
         }
     }
 }
@@ -254,7 +258,7 @@ impl Fleet {
             self.leave_tree(with, now, decided);
         }
         self.leave_tree(id, now, decided);
-        self.settle_riders(id, before, &news.done, now, decided);
+        self.settle_riders(id, before, (&news.done, news.attested.as_ref()), now, decided);
         self.stop_gates(id, now, decided);
     }
 
@@ -278,7 +282,7 @@ impl Fleet {
         &mut self,
         id: &RunId,
         before: &Before,
-        done: &[(OpId, OpResult)],
+        (done, attested): (&[(OpId, OpResult)], Option<&run::Attestation>),
         now: Timestamp,
         decided: &mut Decided,
     ) {
@@ -298,7 +302,7 @@ impl Fleet {
         let landed = done.iter().any(|(op, result)| {
             before.landing.as_ref() == Some(op) && matches!(result, OpResult::Landed { .. })
         });
-        let (works, target) = match (&leader.landing, &leader.attestation) {
+        let (works, target) = match (&leader.landing, attested) {
             (None, Some(attestation)) if landed => {
                 (attestation.works.clone(), attestation.target.clone())
             }
@@ -327,6 +331,7 @@ impl Fleet {
                             old: old.unwrap_or_default(),
                             new: works[at].commit.clone(),
                             commits: works[at].commits,
+                            beside: Vec::new(),
                         },
                     }
                 }

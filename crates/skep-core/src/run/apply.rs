@@ -380,6 +380,7 @@ impl Run {
                 self.enter(State::Ended { outcome, reason, exit, text: text.clone() }, at);
             }
             Event::Requeued { attempt, not_before, why, text, goes_on, message, speech } => {
+                self.unlanded = None;
                 match why {
                     Requeue::Fault if matches!(self.state, State::Preparing { .. }) => {
                         self.faults += 1;
@@ -474,6 +475,7 @@ impl Run {
             }
             Event::Closing { op, how, snapshot } => {
                 self.then_close = None;
+                self.unlanded = None;
                 let (EnvState::Held(env) | EnvState::Within(env)) =
                     std::mem::replace(&mut self.env, EnvState::None)
                 else {
@@ -569,7 +571,7 @@ impl Run {
             self.ops.remove(0);
         }
         self.then_close = self.then_close.take().filter(|(asked, _)| asked != op);
-        self.landing = self.landing.take().filter(|landing| landing.op != *op);
+        self.landing_over(op, result, at);
         self.proposed_at(op, result, at);
         match result {
             OpResult::Landed { target, old, new, .. } => {

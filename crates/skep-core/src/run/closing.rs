@@ -102,13 +102,12 @@ pub enum OpResult {
         old: String,
         new: String,
         commits: u64,
+        /// What was left undone beside it, in sentences.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        beside: Vec<String>,
     },
     /// Its gates have passed the tree that would land; nothing moved.
-    Attested {
-        target: String,
-        tree: String,
-        gates: u32,
-    },
+    Attested { target: String, tree: String, gates: u32 },
     /// Its branch is pushed, and a change stands for it.
     Proposed {
         change: Box<Change>,
@@ -119,13 +118,9 @@ pub enum OpResult {
         left: Vec<String>,
     },
     /// A snapshot was taken for a person.
-    Snapped {
-        snapshot: Box<Snapshot>,
-    },
+    Snapped { snapshot: Box<Snapshot> },
     /// Snapshots are gone for good.
-    Forgotten {
-        snapshots: Vec<SnapshotId>,
-    },
+    Forgotten { snapshots: Vec<SnapshotId> },
     /// A snapshot's files stand again.
     Restored {
         snapshot: SnapshotId,
@@ -135,12 +130,7 @@ pub enum OpResult {
         text: String,
     },
     /// A landing was taken back by a commit of its own.
-    Reverted {
-        of: OpId,
-        target: String,
-        old: String,
-        new: String,
-    },
+    Reverted { of: OpId, target: String, old: String, new: String },
     /// Nothing was changed; a person decides.
     Refused {
         slug: String,
@@ -150,10 +140,7 @@ pub enum OpResult {
         merged: Option<Merged>,
     },
     /// The deed failed; nothing was destroyed.
-    Failed {
-        slug: String,
-        text: String,
-    },
+    Failed { slug: String, text: String },
 }
 
 /// A wish that was granted and can be taken back.

@@ -14,6 +14,16 @@ use crate::{
 
 /// How often a landing is tried again because its target or its work moved meanwhile.
 pub const MOVES: u32 = 20;
+/// The slug of a landing that a person took out of the line.
+const CANCELLED: &str = "landing-cancelled";
+
+/// A landing that came to nothing, and nobody may have seen it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unlanded {
+    pub at: Timestamp,
+    pub slug: String,
+    pub text: String,
+}
 
 /// What was asked for, and within which bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -232,6 +242,8 @@ pub enum Brought {
     /// It moved, or the gates alone were asked for.
     Done {
         attestation: Box<Attestation>,
+        /// What was left undone when it had moved, in sentences.
+        beside: Vec<String>,
     },
     /// It, or the work, is not where it was when the gates looked.
     Moved {
@@ -266,12 +278,35 @@ impl Run {
         Some((place, target))
     }
 
+    /// What is left to be told of a landing that came to nothing by itself; whoever took it out of the line knows.
+    pub(super) fn landing_over(&mut self, op: &OpId, result: &OpResult, at: Timestamp) {
+        let Some(landing) = self.landing.take_if(|landing| landing.op == *op) else { return };
+        let told = |slug: &str, text: &str| {
+            let tells = !landing.wish.gates_only && slug != CANCELLED;
+            tells.then(|| Box::new(Unlanded { at, slug: slug.to_owned(), text: text.to_owned() }))
+        };
+        self.unlanded = match result {
+            OpResult::Refused { slug, text, .. } | OpResult::Failed { slug, text } => {
+                told(slug, text)
+            }
+            OpResult::Landed { .. }
+            | OpResult::Attested { .. }
+            | OpResult::Proposed { .. }
+            | OpResult::Closed { .. }
+            | OpResult::Snapped { .. }
+            | OpResult::Forgotten { .. }
+            | OpResult::Restored { .. }
+            | OpResult::Reverted { .. } => None,
+        };
+    }
+
     pub(super) fn landing_begins(
         &mut self,
         op: &OpId,
         wish: &Wish,
         at: Timestamp,
     ) -> Result<(), Misfit> {
+        self.unlanded = None;
         self.landing = Some(Box::new(Landing {
             op: op.clone(),
             wish: wish.clone(),

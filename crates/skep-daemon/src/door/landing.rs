@@ -104,8 +104,7 @@ impl Door {
     /// The gates of a run's target as it stands; none where it has no project, or the target is not there: the landing itself
     /// refuses that.
     fn gates_of(&self, run: &Run, fleet: &Fleet) -> Result<Option<Gates>, Trouble> {
-        let project = run.brief.project.as_ref().and_then(|name| fleet.projects.get(name));
-        let Some(project) = project else { return Ok(None) };
+        let Some(project) = resolve::landing::project(run, fleet)? else { return Ok(None) };
         let terms = resolve::landing::terms(run, &self.home, &self.config).map_err(refusal)?;
         let env = launch::asker_env(&self.home, run)
             .map_err(|text| Refusal::error("land-failed", text))?;
@@ -138,7 +137,7 @@ impl Door {
                 let proposed = run.proposing.as_ref().is_some_and(|(asked, _)| asked == op);
                 let instead =
                     || format!("{}: the target takes changes only: proposing", run.brief.name);
-                stage_of(run, &posted.fleet).or_else(|| proposed.then(instead))
+                proposed.then(instead).or_else(|| stage_of(run, &posted.fleet))
             });
             if let Some(line) = line
                 && line != told
@@ -172,9 +171,11 @@ impl Door {
             };
             return Err(refusal.into());
         };
-        let count = facts
-            .as_ref()
-            .map_or_else(|| "an unknown number of".to_owned(), |git| git.ahead.to_string());
+        let count = match &facts {
+            None => "an unknown number of commits".to_owned(),
+            Some(git) if git.ahead == 1 => "1 commit".to_owned(),
+            Some(git) => format!("{} commits", git.ahead),
+        };
         let dirty = if facts.is_some_and(|git| git.dirty) {
             "; its worktree has uncommitted changes, which would be refused"
         } else {
@@ -190,7 +191,7 @@ impl Door {
         let how = terms.words();
         Ok(OpResult::Refused {
             slug: "dry-run".to_owned(),
-            text: format!("{count} commits of {branch} would go to {how}, {gates}{dirty}"),
+            text: format!("{count} of {branch} would go to {how}, {gates}{dirty}"),
             hints: Vec::new(),
             merged: None,
         })

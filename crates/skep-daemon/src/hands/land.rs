@@ -18,9 +18,10 @@ use skep_core::{
     text,
 };
 use skep_host::{
-    combine::{self, Brought as HostBrought, Claiming, Combined, How},
-    git::{self, FetchOutcome, Git, GitError, Repository},
-    handout, publish,
+    combine::{self, Behind, Brought as HostBrought, Claiming, Combined, How},
+    git::{self, Git, GitError, Repository},
+    handout,
+    publish::{self, Head},
     worktree::Refusal,
 };
 
@@ -40,7 +41,6 @@ const NAMED: usize = 20;
 pub struct Combining {
     locks: PathBuf,
     /// Where it is written down when a remote was last asked.
-    fetches: PathBuf,
     repository: PathBuf,
     target: String,
     how: How,
@@ -123,7 +123,6 @@ pub fn combine_deed(
     Ok(super::Deed::Combine {
         combining: Box::new(Combining {
             locks: home.repository_locks(),
-            fetches: home.repository_locks(),
             repository: PathBuf::from(repository),
             target: terms.target.clone(),
             how: terms.how,
@@ -179,7 +178,11 @@ fn made(git: &Git, asked: &Combining) -> Result<Made, GitError> {
     } else {
         (None, None)
     };
-    let mine_head = match standing(git, &repo, mine)? {
+    let stands = match &onto {
+        Some(onto) => Some(onto.clone()),
+        None => git::branch(git, &repo, &asked.target)?,
+    };
+    let mine_head = match standing(git, &repo, mine, stands.as_deref())? {
         Ok(head) => head,
         Err(result) => return Ok(Made::Over { result }),
     };
@@ -191,7 +194,7 @@ fn made(git: &Git, asked: &Combining) -> Result<Made, GitError> {
             Ok(false) => handout::unseen(git, &rider.root),
             Err(_) => continue,
         };
-        if let Ok(head) = standing(&git, &repo, rider)? {
+        if let Ok(Ok(head)) = standing(&git, &repo, rider, stands.as_deref()) {
             taken.push((rider, head));
         }
     }
@@ -286,7 +289,7 @@ fn made(git: &Git, asked: &Combining) -> Result<Made, GitError> {
 /// The target has all of it.
 fn there(asked: &Combining, onto: String) -> Made {
     let (target, old, new) = (asked.target.clone(), onto.clone(), onto);
-    Made::Over { result: OpResult::Landed { target, old, new, commits: 0 } }
+    Made::Over { result: OpResult::Landed { target, old, new, commits: 0, beside: Vec::new() } }
 }
 
 /// The commit of a work that is whole and can land, or why it cannot.
@@ -294,14 +297,38 @@ fn standing(
     git: &Git,
     repo: &Repository,
     work: &Work,
+    onto: Option<&str>,
 ) -> Result<Result<String, OpResult>, GitError> {
     let Some(head) = git::branch(git, repo, &work.branch)? else {
         return Ok(Err(missing(&work.branch, "branch-missing")));
     };
     let run = &work.run;
-    if let Some(worktree) = &work.worktree
-        && git::facts(git, worktree, &head, None)?.dirty
+    let facts = match &work.worktree {
+        Some(worktree) => Some(git::facts(git, worktree, &head, None)?),
+        None => None,
+    };
+    if let Some(facts) = &facts
+        && facts.branch.as_deref() != Some(&work.branch)
+        && git::count(git, repo, &head, &facts.head)? > 0
+        && !has(git, repo, onto, &facts.head)?
     {
+        let on = facts.branch.as_ref().map_or_else(
+            || "on no branch".to_owned(),
+            |branch| format!("on `{}`", text::one_line(branch)),
+        );
+        return Ok(Err(refusal(
+            "branch-left",
+            format!(
+                "its worktree is {on}, with commits that `{}` lacks; they would not land",
+                work.branch
+            ),
+            vec![
+                format!("skep sh {run} -- git log --oneline {}..HEAD", work.branch),
+                format!("skep resume {run} \"Bring all of it onto {}.\"", work.branch),
+            ],
+        )));
+    }
+    if facts.is_some_and(|facts| facts.dirty) {
         return Ok(Err(refusal(
             "worktree-dirty",
             "its worktree has changes that no commit holds; they would not land".to_owned(),
@@ -321,14 +348,23 @@ fn standing(
     Ok(Ok(head))
 }
 
+/// Whether a target has a commit in its history; one that is not there has none.
+fn has(git: &Git, repo: &Repository, onto: Option<&str>, commit: &str) -> Result<bool, GitError> {
+    match onto {
+        Some(onto) => Ok(git::count(git, repo, onto, commit)? == 0),
+        None => Ok(false),
+    }
+}
+
 /// Where the remote's target stands, asked now, and the remote's name.
 fn at_remote(
     git: &Git,
     repo: &Repository,
     asked: &Combining,
 ) -> Result<Result<(String, String), OpResult>, GitError> {
-    let remote = match publish::to_push(git, repo, Some(&asked.target)) {
-        Ok(Some(remote)) => remote.name,
+    let git = git.clone().timeout(Duration::from_millis(asked.fetch_ms.max(1_000)));
+    let there = match combine::there(&git, repo, &asked.target) {
+        Ok(Some(there)) => there,
         Ok(None) => {
             return Ok(Err(refusal(
                 "no-remote",
@@ -340,18 +376,14 @@ fn at_remote(
             return Ok(Err(OpResult::Failed { slug: err.slug().to_owned(), text: chain(&err) }));
         }
     };
-    let timeout = Duration::from_millis(asked.fetch_ms.max(1_000));
-    let fetched = git::fetch_every(git, repo, &asked.fetches, timeout, Duration::ZERO)?;
-    if let FetchOutcome::Failed { why, .. } = fetched {
-        return Ok(Err(OpResult::Failed {
+    let remote = there.remote.name;
+    Ok(match there.head {
+        Head::At { oid } => Ok((oid, remote)),
+        Head::Absent => Err(missing(&format!("{remote}/{}", asked.target), "target-missing")),
+        Head::Unknown { why } => Err(OpResult::Failed {
             slug: "remote-unreachable".to_owned(),
             text: format!("{remote} cannot be asked where {} is: {why}", asked.target),
-        }));
-    }
-    let tracking = format!("refs/remotes/{remote}/{}", asked.target);
-    Ok(match git::commit(git, repo, &tracking)? {
-        Some(onto) => Ok((onto, remote)),
-        None => Err(missing(&format!("{remote}/{}", asked.target), "target-missing")),
+        }),
     })
 }
 
@@ -392,7 +424,10 @@ pub struct Bringing {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "brought", rename_all = "snake_case")]
 pub enum Brought {
-    Done {},
+    Done {
+        /// What was left undone when it had moved, in sentences.
+        beside: Vec<String>,
+    },
     Moved {
         text: String,
     },
@@ -448,7 +483,7 @@ fn brought(git: &Git, asked: &Bringing) -> Result<Brought, GitError> {
     }
     if asked.gates_only {
         combine::attest(git, &repo, &asked.commit, &asked.note, asked.at)?;
-        return Ok(Brought::Done {});
+        return Ok(Brought::Done { beside: Vec::new() });
     }
     let remote = match &asked.remote {
         None => None,
@@ -484,9 +519,16 @@ fn brought(git: &Git, asked: &Bringing) -> Result<Brought, GitError> {
     // Another one waits for it at most as long as the lease is.
     let _released = combine::release(git, &repo, &claim);
     Ok(match brought? {
-        HostBrought::Landed { .. } | HostBrought::Already { .. } => {
-            combine::attest(git, &repo, &asked.commit, &asked.note, asked.at)?;
-            Brought::Done {}
+        HostBrought::Landed { behind, .. } | HostBrought::Already { behind, .. } => {
+            // It has moved: nothing that is left undone now makes the landing one that failed.
+            let mut beside = Vec::new();
+            if let Some(behind) = behind {
+                beside.push(format!("your branch {} stays: {}", asked.target, why(behind, asked)));
+            }
+            if let Err(err) = combine::attest(git, &repo, &asked.commit, &asked.note, asked.at) {
+                beside.push(format!("the commit has no note of what was seen: {}", chain(&err)));
+            }
+            Brought::Done { beside }
         }
         HostBrought::Fenced { .. } => {
             Brought::Moved { text: format!("another skep lands on {}", asked.target) }
@@ -511,6 +553,17 @@ fn brought(git: &Git, asked: &Bringing) -> Result<Brought, GitError> {
             result: OpResult::Failed { slug: "remote-unreachable".to_owned(), text },
         },
     })
+}
+
+/// Why the local branch is where it was.
+fn why(behind: Behind, asked: &Bringing) -> String {
+    match behind {
+        Behind::Failed { text } => text::one_line(&text),
+        Behind::Refused { refusal } => match refused(&refusal, &asked.target, asked.run.as_str()) {
+            OpResult::Refused { text, .. } => text,
+            _ => refusal.slug().to_owned(),
+        },
+    }
 }
 
 /// Whether a remote's words say that a branch takes changes only: those of GitHub, GitLab, Gitea and Forgejo.

@@ -37,6 +37,8 @@ pub(super) fn spec(
     let folders = fence::GitFolders::of(run, env, &Git::new(&asker))?;
     let mut vars = run_vars(run, &env.cwd, &asker, &policy.env, home);
     vars.insert("SKEP_GATE".to_owned(), gate.name.clone());
+    // A check sees what lands, and no object that stands in for another.
+    vars.insert("GIT_NO_REPLACE_OBJECTS".to_owned(), "1".to_owned());
     let (secrets, held) = secrets_of(run, home, |secret| policy.env.contains(&secret.name));
     let config = agents.parent().ok_or("the settings have no folder")?;
     let fenced = fence::Attempt {

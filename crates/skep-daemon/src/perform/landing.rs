@@ -85,9 +85,8 @@ impl Performer {
         trial: &Trial,
         fleet: &Fleet,
     ) -> Result<Vec<Brief>, Refusal> {
-        let project = run.brief.project.as_ref().and_then(|name| fleet.projects.get(name));
         // What belongs to no project has no gates.
-        let Some(project) = project else { return Ok(Vec::new()) };
+        let Some(project) = resolve::landing::project(run, fleet)? else { return Ok(Vec::new()) };
         let env = launch::asker_env(&self.home, run)
             .map_err(|text| Refusal::error("land-failed", text))?;
         let git = Git::new(&env);
@@ -139,7 +138,9 @@ impl Performer {
         let done = self.by_hand(run, &deed).map_err(failed)?;
         let Done::Brought { made } = done else { return Err(failed(format!("{done:?}"))) };
         Ok(match made {
-            land::Brought::Done {} => Brought::Done { attestation: Box::new(attestation) },
+            land::Brought::Done { beside } => {
+                Brought::Done { attestation: Box::new(attestation), beside }
+            }
             land::Brought::Moved { text } => Brought::Moved { text },
             land::Brought::Over { result } => Brought::Over { result },
             land::Brought::Protected { text } => {

@@ -4,8 +4,15 @@
 
 use std::path::Path;
 
-use skep_api::{place::Home, wire::chain};
-use skep_core::run::{OpResult, Proposing, Run};
+use skep_api::{
+    place::Home,
+    wire::{Refusal, chain},
+};
+use skep_core::{
+    fleet::Fleet,
+    project::Project,
+    run::{OpResult, Proposing, Run},
+};
 use skep_host::{
     combine::How,
     git::{self, Git},
@@ -51,6 +58,21 @@ pub fn settings(run: &Run, home: &Home, config: &Path) -> Result<ProjectSettings
     };
     config::project(config, project, shared.as_deref())
         .map_err(|err| refused(err.slug(), chain(&err)))
+}
+
+/// The project whose gates a run's work passes; none where it belongs to none.
+///
+/// Errors: it belongs to one that is not registered any more, and whose gates nobody knows.
+pub fn project<'a>(run: &Run, fleet: &'a Fleet) -> Result<Option<&'a Project>, Refusal> {
+    let Some(name) = &run.brief.project else { return Ok(None) };
+    let found = fleet.projects.get(name).map(AsRef::as_ref);
+    found.map(Some).ok_or_else(|| {
+        Refusal::error(
+            "project-unknown",
+            format!("`{name}` is not a project any more, so nobody knows its gates"),
+        )
+        .hint(format!("skep project add PATH --name {name}   then land again"))
+    })
 }
 
 /// How a run's work lands now: by the settings of today, whatever held when it was asked for.

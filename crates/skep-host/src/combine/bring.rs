@@ -39,10 +39,10 @@ pub enum Brought {
         /// The checkout that moved along; none where the target is checked out nowhere.
         checkout: Option<PathBuf>,
         /// Why the local branch did not follow the remote's, where it did not.
-        behind: Option<Refusal>,
+        behind: Option<Behind>,
     },
     /// The target has it already; `at` is where it stands.
-    Already { at: String },
+    Already { at: String, behind: Option<Behind> },
     /// The claim is another's now, or nobody's; nothing has moved.
     Fenced { by: Option<Claim> },
     /// Nothing has moved. Of these [`Refusal::TargetMoved`] asks for another trial.
@@ -51,6 +51,14 @@ pub enum Brought {
     PushRefused { by: By, output: String },
     /// The remote gave no answer to the point; whether it has the commit is not known, and asking again is safe.
     Unreachable { text: String },
+}
+
+/// Why a local branch did not follow a remote's that has moved: no reason to take the landing for failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Behind {
+    Refused { refusal: Refusal },
+    Failed { text: String },
 }
 
 /// Moves the target from where the trial was made to the trial, in its checkout where it has one.
@@ -95,7 +103,7 @@ fn brought(landing: Landing) -> Brought {
         Landing::Landed { from, to, checkout } => {
             Brought::Landed { from, to, checkout, behind: None }
         }
-        Landing::Already { at } => Brought::Already { at },
+        Landing::Already { at } => Brought::Already { at, behind: None },
         Landing::Refused(refusal) => Brought::Refused(refusal),
     }
 }
@@ -117,8 +125,8 @@ fn push(
     if at == ask.commit || (has_commit(git, repo, &at)? && is_behind(git, repo, &ask.commit, &at)?)
     {
         // Made before, and killed then: the local branch may still be to follow.
-        follow(git, repo, locks, ask)?;
-        return Ok(Brought::Already { at });
+        let (_, behind) = follow(git, repo, locks, ask);
+        return Ok(Brought::Already { at, behind });
     }
     if at != ask.onto {
         return Ok(Brought::Refused(Refusal::TargetMoved { at }));
@@ -144,7 +152,7 @@ fn push(
             Head::At { .. } | Head::Absent | Head::Unknown { .. } => return Ok(refusal),
         }
     }
-    let (checkout, behind) = follow(git, repo, locks, ask)?;
+    let (checkout, behind) = follow(git, repo, locks, ask);
     let (from, to) = (ask.onto.clone(), ask.commit.clone());
     Ok(Brought::Landed { from, to, checkout, behind })
 }
@@ -155,11 +163,15 @@ fn follow(
     repo: &Repository,
     locks: &Path,
     ask: &Bring,
-) -> Result<(Option<PathBuf>, Option<Refusal>), GitError> {
-    let Some(at) = git::branch(git, repo, &ask.target)? else { return Ok((None, None)) };
-    Ok(match land(git, repo, locks, &wish(ask, &at))? {
-        Landing::Landed { checkout, .. } => (checkout, None),
-        Landing::Already { .. } => (None, None),
-        Landing::Refused(refusal) => (None, Some(refusal)),
-    })
+) -> (Option<PathBuf>, Option<Behind>) {
+    let moved = git::branch(git, repo, &ask.target).and_then(|at| match at {
+        Some(at) => land(git, repo, locks, &wish(ask, &at)).map(Some),
+        None => Ok(None),
+    });
+    match moved {
+        Ok(Some(Landing::Landed { checkout, .. })) => (checkout, None),
+        Ok(Some(Landing::Already { .. }) | None) => (None, None),
+        Ok(Some(Landing::Refused(refusal))) => (None, Some(Behind::Refused { refusal })),
+        Err(err) => (None, Some(Behind::Failed { text: err.to_string() })),
+    }
 }

@@ -28,10 +28,9 @@ pub(crate) enum Merged {
     Conflict { files: Vec<PathBuf>, text: String },
 }
 
-/// Begins a call that no worktree has a say in, and in which a commit is what its name says: an agent may have written
-/// that another is to stand in for it.
+/// Begins a call that no worktree has a say in.
 pub(crate) fn plain_call<'a>(git: &'a Git, repo: &Repository) -> Call<'a> {
-    git.call(&repo.common_dir).var("GIT_NO_REPLACE_OBJECTS", "1")
+    git.call(&repo.common_dir)
 }
 
 /// The variable that holds what stands in for every driver.

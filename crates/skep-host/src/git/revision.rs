@@ -66,13 +66,13 @@ pub fn file_at(
     path: &str,
 ) -> Result<Option<Vec<u8>>, GitError> {
     let name = format!("{}:{path}", require_oid(oid)?);
-    if !git
+    // Whether it is there its tree says: that a blob cannot be read is no answer to that.
+    let literal = format!(":(literal){path}");
+    let listed = git
         .call(repo.seat())
-        .args(["cat-file", "-e", "--end-of-options", &name])
-        .output()?
-        .status
-        .success()
-    {
+        .args(["ls-tree", "-z", "--full-tree", oid, "--", &literal])
+        .bytes()?;
+    if listed.is_empty() {
         return Ok(None);
     }
     git.call(repo.seat()).args(["cat-file", "blob", "--end-of-options", &name]).bytes().map(Some)

@@ -9,6 +9,7 @@ mod diff;
 mod facts;
 mod fetch;
 mod repository;
+mod revision;
 mod standing;
 
 fn git(place: &Place) -> Git {

@@ -146,12 +146,20 @@ impl Moving<'_> {
         }
         begun.write(&self.at, &self.new)?;
         turn(self.git, checkout, &self.at, &self.new)?;
-        let moved = self.the_ref(checkout)?;
-        if !matches!(moved, Moved::Yes) {
+        let moved = match self.the_ref(checkout) {
+            // Where it cannot be read either, the note stays, and the next landing puts the files back.
+            Err(err) => match git::commit(self.git, self.repo, &self.name)? {
+                Some(now) if now == self.new => Ok(Moved::Yes),
+                Some(now) if now == self.at => Err(err),
+                _ => return Err(err),
+            },
+            told => told,
+        };
+        if !matches!(moved, Ok(Moved::Yes)) {
             turn(self.git, checkout, &self.new, &self.at)?;
         }
         begun.end()?;
-        Ok(moved)
+        moved
     }
 
     /// Puts the files back that a move to another commit left there when it was killed.

@@ -55,6 +55,11 @@ pub(super) fn land(skep: &Skep, ask: LandAsk) -> Outcome {
         let head = text::words(&landed.oid, 12);
         skep.out
             .line(&skep.out.paint(Tone::Good, &format!("landed on {} ({head})", landed.target)))?;
+        if let Some(OpResult::Landed { beside, .. }) = run.op.as_ref().map(|op| &op.result) {
+            for left in beside {
+                skep.out.note(&text::one_line(left));
+            }
+        }
         skep.out.note(&format!("give its env back: skep close {}", run.name));
     }
     Ok(ExitCode::SUCCESS)

@@ -373,6 +373,9 @@ fn next(skep: &Skep, run: &RunView, kept: usize) -> Vec<(&'static str, String)> 
         {
             next.push(("give its env back", format!("skep close {id}")));
         }
+        ("ended", _) if run.landing.is_some() => {
+            next.push(("take it out of the line", format!("skep stop {id}")));
+        }
         ("ended", _) if held && run.outcome.as_deref() == Some("completed") => {
             next.extend(pr::next(run, &id));
             next.push(("ask for more", format!("skep resume {id} TEXT")));
@@ -507,6 +510,10 @@ fn landing(run: &RunView, now: Timestamp) -> Vec<(&'static str, String)> {
             };
             rows.push(("", format!("gate {} {state}: skep logs {}", gate.name, gate.run)));
         }
+    }
+    if let Some(unlanded) = &run.unlanded {
+        let words = text::one_line(&text::words(&unlanded.text, 300));
+        rows.push(("not landed", format!("{words} ({} ago)", age(unlanded.at, now))));
     }
     if let Some(seen) = &run.attestation {
         let gates: Vec<String> = seen

@@ -189,6 +189,7 @@ fn is_ready(run: &RunView) -> bool {
     run.kind == Kind::Code
         && run.outcome.as_deref() == Some("completed")
         && run.landed.is_none()
+        && run.landing.is_none()
         && run.env_state == "held"
 }
 

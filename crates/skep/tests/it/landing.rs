@@ -49,6 +49,69 @@ fn what_lands_is_the_tree_that_its_gates_saw_and_a_note_at_the_commit_says_so() 
 }
 
 #[test]
+fn commits_that_are_not_on_the_runs_branch_keep_its_work_from_landing_in_part() {
+    let home = Home::new();
+    let repo = home.repo();
+    let one = done(&home, "one");
+    let worktree = home.place().at(text_of(&home.json(&["show", &one]), "worktree"));
+    let head = repo.head();
+    let branch = worktree.git(&["rev-parse", "--abbrev-ref", "HEAD"]);
+    worktree.git(&["checkout", "--quiet", "-b", "elsewhere"]);
+    worktree.commit_file("rest", "of it\n");
+    let error = home.skep(&["--json", "land", &one]).refused(1, "branch-left");
+    assert!(error.to_string().contains("elsewhere"), "{error}");
+    assert_eq!(repo.head(), head);
+    worktree.git(&["checkout", "--quiet", &branch]);
+    worktree.git(&["merge", "--quiet", "--ff-only", "elsewhere"]);
+    home.skep(&["land", &one]).ok();
+    assert_eq!(repo.read("rest"), "of it\n");
+}
+
+#[test]
+fn an_object_that_stands_in_for_the_work_is_seen_by_no_gate() {
+    let home = Home::new();
+    let repo = gated(&home, "grep -q good work");
+    let head = repo.head();
+    let one = text_of(
+        &home.ended("one", &["write work bad", "commit it", "say done"], &["-d", "--name", "one"]),
+        "id",
+    );
+    repo.write("../good", "good\n");
+    let good = repo.git(&["hash-object", "-w", "../good"]);
+    let branch = text_of(&home.json(&["show", &one]), "branch");
+    repo.git(&["replace", &repo.git(&["rev-parse", &format!("{branch}:work")]), &good]);
+    home.skep(&["--json", "land", "--yes", &one]).refused(1, "gate-failed");
+    assert_eq!(repo.head(), head);
+}
+
+#[test]
+fn a_landing_asks_the_remote_that_it_pushes_to() {
+    let home = Home::new();
+    let repo = home.repo();
+    for remote in ["origin", "fork"] {
+        let there = home.place().root().join(format!("{remote}.git"));
+        let there = there.to_str().unwrap();
+        repo.git(&["clone", "--quiet", "--bare", ".", there]);
+        repo.git(&["remote", "add", remote, there]);
+        repo.git(&["fetch", "--quiet", remote]);
+    }
+    repo.git(&["config", "remote.pushDefault", "fork"]);
+    let one = done(&home, "one");
+    home.skep(&["config", "set", "--project", "web", "land", "push"]).ok();
+    // Somebody else was there meanwhile.
+    let fork = home.place().root().join("fork.git");
+    let other = home.place().root().join("other");
+    repo.git(&["clone", "--quiet", fork.to_str().unwrap(), other.to_str().unwrap()]);
+    let other = home.place().at(other);
+    other.commit_file("theirs", "1\n");
+    other.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    home.skep(&["land", &one]).ok();
+    repo.git(&["fetch", "--quiet", "fork"]);
+    let landed = repo.git(&["ls-tree", "--name-only", "fork/main"]);
+    assert!(landed.contains("theirs") && landed.contains("one"), "{landed}");
+}
+
+#[test]
 fn work_whose_gates_are_red_stays_out_whatever_its_agent_said() {
     let home = Home::new();
     let repo = gated(&home, "test ! -f one");
@@ -59,6 +122,11 @@ fn work_whose_gates_are_red_stays_out_whatever_its_agent_said() {
     assert_eq!(repo.head(), head);
     let shown = home.json(&["show", &one]);
     assert_eq!((&shown["landed"], &shown["landing"]), (&Value::Null, &Value::Null));
+    assert_eq!(shown["unlanded"]["slug"], "gate-failed");
+    let waiting = home.json(&["inbox"]);
+    assert_eq!((&waiting[0]["kind"], &waiting[0]["id"]), (&"landing".into(), &one.as_str().into()));
+    let words = home.skep(&["show", &one]).ok();
+    assert!(words.contains("not landed"), "{words}");
     // Another's work is not held up by it.
     let two = done(&home, "two");
     home.skep(&["land", &two]).ok();

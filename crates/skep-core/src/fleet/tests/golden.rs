@@ -566,7 +566,13 @@ fn results() -> Vec<OpResult> {
             snapshot: Some(whole_snapshot()),
             unsettled: true,
         },
-        OpResult::Landed { target: target(), old: old(), new: new(), commits: 1 },
+        OpResult::Landed {
+            target: target(),
+            old: old(),
+            new: new(),
+            commits: 1,
+            beside: Vec::new(),
+        },
         OpResult::Attested { target: target(), tree: "t1".to_owned(), gates: 2 },
         OpResult::Proposed {
             change: Box::new(whole_sight().change),

@@ -334,7 +334,7 @@ fn reported(effect: &Effect, run: &Run, way: usize, now: Timestamp) -> run::Inpu
                 Brought::Moved { text }
             } else {
                 let seen = attested(&trial(run.id(), &[]));
-                Brought::Done { attestation: Box::new(seen) }
+                Brought::Done { attestation: Box::new(seen), beside: Vec::new() }
             };
             run::Input::Landing(Word::Brought { op: op.clone(), made })
         }

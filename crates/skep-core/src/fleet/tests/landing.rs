@@ -69,7 +69,11 @@ fn trial_commit(fleet: &Fleet, name: &str) -> String {
 fn brought(fleet: &mut Fleet, name: &str, n: u8, others: &[&str]) {
     let others: Vec<RunId> = others.iter().map(|name| id(name)).collect();
     let attestation = Box::new(attested(&trial(&id(name), &others)));
-    word(fleet, name, Word::Brought { op: op(n), made: Brought::Done { attestation } });
+    word(
+        fleet,
+        name,
+        Word::Brought { op: op(n), made: Brought::Done { attestation, beside: Vec::new() } },
+    );
 }
 
 /// N-74: pushes are serial, and the second is validated against the target that the first one made.
@@ -89,6 +93,32 @@ fn one_work_at_a_time_lands_on_a_target_and_the_next_is_tried_on_what_it_made() 
     brought(&mut fleet, "a", 1, &[]);
     assert_eq!(stages(&fleet), "a none, b combining, c none, d none");
     assert!(run(&fleet, "a").landed.is_some());
+}
+
+#[test]
+fn who_rides_is_not_carried_by_what_was_seen_of_an_earlier_landing() {
+    let mut fleet = done();
+    for line in ["10 a land 1", "11 b land 2 batch 3", "12 c land 3 batch 3", "13 a stop"] {
+        play(&mut fleet, line);
+    }
+    combined(&mut fleet, "b", 2, &["c"]);
+    check_gates(&mut fleet, "b", 2, &[]);
+    brought(&mut fleet, "b", 2, &["c"]);
+    assert_eq!(stages(&fleet), "a none, b none, c none, d none");
+    for line in ["70 d land 4", "71 b land 5 batch 3", "72 c land 6 batch 3", "73 d stop"] {
+        play(&mut fleet, line);
+    }
+    assert_eq!(stages(&fleet), "a none, b combining, c riding, d none");
+    // The target has all of the leader's already; of the other's nothing was seen.
+    let there = OpResult::Landed {
+        target: "main".to_owned(),
+        old: "t9".to_owned(),
+        new: "t9".to_owned(),
+        commits: 0,
+        beside: Vec::new(),
+    };
+    word(&mut fleet, "b", Word::Combined { op: op(5), made: Combined::Over { result: there } });
+    assert_eq!(stages(&fleet), "a none, b none, c combining, d none");
 }
 
 #[test]
@@ -396,7 +426,7 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
             world.target += u32::from(pick.1.is_multiple_of(5));
             let made = if gates_only || trial.onto == world.target.to_string() {
                 world.target += u32::from(!gates_only);
-                Brought::Done { attestation: Box::new(attested(trial)) }
+                Brought::Done { attestation: Box::new(attested(trial)), beside: Vec::new() }
             } else {
                 Brought::Moved { text: "it moved".to_owned() }
             };

@@ -203,13 +203,14 @@ fn a_stop_takes_a_landing_out_of_the_line_until_the_target_is_being_moved() {
 fn a_target_that_takes_changes_only_is_proposed_to_where_that_may_be() {
     let way = "11 land 1, 12 landing try, 13 landing combined 1, 14 landing gates 1";
     check(
-        &format!("{way}, 15 landing brought 1 protected proposed"),
+        &format!("{way}, 15 landing brought 1 protected proposed, 16 op 1 proposed"),
         "
 11 land 1                                ended (completed), landing in line
 12 landing try                           ended (completed), landing combining; Combine
 13 landing combined 1                    ended (completed), landing checking; Check
 14 landing gates 1                       ended (completed), landing bringing; Bring
-15 landing brought 1 protected proposed  ended (completed), landing over; Propose",
+15 landing brought 1 protected proposed  ended (completed); Propose
+16 op 1 proposed                         ended (completed), landing over",
     );
     check(
         &format!("{way}, 15 landing brought 1 protected"),
@@ -234,5 +235,24 @@ fn gates_alone_move_nothing() {
 15 landing ended g passed  ended (completed), landing bringing; Bring
 16 landing brought 1       ended (completed), landing over
 17 land 2                  ended (completed), landing in line",
+    );
+}
+
+#[test]
+fn a_landing_that_came_to_nothing_is_told_until_something_else_becomes_of_the_work() {
+    let failed = ", 11 land 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g, 15 landing ended g failed";
+    let slug = |way: &str| at(way).unlanded.map(|unlanded| unlanded.slug.clone());
+
+    assert_eq!(slug(failed).as_deref(), Some("gate-failed"));
+    assert_eq!(slug(&format!("{failed}, 16 land 2")), None, "it is in line again");
+    assert_eq!(slug(&format!("{failed}, 16 again")), None, "its agent is at it again");
+    assert_eq!(slug(&format!("{failed}, 16 close 2")), None, "its env is given back");
+    assert_eq!(slug(", 11 land 1, 12 stop"), None, "who stopped it knows");
+    assert_eq!(
+        slug(
+            ", 11 gate 1, 12 landing try, 13 landing combined 1, 14 landing gates 1 g, 15 landing ended g failed"
+        ),
+        None,
+        "nothing was to land"
     );
 }

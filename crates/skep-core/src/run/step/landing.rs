@@ -242,7 +242,7 @@ impl Run {
 
     fn brought(&self, landing: &Landing, made: Brought) -> Step {
         match made {
-            Brought::Done { attestation } => {
+            Brought::Done { attestation, beside } => {
                 let mine = attestation.works.first();
                 let result = if landing.wish.gates_only {
                     OpResult::Attested {
@@ -257,6 +257,7 @@ impl Run {
                         new: mine
                             .map_or_else(|| attestation.commit.clone(), |it| it.commit.clone()),
                         commits: mine.map_or(0, |it| it.commits),
+                        beside,
                     }
                 };
                 let mut step = Step::of([Event::Attested { attestation }], []);

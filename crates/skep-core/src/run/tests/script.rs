@@ -387,7 +387,10 @@ fn landing_word(words: &[&str], run: &Run) -> landing::Word {
         }
         ["brought", n] => Word::Brought {
             op: nth_op(n),
-            made: Brought::Done { attestation: Box::new(attested(&trial(run.id(), &[]))) },
+            made: Brought::Done {
+                attestation: Box::new(attested(&trial(run.id(), &[]))),
+                beside: Vec::new(),
+            },
         },
         ["brought", n, "moved"] => {
             Word::Brought { op: nth_op(n), made: Brought::Moved { text: "it moved".to_owned() } }
@@ -462,12 +465,14 @@ fn op_result(words: &[&str], run: &Run, now: Timestamp) -> OpResult {
             old: "b0".to_owned(),
             new: "c1".to_owned(),
             commits: 1,
+            beside: Vec::new(),
         },
         ["landed", "nowhere"] => OpResult::Landed {
             target: "main".to_owned(),
             old: "c1".to_owned(),
             new: "c1".to_owned(),
             commits: 0,
+            beside: Vec::new(),
         },
         ["snapped", n] => OpResult::Snapped { snapshot: kept(n, Why::Asked, false) },
         ["forgotten", snapshots @ ..] => {

@@ -27,7 +27,7 @@ fn the_target_and_its_checkout_become_the_trial_and_the_same_again_lands_nothing
     );
     assert_eq!(yard.repo().status(), "M here\n?? untouched");
     assert_eq!(yard.repo().git(&["reflog", "-1", "--format=%gs"]), "skep: land");
-    assert_eq!(yard.bring(&wish), Brought::Already { at: trial.commit });
+    assert_eq!(yard.bring(&wish), Brought::Already { at: trial.commit, behind: None });
     assert!(!yard.repo().path().join(".git/skep-landing").exists());
 }
 
@@ -192,4 +192,20 @@ fn a_bare_repository_and_a_linked_checkout_take_it_as_well() {
     }
     assert_eq!(yard.place.at("linked").status(), "");
     assert_eq!(yard.place.at("linked").git(&["reflog", "-1", "--format=%gs"]), "skep: land");
+}
+
+#[test]
+fn a_ref_that_git_cannot_move_leaves_the_checkout_as_it_was() {
+    let yard = Yard::new();
+    let (trial, claim) = begun(&yard);
+    let lock = yard.repo().path().join(".git/refs/heads/main.lock");
+    fs::write(&lock, "").unwrap();
+    let wish = yard.wish(&trial, &claim);
+    let error = bring(&yard.git(), &yard.found(), &yard.locks(), &wish).unwrap_err();
+    assert!(error.to_string().contains("main.lock"), "{error}");
+    assert_eq!(yard.repo().status(), "");
+    assert_eq!(yard.repo().read("file"), "a\nb\nc\nd\ne\n");
+    assert!(!yard.repo().path().join(".git/skep-landing").exists());
+    fs::remove_file(&lock).unwrap();
+    assert!(matches!(yard.bring(&wish), Brought::Landed { .. }));
 }

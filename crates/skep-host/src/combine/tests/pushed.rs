@@ -51,7 +51,7 @@ fn the_remotes_target_moves_and_the_local_one_follows_with_its_files() {
         (to.clone(), to.clone())
     );
     assert_eq!((yard.repo().status(), yard.repo().oid("origin/main")), (String::new(), to.clone()));
-    assert_eq!(yard.bring(&wish), Brought::Already { at: to });
+    assert_eq!(yard.bring(&wish), Brought::Already { at: to, behind: None });
 }
 
 #[test]
@@ -60,7 +60,10 @@ fn a_local_branch_that_cannot_follow_is_told_and_left() {
     yard.repo().write("new", "mine\n");
     let own = wish(&yard, &head, &yard.claim("one", 1));
     let Brought::Landed { behind, .. } = yard.bring(&own) else { panic!() };
-    assert!(matches!(behind, Some(Refusal::TargetDirty { .. })), "{behind:?}");
+    assert!(
+        matches!(behind, Some(Behind::Refused { refusal: Refusal::TargetDirty { .. } })),
+        "{behind:?}"
+    );
     assert_eq!(yard.repo().read("new"), "mine\n");
     assert_eq!(yard.place.at("origin.git").oid("main"), own.commit);
     // The next time that it is asked it follows.
@@ -169,4 +172,18 @@ fn a_target_that_the_remote_lacks_and_a_repository_without_a_remote_are_told() {
     assert_eq!(asked(&yard).head, Head::Absent);
     yard.repo().git(&["remote", "remove", "origin"]);
     assert_eq!(there(&yard.git(), &yard.found(), "main").unwrap(), None);
+}
+
+#[test]
+fn a_target_that_has_moved_is_landed_on_though_the_local_branch_cannot_even_be_asked() {
+    let (yard, head) = begun();
+    let wish = wish(&yard, &head, &yard.claim("one", 1));
+    let lock = yard.repo().path().join(".git/index.lock");
+    fs::write(&lock, "").unwrap();
+    let Brought::Landed { behind, .. } = yard.bring(&wish) else { panic!() };
+    assert!(behind.is_some());
+    assert_eq!(yard.place.at("origin.git").oid("main"), wish.commit);
+    fs::remove_file(&lock).unwrap();
+    assert!(matches!(yard.bring(&wish), Brought::Already { behind: None, .. }));
+    assert_eq!(yard.repo().head(), wish.commit);
 }
