@@ -460,8 +460,6 @@ impl Run {
 
     /// The wish for a change, or a round's end, is on its way.
     pub(super) fn proposing_at(&mut self, op: &OpId, asked: &Proposing) {
-        // The wish to land it may have become this one: its target takes changes only.
-        self.landing = self.landing.take().filter(|landing| landing.op != *op);
         self.proposing = Some((op.clone(), asked.clone()));
     }
 

@@ -137,7 +137,7 @@ impl Door {
                 let proposed = run.proposing.as_ref().is_some_and(|(asked, _)| asked == op);
                 let instead =
                     || format!("{}: the target takes changes only: proposing", run.brief.name);
-                stage_of(run, &posted.fleet).or_else(|| proposed.then(instead))
+                proposed.then(instead).or_else(|| stage_of(run, &posted.fleet))
             });
             if let Some(line) = line
                 && line != told

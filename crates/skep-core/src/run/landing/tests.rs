@@ -203,13 +203,14 @@ fn a_stop_takes_a_landing_out_of_the_line_until_the_target_is_being_moved() {
 fn a_target_that_takes_changes_only_is_proposed_to_where_that_may_be() {
     let way = "11 land 1, 12 landing try, 13 landing combined 1, 14 landing gates 1";
     check(
-        &format!("{way}, 15 landing brought 1 protected proposed"),
+        &format!("{way}, 15 landing brought 1 protected proposed, 16 op 1 proposed"),
         "
 11 land 1                                ended (completed), landing in line
 12 landing try                           ended (completed), landing combining; Combine
 13 landing combined 1                    ended (completed), landing checking; Check
 14 landing gates 1                       ended (completed), landing bringing; Bring
-15 landing brought 1 protected proposed  ended (completed), landing over; Propose",
+15 landing brought 1 protected proposed  ended (completed); Propose
+16 op 1 proposed                         ended (completed), landing over",
     );
     check(
         &format!("{way}, 15 landing brought 1 protected"),

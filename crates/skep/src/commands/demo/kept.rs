@@ -105,7 +105,8 @@ fn refused(told: &mut Teller<'_>, run: &RunView) -> Result<(), CliError> {
     let logs = err.refusal.hints.iter().find_map(|hint| hint.strip_prefix("skep logs "));
     if let Some(gate) = logs {
         told.typed(&format!("skep logs {gate}"))?;
-        last_lines(told.skep, gate, 1, 2).iter().try_for_each(|line| told.show(line))?;
+        let lines = last_lines(told.skep, gate, 1, 6);
+        lines.iter().filter(|line| !line.is_empty()).try_for_each(|line| told.show(line))?;
     }
     Ok(())
 }
