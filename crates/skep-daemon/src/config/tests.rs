@@ -779,6 +779,13 @@ project = "web"
             "{text}: {err}"
         );
     }
+    // What the hints say can be typed.
+    let typed = with(&[]);
+    set(typed.path(), "dispatch.owners", "[\"ada\"]").unwrap();
+    set(typed.path(), "dispatch.folders.notes.path", "/home/ada/issues").unwrap();
+    let dispatch = user(typed.path()).unwrap().dispatch;
+    assert_eq!(dispatch.owners, ["ada"]);
+    assert_eq!(dispatch.folders["notes"].path, Path::new("/home/ada/issues"));
     // A repository says nothing of who may put agents at its issues.
     let shared = project(dir.path(), "web", Some("[dispatch]\nowners = [\"mallory\"]\n"));
     assert!(matches!(shared, Err(ConfigError::UnknownKey { .. })));

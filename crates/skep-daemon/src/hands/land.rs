@@ -559,10 +559,10 @@ fn brought(git: &Git, asked: &Bringing) -> Result<Brought, GitError> {
 fn why(behind: Behind, asked: &Bringing) -> String {
     match behind {
         Behind::Failed { text } => text::one_line(&text),
-        Behind::Refused { refusal } => match refused(&refusal, &asked.target, asked.run.as_str()) {
-            OpResult::Refused { text, .. } => text,
-            _ => refusal.slug().to_owned(),
-        },
+        Behind::Refused { refusal } => {
+            let told = refused(&refusal, &asked.target, asked.run.as_str());
+            if let OpResult::Refused { text, .. } = told { text } else { refusal.slug().to_owned() }
+        }
     }
 }
 

@@ -318,10 +318,7 @@ impl Tracker for Folder {
                 return Ok(Some(format!("---\n{line}\n---\n{}", parts.rest)));
             }
             let states = |it: &&str| value(it, "state").is_some();
-            if parts
-                .head
-                .iter()
-                .any(|it| states(&it) && value(it, "state") == Some(status.as_str()))
+            if parts.head.iter().any(|it| states(it) && value(it, "state") == Some(status.as_str()))
             {
                 return Ok(None);
             }

@@ -37,6 +37,7 @@ mod home;
 mod hooks;
 mod hostile;
 mod init;
+mod injected;
 mod land;
 mod landing;
 mod leases;

@@ -127,7 +127,8 @@ fn a_hostile_file_of_a_folder_says_no_more_than_its_head_and_is_fenced_as_well()
 fn what_is_told_of_a_refused_hostile_issue_can_be_shown() {
     let person = Person::new();
     for one in hostile::issues() {
-        put(&person.forgejo, &one);
+        // Its body is in no error; it would only be sent again and again.
+        put(&person.forgejo, &hostile::Hostile { body: "B".into(), ..one.clone() });
         let words: String = one.title.chars().take(2000).collect();
         for change in [
             (|issue, _| issue.closed = true) as fn(&mut forges::Issue, &str),
