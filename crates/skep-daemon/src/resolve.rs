@@ -530,6 +530,10 @@ pub fn with_ways(slug: &str, text: String) -> Refusal {
             .hint("these are git's own words: rights, a full disk (df -h), damage (git fsck)")
             .hint("skep doctor   looks at git and its version"),
         "io" => refusal.hint("df -h PLACE   what is free there").hint("ls -ld PLACE   whose it is"),
+        "claim-unanswered" => refusal
+            .hint("git ls-remote REMOTE   what it says")
+            .hint("nothing was begun; the same again, later"),
+        "claim-refused" => refusal.hint("git push --dry-run   whether you may push there"),
         slug if slug.starts_with("forge-") => forge_ways(slug, refusal.clone()),
         _ => refusal,
     }

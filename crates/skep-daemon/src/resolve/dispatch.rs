@@ -106,7 +106,7 @@ pub fn project_of(
         let text = format!("`{reference}` is of several projects: {}", names.join(", "));
         let mut refusal = Refusal::error("issue-project-many", text);
         for name in names.iter().take(3) {
-            refusal = refusal.hint(format!("skep dispatch … --project {name}"));
+            refusal = refusal.hint(format!("the same again, with --project {name}"));
         }
         return Err(refusal);
     }
@@ -147,7 +147,7 @@ fn near(
                 let text = format!("`{}` is of no project that is known", ask.cwd);
                 Refusal::error("issue-project-none", text)
                     .hint("skep project add .   then once more")
-                    .hint("skep dispatch … --project NAME")
+                    .hint("the same again, with --project NAME")
             })?
         }
     };

@@ -85,7 +85,7 @@ pub(super) fn ask(socket: &Path, key: &str, ask: Ask, patience: Duration) -> Res
         ClientError::Refused(refusal) => {
             format!("error[{}]: {}", refusal.slug, text::visible(&refusal.message))
         }
-        other => wire::chain(&other),
+        broken @ (ClientError::Absent(_) | ClientError::Broken(_)) => wire::chain(&broken),
     })
 }
 

@@ -32,7 +32,6 @@ const EXAMPLES: &[Of] = &[
             ("run \"fix the flaky login test\"", "one worker"),
             ("run \"port the parser\" \"port the lexer\" -d", "two, in the background"),
             ("run \"a faster search\" --count 3 --budget 5usd", "three at it, $5 each"),
-            ("run \"a new search\" --claims src/search,docs", "nobody else on these"),
             ("run --manual --in amber --prompt-file tidy.md -f", "in the worktree amber left"),
         ],
     ),

@@ -59,12 +59,12 @@ impl Stage {
         repo.git(&["config", &format!("url.{}.insteadOf", bare.to_str().unwrap()), &url]);
     }
 
-    fn issue(&self, number: u64, title: &str, body: &str) {
+    pub(crate) fn issue(&self, number: u64, title: &str, body: &str) {
         self.forge.world().issues.push(Issue::new(number, "ada", title, body));
     }
 
     /// What is claimed at the remote.
-    fn claims(&self) -> Vec<String> {
+    pub(crate) fn claims(&self) -> Vec<String> {
         let origin = self.home.place().at("origin.git");
         let refs = origin.git(&["for-each-ref", "--format=%(refname)", "refs/skep/issues"]);
         refs.lines().map(str::to_owned).collect()
@@ -75,7 +75,7 @@ impl Stage {
     }
 }
 
-fn at(number: u64) -> String {
+pub(crate) fn at(number: u64) -> String {
     format!("{OWNER}/{REPO}#{number}")
 }
 
@@ -394,10 +394,11 @@ fn a_fresh_dispatch_is_not_reaped_nor_one_without_a_commit_and_what_is_merged_is
     let merged = home.json(&["dispatch", "headless", &at(3)]);
     home.wait(&text_of(&empty, "id"), "ended");
     home.wait(&text_of(&merged, "id"), "ended");
+    let web = home.place().at("web");
     // Squashed by hand, as a forge would: no commit of it is in the target.
-    home.repo().git(&["merge", "--quiet", "--squash", &text_of(&merged, "branch")]);
-    home.repo().git(&["commit", "--quiet", "-m", "Fix the login"]);
-    home.repo().git(&["push", "--quiet", "origin", "main"]);
+    web.git(&["merge", "--quiet", "--squash", &text_of(&merged, "branch")]);
+    web.git(&["commit", "--quiet", "-m", "Fix the login"]);
+    web.git(&["push", "--quiet", "origin", "main"]);
     let views = home.json(&["dispatch", "reap"]);
     let of = |run: &Value| {
         let all = views.as_array().unwrap();

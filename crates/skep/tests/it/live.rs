@@ -5,6 +5,7 @@ mod brief;
 mod canary;
 mod cascade;
 mod demo;
+mod dispatch;
 mod fleet;
 mod hooks;
 mod plan;

@@ -300,8 +300,21 @@ fn the_settings_page_lists_every_setting_with_its_default() {
     let mut told_keys = BTreeSet::new();
     for (key, value) in &told {
         match value {
-            toml::Value::Table(table) => told_keys
-                .extend(table.iter().map(|(name, value)| format!("{key}.{name} = {value}"))),
+            toml::Value::Table(table) => {
+                for (name, value) in table {
+                    match value {
+                        toml::Value::Table(below) => {
+                            let below = below.iter();
+                            told_keys.extend(
+                                below.map(|(it, value)| format!("{key}.{name}.{it} = {value}")),
+                            );
+                        }
+                        value => {
+                            told_keys.insert(format!("{key}.{name} = {value}"));
+                        }
+                    }
+                }
+            }
             _ => {
                 told_keys.insert(format!("{key} = {value}"));
             }

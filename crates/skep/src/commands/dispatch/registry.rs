@@ -35,11 +35,15 @@ pub(super) fn ls(skep: &Skep) -> Outcome {
     }
     let now = skep_daemon::daemon::now();
     let issue = |run: &AtWorkView| run.reference.as_deref().map_or("-".to_owned(), text::one_line);
-    let wide = |of: &dyn Fn(&AtWorkView) -> String, most: usize| {
-        runs.iter().map(|run| of(run).chars().count()).max().unwrap_or(0).min(most)
+    let wide = |of: &dyn Fn(&AtWorkView) -> String, head: &str, most: usize| {
+        let widest = runs.iter().map(|run| of(run).chars().count()).max().unwrap_or(0);
+        widest.max(head.len()).min(most)
     };
     let name = |run: &AtWorkView| text::one_line(&run.name);
-    let (issues, names) = (wide(&issue, ISSUE), wide(&name, NAME));
+    let (issues, names) = (wide(&issue, "ISSUE", ISSUE), wide(&name, "NAME", NAME));
+    let head =
+        format!("{:<issues$}  {:<names$}  {:<9}  {:>4}  WHAT", "ISSUE", "NAME", "STATE", "AGE");
+    skep.out.line(&skep.out.paint(Tone::Faint, &cut(skep, &head)))?;
     for run in &runs {
         let (issue, name) = (fit(&issue(run), issues), fit(&name(run), names));
         let since = run.started_at.map_or("-".to_owned(), |at| age(at, now));
