@@ -559,10 +559,11 @@ fn brought(git: &Git, asked: &Bringing) -> Result<Brought, GitError> {
 fn why(behind: Behind, asked: &Bringing) -> String {
     match behind {
         Behind::Failed { text } => text::one_line(&text),
-        Behind::Refused { refusal } => match refused(&refusal, &asked.target, asked.run.as_str()) {
-            OpResult::Refused { text, .. } => text,
-            _ => refusal.slug().to_owned(),
-        },
+        Behind::Refused { refusal } => {
+            let told = refused(&refusal, &asked.target, asked.run.as_str());
+            let OpResult::Refused { text, .. } = told else { return refusal.slug().to_owned() };
+            text
+        }
     }
 }
 
