@@ -1,6 +1,5 @@
-//! Live agents whose work is brought in behind a gate, and one that settles the conflict of its own.
+//! Live agents whose work is brought in behind a gate.
 
-use serde_json::Value;
 use skep_testkit::lab::Lab;
 
 use super::Yard;
@@ -34,26 +33,5 @@ fn the_work_of_a_codex_lands_through_a_gate_and_its_word_alone_lands_nothing() {
     assert_eq!(seen["tree"], yard.repo().oid("main^{tree}").as_str(), "{landed}");
     assert_eq!(seen["gates"][0]["exit"]["code"], 0, "{landed}");
     assert!(yard.repo().read("out.txt").contains("scripted"));
-    yard.home.no_agents();
-}
-
-#[test]
-fn an_opencode_settles_the_conflict_of_its_own_work_and_that_lands() {
-    let Some(lab) = Lab::open("opencode", "settles") else { return };
-    let yard = gated("grep -q . roof && ! grep -q '^<<<<' roof");
-    let begun: Vec<String> = ["amber", "beryl"]
-        .map(|name| yard.begin_with(&lab, "opencode", "Put a roof on it", &["--name", name]))
-        .into();
-    for id in &begun {
-        let run = yard.home.wait(id, "ended");
-        assert_eq!(run["outcome"], "completed", "{run}\n{}", yard.skep(&lab, &["logs", id]).ok());
-    }
-    yard.skep(&lab, &["land", "--yes", "amber"]).ok();
-    let said = yard.skep(&lab, &["--json", "land", "beryl"]);
-    assert_eq!(said.code, 0, "{said:?}\n{}", yard.skep(&lab, &["logs", "beryl"]).ok());
-    let roof = yard.repo().read("roof");
-    assert!(roof.contains("amber") && roof.contains("beryl") && !roof.contains("<<<<"), "{roof}");
-    let run: Value = yard.home.listed(&begun[1]);
-    assert_eq!((&run["attempt"], &run["outcome"]), (&2.into(), &"completed".into()), "{run}");
     yard.home.no_agents();
 }
