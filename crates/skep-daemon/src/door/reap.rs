@@ -49,7 +49,7 @@ impl Door {
             match self.close_or_look(&format!("{key}/{nth}"), run, &ask, out) {
                 Ok(view) => views.extend(view),
                 Err(Trouble::Refused(refusal)) => {
-                    views.push(kept(run, &refusal.slug, refusal.message))
+                    views.push(kept(run, &refusal.slug, refusal.message));
                 }
                 Err(trouble) => return Err(trouble),
             }

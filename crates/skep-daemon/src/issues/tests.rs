@@ -44,7 +44,8 @@ impl Person {
              [forge.\"{host}\"]\nkind = \"forgejo\"\nurl = \"{forgejo}\"\ntoken = \"env:THE_TOKEN\"\n\
              [forge.\"github.com\"]\nurl = \"{github}\"\ntoken = \"env:THE_TOKEN\"\n"
         );
-        std::fs::write(self.dir.path().join("config.toml"), text).unwrap();
+        skep_host::paths::write_atomically(&self.dir.path().join("config.toml"), text.as_bytes())
+            .unwrap();
     }
 
     fn admitted(&self, text: &str, mode: Mode) -> Result<(Admitted, Issue), NoIssue> {
@@ -198,9 +199,9 @@ fn a_file_of_a_folder_is_an_issue_too() {
     let person = Person::new();
     let root = person.dir.path().join("issues");
     std::fs::create_dir(&root).unwrap();
-    std::fs::write(
-        root.join("slow.md"),
-        "---\nlabels: [agent:headless]\n---\n# It is slow\n\nCount.\n",
+    skep_host::paths::write_atomically(
+        &root.join("slow.md"),
+        b"---\nlabels: [agent:headless]\n---\n# It is slow\n\nCount.\n",
     )
     .unwrap();
     let (admitted, issue) = person.admitted("dir:notes#slow", Mode::Headless).unwrap();

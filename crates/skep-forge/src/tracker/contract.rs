@@ -71,7 +71,7 @@ fn files(text: &str) -> (TempDir, PathBuf, Folder, Reference) {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("issues");
     fs::create_dir(&root).unwrap();
-    fs::write(root.join("slow.md"), text).unwrap();
+    skep_host::paths::write_atomically(&root.join("slow.md"), text.as_bytes()).unwrap();
     let reference = Reference::Folder { folder: "notes".to_owned(), file: "slow".to_owned() };
     let folder = Folder::new("notes", &root);
     (dir, root, folder, reference)

@@ -1,6 +1,6 @@
 //! Whether somebody lives, by what is written down of him.
 
-use std::{fs, process::Command};
+use std::process::Command;
 
 use skep_testkit::Place;
 
@@ -10,7 +10,7 @@ fn write(dir: &Path, pid: u32, started: u64, boot: &str) {
     let text = format!(
         "{{\"gatekeeper\":{{\"pid\":{pid},\"started\":{started}}},\"boot\":\"{boot}\",\"at\":\"2026-11-22T12:00:00.000Z\"}}"
     );
-    fs::write(dir.join("start.json"), text).unwrap();
+    skep_host::paths::write_atomically(&dir.join("start.json"), text.as_bytes()).unwrap();
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_broken_record_makes_nobody_live_and_nobody_fail() {
     let me = std::process::id();
     assert!(!keeper_lives(dir, Some(me)), "no record, and no keeper of this attempt");
     for broken in ["", "{", "[]", "{\"gatekeeper\":{\"pid\":-1}}"] {
-        fs::write(dir.join("start.json"), broken).unwrap();
+        skep_host::paths::write_atomically(&dir.join("start.json"), broken.as_bytes()).unwrap();
         assert!(!keeper_lives(dir, Some(me)), "{broken}");
         assert!(!keeper_lives(dir, None), "{broken}");
     }

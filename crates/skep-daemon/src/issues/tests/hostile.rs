@@ -111,7 +111,7 @@ fn a_hostile_file_of_a_folder_says_no_more_than_its_head_and_is_fenced_as_well()
     for one in hostile::issues() {
         let head = "---\nstate: open\nlabels: [agent:consult]\n---\n";
         let text = format!("{head}# {}\n\n{}", one.title.replace(['\n', '\r'], " "), one.body);
-        std::fs::write(root.join("slow.md"), text).unwrap();
+        skep_host::paths::write_atomically(&root.join("slow.md"), text.as_bytes()).unwrap();
         let (admitted, issue) = person.admitted("dir:notes#slow", Mode::Consult).unwrap();
         assert_eq!((admitted.highest, issue.author.as_str()), (Mode::Consult, ""), "{}", one.name);
         let prompt = launch::words::told(&words(&issue), Trust::Outside, &secret());

@@ -10,7 +10,7 @@ fn folder(text: &[u8]) -> (tempfile::TempDir, PathBuf, Folder, Reference) {
     fs::create_dir(&root).unwrap();
     fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
     let file = root.join("slow.md");
-    fs::write(&file, text).unwrap();
+    skep_host::paths::write_atomically(&file, text).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
     let reference = Reference::Folder { folder: "notes".to_owned(), file: "slow".to_owned() };
     let folder = Folder::new("notes", &root);
@@ -64,7 +64,8 @@ fn a_file_without_an_author_is_the_persons_where_nobody_else_can_have_written_it
     mode(&root, 0o777);
     assert_eq!(association(), Association::Unknown);
     mode(&root, 0o755);
-    fs::write(root.join("slow.md"), "---\nauthor: mallory\n---\n# x\n").unwrap();
+    skep_host::paths::write_atomically(&root.join("slow.md"), b"---\nauthor: mallory\n---\n# x\n")
+        .unwrap();
     assert_eq!(association(), Association::Unknown);
 }
 
@@ -72,7 +73,7 @@ fn a_file_without_an_author_is_the_persons_where_nobody_else_can_have_written_it
 fn links_pipes_folders_and_files_of_two_names_are_no_issues() {
     let (dir, root, folder, _) = folder(b"# x\n");
     let secret = dir.path().join("secret");
-    fs::write(&secret, "hidden").unwrap();
+    skep_host::paths::write_atomically(&secret, b"hidden").unwrap();
     symlink(&secret, root.join("link.md")).unwrap();
     symlink("/nowhere", root.join("dangling.md")).unwrap();
     fs::create_dir(root.join("dir.md")).unwrap();
@@ -149,6 +150,6 @@ fn what_is_no_text_is_read_and_never_written() {
     assert_eq!(folder.comment(&reference, "x", "k").unwrap_err().slug(), "issue-unreadable");
     assert_eq!(fs::read(root.join("slow.md")).unwrap(), bytes);
     let large = vec![b'a'; usize::try_from(MOST).unwrap() + 1];
-    fs::write(root.join("slow.md"), large).unwrap();
+    skep_host::paths::write_atomically(&root.join("slow.md"), &large).unwrap();
     assert_eq!(folder.issue(&reference).unwrap_err().slug(), "issue-unreadable");
 }

@@ -199,7 +199,7 @@ fn a_ref_that_git_cannot_move_leaves_the_checkout_as_it_was() {
     let yard = Yard::new();
     let (trial, claim) = begun(&yard);
     let lock = yard.repo().path().join(".git/refs/heads/main.lock");
-    fs::write(&lock, "").unwrap();
+    yard.repo().write(".git/refs/heads/main.lock", "");
     let wish = yard.wish(&trial, &claim);
     let error = bring(&yard.git(), &yard.found(), &yard.locks(), &wish).unwrap_err();
     assert!(error.to_string().contains("main.lock"), "{error}");

@@ -179,7 +179,7 @@ fn a_target_that_has_moved_is_landed_on_though_the_local_branch_cannot_even_be_a
     let (yard, head) = begun();
     let wish = wish(&yard, &head, &yard.claim("one", 1));
     let lock = yard.repo().path().join(".git/index.lock");
-    fs::write(&lock, "").unwrap();
+    yard.repo().write(".git/index.lock", "");
     let Brought::Landed { behind, .. } = yard.bring(&wish) else { panic!() };
     assert!(behind.is_some());
     assert_eq!(yard.place.at("origin.git").oid("main"), wish.commit);
