@@ -1623,6 +1623,22 @@ impl Run {
         if let State::Ended { outcome, .. } = &self.state { Some(*outcome) } else { None }
     }
 
+    /// Whether a process of its attempt may live: one was begun, and nobody has seen the last of it go.
+    pub fn may_live(&self) -> bool {
+        match self.state {
+            State::Starting { .. }
+            | State::Running { .. }
+            | State::Waiting { .. }
+            | State::Stalled { .. }
+            | State::Stopping { gone: false, .. } => true,
+            State::Stopping { gone: true, .. }
+            | State::Queued { .. }
+            | State::Preparing { .. }
+            | State::Limited { .. }
+            | State::Ended { .. } => false,
+        }
+    }
+
     /// Whether the attempt is over.
     pub fn is_ended(&self) -> bool {
         matches!(self.state, State::Ended { .. })

@@ -8,10 +8,7 @@ use skep_api::{
     journal::{Line, Start},
     place::Home,
 };
-use skep_core::{
-    fleet::Fleet,
-    run::{Run, State},
-};
+use skep_core::{fleet::Fleet, run::Run};
 use skep_host::tree::{self, Process};
 
 use crate::ingest::Watch;
@@ -31,7 +28,7 @@ pub fn attempts<E>(
     // What cannot be asked says nothing; pid and start time decide then.
     let boot = tree::boot_id().ok();
     let mut watches = Vec::new();
-    for run in fleet.runs.values().filter(|run| may_live(run) && !starting(run)) {
+    for run in fleet.runs.values().filter(|run| run.may_live() && !starting(run)) {
         let dir = home.attempt(run.id(), run.attempt);
         let started = skep_api::start::read(&dir);
         let keeper = match (started, run.gatekeeper()) {
@@ -54,21 +51,6 @@ pub fn attempts<E>(
         });
     }
     Ok(watches)
-}
-
-fn may_live(run: &Run) -> bool {
-    match run.state {
-        State::Starting { .. }
-        | State::Running { .. }
-        | State::Waiting { .. }
-        | State::Stalled { .. }
-        | State::Stopping { gone: false, .. } => true,
-        State::Stopping { gone: true, .. }
-        | State::Queued { .. }
-        | State::Preparing { .. }
-        | State::Limited { .. }
-        | State::Ended { .. } => false,
-    }
 }
 
 fn last_taken<E>(run: &Run, home: &Home, seen: &dyn Fn(&str) -> Result<bool, E>) -> Result<u64, E> {

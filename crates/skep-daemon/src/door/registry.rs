@@ -23,7 +23,7 @@ use skep_core::{
     issue,
     project::Project,
     radar::FILES,
-    run::{EnvState, Run, State, claims::overlaps, question::Claim},
+    run::{EnvState, Run, claims::overlaps, question::Claim},
     text,
 };
 use skep_host::{
@@ -230,20 +230,8 @@ fn is_listed(run: &Run, fleet: &Fleet) -> bool {
 
 /// Whether the one who holds its agent lives: the same process, of this boot. What could not be asked counts as yes.
 fn lives(run: &Run, home: &Home) -> bool {
-    let may_live = match run.state {
-        State::Starting { .. }
-        | State::Running { .. }
-        | State::Waiting { .. }
-        | State::Stalled { .. }
-        | State::Stopping { gone: false, .. } => true,
-        State::Stopping { gone: true, .. }
-        | State::Queued { .. }
-        | State::Preparing { .. }
-        | State::Limited { .. }
-        | State::Ended { .. } => false,
-    };
     let dir = home.attempt(run.id(), run.attempt);
-    may_live && keeper_lives(&dir, run.gatekeeper())
+    run.may_live() && keeper_lives(&dir, run.gatekeeper())
 }
 
 fn keeper_lives(dir: &Path, told: Option<u32>) -> bool {

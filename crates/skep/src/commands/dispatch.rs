@@ -122,8 +122,11 @@ fn plan(skep: &Skep, answer: &Value) -> Outcome {
     };
     let claims = if view.claims.is_empty() { "nothing".to_owned() } else { view.claims.join(", ") };
     let permissions = format!("{:?}", view.permissions).to_lowercase();
+    // A file need not say whose it is; then only where it lies counts.
+    let author =
+        if view.author.is_empty() { String::new() } else { format!(" by {}", view.author) };
     let rows = [
-        ("issue", format!("{} by {}: {}", view.reference, view.author, view.title)),
+        ("issue", format!("{}{author}: {}", view.reference, view.title)),
         ("at", if view.url.is_empty() { view.platform } else { view.url }),
         ("mode", format!("{} (the issue lets {} at most)", view.mode, view.highest)),
         ("project", format!("{} at {}", view.project, view.repository)),

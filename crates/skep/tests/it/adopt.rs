@@ -25,11 +25,14 @@ impl Theirs {
         let folder = home.at(folder).join(format!("tmux-{}", rustix::process::getuid().as_raw()));
         fs::create_dir_all(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        // A window that tmux names by itself may keep the name that it had before its program began.
+        home.write(folder.join("conf"), "set -g automatic-rename off\n");
         Theirs { socket: folder.join("default") }
     }
 
     fn try_ask(&self, args: &[&str]) -> Option<String> {
-        let program = Program::new("tmux").args(["-u", "-f", "/dev/null", "-S"]).arg(&self.socket);
+        let conf = self.socket.with_file_name("conf");
+        let program = Program::new("tmux").args(["-u", "-f"]).arg(conf).arg("-S").arg(&self.socket);
         let vars = [("PATH", "/usr/bin:/bin"), ("LC_ALL", "C.UTF-8"), ("TERM", "xterm")];
         let output = program.args(args).envs(vars).output().unwrap();
         (output.code() == 0).then(|| String::from_utf8(output.stdout).unwrap())
