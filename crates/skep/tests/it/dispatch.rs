@@ -331,13 +331,17 @@ fn prepared(home: &Home) -> Vec<String> {
     made.filter_map(|it| issue_of(&it["subject"])).collect()
 }
 
-/// Whole daemons: a few issues, or with `SKEP_SLOW=1` two hundred. That a claim is one at every point where its deed may be
+/// Whole daemons: a few issues, with `SKEP_SLOW=1` some dozens, with `SKEP_EVERY=1` two hundred. That a claim is one at every point where its deed may be
 /// killed, `skep_host::claim` tells by itself.
 #[test]
 fn two_homes_on_one_remote_never_both_begin_at_an_issue_and_lose_none_however_often_their_daemons_die()
  {
-    let slow = std::env::var_os("SKEP_SLOW").is_some();
-    let count: u64 = if slow { 200 } else { 5 };
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let count: u64 = match (is_set("SKEP_EVERY"), is_set("SKEP_SLOW")) {
+        (true, _) => 200,
+        (false, true) => 30,
+        (false, false) => 5,
+    };
     let stage = Stage::new();
     for number in 1..=count {
         stage.issue(number, "Fix it", "```skep-script\nsay done\n```\n");

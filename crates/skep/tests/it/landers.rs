@@ -203,13 +203,17 @@ fn play(seed: u64, how: &str) {
 }
 
 /// What lands is what its gates saw, whatever arrives on either side; each change lands once, whoever of two landers is killed;
-/// an agent's word that its tests pass lands nothing. With `SKEP_SLOW=1` many more histories.
+/// an agent's word that its tests pass lands nothing. With `SKEP_SLOW=1` more histories, with `SKEP_EVERY=1` many.
 #[test]
 fn whatever_arrives_and_dies_each_change_lands_once_and_only_as_the_tree_that_its_gate_saw() {
     play(7, "squash");
-    if std::env::var_os("SKEP_SLOW").is_some() {
-        for seed in 0..12 {
-            play(seed, ["merge", "squash", "rebase"][usize::try_from(seed % 3).unwrap()]);
-        }
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let more = match (is_set("SKEP_EVERY"), is_set("SKEP_SLOW")) {
+        (true, _) => 12,
+        (false, true) => 3,
+        (false, false) => 0,
+    };
+    for seed in 0..more {
+        play(seed, ["merge", "squash", "rebase"][usize::try_from(seed % 3).unwrap()]);
     }
 }

@@ -17,7 +17,8 @@ fn pages(home: &Home) -> BTreeSet<String> {
     let shown = verbs
         .lines()
         .filter(|verb| !verb.starts_with("cleanup"))
-        .filter(|verb| !["gatekeeper", "mcp", "notify send"].contains(verb));
+        .filter(|verb| !["gatekeeper", "mcp", "notify send"].contains(verb))
+        .filter(|verb| !["hook on-add", "hook on-modify"].contains(verb));
     let mut pages = BTreeSet::from(["skep.1".to_owned()]);
     for verb in shown {
         let words: Vec<&str> = verb.split(' ').collect();
