@@ -57,6 +57,7 @@ mod finish;
 mod follow;
 mod hooks;
 pub mod intake;
+mod issue;
 mod landing;
 mod notices;
 mod plans;
@@ -242,6 +243,7 @@ impl Door {
             }
             Ask::Stop { runs, all, now, line } => self.stop(&request.id, runs, (*all, *line), *now),
             Ask::Spawn(ask) => self.spawn(&request.id, ask, asker.as_ref()),
+            Ask::Issue { deed } => self.own_issue(deed, asker.as_ref()),
             Ask::Claimed { paths } => self.claimed(paths, asker.as_ref()),
             Ask::AtWork {} => value(&self.at_work(&fleet)),
             Ask::Check { path, cwd } => self.check((path, cwd), asker.as_ref(), &fleet),

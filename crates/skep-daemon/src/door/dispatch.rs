@@ -13,7 +13,7 @@ use skep_host::claim::Holder;
 use super::{Door, Trouble, progress, value};
 use crate::{
     hands,
-    issues::{NoIssue, Trackers, held},
+    issues::{NoIssue, Trackers, held, own},
     resolve,
 };
 
@@ -51,6 +51,7 @@ impl Door {
             resolve::runs(id, &wish, &fleet, &self.home, &self.config, (self.clock)())?;
         for asked in &mut resolved.briefs {
             resolve::dispatch::stamp(asked, ask, &admitted, &issue);
+            asked.secrets.extend(own::tokens(&settings, &ask.env));
         }
         if ask.dry_run {
             let view = |asked| resolve::dispatch::view(asked, &admitted, &issue);

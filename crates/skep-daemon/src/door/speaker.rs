@@ -97,6 +97,7 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         Ask::AtWork {} | Ask::Check { .. } => true,
         Ask::Claimed { .. } => own.is_some(),
         Ask::Spawn(_) => own.and_then(|own| fleet.runs.get(own)).is_some_and(|run| may_spawn(run)),
+        Ask::Issue { .. } => own.is_some(),
         Ask::AtIssue { of } => itself(of),
         Ask::Show { run } | Ask::Why { run } | Ask::Diff { run, .. } => itself(run),
         Ask::SnapshotLs { run } => run.as_ref().is_some_and(itself),

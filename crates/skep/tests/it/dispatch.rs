@@ -70,7 +70,7 @@ impl Stage {
         refs.lines().map(str::to_owned).collect()
     }
 
-    fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.forge.loopback().asked().len()
     }
 }
