@@ -147,3 +147,68 @@ fn what_was_closed_or_is_anothers_meanwhile_is_not_written_to() {
     home.skep(&["stop", "--all", "--now"]).ok();
     home.no_agents();
 }
+
+#[test]
+fn a_dispatch_that_a_cascade_asks_for_is_counted_as_its_child_and_nobody_elses_is_taken() {
+    let stage = Stage::with("depth = 2");
+    let home = &stage.home;
+    let config = home.at("c/config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let token = format!("file:{}", home.write("token", TOKEN));
+    home.write("c/config.toml", &text.replace("env:FORGE_TOKEN", &token));
+    for number in [2, 3] {
+        stage.issue(number, "Fix it", "The page says 500.");
+    }
+    let (seen, scrubbed) = (home.at("seen").display().to_string(), scrubbed(home));
+    let (second, third) = (at(2), at(3));
+    // What it types for itself would be more than it has.
+    let text = format!(
+        "out={seen}/$SKEP_NAME; reference={third}\n\
+         mkdir {seen}/first 2> /dev/null && reference={second}\n\
+         {scrubbed} {SKEP} --json dispatch consult $reference > $out.consult 2>&1\n\
+         {scrubbed} {SKEP} --json dispatch headless $reference -d --agent other --permissions bypass --budget 900usd --yes > $out 2>&1\n\
+         touch $out.done\nsleep 3600\n"
+    );
+    let path = home.write("seen/script", &text);
+    let profile = format!(
+        "protocol = \"plain\"\nprogram = \"/bin/sh\"\nheadless = [\"{path}\"]\nprompt = \"none\"\nwrites = [\"{seen}\"]\n"
+    );
+    home.write("c/agents/rogue.toml", &profile);
+    let root = home.json(&["run", "all", "--posture", "cascade", "--agent", "rogue"]);
+    let root_id = text_of(&root, "id");
+    let said = |run: &Value, end: &str| {
+        let name = text_of(run, "name");
+        let done = home.at(format!("seen/{name}.done"));
+        eventually("it asked all", || done.exists());
+        std::fs::read_to_string(home.at(format!("seen/{name}{end}"))).unwrap()
+    };
+    assert!(said(&root, ".consult").contains("cascade-posture"), "{}", said(&root, ".consult"));
+    let told = said(&root, "");
+    let child: Value =
+        serde_json::from_str(told.trim()).unwrap_or_else(|err| panic!("{err}: {told}"));
+    let child = home.json(&["show", &text_of(&child, "id")]);
+    assert_eq!(
+        (&child["by"], &child["lineage"]["parent"], &child["lineage"]["depth"]),
+        (&root["id"], &root["id"], &0.into()),
+        "{child}"
+    );
+    for same in ["agent", "permissions", "project"] {
+        assert_eq!(child[same], root[same], "{same}: {child}");
+    }
+    assert_eq!((&child["posture"], &child["trust"]), (&"headless".into(), &"outside".into()));
+    let events = home.events();
+    let created = |it: &&Value| it["event"]["event"] == "created" && it["subject"] == child["id"];
+    let created = events.iter().find(created).unwrap();
+    assert_eq!(created["event"]["brief"]["issue"]["reference"], second);
+    assert_eq!(created["source"], root_id, "{created}");
+    eventually("its issue is its own", || stage.claims() == ["refs/skep/issues/2"]);
+    // Who works alone may put nobody at an issue, and that it tried is shown.
+    let alone = home.json(&["run", "one", "--posture", "headless", "--agent", "rogue"]);
+    let told = said(&alone, "");
+    assert!(told.contains("cascade-posture"), "{told}");
+    let alone = home.json(&["show", &text_of(&alone, "id")]);
+    assert_eq!(alone["oversteps"][0]["what"], "dispatch", "{alone}");
+    assert_eq!(home.json(&["ls", "--all"]).as_array().unwrap().len(), 3);
+    home.skep(&["stop", "--all", "--now"]).ok();
+    home.no_agents();
+}
