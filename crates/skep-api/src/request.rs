@@ -8,6 +8,7 @@ use skep_core::run::{How, Surface};
 mod adopt;
 mod change;
 mod dispatch;
+mod issue;
 mod plan;
 mod registry;
 mod review;
@@ -15,6 +16,7 @@ mod review;
 pub use adopt::AdoptAsk;
 pub use change::ProposeAsk;
 pub use dispatch::{DispatchAsk, FreeAsk};
+pub use issue::{IssueDeed, Status};
 pub use plan::{ImplementAsk, PlanAsk};
 pub use registry::SpawnAsk;
 pub use review::{CommentAsk, PartAsk};
@@ -334,6 +336,10 @@ pub enum Ask {
     },
     /// A run has another one work for it. Answer: a `SpawnView`.
     Spawn(Box<SpawnAsk>),
+    /// What a run does at the issue that it was put at. Answer: an `OwnIssueView`.
+    Issue {
+        deed: IssueDeed,
+    },
     /// Who else holds what the run that asks claims just now. Answer: a list of `MetView`.
     Claimed {
         paths: Vec<String>,

@@ -43,7 +43,7 @@ pub use adopt::{AdoptView, WhyNotView};
 pub use ask::AskView;
 pub use change::ChangeView;
 pub use cost::CostView;
-pub use dispatch::{DispatchView, FreedView, HolderView};
+pub use dispatch::{DispatchView, FreedView, HolderView, OwnIssueView};
 pub use inbox::InboxView;
 pub use landing::{GateView, LandingView};
 pub use lease::{ExhaustedView, LeaseView};

@@ -57,6 +57,7 @@ mod finish;
 mod follow;
 mod hooks;
 pub mod intake;
+mod issue;
 mod landing;
 mod notices;
 mod plans;
@@ -242,6 +243,7 @@ impl Door {
             }
             Ask::Stop { runs, all, now, line } => self.stop(&request.id, runs, (*all, *line), *now),
             Ask::Spawn(ask) => self.spawn(&request.id, ask, asker.as_ref()),
+            Ask::Issue { deed } => self.own_issue(deed, asker.as_ref()),
             Ask::Claimed { paths } => self.claimed(paths, asker.as_ref()),
             Ask::AtWork {} => value(&self.at_work(&fleet)),
             Ask::Check { path, cwd } => self.check((path, cwd), asker.as_ref(), &fleet),
@@ -258,7 +260,7 @@ impl Door {
             Ask::Abandon { runs } => self.abandon(&request.id, runs, out),
             Ask::Land(ask) => self.land(&request.id, ask, out),
             Ask::Propose(ask) => self.propose(&request.id, ask, out),
-            Ask::Dispatch(ask) => self.dispatch(&request.id, ask, out),
+            Ask::Dispatch(ask) => self.dispatch(&request.id, ask, asker.as_ref(), out),
             Ask::Reap { dry_run } => self.reap(&request.id, *dry_run, out),
             Ask::FreeIssue(ask) => self.free_issue(ask),
             Ask::Pause { run, now } => self.pause(&request.id, run, *now),
@@ -445,13 +447,13 @@ impl Door {
         if ask.dry_run {
             return value(&resolved.briefs.iter().map(|asked| &asked.brief).collect::<Vec<_>>());
         }
-        self.begin(id, resolved, (ask.force, ask.detach), out)
+        self.begin((id, "person"), resolved, (ask.force, ask.detach), out)
     }
 
     /// Begins what was resolved, and waits until each has lived through its health window, unless nobody waits.
     fn begin(
         &self,
-        id: &str,
+        (id, source): (&str, &str),
         resolved: resolve::Resolved,
         (force, detach): (bool, bool),
         out: &mut UnixStream,
@@ -474,7 +476,8 @@ impl Door {
             let run = asked.brief.id.clone();
             self.make_way(&format!("{id}/{nth}/way"), &asked.brief, force, out)?;
             resolve::keep(&asked, &self.home)?;
-            let created = self.wishes.wish(
+            let created = self.wishes.wish_of(
+                source,
                 &format!("{id}/{nth}"),
                 Input::Create { brief: Box::new(asked.brief), naming: resolved.naming.clone() },
             );

@@ -262,7 +262,7 @@ fn locked(run: &Mutex<Run>) -> std::sync::MutexGuard<'_, Run> {
 }
 
 /// What a token is held as, beside a run's own secrets: no variable is called so, and no agent gets it.
-fn held_as(host: &str) -> String {
+pub(crate) fn held_as(host: &str) -> String {
     format!("forge {host}")
 }
 

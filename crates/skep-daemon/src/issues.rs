@@ -24,6 +24,7 @@ use skep_host::secrets;
 use crate::config::{DispatchUnset, Settings};
 
 pub mod held;
+pub mod own;
 #[cfg(test)]
 mod tests;
 

@@ -30,7 +30,7 @@ use skep_api::{
 use skep_core::text;
 use tokio::{runtime, sync::oneshot, task};
 
-use crate::tools::{self, Asked, verdict};
+use crate::tools::{self, Asked, Extras, verdict};
 
 mod others;
 #[cfg(test)]
@@ -53,8 +53,8 @@ pub struct Setting {
     pub run: String,
     /// What it is there for: which tools there are follows from it.
     pub kind: Kind,
-    /// Whether it may have other runs work for it.
-    pub spawns: bool,
+    /// What it has beside the tools of its kind.
+    pub extras: Extras,
     /// The control socket of its keeper.
     pub keeper: PathBuf,
     /// The daemon's socket.
@@ -105,11 +105,11 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(tools::offered(self.setting.kind, self.setting.spawns)))
+        Ok(ListToolsResult::with_all_items(tools::offered(self.setting.kind, self.setting.extras)))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        tools::offered(self.setting.kind, self.setting.spawns)
+        tools::offered(self.setting.kind, self.setting.extras)
             .into_iter()
             .find(|tool| tool.name == name)
     }
@@ -128,6 +128,7 @@ impl ServerHandler for Server {
             Ok(Asked::Keeper(call)) => self.keeper(key, call, &context).await,
             Ok(Asked::Runs) => self.runs(key).await,
             Ok(Asked::Spawn(ask)) => self.spawn(key, *ask).await,
+            Ok(Asked::Issue(deed)) => self.issue(key, deed).await,
             Err(text) => Err(format!("nothing was done: {text}")),
         };
         let result = match said {

@@ -9,10 +9,11 @@ use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use skep_api::{
-    request::SpawnAsk,
+    request::{IssueDeed, SpawnAsk},
     tool::{self, Call, Claimed, Kind, Whom},
 };
 
+pub(crate) mod issue;
 pub(crate) mod spawn;
 pub(crate) mod verdict;
 
@@ -57,6 +58,17 @@ pub enum Asked {
     Runs,
     /// Another run: for the daemon.
     Spawn(Box<SpawnAsk>),
+    /// Something at the run's own issue: for the daemon.
+    Issue(IssueDeed),
+}
+
+/// What a run has that others of its kind have not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// It may have other runs work for it.
+    pub spawns: bool,
+    /// It was put at an issue.
+    pub issue: bool,
 }
 
 #[derive(Deserialize)]
@@ -100,9 +112,14 @@ struct Note {
 #[serde(deny_unknown_fields)]
 struct ListRuns {}
 
-/// Returns every tool that is offered in a run of this kind, which may have others work for it or not.
-pub fn offered(kind: Kind, spawns: bool) -> Vec<Tool> {
-    let is_offered = |it: &Tool| tool::is_for(&it.name, kind) && (spawns || it.name != spawn::NAME);
+/// Returns every tool that is offered in a run of this kind with these extras.
+pub fn offered(kind: Kind, extras: Extras) -> Vec<Tool> {
+    let has = |name: &str| match name {
+        spawn::NAME => extras.spawns,
+        issue::NAME => extras.issue,
+        _ => true,
+    };
+    let is_offered = |it: &Tool| tool::is_for(&it.name, kind) && has(&it.name);
     all().into_iter().filter(is_offered).collect()
 }
 
@@ -177,6 +194,7 @@ fn all() -> Vec<Tool> {
         )
         .with_annotations(ToolAnnotations::new().read_only(true)),
         spawn::offered(),
+        issue::offered(),
     ]
 }
 
@@ -205,6 +223,7 @@ pub fn read(kind: Kind, name: &str, arguments: JsonObject, wait_ms: u64) -> Resu
         _ if !tool::is_for(name, kind) => return Err(format!("there is no tool `{name}`")),
         "verdict" => verdict::read(arguments)?,
         spawn::NAME => return spawn::read(arguments).map(|ask| Asked::Spawn(Box::new(ask))),
+        issue::NAME => return issue::read(arguments).map(Asked::Issue),
         "ask_foreman" => {
             let ask: AskForeman = arguments_of(name, arguments)?;
             let question = said("question", ask.question)?;

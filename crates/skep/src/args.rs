@@ -741,6 +741,9 @@ doctor finds; INDEX.md in it says what, and what is not. Read it before you give
         /// It may have other runs work for it
         #[arg(long, hide = true)]
         spawns: bool,
+        /// It was put at an issue
+        #[arg(long, hide = true)]
+        issue: bool,
     },
     /// Taskwarrior: its hooks, so that a started task is an agent's and a completed one is checked
     #[command(subcommand)]

@@ -57,6 +57,7 @@ use skep_api::{
     view::{RunView, TaskView},
 };
 use skep_core::run::{Kind, Surface};
+use skep_mcp::tools::Extras;
 
 use crate::{
     args::{Cli, Verb},
@@ -182,8 +183,8 @@ pub(crate) fn perform(cli: Cli, skep: &Skep, killed: bool) -> Outcome {
         Verb::Config(verb) => config::config(skep, verb),
         Verb::Doctor { fix } => doctor::doctor(skep, fix),
         Verb::Bundle { ids, output } => bundle::bundle(skep, ids, output),
-        Verb::Mcp { run, keeper, wait, kind, spawns } => {
-            mcp::mcp(skep, run, keeper, wait, (kind, spawns))
+        Verb::Mcp { run, keeper, wait, kind, spawns, issue } => {
+            mcp::mcp(skep, run, keeper, wait, (kind, Extras { spawns, issue }))
         }
         Verb::Completions { shell, at, words } => {
             completions::complete(skep, &shell, at.unwrap_or(0), words)

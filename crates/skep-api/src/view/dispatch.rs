@@ -30,6 +30,17 @@ pub struct DispatchView {
     pub words: String,
 }
 
+/// What a run hears of the issue that it was put at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnIssueView {
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// Empty where there is no such place.
+    pub url: String,
+    /// What it says, as data; null where something was written there.
+    pub words: Option<String>,
+}
+
 /// What came of the wish to free an issue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FreedView {

@@ -85,7 +85,7 @@ impl Door {
     }
 
     /// What the repository's own settings say, as they stand at the base of `run`.
-    fn shared_of(&self, run: &Run) -> Result<Option<String>, Refusal> {
+    pub(super) fn shared_of(&self, run: &Run) -> Result<Option<String>, Refusal> {
         let base = run.env().and_then(|env| env.base.as_ref());
         let (Some(base), Some(repository)) = (base, &run.brief.place.repository) else {
             return Ok(None);

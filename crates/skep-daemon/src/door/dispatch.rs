@@ -7,13 +7,13 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::Value;
 use skep_api::{request::DispatchAsk, view::RunView, wire::Refusal};
-use skep_core::{fleet, id::RunId, issue::Origin, project::Project};
+use skep_core::{fleet, id::RunId, issue::Origin, project::Project, run::Lineage};
 use skep_host::claim::Holder;
 
 use super::{Door, Trouble, progress, value};
 use crate::{
     hands,
-    issues::{NoIssue, Trackers, held},
+    issues::{NoIssue, Trackers, held, own},
     resolve,
 };
 
@@ -22,17 +22,30 @@ impl Door {
         &self,
         id: &str,
         ask: &DispatchAsk,
+        asker: Option<&RunId>,
         out: &mut UnixStream,
     ) -> Result<Option<Value>, Trouble> {
+        // No name of a wish that a run chooses is one of somebody else's.
+        let id = &asker.map_or_else(|| id.to_owned(), |asker| format!("{asker}/{id}"));
         let run = RunId::new(resolve::spell(&format!("{id}/0")));
         if let Some(run) = self.wishes.board.read().fleet.runs.get(&run) {
             // Who asks once more, not having heard the answer, is answered as before.
             return value(&[RunView::of(run)]);
         }
         let settings = resolve::dispatch::settings(&self.config)?;
-        let trackers = Trackers::new(&settings, &ask.env);
-        let (reference, _) = trackers.reference(&ask.reference).map_err(refusal)?;
         let fleet = self.wishes.board.read().fleet;
+        let (ask, vars, granted) = match asker {
+            Some(asker) => {
+                // The core counts once more, when it begins.
+                let (lineage, _) = fleet.next_generation(asker)?;
+                let asker = fleet.find_run(asker.as_str())?;
+                let vars = own::vars(asker, &settings, &self.home).map_err(refusal)?;
+                (&resolve::spawn::confined(ask, asker, &self.home)?, vars, Some(lineage))
+            }
+            None => (ask, ask.env.clone(), None),
+        };
+        let trackers = Trackers::new(&settings, &vars);
+        let (reference, _) = trackers.reference(&ask.reference).map_err(refusal)?;
         let candidates = resolve::dispatch::candidates(ask, &reference, &settings, &fleet)?;
         progress(out, &format!("asking for {reference}"))?;
         let (admitted, issue) = trackers.admitted(&ask.reference, ask.mode).map_err(refusal)?;
@@ -51,12 +64,20 @@ impl Door {
             resolve::runs(id, &wish, &fleet, &self.home, &self.config, (self.clock)())?;
         for asked in &mut resolved.briefs {
             resolve::dispatch::stamp(asked, ask, &admitted, &issue);
+            asked.secrets.extend(own::tokens(&settings, &vars));
+            if let (Some(asker), Some(granted)) = (asker, &granted) {
+                let wanted = asked.brief.lineage.take().map_or(u8::MAX, |lineage| lineage.depth);
+                let depth = granted.depth.min(wanted);
+                asked.brief.by = asker.to_string();
+                asked.brief.lineage = Some(Lineage { depth, ..granted.clone() });
+            }
         }
         if ask.dry_run {
             let view = |asked| resolve::dispatch::view(asked, &admitted, &issue);
             return value(&resolved.briefs.first().map(view));
         }
-        self.begin(id, resolved, (false, ask.detach), out)
+        let source = asker.map_or("person", RunId::as_str);
+        self.begin((id, source), resolved, (false, ask.detach), out)
     }
 
     /// Refuses where another home is at the issue; a claim of this one whose run is over is in nobody's way.

@@ -71,6 +71,9 @@ impl Door {
             // It is refused whether that can be written down or not.
             let _unwritten = self.wishes.wish(&format!("{}/overstep", request.id), input);
         }
+        if let (Ask::Dispatch(_), Some(run)) = (&request.ask, own) {
+            fleet.next_generation(run)?;
+        }
         let text = format!(
             "this comes from {who}; a run may list the runs and look at itself, and nothing else"
         );
@@ -96,7 +99,10 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         Ask::Health {} | Ask::Ls { .. } | Ask::Hidden { .. } | Ask::Named { .. } => true,
         Ask::AtWork {} | Ask::Check { .. } => true,
         Ask::Claimed { .. } => own.is_some(),
-        Ask::Spawn(_) => own.and_then(|own| fleet.runs.get(own)).is_some_and(|run| may_spawn(run)),
+        Ask::Spawn(_) | Ask::Dispatch(_) => {
+            own.and_then(|own| fleet.runs.get(own)).is_some_and(|run| may_spawn(run))
+        }
+        Ask::Issue { .. } => own.is_some(),
         Ask::AtIssue { of } => itself(of),
         Ask::Show { run } | Ask::Why { run } | Ask::Diff { run, .. } => itself(run),
         Ask::SnapshotLs { run } => run.as_ref().is_some_and(itself),
@@ -117,7 +123,6 @@ fn may(ask: &Ask, own: Option<&RunId>, fleet: &Fleet) -> bool {
         | Ask::Abandon { .. }
         | Ask::Land(_)
         | Ask::Propose(_)
-        | Ask::Dispatch(_)
         | Ask::Reap { .. }
         | Ask::FreeIssue(_)
         | Ask::Pause { .. }

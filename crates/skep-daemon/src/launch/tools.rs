@@ -40,6 +40,9 @@ pub(super) fn of(run: &Run, attempt: u32, home: &Home, profile: &Profile) -> Opt
     if run.brief.posture == Posture::Cascade {
         args.push("--spawns".to_owned());
     }
+    if run.brief.issue.is_some() {
+        args.push("--issue".to_owned());
+    }
     let file = home.attempt(run.id(), attempt).join("mcp.json");
     profile.takes_tools().then_some(Tools { args, file })
 }

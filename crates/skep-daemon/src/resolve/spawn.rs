@@ -7,11 +7,12 @@ use std::{collections::BTreeMap, path::Path};
 
 use skep_api::{
     place::Home,
-    request::{RunAsk, SpawnAsk},
+    request::{DispatchAsk, RunAsk, SpawnAsk},
     wire::{Refusal, chain},
 };
 use skep_core::{
     fleet::Fleet,
+    issue::Mode,
     run::{Lineage, Permissions, Posture, Run},
     text,
     time::Timestamp,
@@ -67,6 +68,39 @@ pub fn run(
         asked.brief.lineage = Some(lineage.clone());
     }
     Ok(found)
+}
+
+/// What `asker` may have of a dispatch that its process asks for: nothing that it has not itself, whatever was said.
+///
+/// Errors: a mode in which somebody sits before a screen; what a person gave it does not read.
+pub fn confined(ask: &DispatchAsk, asker: &Run, home: &Home) -> Result<DispatchAsk, Refusal> {
+    if matches!(ask.mode, Mode::Interactive | Mode::Consult) {
+        let text = "nobody sits before a run that another one asks for: it is headless or cascade";
+        let refusal = Refusal::error("cascade-posture", text);
+        return Err(refusal.hint(format!("skep dispatch headless {}", ask.reference)));
+    }
+    let brief = &asker.brief;
+    let cwd = asker.env().map(|env| env.worktree.clone());
+    // At somebody else's words nothing goes without a question: then it is as the settings say.
+    let narrow = Some(brief.permissions).filter(|it| *it != Permissions::Bypass);
+    Ok(DispatchAsk {
+        mode: ask.mode,
+        reference: ask.reference.clone(),
+        project: ask.project.clone(),
+        cwd: cwd.or_else(|| brief.place.repository.clone()).unwrap_or_default(),
+        claims: ask.claims.clone(),
+        overlap: false,
+        depth: ask.depth,
+        agent: Some(brief.agent.clone()),
+        model: brief.model.clone(),
+        account: brief.account.clone(),
+        permissions: narrow.map(|it| word(it).to_owned()),
+        budget: None,
+        yes: false,
+        dry_run: ask.dry_run,
+        detach: ask.detach,
+        env: env_of(asker, home)?,
+    })
 }
 
 /// What a person gave the run that asks: the environment, and what is held of its secrets.

@@ -6,9 +6,9 @@ use rmcp::{RoleServer, service::RequestContext};
 use serde_json::{Value, json};
 use skep_api::{
     client::{Client, ClientError},
-    request::{Ask, SpawnAsk},
+    request::{Ask, IssueDeed, SpawnAsk},
     tool::Call,
-    view::{MetView, SpawnView},
+    view::{MetView, OwnIssueView, SpawnView},
     wire,
 };
 use skep_core::text;
@@ -55,6 +55,19 @@ impl Server {
         });
         if view.depth == 0 {
             said["note"] = Value::from("It can have nobody work for it.");
+        }
+        Ok(said)
+    }
+
+    /// Reads the run's own issue, or writes there.
+    pub(super) async fn issue(&self, key: String, deed: IssueDeed) -> Result<Value, String> {
+        let patience = self.setting.wait.max(PATIENCE);
+        let said = self.daemon(key, Ask::Issue { deed }, patience).await?;
+        let view: OwnIssueView = serde_json::from_value(said).map_err(|err| err.to_string())?;
+        let mut said = json!({"ref": view.reference, "url": view.url});
+        match view.words {
+            Some(words) => said["text"] = Value::from(words),
+            None => said["done"] = Value::from(true),
         }
         Ok(said)
     }

@@ -57,7 +57,7 @@ impl Keeper {
         Setting {
             run: "run_0000000001".to_owned(),
             kind: Kind::Code,
-            spawns: false,
+            extras: Extras::default(),
             keeper: self.dir.path().join("keeper.sock"),
             daemon: self.dir.path().join("daemon.sock"),
             wait: Duration::from_secs(2),

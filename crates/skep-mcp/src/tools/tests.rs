@@ -62,9 +62,15 @@ fn what_is_empty_too_long_or_of_another_form_is_refused_in_words() {
 
 #[test]
 fn who_reviews_judges_and_who_answers_asks_nobody() {
-    assert!(offered(Kind::Gate, true).is_empty(), "where there is no agent, nobody has any");
+    assert!(
+        offered(Kind::Gate, Extras { spawns: true, issue: true }).is_empty(),
+        "where there is no agent, nobody has any"
+    );
     for kind in Kind::ALL.into_iter().filter(|kind| kind.has_agent()) {
-        let names: Vec<String> = offered(kind, true).iter().map(|it| it.name.to_string()).collect();
+        let names: Vec<String> = offered(kind, Extras { spawns: true, issue: true })
+            .iter()
+            .map(|it| it.name.to_string())
+            .collect();
         let has = |name: &str| names.iter().any(|it| it == name);
         assert_eq!(has("verdict"), kind == Kind::Review, "{kind:?}");
         assert_eq!(has("ask_foreman"), kind != Kind::Foreman, "{kind:?}");
@@ -133,7 +139,10 @@ fn a_verdict_of_another_form_or_too_long_is_refused_in_words() {
 
 #[test]
 fn who_may_have_nobody_work_for_it_is_not_shown_how() {
-    let named = |kind, spawns| offered(kind, spawns).iter().any(|it| it.name == spawn::NAME);
+    let named = |kind, spawns| {
+        let extras = Extras { spawns, ..Extras::default() };
+        offered(kind, extras).iter().any(|it| it.name == spawn::NAME)
+    };
     assert!(named(Kind::Code, true));
     assert!(!named(Kind::Code, false));
     for kind in [Kind::Plan, Kind::Review, Kind::Foreman, Kind::Manual, Kind::Gate] {
@@ -160,6 +169,53 @@ fn another_run_is_asked_for_in_words_that_have_bounds() {
         json!({"title": "x", "prompt": "y", "claims": [""]}),
         json!({"title": "x", "prompt": "y", "permissions": "bypass"}),
         json!({"title": "x", "prompt": "y", "posture": "cascade"}),
+    ] {
+        assert!(read(unfit.clone()).is_err(), "{unfit}");
+    }
+}
+
+#[test]
+fn who_was_put_at_no_issue_is_not_shown_the_tool_for_one() {
+    let named = |kind, issue| {
+        let extras = Extras { issue, ..Extras::default() };
+        offered(kind, extras).iter().any(|it| it.name == issue::NAME)
+    };
+    assert!(named(Kind::Code, true));
+    assert!(!named(Kind::Code, false));
+    for kind in [Kind::Plan, Kind::Review, Kind::Foreman, Kind::Manual, Kind::Gate] {
+        assert!(!named(kind, true), "{kind:?}");
+    }
+}
+
+#[test]
+fn an_issue_is_read_written_below_or_marked_and_never_closed_nor_named() {
+    let read = |words: serde_json::Value| {
+        let arguments = words.as_object().unwrap().clone();
+        super::read(Kind::Code, issue::NAME, arguments, 0)
+    };
+    assert_eq!(read(json!({"action": "get"})), Ok(Asked::Issue(IssueDeed::Get)));
+    let text = "Done.".to_owned();
+    assert_eq!(
+        read(json!({"action": "comment", "text": text})),
+        Ok(Asked::Issue(IssueDeed::Comment { text }))
+    );
+    let status = skep_api::request::Status::NeedsReview;
+    assert_eq!(
+        read(json!({"action": "set_status", "status": "needs_review"})),
+        Ok(Asked::Issue(IssueDeed::SetStatus { status }))
+    );
+    for unfit in [
+        json!({}),
+        json!({"action": "close"}),
+        json!({"action": "get", "text": "x"}),
+        json!({"action": "comment"}),
+        json!({"action": "comment", "text": " \n"}),
+        json!({"action": "comment", "text": "x".repeat(tool::LONGEST + 1)}),
+        json!({"action": "comment", "text": "x", "status": "blocked"}),
+        json!({"action": "set_status"}),
+        json!({"action": "set_status", "status": "closed"}),
+        json!({"action": "set_status", "status": "open"}),
+        json!({"action": "get", "ref": "team/tool#13"}),
     ] {
         assert!(read(unfit.clone()).is_err(), "{unfit}");
     }

@@ -5,7 +5,10 @@ use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 use skep_api::{place::Home, role, spec::Spec};
 use skep_core::{id::RunId, run::Kind};
 use skep_host::tree;
-use skep_mcp::run::{self, Setting};
+use skep_mcp::{
+    run::{self, Setting},
+    tools::Extras,
+};
 
 use crate::{
     connect::{Skep, random_id},
@@ -17,7 +20,7 @@ pub(super) fn mcp(
     run: Option<String>,
     keeper: Option<PathBuf>,
     wait: Duration,
-    (kind, spawns): (Option<Kind>, bool),
+    (kind, extras): (Option<Kind>, Extras),
 ) -> Outcome {
     let inside = above();
     let kind = kind.or_else(|| inside.as_ref().map(|inside| inside.kind)).unwrap_or(Kind::Code);
@@ -31,7 +34,7 @@ pub(super) fn mcp(
         .hint("skep agent show codex   whether an agent is given them"));
     };
     let (daemon, session) = (skep.home.daemon_socket(), random_id()?);
-    let setting = Setting { run, kind, spawns, keeper, daemon, wait, session };
+    let setting = Setting { run, kind, extras, keeper, daemon, wait, session };
     run::serve(setting).map_err(|err| {
         CliError::error("mcp-broken", format!("the client does not speak the protocol: {err}"))
             .hint("skep help mcp")

@@ -1,7 +1,14 @@
 //! `skep dispatch`: an agent at an issue of a small Forgejo, in a clone of its repository on a bare remote.
 
-use std::fs;
+use std::{
+    fs,
+    io::Read as _,
+    os::unix::process::CommandExt as _,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use skep_testkit::{
     Repo,
@@ -70,7 +77,7 @@ impl Stage {
         refs.lines().map(str::to_owned).collect()
     }
 
-    fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.forge.loopback().asked().len()
     }
 }
@@ -416,5 +423,85 @@ fn a_fresh_dispatch_is_not_reaped_nor_one_without_a_commit_and_what_is_merged_is
             .as_str()
             .is_some_and(|it| fs::metadata(it).is_ok())
     );
+    home.skep(&["stop", "--all", "--now"]).ok();
+}
+
+/// An agent that is a script of this name and text, with a screen or without.
+fn script(home: &Home, name: &str, text: &str) {
+    let path = home.write(format!("seen/{name}"), text);
+    home.write(
+        format!("c/agents/{name}.toml"),
+        &format!(
+            "protocol = \"plain\"\nprogram = \"/bin/sh\"\nheadless = [\"{path}\"]\nprompt = \"none\"\nwrites = [\"{}\"]\n",
+            home.at("seen").display()
+        ),
+    );
+}
+
+#[test]
+fn a_headless_dispatch_answers_at_once_and_its_agent_outlives_the_caller_reads_nothing_and_is_logged()
+ {
+    let stage = Stage::new();
+    let home = &stage.home;
+    stage.issue(12, "Fix it", "Please.");
+    let (seen, go) = (home.at("seen").display().to_string(), home.at("go").display().to_string());
+    let text = format!(
+        "wc -c > {seen}/read; echo to out; echo to err >&2; : > {seen}/alive\n\
+         while [ ! -e {go} ]; do sleep 0.02; done\n\
+         echo after\n"
+    );
+    script(home, "patient", &text);
+    let reference = at(12);
+    let begun = Instant::now();
+    let mut caller = home
+        .command(&["--json", "dispatch", "headless", &reference, "--agent", "patient"])
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut answer = String::new();
+    caller.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let run: Value =
+        serde_json::from_str(answer.trim()).unwrap_or_else(|err| panic!("{err}: {answer}"));
+    let id = text_of(&run, "id");
+    eventually("it is at work", || home.at("seen/alive").exists());
+    let group = Pid::from_raw(i32::try_from(caller.id()).unwrap()).unwrap();
+    // The caller may have left by itself; whoever is in its group hears it.
+    let _alone = kill_process_group(group, Signal::HUP);
+    let _code = caller.wait().unwrap();
+    assert_eq!(home.listed(&id)["state"], "running");
+    home.write("go", "");
+    let done = home.wait(&id, "ended");
+    assert_eq!(done["exit"]["code"], 0, "{done}");
+    assert_eq!(fs::read_to_string(home.at("seen/read")).unwrap().trim(), "0");
+    let logs = home.skep(&["logs", &id]).ok();
+    for line in ["to out", "to err", "after"] {
+        assert!(logs.contains(line), "{line}: {logs}");
+    }
+}
+
+#[test]
+fn an_interactive_dispatch_that_cannot_begin_leaves_no_entry_and_the_next_one_opens_its_own_issue()
+{
+    let stage = Stage::new();
+    let home = &stage.home;
+    stage.issue(12, "Fix it", "Please.");
+    stage.issue(13, "Fix that", "Please.");
+    let screen = "protocol = \"pty\"\nheadless = []\ntui = [\"-c\", \"echo hello; exec sleep 600\"]\nprompt = \"none\"\n";
+    home.write("c/agents/broken.toml", &format!("{screen}program = \"/nowhere/agent\"\n"));
+    home.write("c/agents/screen.toml", &format!("{screen}program = \"sh\"\n"));
+    let said = home.skep(&["dispatch", "interactive", &at(12), "--agent", "broken"]);
+    assert_ne!(said.code, 0, "{said:?}");
+    eventually("its claim is gone", || stage.claims().is_empty());
+    assert_eq!(home.json(&["dispatch", "ls"]), serde_json::json!([]), "nobody is said to be at it");
+    // No terminal to show it in: it works all the same, and says how to get there.
+    let said = home.skep(&["dispatch", "interactive", &at(13), "--agent", "screen"]);
+    let told = format!("{}{}", said.stdout, said.stderr);
+    assert!(said.code == 0 && told.contains("skep attach"), "{said:?}");
+    let at_work = home.json(&["dispatch", "ls"]);
+    assert_eq!((at_work.as_array().unwrap().len(), &at_work[0]["ref"]), (1, &at(13).into()));
+    assert_eq!(stage.claims(), ["refs/skep/issues/13"]);
     home.skep(&["stop", "--all", "--now"]).ok();
 }

@@ -50,6 +50,7 @@ mod manual;
 mod mcp;
 mod notify;
 mod outside;
+mod own_issue;
 mod ownership;
 mod pages;
 mod picture;

@@ -1,5 +1,7 @@
-//! A real agent is put at an issue of a small Forgejo: it reads it between marks, commits, and its env is given back.
+//! A real agent is put at an issue of a small Forgejo: it reads it between marks, commits, says so below it, and its
+//! env is given back.
 
+use serde_json::json;
 use skep_testkit::lab::Lab;
 
 use crate::{
@@ -9,9 +11,10 @@ use crate::{
 
 #[track_caller]
 fn works_at_an_issue(agent: &str) {
-    let Some(lab) = Lab::open(agent, "commit") else { return };
+    let Some(lab) = Lab::open(agent, "issue") else { return };
     let stage = Stage::new();
     let home = &stage.home;
+    home.skep(&["config", "set", "dispatch.comments", "true", "--project", "web"]).ok();
     stage.issue(
         12,
         "The page says 500",
@@ -34,6 +37,12 @@ fn works_at_an_issue(agent: &str) {
     // What the model was asked holds the issue, after skep's own words.
     let asked = lab.requests().join("\n");
     assert!(asked.contains("The page says 500") && asked.contains("Nobody looks on"), "{asked}");
+    // By skep's tool it read the issue once more, and wrote below it, without a question to anybody.
+    assert!(asked.contains("as it stands now"), "{asked}");
+    assert_eq!((&done["asks"], &done["oversteps"]), (&json!([]), &json!([])), "{done}");
+    let words = stage.forge.world().issue(12).unwrap().words.clone();
+    let [(_, written)] = words.as_slice() else { panic!("{words:?}") };
+    assert!(written.contains("out.txt is written") && written.contains("an agent of skep"));
     assert_eq!(stage.claims(), ["refs/skep/issues/12"]);
     skep(&["land", &id]);
     skep(&["close", &id, "--keep-branch"]).ok();
