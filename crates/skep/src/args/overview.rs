@@ -55,8 +55,7 @@ const GROUPS: &[Group] = &[
         "SET UP",
         &[
             (&["agent", "policy", "notify"], "Agents; what they may do; where you are told"),
-            (&["config", "daemon"], "Settings; the process behind all this"),
-            (&["hook"], "Taskwarrior: a task you start is an agent's"),
+            (&["config", "daemon", "hook"], "Settings; what is behind this; Taskwarrior"),
             (&["doctor", "explain", "bundle"], "What is not well; what errors mean; a report"),
             (&["completions", "help"], "Your shell's Tab key; this, or skep help VERB"),
         ],

@@ -925,7 +925,12 @@ impl Witness {
     fn goes(&mut self, before: &Fleet, input: &Input) {
         if let Input::Run {
             run: id,
-            input: run::Input::Said { .. } | run::Input::Tool { .. } | run::Input::Told { .. },
+            input:
+                run::Input::Said { .. }
+                | run::Input::Tool { .. }
+                | run::Input::Told { .. }
+                // Somebody typed at its screen.
+                | run::Input::Heard { .. },
         } = input
             && matches!(before.runs.get(id).map(|run| &run.state), Some(State::Waiting { .. }))
         {
