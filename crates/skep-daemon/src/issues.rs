@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use skep_api::wire::chain;
+use skep_api::{place::Home, wire::chain};
 use skep_core::{
     issue::{self, Admitted, Issue, Mode, NoReference, Platform, Reference, Refused, Rules},
     time::Timestamp,
@@ -17,11 +17,14 @@ use skep_core::{
 use skep_forge::{
     http::{Patience, Token},
     remote::{Kind, Place},
-    tracker::{self, Tracker, TrackerError, folder::Folder},
+    tracker::{self, Tracker, TrackerError, folder::Folder, taskwarrior::Taskwarrior},
 };
 use skep_host::secrets;
 
-use crate::config::{DispatchUnset, Settings};
+use crate::{
+    config::{DispatchUnset, Settings},
+    taskwarrior,
+};
 
 pub mod held;
 pub mod own;
@@ -88,12 +91,20 @@ pub struct Trackers<'a> {
     /// Whose tokens are used: the environment of whoever asked.
     vars: &'a BTreeMap<String, String>,
     patience: Patience,
+    /// Whose record says in which lists of Taskwarrior the hooks are.
+    home: Option<&'a Home>,
 }
 
 impl<'a> Trackers<'a> {
     /// The trackers that `settings` name, none of them asked yet; `vars` are what references to tokens are followed with.
     pub fn new(settings: &'a Settings, vars: &'a BTreeMap<String, String>) -> Trackers<'a> {
-        Trackers { settings, vars, patience: Patience::default() }
+        Trackers { settings, vars, patience: Patience::default(), home: None }
+    }
+
+    /// The same, with the lists of Taskwarrior in which this home's hooks are.
+    #[must_use]
+    pub fn of_home(self, home: &'a Home) -> Trackers<'a> {
+        Trackers { home: Some(home), ..self }
     }
 
     /// The same, as patient as this.
@@ -147,11 +158,32 @@ impl<'a> Trackers<'a> {
                 Ok(tracker::open(place, token, self.patience).ok_or_else(none)?)
             }
             Reference::Folder { folder, .. } => self.folder(folder),
-            Reference::Task { .. } => Err(NoIssue::because(
-                "tracker-program",
-                "tasks of Taskwarrior are not read yet".to_owned(),
-                Vec::new(),
+            Reference::Task { uuid } => self.list(uuid),
+        }
+    }
+
+    /// The list of Taskwarrior in which a task is. Errors: it is in none, or in several, or one of them could not be asked.
+    fn list(&self, uuid: &str) -> Result<Box<dyn Tracker>, NoIssue> {
+        let broken = |text: String| NoIssue::because("issue-unreadable", text, Vec::new());
+        let lists = match self.home {
+            Some(home) => taskwarrior::install::lists(home).map_err(broken)?,
+            None => Vec::new(),
+        };
+        let mut found = Vec::new();
+        for list in lists {
+            let list = Taskwarrior::new(list, self.vars);
+            if list.export(uuid)?.is_some() {
+                found.push(list);
+            }
+        }
+        match found.len() {
+            0 => Err(NoIssue::because(
+                "issue-not-found",
+                format!("no list of Taskwarrior with skep's hooks has a task {uuid}"),
+                vec!["skep hook install".to_owned()],
             )),
+            1 => Ok(Box::new(found.remove(0))),
+            many => Err(broken(format!("{many} lists of Taskwarrior have a task {uuid}"))),
         }
     }
 

@@ -44,7 +44,7 @@ impl Door {
             }
             None => (ask, ask.env.clone(), None),
         };
-        let trackers = Trackers::new(&settings, &vars);
+        let trackers = Trackers::new(&settings, &vars).of_home(&self.home);
         let (reference, _) = trackers.reference(&ask.reference).map_err(refusal)?;
         let candidates = resolve::dispatch::candidates(ask, &reference, &settings, &fleet)?;
         progress(out, &format!("asking for {reference}"))?;

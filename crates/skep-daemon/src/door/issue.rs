@@ -51,7 +51,7 @@ impl Door {
         };
         let settings = resolve::dispatch::settings(&self.config)?;
         let vars = own::vars(run, &settings, &self.home).map_err(refusal)?;
-        let trackers = Trackers::new(&settings, &vars);
+        let trackers = Trackers::new(&settings, &vars).of_home(&self.home);
         let (reference, rules) = trackers.reference(&origin.reference).map_err(refusal)?;
         let reference = reference.at(origin.platform);
         if *deed != IssueDeed::Get {

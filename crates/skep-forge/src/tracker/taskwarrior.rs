@@ -155,7 +155,11 @@ impl Tracker for Taskwarrior {
             .flatten()
             .filter_map(|one| one["description"].as_str().map(str::to_owned))
             .collect();
-        let labels = task["tags"].as_array().into_iter().flatten();
+        let tags = task["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        // A tag has no colon, which many a label has: `agent_headless` is `agent:headless`, too.
+        let labels = tags.flat_map(|tag| {
+            [Some(tag.to_owned()), tag.contains('_').then(|| tag.replacen('_', ":", 1))]
+        });
         let spawner = text("spawner");
         let comments: Vec<Said> = notes
             .iter()
@@ -178,7 +182,7 @@ impl Tracker for Taskwarrior {
             // The list is the person's; what a run wrote into it is a run's.
             association: if spawner.is_empty() { Association::Owner } else { Association::Unknown },
             author: spawner,
-            labels: labels.filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
+            labels: labels.flatten().collect(),
             is_change: false,
             said: u64::try_from(comments.len()).unwrap_or(u64::MAX),
             comments,

@@ -354,6 +354,10 @@ fn two_homes_on_one_remote_never_both_begin_at_an_issue_and_lose_none_however_of
         stage.issue(number, "Fix it", "```skep-script\nsay done\n```\n");
     }
     let other = stage.another();
+    for home in [&stage.home, &other] {
+        // Each keeps its env, and none waits for a name.
+        home.skep(&["config", "set", "limits.workers", "400"]).ok();
+    }
     let numbers: Vec<u64> = (1..=count).collect();
     let backwards: Vec<u64> = numbers.iter().rev().copied().collect();
     let work = |home: &Home, numbers: &[u64], every: usize| {
@@ -385,7 +389,7 @@ fn two_homes_on_one_remote_never_both_begin_at_an_issue_and_lose_none_however_of
     // Whoever lost, the issue is somebody's, or free for the next who asks.
     for number in numbers {
         if !all.contains(&at(number)) {
-            eventually("it is free again", || {
+            eventually(&format!("issue {number} is free again"), || {
                 stage.home.skep(&["dispatch", "headless", &at(number)]).code == 0
             });
         }

@@ -583,3 +583,26 @@ fn script_in(home: &Home, text: &str, data: &Path) -> Value {
     home.write("c/config.toml", &format!("{config}[fence]\nwrite = [\"{}\"]\n", data.display()));
     script(home, text)["id"].clone()
 }
+
+#[test]
+fn an_agent_is_put_at_a_task_of_a_persons_list_and_reads_what_stands_there() {
+    let home = Home::new();
+    let Some(list) = hooked(&home) else { return };
+    let uuid = list.add("mend the login");
+    list.task(&[&uuid, "annotate", "it fails on a second try"]).ok();
+    let at = format!("tw:{}", &uuid[..8]);
+    let error =
+        home.skep(&["--json", "dispatch", "headless", "tw:00000000", "--agent", "scripted"]);
+    error.refused(2, "issue-not-found");
+    home.skep(&["--json", "dispatch", "headless", &at, "--agent", "scripted"])
+        .refused(2, "issue-mode");
+    // A tag has no colon.
+    list.task(&[&uuid, "modify", "+agent_headless"]).ok();
+    let run = home.json(&["dispatch", "headless", &at, "--agent", "scripted", "-d"]);
+    home.wait(&text_of(&run, "id"), "ended");
+    let shown = home.json(&["show", &text_of(&run, "id")]);
+    assert_eq!((&shown["trust"], &shown["by"]), (&"outside".into(), &"dispatch".into()));
+    home.skep(&["--json", "dispatch", "headless", &at, "--agent", "scripted"])
+        .refused(1, "issue-taken");
+    assert_eq!(list.status("mend the login"), "pending", "an end of a run completes nothing");
+}
