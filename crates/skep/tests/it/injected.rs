@@ -70,6 +70,8 @@ fn what_a_hostile_issue_would_be_given_is_what_any_issue_is_given() {
 #[test]
 fn a_run_of_a_hostile_issue_has_the_rules_of_any_other_to_the_byte_and_acts_on_no_terminal() {
     let home = home();
+    // Each keeps its env, and none waits for a name.
+    home.skep(&["config", "set", "limits.workers", "99"]).ok();
     let ruled = |issue: &Hostile| {
         let reference = put(&home, issue);
         let runs = home.json(&["dispatch", "headless", &reference, "-d"]);

@@ -70,7 +70,7 @@ pub(super) fn close_and_undo(told: &mut Teller<'_>, stage: &Stage) -> Result<(),
 pub(super) fn land(told: &mut Teller<'_>, stage: &Stage) -> Result<(), CliError> {
     told.act(8, "One lands, and one does not: its gate looked at what would be on main")?;
     told.say(
-        "Both agents said that they were done. The repository has a gate: each text ends with a full stop. skep runs it on the merged tree.",
+        "Both agents said that they were done. The repository has a gate: its colours end with a full stop. skep runs it on the merged tree.",
     )?;
     let runs = stage.runs(told)?;
     let on_screen = |run: &&RunView| run.agent == "screen";

@@ -275,3 +275,91 @@ fn a_place_that_does_not_exist_is_seen() {
     }
     assert!(known.fault("skep resume ID", " (to come)").is_some(), "what is there is not to come");
 }
+
+/// The names of two other packages, each with the section that has them.
+const OTHERS: &[(&str, &[&str])] = &[
+    (
+        "## coily dispatch",
+        &[
+            "Command",
+            "Dispatcher",
+            "New",
+            "Config",
+            "Runner",
+            "Wrap",
+            "AllowedOwner",
+            "ForgejoBaseURL",
+            "FetchForgejoIssue",
+            "RepoPath",
+            "WorktreeRoot",
+            "LogRoot",
+            "SpawnDetached",
+            "OpenLaunch",
+            "WorktreeAdd",
+            "WorktreeReapable",
+            "WorktreeRemove",
+            "BinaryName",
+            "ClaudeConfigPath",
+            "Notify",
+            "Event",
+            "Issue",
+            "Platform",
+            "Posture",
+            "PostureHeadless",
+            "PostureWatch",
+            "PostureConsult",
+            "PostureCascade",
+            "Registry",
+            "NewRegistry",
+            "Active",
+            "Conflicts",
+            "Sidequest",
+            "Conflict",
+        ],
+    ),
+    (
+        "## ttal",
+        &[
+            "CoderAgentName",
+            "ErrNeedsDecision",
+            "SpawnConfig",
+            "Spawn",
+            "GatekeeperConfig",
+            "Gatekeeper",
+            "HookOnAdd",
+            "HookOnModify",
+            "InstallHooks",
+            "Install",
+            "Uninstall",
+            "List",
+            "WorkerInfo",
+            "WorkerStatus",
+            "CleanupRequest",
+            "NotifyTelegram",
+            "WorktreeBranch",
+            "PrintResult",
+        ],
+    ),
+];
+
+#[test]
+fn every_name_of_a_dispatcher_and_of_a_worker_elsewhere_stands_in_its_section() {
+    let page = read(&root().join("docs/coming-from.md"));
+    let mut faults = Vec::new();
+    for (section, names) in OTHERS {
+        let (_, rest) = page.split_once(section).unwrap_or_default();
+        let body = rest.split("\n## ").next().unwrap_or_default();
+        let named: BTreeSet<&str> = body
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
+            .flat_map(|there| spans(there).into_iter().map(|(name, _)| name))
+            .collect();
+        let is_named = |name: &str| {
+            named.iter().any(|there| *there == name || there.split(['.', '(']).next() == Some(name))
+        };
+        faults.extend(
+            names.iter().filter(|name| !is_named(name)).map(|name| format!("{section}: `{name}`")),
+        );
+    }
+    nothing_wrong(&faults);
+}
