@@ -21,7 +21,7 @@ pub const VERDICT: usize = 128 << 10;
 pub const WAIT_MS: u64 = 60 * 60 * 1000;
 
 /// The tools, by name, of the server `skep`; which of them an agent has follows from its run's kind.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 10] = [
     "ask_foreman",
     "ask_human",
     "report",
@@ -30,6 +30,7 @@ pub const NAMES: [&str; 9] = [
     "note",
     "list_runs",
     "spawn_run",
+    "dispatch",
     "issue",
 ];
 
@@ -39,7 +40,7 @@ pub fn is_for(name: &str, kind: Kind) -> bool {
         _ if !kind.has_agent() => false,
         "verdict" => kind == Kind::Review,
         // Of these again only those that may have others work for them: `skep mcp --spawns`.
-        "spawn_run" => kind == Kind::Code,
+        "spawn_run" | "dispatch" => kind == Kind::Code,
         // Of these those that were put at one: `skep mcp --issue`.
         "issue" => kind == Kind::Code,
         "ask_foreman" | "ask_human" => kind != Kind::Foreman,

@@ -591,6 +591,8 @@ pub struct Run {
     pub limits: u32,
     /// Whether a person asked for the attempt that is in line, whatever a usage limit says.
     pub insisted: bool,
+    /// The comments below its issue that it was let write, each by its key.
+    pub comments: Vec<String>,
     /// What its own processes asked for that no run may have.
     pub oversteps: Vec<overstep::Overstep>,
     /// Since when there is one of them after which no person has done anything with the run.
@@ -827,6 +829,10 @@ pub enum Input {
     /// It is given back; or why not.
     IssueLeft {
         failed: Option<String>,
+    },
+    /// It wants to write a comment below its issue; the same one again has the same `key`.
+    Comment {
+        key: String,
     },
     GitSeen(GitFacts),
     /// One of its own processes asked the daemon for what no run may have, and was refused.
@@ -1213,6 +1219,10 @@ pub enum Event {
         op: OpId,
         result: OpResult,
     },
+    /// It may write this comment below its issue, now or once more.
+    Commented {
+        key: String,
+    },
     Overstepped {
         what: String,
     },
@@ -1498,6 +1508,7 @@ impl Run {
             faults: 0,
             deaths: Vec::new(),
             begun: None,
+            comments: Vec::new(),
             oversteps: Vec::new(),
             unseen: None,
             given: Vec::new(),

@@ -128,6 +128,7 @@ impl ServerHandler for Server {
             Ok(Asked::Keeper(call)) => self.keeper(key, call, &context).await,
             Ok(Asked::Runs) => self.runs(key).await,
             Ok(Asked::Spawn(ask)) => self.spawn(key, *ask).await,
+            Ok(Asked::Dispatch(ask)) => self.dispatch(key, *ask).await,
             Ok(Asked::Issue(deed)) => self.issue(key, deed).await,
             Err(text) => Err(format!("nothing was done: {text}")),
         };

@@ -9,10 +9,11 @@ use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use skep_api::{
-    request::{IssueDeed, SpawnAsk},
+    request::{DispatchAsk, IssueDeed, SpawnAsk},
     tool::{self, Call, Claimed, Kind, Whom},
 };
 
+pub(crate) mod dispatch;
 pub(crate) mod issue;
 pub(crate) mod spawn;
 pub(crate) mod verdict;
@@ -58,6 +59,8 @@ pub enum Asked {
     Runs,
     /// Another run: for the daemon.
     Spawn(Box<SpawnAsk>),
+    /// Another run, at an issue: for the daemon.
+    Dispatch(Box<DispatchAsk>),
     /// Something at the run's own issue: for the daemon.
     Issue(IssueDeed),
 }
@@ -115,7 +118,7 @@ struct ListRuns {}
 /// Returns every tool that is offered in a run of this kind with these extras.
 pub fn offered(kind: Kind, extras: Extras) -> Vec<Tool> {
     let has = |name: &str| match name {
-        spawn::NAME => extras.spawns,
+        spawn::NAME | dispatch::NAME => extras.spawns,
         issue::NAME => extras.issue,
         _ => true,
     };
@@ -194,6 +197,7 @@ fn all() -> Vec<Tool> {
         )
         .with_annotations(ToolAnnotations::new().read_only(true)),
         spawn::offered(),
+        dispatch::offered(),
         issue::offered(),
     ]
 }
@@ -223,6 +227,9 @@ pub fn read(kind: Kind, name: &str, arguments: JsonObject, wait_ms: u64) -> Resu
         _ if !tool::is_for(name, kind) => return Err(format!("there is no tool `{name}`")),
         "verdict" => verdict::read(arguments)?,
         spawn::NAME => return spawn::read(arguments).map(|ask| Asked::Spawn(Box::new(ask))),
+        dispatch::NAME => {
+            return dispatch::read(arguments).map(|ask| Asked::Dispatch(Box::new(ask)));
+        }
         issue::NAME => return issue::read(arguments).map(Asked::Issue),
         "ask_foreman" => {
             let ask: AskForeman = arguments_of(name, arguments)?;

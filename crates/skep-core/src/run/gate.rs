@@ -121,6 +121,7 @@ impl Run {
             | Input::LogsDropped
             | Input::LeaveIssue
             | Input::IssueLeft { .. }
+            | Input::Comment { .. }
             | Input::GitSeen(_)
             | Input::Overstepped { .. }
             | Input::Done

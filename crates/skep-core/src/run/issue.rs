@@ -1,12 +1,17 @@
 //! What a run holds of its issue where everybody looks who might begin at it.
 //!
-//! Owns: from when to when it holds it, and that it is given back. Never: makes a claim or removes one.
+//! Owns: from when to when it holds it, that it is given back, and how much is written below it. Never: makes a claim or
+//! removes one.
 
 use std::time::Duration;
 
 use super::{Effect, EnvState, Event, Misfit, Rejected, Run, State, Step, WORDS};
 use crate::{text, time::Timestamp};
 
+/// How many different comments one run may write below its issue.
+pub const COMMENTS: usize = 20;
+/// The longest key of one. Characters.
+const KEY: usize = 80;
 /// How long after the first failure it is tried again to give an issue back.
 const FIRST: Duration = Duration::from_secs(10);
 /// The longest time between two tries.
@@ -75,6 +80,27 @@ impl Run {
         });
         let text = failed.map(|text| text::words(text, WORDS)).unwrap_or_default();
         Step::of([Event::IssueLeft { text, next }], [])
+    }
+
+    /// Whether it may write this comment: the same one as often as it likes, so that who did not hear the answer asks again.
+    pub(super) fn comment(&self, key: &str) -> Result<Step, Rejected> {
+        if self.brief.issue.is_none() {
+            return Err(self.misplaced("a comment below an issue"));
+        }
+        let key = text::words(key, KEY);
+        if self.comments.contains(&key) {
+            return Ok(Step::default());
+        }
+        if self.comments.len() >= COMMENTS {
+            return Err(Rejected {
+                slug: "issue-comments",
+                text: format!(
+                    "it has written {COMMENTS} comments below its issue, and may write no more"
+                ),
+                hints: vec![format!("skep show {}", self.id())],
+            });
+        }
+        Ok(Step::of([Event::Commented { key }], []))
     }
 
     /// When it is tried again to give the issue back.

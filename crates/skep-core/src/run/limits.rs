@@ -245,6 +245,7 @@ impl Run {
             | Event::LogsDropped {}
             | Event::IssueLeaving {}
             | Event::IssueLeft { .. }
+            | Event::Commented { .. }
             | Event::Renamed { .. }
             | Event::PauseAsked {}
             | Event::OpDone { .. }

@@ -159,6 +159,7 @@ impl Run {
             Input::Purged { snapshot } => Ok(Step::of([Event::Purged { snapshot }], [])),
             Input::LeaveIssue => self.leave_issue(),
             Input::IssueLeft { failed } => Ok(self.issue_left(failed.as_deref(), now)),
+            Input::Comment { key } => self.comment(&key),
             Input::LogsDropped => Ok(Step::of([Event::LogsDropped {}], [])),
             Input::GitSeen(facts) => {
                 let new = self.git.as_ref() != Some(&facts);
@@ -881,6 +882,7 @@ impl Input {
             | Input::LogsDropped
             | Input::LeaveIssue
             | Input::IssueLeft { .. }
+            | Input::Comment { .. }
             | Input::GitSeen(_)
             | Input::Overstepped { .. }
             | Input::Done

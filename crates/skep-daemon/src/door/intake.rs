@@ -318,7 +318,14 @@ impl Intake {
             return;
         }
         let fleet = self.door.wishes.board.read().fleet;
-        let mut told = self.told();
+        let mut told = match self.told() {
+            Ok(told) => told,
+            // Unknown is not "none yet": a task that a person took up again would be completed over them.
+            Err(why) => {
+                self.alert("told", "Closed tasks are not completed in Taskwarrior", &why);
+                return;
+            }
+        };
         let before = told.len();
         for run in fleet.runs.values().filter(|run| is_proven(run)) {
             let id = run.id().to_string();
@@ -370,9 +377,14 @@ impl Intake {
     }
 
     /// The runs whose tasks were completed, or did not have to be.
-    fn told(&self) -> BTreeSet<String> {
-        let read = fs::read(self.folder.join("told")).ok();
-        read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    fn told(&self) -> Result<BTreeSet<String>, String> {
+        let path = self.folder.join("told");
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|err| format!("{} cannot be read: {err}", path.display())),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+            Err(err) => Err(format!("{} cannot be read: {err}", path.display())),
+        }
     }
 
     /// Tells people what could not be done: once for each request, however often it is tried.

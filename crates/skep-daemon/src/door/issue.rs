@@ -16,9 +16,10 @@ use skep_api::{
 };
 use skep_core::{
     fenced::{self, Secret},
+    fleet::Input,
     id::RunId,
     issue::{self, Issue, Mode},
-    run::Run,
+    run::{self, Run},
     secret::Redactor,
     text,
 };
@@ -76,6 +77,11 @@ impl Door {
                 let key = key(run.id(), text);
                 let _one = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
                 now()?;
+                // Counted before it is written: what stays out by a kill between may be said again.
+                let input = run::Input::Comment { key: key.clone() };
+                let input = Input::Run { run: run.id().clone(), input };
+                // By what is said, not by what the asker calls its wish: that name is its own to choose.
+                self.wishes.wish_of(run.id().as_str(), &format!("comment/{key}"), input)?;
                 tracker.comment(&reference, &words, &key).map_err(|err| refusal(err.into()))?;
                 None
             }

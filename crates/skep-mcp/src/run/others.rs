@@ -6,9 +6,9 @@ use rmcp::{RoleServer, service::RequestContext};
 use serde_json::{Value, json};
 use skep_api::{
     client::{Client, ClientError},
-    request::{Ask, IssueDeed, SpawnAsk},
+    request::{Ask, DispatchAsk, IssueDeed, SpawnAsk},
     tool::Call,
-    view::{MetView, OwnIssueView, SpawnView},
+    view::{MetView, OwnIssueView, RunView, SpawnView},
     wire,
 };
 use skep_core::text;
@@ -57,6 +57,21 @@ impl Server {
             said["note"] = Value::from("It can have nobody work for it.");
         }
         Ok(said)
+    }
+
+    /// Has another run work at an issue.
+    pub(super) async fn dispatch(&self, key: String, ask: DispatchAsk) -> Result<Value, String> {
+        let patience = self.setting.wait.max(PATIENCE);
+        let said = self.daemon(key, Ask::Dispatch(Box::new(ask)), patience).await?;
+        let views: Vec<RunView> = serde_json::from_value(said).map_err(|err| err.to_string())?;
+        let view = views.first().ok_or_else(|| "no run came of it".to_owned())?;
+        Ok(json!({
+            "id": view.id,
+            "name": view.name,
+            "state": view.state,
+            "project": view.project,
+            "branch": view.branch,
+        }))
     }
 
     /// Reads the run's own issue, or writes there.

@@ -2,14 +2,12 @@
 
 use std::{
     fs,
-    io::Read as _,
-    os::unix::process::CommandExt as _,
     process::Stdio,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
+use skep_host::{proc, tree};
 use skep_testkit::{
     Repo,
     forges::{Face, Forge, Issue, OWNER, REPO, Right, TOKEN},
@@ -17,6 +15,7 @@ use skep_testkit::{
 
 use crate::home::{Home, eventually, text_of};
 
+const SKEP: &str = env!("CARGO_BIN_EXE_skep");
 /// What a scripted agent does at an issue.
 const WORK: &str = "The login page says 500.\n\n```skep-script\nwrite login.txt fixed\ncommit Fix the login\nsay done\n```\n";
 
@@ -455,26 +454,39 @@ fn a_headless_dispatch_answers_at_once_and_its_agent_outlives_the_caller_reads_n
          echo after\n"
     );
     script(home, "patient", &text);
-    let reference = at(12);
+    let shell = home.at("shell").display().to_string();
+    // A shell that stays at its terminal when it has its answer.
+    let typed = format!(
+        "{SKEP} --json dispatch headless '{}' --agent patient > answer; echo $$ > {shell}.new; mv {shell}.new {shell}; read line",
+        at(12)
+    );
     let begun = Instant::now();
-    let mut caller = home
-        .command(&["--json", "dispatch", "headless", &reference, "--agent", "patient"])
-        .process_group(0)
+    let like = home.command(&[]);
+    let vars = like.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    // It holds the other end of the terminal, as a window does.
+    let mut window = proc::command("script")
+        .args(["--quiet", "--command", &typed, "/dev/null"])
+        .env_clear()
+        .envs(vars)
+        .current_dir(like.get_current_dir().unwrap())
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
+        .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let mut answer = String::new();
-    caller.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
+    eventually("it was answered", || home.at("shell").exists());
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let answer = fs::read_to_string(home.at("web/answer")).unwrap();
     let run: Value =
         serde_json::from_str(answer.trim()).unwrap_or_else(|err| panic!("{err}: {answer}"));
     let id = text_of(&run, "id");
     eventually("it is at work", || home.at("seen/alive").exists());
-    let group = Pid::from_raw(i32::try_from(caller.id()).unwrap()).unwrap();
-    // The caller may have left by itself; whoever is in its group hears it.
-    let _alone = kill_process_group(group, Signal::HUP);
-    let _code = caller.wait().unwrap();
+    let shell: u32 = fs::read_to_string(shell).unwrap().trim().parse().unwrap();
+    let before = tree::identity(shell).expect("the shell is at its terminal");
+    window.kill().unwrap();
+    window.wait().unwrap();
+    eventually("the terminal took its shell along", || {
+        tree::identity(shell).is_none_or(|now| now != before)
+    });
     assert_eq!(home.listed(&id)["state"], "running");
     home.write("go", "");
     let done = home.wait(&id, "ended");

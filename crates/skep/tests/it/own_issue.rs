@@ -12,18 +12,24 @@ use crate::{
 
 const SKEP: &str = env!("CARGO_BIN_EXE_skep");
 
-/// A home whose agent `rogue` makes these calls by its tools, each when the one before was answered, and then stays.
+/// A home whose agent `rogue` makes these calls of `issue` by its tools, each when the one before was answered, and then stays.
 fn rogue(home: &Home, calls: &[Value]) {
+    let calls: Vec<(&str, Value)> = calls.iter().map(|words| ("issue", words.clone())).collect();
+    calling(home, &calls);
+}
+
+/// The same, of any tool.
+fn calling(home: &Home, calls: &[(&str, Value)]) {
     let (seen, scrubbed) = (home.at("seen"), scrubbed(home));
     let mut text =
         "said() { while [ \"$(wc -l < $1)\" -lt 3 ]; do sleep 0.02; done; }\n".to_owned();
-    for (nth, words) in calls.iter().enumerate() {
+    for (nth, (tool, words)) in calls.iter().enumerate() {
         let mut all = opening();
-        all.push(call(2, "issue", words));
+        all.push(call(2, tool, words));
         let first = home.write(format!("seen/first.{nth}"), &lines(&all));
         let out = format!("{}/$SKEP_NAME.{nth}", seen.display());
         text.push_str(&format!(
-            ": > {out}; (cat {first}; said {out}) | {scrubbed} {SKEP} mcp --issue > {out} 2> {out}.err\n"
+            ": > {out}; (cat {first}; said {out}) | {scrubbed} {SKEP} mcp --issue --spawns > {out} 2> {out}.err\n"
         ));
     }
     text.push_str(&format!("touch {}/$SKEP_NAME.done\nsleep 3600\n", seen.display()));
@@ -209,6 +215,69 @@ fn a_dispatch_that_a_cascade_asks_for_is_counted_as_its_child_and_nobody_elses_i
     let alone = home.json(&["show", &text_of(&alone, "id")]);
     assert_eq!(alone["oversteps"][0]["what"], "dispatch", "{alone}");
     assert_eq!(home.json(&["ls", "--all"]).as_array().unwrap().len(), 3);
+    home.skep(&["stop", "--all", "--now"]).ok();
+    home.no_agents();
+}
+
+#[test]
+fn behind_a_fence_a_cascade_puts_an_agent_at_an_issue_by_its_tool_and_it_is_counted_as_its_child() {
+    let stage = Stage::with("depth = 2\nbreadth = 1");
+    let home = &stage.home;
+    for number in [2, 3, 4] {
+        stage.issue(number, "Fix it", "The page says 500.");
+    }
+    calling(
+        home,
+        &[
+            ("dispatch", json!({"ref": at(3), "mode": "consult"})),
+            ("dispatch", json!({"ref": at(2)})),
+            ("dispatch", json!({"ref": "mallory/tool#1"})),
+            ("dispatch", json!({"ref": at(3)})),
+            ("dispatch", json!({"ref": at(4)})),
+        ],
+    );
+    stage.forge.world().labels.push("agent:cascade".to_owned());
+    stage.forge.world().issue(2).unwrap().labels.push("agent:cascade".to_owned());
+    let run = home.json(&["dispatch", "cascade", &at(2), "--agent", "rogue"]);
+    let told = said(home, &run, 5);
+    let refused =
+        [(0, "nothing was done"), (1, "issue-taken"), (2, "issue-owner"), (4, "cascade-limit")];
+    for (nth, word) in refused {
+        assert_eq!(told[nth]["isError"], true, "{nth}: {told:?}");
+        assert!(told[nth].to_string().contains(word), "{word}: {told:?}");
+    }
+    let child = &told[3]["structuredContent"];
+    let child = home.json(&["show", &text_of(child, "id")]);
+    assert_eq!((&child["by"], &child["lineage"]["parent"]), (&run["id"], &run["id"]), "{child}");
+    assert_eq!(
+        (&child["agent"], &child["posture"], &child["trust"]),
+        (&"rogue".into(), &"headless".into(), &"outside".into())
+    );
+    assert_eq!(child["fence"], home.json(&["show", &text_of(&run, "id")])["fence"]);
+    assert_eq!(home.json(&["ls", "--all"]).as_array().unwrap().len(), 2);
+    eventually("both issues are taken", || stage.claims().len() == 2);
+    home.skep(&["stop", "--all", "--now"]).ok();
+    home.no_agents();
+}
+
+#[test]
+fn a_run_that_only_talks_is_held_to_a_number_of_comments_whatever_it_calls_them() {
+    let stage = Stage::new();
+    let home = &stage.home;
+    home.skep(&["config", "set", "dispatch.comments", "true", "--project", "web"]).ok();
+    stage.issue(12, "Fix it", "The page says 500.");
+    let comment = |nth: usize| json!({"action": "comment", "text": format!("Still at it: {nth}.")});
+    // All come under one number: each is another client's second call.
+    let calls: Vec<Value> = (0..22).map(comment).chain([comment(0)]).collect();
+    rogue(home, &calls);
+    let run = home.json(&["dispatch", "headless", &at(12), "--agent", "rogue"]);
+    let told = said(home, &run, 23);
+    for (nth, got) in told.iter().enumerate() {
+        let is_refused = nth == 20 || nth == 21;
+        assert_eq!(got["isError"] == true, is_refused, "{nth}: {got}");
+        assert!(!is_refused || got.to_string().contains("issue-comments"), "{got}");
+    }
+    assert_eq!(stage.forge.world().issue(12).unwrap().words.len(), 20);
     home.skep(&["stop", "--all", "--now"]).ok();
     home.no_agents();
 }

@@ -443,6 +443,18 @@ fn a_close_whose_task_may_not_be_completed_destroys_nothing_and_with_it_complete
     eventually("the daemon has looked", || list.requests() == 0);
     home.skep(&["task", "add", "one more"]).ok();
     assert_eq!(list.status("mend it"), "pending");
+    // What was told cannot be read: nothing is completed on a guess, and it is said.
+    home.skep(&["daemon", "stop"]).ok();
+    home.write("h/intake/told", "[");
+    home.skep(&["daemon", "start"]).ok();
+    eventually("it is said", || {
+        let said = fs::read_to_string(home.at("h/daemon.log")).unwrap_or_default();
+        said.contains("not completed in Taskwarrior")
+    });
+    list.add("a third thing");
+    eventually("the daemon has looked", || list.requests() == 0);
+    assert_eq!(list.status("mend it"), "pending");
+    assert_eq!(fs::read_to_string(home.at("h/intake/told")).unwrap(), "[");
 }
 
 /// A person's list whose project has its `origin` on a small GitHub.

@@ -492,6 +492,7 @@ fn of_runs() -> Vec<Of> {
         Of::LogsDropped {},
         Of::IssueLeaving {},
         Of::IssueLeft { text: "offline".to_owned(), next: Some(Timestamp(9)) },
+        Of::Commented { key: "run_1.0123456789abcdef".to_owned() },
         Of::Renamed { name: "beryl".to_owned() },
     ]
     .into_iter()

@@ -828,6 +828,7 @@ impl Witness {
                         | run::Input::Purged { .. }
                         | run::Input::LogsDropped
                         | run::Input::IssueLeft { .. }
+                        | run::Input::Comment { .. }
                         | run::Input::Undone { .. }
                         | run::Input::OpDone { .. }
                         | run::Input::GitSeen(_)

@@ -77,3 +77,18 @@ fn a_run_does_not_go_on_at_an_issue_that_another_has_taken_up() {
     go_on(&mut fleet, "12 create b issue ada/web#12");
     assert_eq!(refused(&mut fleet, "13 a again").slug, "issue-taken");
 }
+
+#[test]
+fn a_run_writes_so_many_comments_below_its_issue_and_the_same_one_is_never_one_more() {
+    let mut fleet = after(ONE, "0 create a issue ada/web#12, 1 a prepared, 2 a started");
+    for nth in 0..crate::run::issue::COMMENTS {
+        go_on(&mut fleet, &format!("3 a comment c{nth}, 3 a comment c{nth}"));
+    }
+    let before = run(&fleet, "a").clone();
+    assert_eq!(before.comments.len(), crate::run::issue::COMMENTS);
+    assert_eq!(refused(&mut fleet, "4 a comment another").slug, "issue-comments");
+    go_on(&mut fleet, "4 a comment c0");
+    assert_eq!(run(&fleet, "a").comments, before.comments);
+    let mut alone = after(ONE, "0 create a, 1 a prepared, 2 a started");
+    assert_eq!(refused(&mut alone, "3 a comment c").slug, "misplaced");
+}

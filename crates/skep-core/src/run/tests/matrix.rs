@@ -155,6 +155,7 @@ const INPUTS: &[&str] = &[
     "leave-issue",
     "issue-left",
     "issue-left not",
+    "comment x",
     "git c9 2",
     "overstepped stop",
     "done",
@@ -242,10 +243,11 @@ fn kind_of_input(input: &Input) -> usize {
         Input::InUse { .. } => 57,
         Input::LeaveIssue => 58,
         Input::IssueLeft { .. } => 59,
+        Input::Comment { .. } => 60,
     }
 }
 
-const KINDS_OF_INPUTS: usize = 60;
+const KINDS_OF_INPUTS: usize = 61;
 
 pub(crate) fn kind_of_event(event: &Event) -> usize {
     match event {
@@ -330,10 +332,11 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::LeasesInUse { .. } => 78,
         Event::IssueLeaving {} => 79,
         Event::IssueLeft { .. } => 80,
+        Event::Commented { .. } => 81,
     }
 }
 
-pub(crate) const KINDS_OF_EVENTS: usize = 81;
+pub(crate) const KINDS_OF_EVENTS: usize = 82;
 
 fn events() -> Vec<Event> {
     let text = "all day".to_owned();
@@ -450,6 +453,7 @@ fn events() -> Vec<Event> {
         Event::LogsDropped {},
         Event::IssueLeaving {},
         Event::IssueLeft { text: String::new(), next: None },
+        Event::Commented { key: "a".to_owned() },
         Event::OpDone { op: op(1), result: OpResult::Failed { slug: text.clone(), text } },
         Event::GitSeen { facts: git("c9", 2, false) },
         Event::Overstepped { what: "stop".to_owned() },
@@ -606,6 +610,7 @@ logs-dropped                     ++++++ +++++++++ ++++++++ +++++ ++++++
 leave-issue                      xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 issue-left                       ...... ......... ........ ..... ......
 issue-left not                   ...... ......... ........ ..... ......
+comment x                        xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 git c9 2                         ++++++ +++++++++ ++++++++ +++++ ++++++
 overstepped stop                 ++++++ +++++++++ ++++++++ +++++ ++++++
 done                             ++++++ +++++++++ ++++++++ +++++ ++++++
@@ -716,6 +721,7 @@ Purged               ...... ......... ........ ..... ......
 LogsDropped          ...... ......... ........ ..... ......
 IssueLeaving         xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 IssueLeft            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
+Commented            ...... ......... ........ ..... ......
 OpDone               ...... ......... ........ ..... ......
 GitSeen              ...... ......... ........ ..... ......
 Overstepped          ...... ......... ........ ..... ......

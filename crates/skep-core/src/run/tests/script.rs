@@ -284,6 +284,7 @@ pub(crate) fn input(text: &str, run: &Run, now: Timestamp) -> Input {
         ["leave-issue"] => Input::LeaveIssue,
         ["issue-left"] => Input::IssueLeft { failed: None },
         ["issue-left", "not"] => Input::IssueLeft { failed: Some(text) },
+        ["comment", key] => Input::Comment { key: (*key).to_owned() },
         ["git", head, ahead] => Input::GitSeen(git(head, ahead.parse().unwrap(), false)),
         ["overstepped", what] => Input::Overstepped { what: (*what).to_owned() },
         ["done"] => Input::Done,
