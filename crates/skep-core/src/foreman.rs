@@ -49,7 +49,7 @@ pub fn read_reply(reply: &str) -> Reply {
     }
     let said: Vec<&str> = said.iter().map(|(line, _)| *line).collect();
     let said = said.join("\n");
-    let said = said.trim_start_matches('\n').trim_end();
+    let said = said.trim_start_matches(['\r', '\n']).trim_end();
     let text = text::words(said, MOST);
     let sure = !marks.is_empty() && marks.iter().all(|sure| *sure);
     Reply { sure: sure && !said.trim().is_empty() && text == said, text }

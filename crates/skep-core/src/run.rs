@@ -1220,7 +1220,7 @@ pub enum Event {
         result: OpResult,
     },
     /// It may write this comment below its issue, now or once more.
-    Commented {
+    IssueCommented {
         key: String,
     },
     Overstepped {

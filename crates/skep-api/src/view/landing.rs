@@ -26,6 +26,8 @@ pub struct LandingView {
     pub gates: Vec<GateView>,
     /// The run whose landing takes it along.
     pub with: Option<String>,
+    /// The run on whose tree it is tried, and which has to land before it may.
+    pub on: Option<String>,
     /// How often its author was asked to settle a conflict.
     pub conflicts: u32,
 }
@@ -47,7 +49,9 @@ impl LandingView {
 
     fn new(landing: &Landing, run: &Run) -> LandingView {
         let (trial, gates) = match &landing.stage {
-            Stage::Checking { trial, gates } => (Some(trial), gates.as_deref().unwrap_or_default()),
+            Stage::Checking { trial, gates, .. } => {
+                (Some(trial), gates.as_deref().unwrap_or_default())
+            }
             Stage::Bringing { trial, gates } => (Some(trial), gates.as_slice()),
             Stage::InLine {}
             | Stage::Combining { .. }
@@ -74,6 +78,7 @@ impl LandingView {
                 })
                 .collect(),
             with,
+            on: landing.stage.ahead().map(|ahead| ahead.run.to_string()),
             conflicts: landing.conflicts,
         }
     }

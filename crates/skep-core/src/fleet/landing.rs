@@ -1,17 +1,19 @@
 //! Whose work lands next, and what the end of one landing means to others.
 //!
-//! Owns: one landing at a time in each lane (a project and its target), the order of the line, who rides along, and which gates
-//! are still wanted. Never: decides what a landing does; its run's own table does.
+//! Owns: one landing at a time in each lane (a project and its target) and at most one that is tried on its tree meanwhile, the
+//! order of the line, who rides along, and which gates are still wanted. Never: decides what a landing does; its run's own table does.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{Decided, Fleet, House, Rejected};
 use crate::{
     id::{OpId, RunId},
     run::{
         self, Brief, Kind, OpResult, Outcome, Run, State,
-        landing::{Gate, Stage, Word},
+        landing::{Ahead, Gate, Stage, Word},
     },
     task::{PartState, TaskState},
     time::Timestamp,
@@ -66,31 +68,39 @@ impl News {
 }
 
 impl Fleet {
-    /// Lets go first in each lane that is free whoever is next there, and who may ride along.
+    /// Lets go in each lane whoever is next there, and who may ride along: first where it is free, else on the tree of the first.
     pub(super) fn begin_landings(&mut self, now: Timestamp, decided: &mut Decided) {
-        while let Some((first, riders)) = self.next_to_land() {
+        while let Some((first, riders, ahead)) = self.next_to_land() {
             for rider in &riders {
                 let word = Word::Ride { with: first.clone() };
                 self.landing_word(rider, word, now, decided);
             }
-            self.landing_word(&first, Word::Try { riders }, now, decided);
+            self.landing_word(&first, Word::Try { riders, ahead }, now, decided);
         }
     }
 
-    /// Who may land next, and those who go with it; none where each lane is taken or empty.
-    fn next_to_land(&self) -> Option<(RunId, Vec<RunId>)> {
+    /// Who may land next, those who go with it, and on whose tree; none where each lane is taken or empty.
+    fn next_to_land(&self) -> Option<(RunId, Vec<RunId>, Option<Ahead>)> {
         let landing = || self.runs.values().filter(|run| run.is_landing());
-        let taken: BTreeSet<(&str, &str)> = landing()
-            .filter(|run| {
-                run.landing.as_ref().is_some_and(|it| it.stage.holds_lane() && moves(run))
-            })
-            .filter_map(|run| run.lane())
-            .collect();
+        let mut taken: BTreeMap<(&str, &str), Vec<&Arc<Run>>> = BTreeMap::new();
+        for run in landing().filter(|run| holds_lane(run)) {
+            if let Some(lane) = run.lane() {
+                taken.entry(lane).or_default().push(run);
+            }
+        }
         let mut line: Vec<&Arc<Run>> = landing().filter(|run| self.may_land(run)).collect();
         line.sort_by_key(|run| self.rank(run));
-        let free =
-            |run: &&Arc<Run>| !moves(run) || run.lane().is_none_or(|lane| !taken.contains(&lane));
-        let first = line.iter().find(|run| free(run))?;
+        // The first of a lane alone is tried on another's tree; who comes after it does not overtake.
+        let mut seen = BTreeSet::new();
+        let (first, ahead) = line.iter().find_map(|run| {
+            let Some(lane) = run.lane().filter(|_| moves(run)) else { return Some((run, None)) };
+            let is_next = seen.insert(lane);
+            match taken.get(&lane).map(Vec::as_slice) {
+                None | Some([]) => Some((run, None)),
+                Some([leader]) if is_next => Some((run, Some(self.ahead_for(run, leader)?))),
+                Some([_, ..]) => None,
+            }
+        })?;
         let most = first.landing.as_ref().map_or(1, |landing| landing.batch);
         let with = |run: &&&Arc<Run>| {
             moves(run)
@@ -107,13 +117,31 @@ impl Fleet {
         let mut riders: Vec<RunId> = Vec::new();
         for run in line.iter().filter(with) {
             // Who is known to conflict with those before it would only be left out.
-            let fits = !self.clashes_with(first.id(), run.id())
+            let on_top = ahead.as_ref().is_none_or(|it| !self.clashes_with(&it.run, run.id()));
+            let fits = on_top
+                && !self.clashes_with(first.id(), run.id())
                 && !riders.iter().any(|rider| self.clashes_with(rider, run.id()));
             if fits && riders.len() < most {
                 riders.push(run.id().clone());
             }
         }
-        Some((first.id().clone(), riders))
+        Some((first.id().clone(), riders, ahead))
+    }
+
+    /// The tree of `leader`, if `run` may be tried on it before that has landed.
+    ///
+    /// Not where either changes what the project says of itself, which a person has seen on the target that they know; not where
+    /// they conflict, or where it came to nothing already.
+    fn ahead_for(&self, run: &Run, leader: &Run) -> Option<Ahead> {
+        let (mine, first) = (run.landing.as_ref()?, leader.landing.as_ref()?);
+        let commit = first.stage.commit().filter(|_| first.stage.ahead().is_none())?;
+        let seen = mine.wish.settings_seen || first.wish.settings_seen;
+        let (Stage::Checking { trial, .. } | Stage::Bringing { trial, .. }) = &first.stage else {
+            return None;
+        };
+        let clashes = trial.works.iter().any(|work| self.clashes_with(&work.run, run.id()));
+        (!seen && !mine.waits && !clashes)
+            .then(|| Ahead { run: leader.id().clone(), commit: commit.to_owned() })
     }
 
     /// The order of a lane: the more urgent task first, then who asked first.
@@ -195,7 +223,7 @@ impl Fleet {
             self.runs.get(run).and_then(|run| run.landing.as_ref()).is_some_and(|landing| {
                 // Gates of an earlier tree say nothing of this one.
                 landing.op == *op
-                    && matches!(&landing.stage, Stage::Checking { gates: None, trial } if trial.commit == commit)
+                    && matches!(&landing.stage, Stage::Checking { gates: None, trial, .. } if trial.commit == commit)
             });
         if !wanted {
             return Ok(());
@@ -259,6 +287,7 @@ impl Fleet {
         }
         self.leave_tree(id, now, decided);
         self.settle_riders(id, before, (&news.done, news.attested.as_ref()), now, decided);
+        self.settle_next(id, before, (&news.done, news.attested.as_ref()), now, decided);
         self.stop_gates(id, now, decided);
     }
 
@@ -342,6 +371,34 @@ impl Fleet {
         }
     }
 
+    /// Tells whoever is tried on the tree of `id` that it has landed, or does not.
+    fn settle_next(
+        &mut self,
+        id: &RunId,
+        before: &Before,
+        (done, attested): (&[(OpId, OpResult)], Option<&run::Attestation>),
+        now: Timestamp,
+        decided: &mut Decided,
+    ) {
+        let behind = |run: &&Arc<Run>| -> bool {
+            let landing = run.landing.as_ref();
+            landing.and_then(|it| it.stage.ahead()).is_some_and(|ahead| ahead.run == *id)
+        };
+        let Some(next) = self.runs.values().find(behind) else { return };
+        let on = next.landing.as_ref().and_then(|it| it.stage.ahead()).map(|it| it.commit.clone());
+        let leader = self.runs.get(id).and_then(|run| run.landing.as_ref());
+        if leader.and_then(|it| it.stage.commit()).map(str::to_owned) == on {
+            return;
+        }
+        let landed = done.iter().any(|(op, result)| {
+            before.landing.as_ref() == Some(op) && matches!(result, OpResult::Landed { .. })
+        });
+        let as_it_was = landed && attested.map(|it| it.commit.clone()) == on;
+        let (next, by) = (next.id().clone(), id.clone());
+        let word = if as_it_was { Word::Cleared { by } } else { Word::Dropped { by } };
+        self.landing_word(&next, word, now, decided);
+    }
+
     /// Ends the gates of `id` that nobody waits for any more.
     fn stop_gates(&mut self, id: &RunId, now: Timestamp, decided: &mut Decided) {
         let wanted: Vec<RunId> = self
@@ -405,6 +462,11 @@ impl Fleet {
         let told = self.step(id, run::Input::Landing(word), now, decided);
         debug_assert!(told.is_ok(), "{told:?}");
     }
+}
+
+/// Whether it is landing, and no other may move its target meanwhile.
+fn holds_lane(run: &Run) -> bool {
+    moves(run) && run.landing.as_ref().is_some_and(|it| it.stage.holds_lane())
 }
 
 /// Whether its landing is to move its target; gates alone move nothing and take no lane.

@@ -33,6 +33,7 @@ fn a_reply_without_the_mark_is_a_proposal() {
     ] {
         assert_eq!(read_reply(text), reply(text, false), "{text:?}");
     }
+    assert_eq!(read_reply("\r\r\nPort 8080."), reply("Port 8080.", false));
 }
 
 #[test]

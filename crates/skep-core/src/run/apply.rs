@@ -525,7 +525,7 @@ impl Run {
             Event::LogsDropped {} => self.logs_dropped = true,
             // What it holds of its issue was settled above.
             Event::IssueLeaving {} | Event::IssueLeft { .. } => {}
-            Event::Commented { key } => self.comments.push(key.clone()),
+            Event::IssueCommented { key } => self.comments.push(key.clone()),
             Event::Renamed { name } => {
                 let EnvState::Restoring { .. } = self.env else { return Err(misfit()) };
                 self.brief.name.clone_from(name);

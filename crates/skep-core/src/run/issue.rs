@@ -100,7 +100,7 @@ impl Run {
                 hints: vec![format!("skep show {}", self.id())],
             });
         }
-        Ok(Step::of([Event::Commented { key }], []))
+        Ok(Step::of([Event::IssueCommented { key }], []))
     }
 
     /// When it is tried again to give the issue back.

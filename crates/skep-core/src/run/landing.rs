@@ -83,6 +83,18 @@ pub struct Landing {
     pub conflicts: u32,
     /// How often it was tried again because something moved.
     pub moves: u32,
+    /// How often its tree was begun.
+    pub tries: u32,
+    /// Whether what was tried on another's tree came to nothing: it waits until its lane is free.
+    pub waits: bool,
+}
+
+/// Another landing, on whose tree this one is tried before that has landed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ahead {
+    pub run: RunId,
+    /// The commit that it brings.
+    pub commit: String,
 }
 
 /// Where a landing stands.
@@ -92,9 +104,20 @@ pub enum Stage {
     /// It waits for its turn.
     InLine {},
     /// The tree that would land is being made, of its work and that of those who ride with it.
-    Combining { riders: Vec<RunId> },
+    Combining {
+        riders: Vec<RunId>,
+        /// On whose tree, where that has not landed yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ahead: Option<Ahead>,
+    },
     /// Its gates look at that tree; none yet while they are being begun.
-    Checking { trial: Box<Trial>, gates: Option<Vec<Gate>> },
+    Checking {
+        trial: Box<Trial>,
+        gates: Option<Vec<Gate>>,
+        /// Who has to land before it may.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ahead: Option<Ahead>,
+    },
     /// All gates were passed, and the target is being moved.
     Bringing { trial: Box<Trial>, gates: Vec<Gate> },
     /// The landing of another run takes it along.
@@ -121,6 +144,28 @@ impl Stage {
         match self {
             Stage::Combining { .. } | Stage::Checking { .. } | Stage::Bringing { .. } => true,
             Stage::InLine {} | Stage::Riding { .. } | Stage::Resolving {} => false,
+        }
+    }
+
+    /// The landing that has to come to its end before this one may.
+    pub fn ahead(&self) -> Option<&Ahead> {
+        match self {
+            Stage::Combining { ahead, .. } | Stage::Checking { ahead, .. } => ahead.as_ref(),
+            Stage::InLine {}
+            | Stage::Bringing { .. }
+            | Stage::Riding { .. }
+            | Stage::Resolving {} => None,
+        }
+    }
+
+    /// The commit that is to land, as soon as it is made.
+    pub fn commit(&self) -> Option<&str> {
+        match self {
+            Stage::Checking { trial, .. } | Stage::Bringing { trial, .. } => Some(&trial.commit),
+            Stage::InLine {}
+            | Stage::Combining { .. }
+            | Stage::Riding { .. }
+            | Stage::Resolving {} => None,
         }
     }
 }
@@ -195,8 +240,12 @@ pub struct Passed {
 /// What the fleet tells a landing, and what comes back from its effects.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Word {
-    /// Its turn has come, with those who ride along.
-    Try { riders: Vec<RunId> },
+    /// Its turn has come, with those who ride along; or it is tried on another's tree meanwhile.
+    Try { riders: Vec<RunId>, ahead: Option<Ahead> },
+    /// What it was tried on has landed, and nothing else.
+    Cleared { by: RunId },
+    /// What it was tried on does not land.
+    Dropped { by: RunId },
     /// It rides along with another one.
     Ride { with: RunId },
     /// The other one has gone without it: it is in line again, `alone` where it did not fit.
@@ -317,6 +366,8 @@ impl Run {
             batch: wish.batch.max(1),
             conflicts: 0,
             moves: 0,
+            tries: 0,
+            waits: false,
         }));
         Ok(())
     }
@@ -326,8 +377,15 @@ impl Run {
         let landing = self.landing.as_mut()?;
         if let Event::LandingMoved { to, text, batch } = event {
             let back = matches!(to, Stage::InLine {});
-            let from_trial = landing.stage.holds_lane();
+            let is_ahead = landing.stage.ahead().is_some();
+            let from_trial = landing.stage.holds_lane() && !is_ahead;
             landing.moves += u32::from(back && from_trial && batch.is_none());
+            if let Stage::Combining { ahead, .. } = to {
+                let begins = matches!(landing.stage, Stage::InLine {});
+                landing.tries += u32::from(begins);
+                landing.waits &= ahead.is_some();
+            }
+            landing.waits |= back && is_ahead;
             landing.conflicts += u32::from(matches!(to, Stage::Resolving {}));
             if let Some(batch) = batch {
                 landing.batch = (*batch).max(1);

@@ -245,7 +245,7 @@ impl Run {
             | Event::LogsDropped {}
             | Event::IssueLeaving {}
             | Event::IssueLeft { .. }
-            | Event::Commented { .. }
+            | Event::IssueCommented { .. }
             | Event::Renamed { .. }
             | Event::PauseAsked {}
             | Event::OpDone { .. }

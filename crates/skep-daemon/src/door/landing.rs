@@ -15,7 +15,7 @@ use skep_core::{
     id::{OpId, RunId},
     run::{
         self, OpResult, Run,
-        landing::{Stage, Wish},
+        landing::{Ahead, Stage, Wish},
     },
     text,
 };
@@ -215,13 +215,16 @@ pub(super) fn stage_of(run: &Run, fleet: &Fleet) -> Option<String> {
                 format!("{name}: behind {} and {} more{why}", first.brief.name, more.len())
             }
         },
-        Stage::Combining { riders } if riders.is_empty() => format!("{name}: putting it together"),
-        Stage::Combining { riders } => {
-            format!("{name}: putting it together with {} more", riders.len())
+        Stage::Combining { riders, ahead } if riders.is_empty() => {
+            format!("{name}: putting it together{}", on_top(ahead.as_ref(), fleet))
+        }
+        Stage::Combining { riders, ahead } => {
+            let more = riders.len();
+            format!("{name}: putting it together with {more} more{}", on_top(ahead.as_ref(), fleet))
         }
         // There may be none.
         Stage::Checking { gates: None, .. } => return None,
-        Stage::Checking { gates: Some(gates), .. } => {
+        Stage::Checking { gates: Some(gates), ahead, .. } => {
             let said: Vec<String> = gates
                 .iter()
                 .map(|gate| {
@@ -233,7 +236,7 @@ pub(super) fn stage_of(run: &Run, fleet: &Fleet) -> Option<String> {
                     format!("{} {state}", gate.name)
                 })
                 .collect();
-            format!("{name}: gates: {}", said.join(", "))
+            format!("{name}: gates: {}{}", said.join(", "), on_top(ahead.as_ref(), fleet))
         }
         Stage::Bringing { trial, .. } if landing.wish.gates_only => {
             format!("{name}: all gates passed for {}", text::words(&trial.tree, 12))
@@ -247,6 +250,14 @@ pub(super) fn stage_of(run: &Run, fleet: &Fleet) -> Option<String> {
             format!("{name}: {}; its agent settles it", text::one_line(&landing.why))
         }
     })
+}
+
+/// On whose tree it is tried before that has landed.
+fn on_top(ahead: Option<&Ahead>, fleet: &Fleet) -> String {
+    let name = |run: &RunId| {
+        fleet.runs.get(run).map_or_else(|| run.to_string(), |run| run.brief.name.clone())
+    };
+    ahead.map(|ahead| format!(", on top of {}", name(&ahead.run))).unwrap_or_default()
 }
 
 fn refusal(result: OpResult) -> Trouble {

@@ -43,6 +43,8 @@ pub struct Combining {
     /// Where it is written down when a remote was last asked.
     repository: PathBuf,
     target: String,
+    /// The commit that is to stand there when this lands, where it does not yet.
+    on: Option<String>,
     how: How,
     /// Whether the target is the remote's branch.
     push: bool,
@@ -109,13 +111,13 @@ impl Terms {
     }
 }
 
-/// How the work of `runs`, the first of them whose landing it is, is combined with its target.
+/// How the work of `runs`, the first of them whose landing it is, is combined with its target, or with what is to stand there.
 pub fn combine_deed(
     runs: &[&Run],
     home: &Home,
     terms: &Terms,
     wish: &landing::Wish,
-    at: i64,
+    (on, at): (Option<String>, i64),
 ) -> Result<super::Deed, String> {
     let first = runs.first().ok_or("nobody's work is to land")?;
     let repository = first.brief.place.repository.as_ref().ok_or("it has no repository")?;
@@ -125,6 +127,7 @@ pub fn combine_deed(
             locks: home.repository_locks(),
             repository: PathBuf::from(repository),
             target: terms.target.clone(),
+            on,
             how: terms.how,
             push: terms.push,
             fetch_ms: terms.fetch_ms,
@@ -178,6 +181,7 @@ fn made(git: &Git, asked: &Combining) -> Result<Made, GitError> {
     } else {
         (None, None)
     };
+    let onto = asked.on.clone().or(onto);
     let stands = match &onto {
         Some(onto) => Some(onto.clone()),
         None => git::branch(git, &repo, &asked.target)?,

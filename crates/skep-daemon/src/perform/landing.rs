@@ -44,13 +44,14 @@ impl Performer {
         let landing = run.landing.as_ref().filter(|landing| landing.op == *op);
         let landing = landing.ok_or_else(|| failed("it is not landing any more".to_owned()))?;
         let riders: &[RunId] =
-            if let Stage::Combining { riders } = &landing.stage { riders } else { &[] };
+            if let Stage::Combining { riders, .. } = &landing.stage { riders } else { &[] };
+        let on = landing.stage.ahead().map(|ahead| ahead.commit.clone());
         let mut runs = vec![run];
         runs.extend(riders.iter().filter_map(|id| fleet.runs.get(id)).map(AsRef::as_ref));
         let config = self.config();
         let terms = resolve::landing::terms(run, &self.home, config)?;
         let at = seconds(landing.asked);
-        let deed = hands::land::combine_deed(&runs, &self.home, &terms, &landing.wish, at)
+        let deed = hands::land::combine_deed(&runs, &self.home, &terms, &landing.wish, (on, at))
             .map_err(failed)?;
         let done = self.by_hand(run, &deed).map_err(failed)?;
         let Done::Combined { made } = done else { return Err(failed(format!("{done:?}"))) };
@@ -93,10 +94,9 @@ impl Performer {
         let repo = git::discover(&git, Path::new(&project.path))
             .map_err(|err| Refusal::error(err.slug(), chain(&err)))?;
         let gates = resolve::gates::Gates::of(project, &trial.onto, (&git, &repo), self.config())?;
-        // Of each try, a batch that was halved included, the gates are runs of their own.
-        let (moves, batch) =
-            run.landing.as_ref().map_or((0, 1), |landing| (landing.moves, landing.batch));
-        let key = format!("{op}/{moves}/{batch}/{}", trial.commit);
+        // Of each try the gates are runs of their own.
+        let tries = run.landing.as_ref().map_or(0, |landing| landing.tries);
+        let key = format!("{op}/{tries}/{}", trial.commit);
         let checking = resolve::gates::Checking {
             of: run,
             op,
@@ -207,7 +207,7 @@ fn trial_of<'a>(
 ) -> Option<(&'a Trial, Vec<skep_core::run::landing::Gate>)> {
     let landing = run.landing.as_ref().filter(|landing| landing.op == *op)?;
     match &landing.stage {
-        Stage::Checking { trial, gates } => Some((trial, gates.clone().unwrap_or_default())),
+        Stage::Checking { trial, gates, .. } => Some((trial, gates.clone().unwrap_or_default())),
         Stage::Bringing { trial, gates } => Some((trial, gates.clone())),
         Stage::InLine {} | Stage::Combining { .. } | Stage::Riding { .. } | Stage::Resolving {} => {
             None

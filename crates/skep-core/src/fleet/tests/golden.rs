@@ -16,7 +16,7 @@ use crate::{
         Sight, Speech, Surface, WaitingFor,
         adopted::tests::brief_of_adopted,
         gate::tests::brief_of_gate,
-        landing::{Gate, Passed, Stage, Trial, Wish},
+        landing::{Ahead, Gate, Passed, Stage, Trial, Wish},
         question::{self, Answer, Asking, Claim, Claimed, Question, Standing, Whom},
         tests::{
             matrix::{KINDS_OF_EVENTS, kind_of_event, wanted},
@@ -437,12 +437,22 @@ fn of_runs() -> Vec<Of> {
         },
         Of::LandingMoved { to: Stage::InLine {}, text: text(), batch: Some(4) },
         Of::LandingMoved {
-            to: Stage::Combining { riders: vec![brief("beryl").id] },
+            to: Stage::Combining { riders: vec![brief("beryl").id], ahead: None },
             text: String::new(),
             batch: None,
         },
         Of::LandingMoved {
-            to: Stage::Checking { trial: whole_trial(), gates: None },
+            to: Stage::Combining { riders: Vec::new(), ahead: Some(ahead()) },
+            text: String::new(),
+            batch: None,
+        },
+        Of::LandingMoved {
+            to: Stage::Checking { trial: whole_trial(), gates: None, ahead: None },
+            text: String::new(),
+            batch: None,
+        },
+        Of::LandingMoved {
+            to: Stage::Checking { trial: whole_trial(), gates: None, ahead: Some(ahead()) },
             text: String::new(),
             batch: None,
         },
@@ -450,6 +460,7 @@ fn of_runs() -> Vec<Of> {
             to: Stage::Checking {
                 trial: whole_trial(),
                 gates: Some(vec![Gate { name: text(), run: brief("gate").id, passed: None }]),
+                ahead: None,
             },
             text: String::new(),
             batch: None,
@@ -492,7 +503,7 @@ fn of_runs() -> Vec<Of> {
         Of::LogsDropped {},
         Of::IssueLeaving {},
         Of::IssueLeft { text: "offline".to_owned(), next: Some(Timestamp(9)) },
-        Of::Commented { key: "run_1.0123456789abcdef".to_owned() },
+        Of::IssueCommented { key: "run_1.0123456789abcdef".to_owned() },
         Of::Renamed { name: "beryl".to_owned() },
     ]
     .into_iter()
@@ -599,6 +610,10 @@ fn results() -> Vec<OpResult> {
         },
         OpResult::Failed { slug: "close-failed".to_owned(), text: words() },
     ]
+}
+
+fn ahead() -> Ahead {
+    Ahead { run: brief("beryl").id, commit: "c9".to_owned() }
 }
 
 fn whole_trial() -> Box<Trial> {

@@ -479,6 +479,8 @@ impl Witness {
         if of == 0 {
             let input = run::Input::Overstepped { what: "stop".to_owned() };
             self.give(&Input::Run { run: id.clone(), input })?;
+            let input = run::Input::Comment { key: format!("c{wish}") };
+            self.give(&Input::Run { run: id.clone(), input })?;
         }
         let op = self.next_op();
         let Some(run) = self.fleet.runs.get(id) else { return Ok(()) };

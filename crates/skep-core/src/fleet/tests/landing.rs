@@ -78,21 +78,96 @@ fn brought(fleet: &mut Fleet, name: &str, n: u8, others: &[&str]) {
 
 /// N-74: pushes are serial, and the second is validated against the target that the first one made.
 #[test]
-fn one_work_at_a_time_lands_on_a_target_and_the_next_is_tried_on_what_it_made() {
+fn one_work_at_a_time_lands_on_a_target_and_the_next_is_tried_on_what_it_is_to_make() {
     let mut fleet = done();
     play(&mut fleet, "10 a land 1");
     play(&mut fleet, "11 b land 2");
     assert_eq!(stages(&fleet), "a combining, b in_line, c none, d none");
     combined(&mut fleet, "a", 1, &[]);
     check_gates(&mut fleet, "a", 1, &["g"]);
-    assert_eq!(stages(&fleet), "a checking, b in_line, c none, d none");
-    for line in ["61 g prepared", "62 g started", "63 g exit 0"] {
+    assert_eq!(stages(&fleet), "a checking, b combining, c none, d none");
+    play(&mut fleet, "60 c land 3");
+    assert_eq!(stages(&fleet), "a checking, b combining, c in_line, d none");
+    combined(&mut fleet, "b", 2, &[]);
+    check_gates(&mut fleet, "b", 2, &["h"]);
+    for line in ["61 h prepared", "61 g prepared", "62 h started", "62 g started", "63 h exit 0"] {
         play(&mut fleet, line);
     }
-    assert_eq!(stages(&fleet), "a bringing, b in_line, c none, d none");
+    assert_eq!(stages(&fleet), "a checking, b checking, c in_line, d none", "b waits for a");
+    play(&mut fleet, "64 g exit 0");
+    assert_eq!(stages(&fleet), "a bringing, b checking, c in_line, d none");
     brought(&mut fleet, "a", 1, &[]);
-    assert_eq!(stages(&fleet), "a none, b combining, c none, d none");
+    assert_eq!(stages(&fleet), "a none, b bringing, c combining, d none");
     assert!(run(&fleet, "a").landed.is_some());
+}
+
+#[test]
+fn what_was_tried_on_a_tree_that_does_not_land_is_tried_anew_on_the_target() {
+    let behind = || {
+        let mut fleet = done();
+        play(&mut fleet, "10 a land 1");
+        play(&mut fleet, "11 b land 2");
+        combined(&mut fleet, "a", 1, &[]);
+        check_gates(&mut fleet, "a", 1, &["g"]);
+        combined(&mut fleet, "b", 2, &[]);
+        check_gates(&mut fleet, "b", 2, &["h"]);
+        for line in ["61 g prepared", "61 h prepared", "62 g started", "62 h started"] {
+            play(&mut fleet, line);
+        }
+        assert_eq!(stages(&fleet), "a checking, b checking, c none, d none");
+        fleet
+    };
+    let is_ending = |fleet: &Fleet| matches!(run(fleet, "h").state, State::Stopping { .. });
+    for what_befalls_a in ["63 g exit 1", "63 a stop"] {
+        let mut fleet = behind();
+        play(&mut fleet, what_befalls_a);
+        assert_eq!(stages(&fleet), "a none, b combining, c none, d none", "{what_befalls_a}");
+        assert!(is_ending(&fleet), "nobody waits for its gate: {what_befalls_a}");
+        assert!(run(&fleet, "b").landing.as_ref().unwrap().stage.ahead().is_none());
+    }
+    let mut fleet = behind();
+    play(&mut fleet, "63 g exit 0");
+    word(
+        &mut fleet,
+        "a",
+        Word::Brought { op: op(1), made: Brought::Moved { text: String::new() } },
+    );
+    assert_eq!(stages(&fleet), "a combining, b in_line, c none, d none");
+    assert!(is_ending(&fleet));
+    // Its own failure on that tree is nobody's word on it: it waits for the other one.
+    let mut fleet = behind();
+    play(&mut fleet, "63 h exit 1");
+    assert_eq!(stages(&fleet), "a checking, b in_line, c none, d none");
+    for line in ["64 g exit 0", "64 c land 3"] {
+        play(&mut fleet, line);
+    }
+    assert_eq!(stages(&fleet), "a bringing, b in_line, c in_line, d none", "nobody overtakes it");
+    brought(&mut fleet, "a", 1, &[]);
+    assert_eq!(stages(&fleet), "a none, b combining, c in_line, d none");
+}
+
+#[test]
+fn nobody_is_tried_on_a_tree_that_a_person_has_seen_or_that_conflicts_with_it() {
+    for (a, b) in [(true, false), (false, true)] {
+        let mut fleet = done();
+        for (name, n, settings_seen) in [("a", 1, a), ("b", 2, b)] {
+            let wish = run::landing::Wish { settings_seen, ..run::landing::Wish::default() };
+            let input = run::Input::Land { op: op(n), wish };
+            fleet.decide(Input::Run { run: id(name), input }, seconds("10")).unwrap();
+        }
+        combined(&mut fleet, "a", 1, &[]);
+        check_gates(&mut fleet, "a", 1, &["g"]);
+        assert_eq!(stages(&fleet), "a checking, b in_line, c none, d none", "{a} {b}");
+    }
+    let mut fleet = done();
+    let seen = super::radar::seen("a b", &["a!b roof"]);
+    fleet.decide(Input::Radar(Box::new(seen)), seconds("9")).unwrap();
+    for line in ["10 a land 1", "10 b land 2"] {
+        play(&mut fleet, line);
+    }
+    combined(&mut fleet, "a", 1, &[]);
+    check_gates(&mut fleet, "a", 1, &["g"]);
+    assert_eq!(stages(&fleet), "a checking, b in_line, c none, d none");
 }
 
 #[test]
@@ -223,7 +298,8 @@ fn who_does_not_fit_into_a_batch_is_left_to_its_own_turn_and_the_others_land() {
     play(&mut fleet, "14 a stop");
     assert_eq!(stages(&fleet), "a none, b combining, c riding, d riding");
     combined(&mut fleet, "b", 2, &["d"]);
-    assert_eq!(stages(&fleet), "a none, b checking, c in_line, d riding");
+    // It may fit on top of those that did.
+    assert_eq!(stages(&fleet), "a none, b checking, c combining, d riding");
     check_gates(&mut fleet, "b", 2, &[]);
     brought(&mut fleet, "b", 2, &["d"]);
     assert!(run(&fleet, "b").landed.is_some() && run(&fleet, "d").landed.is_some());
@@ -335,7 +411,9 @@ fn a_conflict_goes_to_its_author_in_the_same_conversation_and_comes_back_into_th
 #[derive(Default)]
 struct World {
     /// Where the target stands.
-    target: u32,
+    target: String,
+    /// How many commits there are that could land.
+    trials: u32,
     /// What each landing was asked for, and whether it has an answer.
     asked: BTreeMap<(RunId, u8), bool>,
     /// The trials that may be brought: whose gates have all passed.
@@ -371,7 +449,7 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
             Input::Run { run: run_id.clone(), input: run::Input::Stop { force: false } }
         }
         Some((Stage::InLine {} | Stage::Riding { .. }, _)) => return,
-        Some((Stage::Combining { riders }, op)) => {
+        Some((Stage::Combining { riders, ahead }, op)) => {
             // Some that ride do not fit.
             let others: Vec<RunId> = riders
                 .iter()
@@ -380,7 +458,11 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
                 .map(|(_, id)| id.clone())
                 .collect();
             let made = if lucky {
-                let trial = Trial { onto: world.target.to_string(), ..trial(&run_id, &others) };
+                let on = ahead.as_ref().map(|ahead| ahead.commit.clone());
+                let onto = on.unwrap_or_else(|| world.target.clone());
+                world.trials += 1;
+                let commit = format!("t{}", world.trials);
+                let trial = Trial { onto, commit, ..trial(&run_id, &others) };
                 Combined::Made { trial: Box::new(trial) }
             } else {
                 Combined::Conflict {
@@ -423,9 +505,14 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
             assert!(gates.iter().all(|gate| gate.passed == Some(true)), "a gate has not passed");
             let gates_only = landing.as_ref().is_some_and(|landing| landing.wish.gates_only);
             // Somebody else may come first.
-            world.target += u32::from(pick.1.is_multiple_of(5));
-            let made = if gates_only || trial.onto == world.target.to_string() {
-                world.target += u32::from(!gates_only);
+            if pick.1.is_multiple_of(5) {
+                world.trials += 1;
+                world.target = format!("theirs {}", world.trials);
+            }
+            let made = if gates_only || trial.onto == world.target {
+                if !gates_only {
+                    world.target.clone_from(&trial.commit);
+                }
                 Brought::Done { attestation: Box::new(attested(trial)), beside: Vec::new() }
             } else {
                 Brought::Moved { text: "it moved".to_owned() }
@@ -465,7 +552,18 @@ fn holds(fleet: &Fleet, world: &mut World, decided: &Decided) {
         let landing = run.landing.as_ref();
         landing.is_some_and(|it| it.stage.holds_lane() && !it.wish.gates_only)
     };
-    assert!(fleet.runs.values().filter(lane).count() <= 1, "two land at once");
+    let holders: Vec<&Arc<Run>> = fleet.runs.values().filter(lane).collect();
+    let ahead_of = |run: &Run| run.landing.as_ref().and_then(|it| it.stage.ahead()).cloned();
+    let (behind, first): (Vec<&Arc<Run>>, Vec<&Arc<Run>>) =
+        holders.into_iter().partition(|run| ahead_of(run).is_some());
+    assert!(first.len() <= 1, "two land at once");
+    assert!(behind.len() <= 1, "two are tried on one tree");
+    for next in behind {
+        let ahead = ahead_of(next).unwrap();
+        let first = fleet.runs[&ahead.run].landing.as_ref();
+        let commit = first.and_then(|first| first.stage.commit());
+        assert_eq!(commit, Some(ahead.commit.as_str()), "{} is on what cannot land", next.id());
+    }
     for run in fleet.runs.values() {
         let Some(landing) = &run.landing else { continue };
         if let Stage::Riding { with } = &landing.stage {

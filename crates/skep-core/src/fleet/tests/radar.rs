@@ -23,7 +23,7 @@ fn at_work(names: &str) -> Fleet {
 }
 
 /// A look at these runs, of which some pairs (`a-b file`, `a!b file` where they conflict) meet.
-fn seen(among: &str, pairs: &[&str]) -> Seen {
+pub(super) fn seen(among: &str, pairs: &[&str]) -> Seen {
     let clash = |text: &&str| {
         let (pair, file) = text.split_once(' ').unwrap();
         let (names, kind) = match pair.split_once('!') {

@@ -15,6 +15,16 @@ const STAGES: &[(&str, &str)] = &[
     ("checking, not begun", ", 11 land 1 once, 12 landing try, 13 landing combined 1"),
     ("checking", ", 11 land 1 once, 12 landing try, 13 landing combined 1, 14 landing gates 1 g h"),
     ("bringing", ", 11 land 1 once, 12 landing try, 13 landing combined 1, 14 landing gates 1"),
+    ("on b", ", 11 land 1 once, 12 landing try on b"),
+    ("on b, no gates", ", 11 land 1 once, 12 landing try on b, 13 landing combined 1"),
+    (
+        "on b, gates",
+        ", 11 land 1 once, 12 landing try on b, 13 landing combined 1, 14 landing gates 1 g",
+    ),
+    (
+        "on b, passed",
+        ", 11 land 1 once, 12 landing try on b, 13 landing combined 1, 14 landing gates 1",
+    ),
     ("riding", ", 11 land 1 once, 12 landing ride b"),
     ("resolving", ", 11 land 1 once, 12 landing try, 13 landing combined 1 conflict"),
 ];
@@ -28,6 +38,11 @@ const WORDS: &[&str] = &[
     "restore 2 0",
     "again",
     "landing try",
+    "landing try on b",
+    "landing cleared b",
+    "landing cleared c",
+    "landing dropped b",
+    "landing dropped c",
     "landing ride b",
     "landing freed b",
     "landing freed c",
@@ -221,6 +236,53 @@ fn a_target_that_takes_changes_only_is_proposed_to_where_that_may_be() {
 14 landing gates 1              ended (completed), landing bringing; Bring
 15 landing brought 1 protected  ended (completed), landing over",
     );
+}
+
+#[test]
+fn what_was_tried_on_anothers_tree_lands_only_when_that_has_and_its_failures_count_for_nothing() {
+    let way = "11 land 1, 12 landing try on b, 13 landing combined 1, 14 landing gates 1 g";
+    check(
+        &format!("{way}, 15 landing ended g passed, 16 landing cleared b, 17 landing brought 1"),
+        "
+11 land 1                  ended (completed), landing in line
+12 landing try on b        ended (completed), landing combining; Combine
+13 landing combined 1      ended (completed), landing checking; Check
+14 landing gates 1 g       ended (completed)
+15 landing ended g passed  ended (completed)
+16 landing cleared b       ended (completed), landing bringing; Bring
+17 landing brought 1       ended (completed), landing over, landed",
+    );
+    check(
+        &format!("{way}, 15 landing cleared b, 16 landing ended g passed"),
+        "
+11 land 1                  ended (completed), landing in line
+12 landing try on b        ended (completed), landing combining; Combine
+13 landing combined 1      ended (completed), landing checking; Check
+14 landing gates 1 g       ended (completed)
+15 landing cleared b       ended (completed)
+16 landing ended g passed  ended (completed), landing bringing; Bring",
+    );
+    check(
+        &format!(
+            "{way}, 15 landing ended g failed, 16 landing try, 17 landing combined 1, 18 landing gates 1 h, 19 landing ended h failed"
+        ),
+        "
+11 land 1                  ended (completed), landing in line
+12 landing try on b        ended (completed), landing combining; Combine
+13 landing combined 1      ended (completed), landing checking; Check
+14 landing gates 1 g       ended (completed)
+15 landing ended g failed  ended (completed), landing in line
+16 landing try             ended (completed), landing combining; Combine
+17 landing combined 1      ended (completed), landing checking; Check
+18 landing gates 1 h       ended (completed)
+19 landing ended h failed  ended (completed), landing over",
+    );
+    let landing = |way: &str| at(way).landing.unwrap();
+    let back =
+        landing(", 11 land 1, 12 landing try on b, 13 landing combined 1, 14 landing dropped b");
+    assert!(back.waits && back.moves == 0 && back.tries == 1, "{back:?}");
+    let anew = landing(", 11 land 1, 12 landing try on b, 13 landing dropped b, 14 landing try");
+    assert!(!anew.waits && anew.tries == 2, "{anew:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use super::super::{
     Effect, EnvState, Event, OpResult, Outcome, Proposing, Rejected, Run, Step, WORDS,
-    landing::{Brought, Combined, Gate, Landing, MOVES, Stage, Trial, Wish, Word},
+    landing::{Ahead, Brought, Combined, Gate, Landing, MOVES, Stage, Trial, Wish, Word},
 };
 use crate::{
     id::{OpId, RunId},
@@ -88,10 +88,14 @@ impl Run {
         let run = self.id().clone();
         let op = landing.op.clone();
         match (&landing.stage, word) {
-            (Stage::InLine {}, Word::Try { riders }) if self.is_ended() => Ok(Step::of(
-                [moved(Stage::Combining { riders }, "")],
+            (Stage::InLine {}, Word::Try { riders, ahead }) if self.is_ended() => Ok(Step::of(
+                [moved(Stage::Combining { riders, ahead }, "")],
                 [Effect::Combine { run, op }],
             )),
+            (stage, Word::Cleared { by }) if is_behind(stage, &by) => Ok(self.cleared(landing)),
+            (stage, Word::Dropped { by }) if is_behind(stage, &by) => {
+                Ok(put_back(&format!("{by} did not land as it was")))
+            }
             (Stage::InLine {}, Word::Ride { with }) if self.is_ended() => {
                 Ok(Step::of([moved(Stage::Riding { with }, "")], []))
             }
@@ -104,19 +108,22 @@ impl Run {
             (Stage::Riding { with }, Word::Carried { with: by, result }) if *with == by => {
                 Ok(over(landing, result))
             }
-            (Stage::Combining { .. }, Word::Combined { op: of, made }) if op == of => {
-                Ok(self.combined(landing, made))
+            (Stage::Combining { ahead, .. }, Word::Combined { op: of, made }) if op == of => {
+                Ok(self.combined(landing, ahead.as_ref(), made))
             }
-            (Stage::Checking { trial, gates: None }, Word::Gates { op: of, begun }) if op == of => {
-                Ok(match begun {
-                    Ok(gates) => self.checked(landing, trial, gates, false),
-                    Err(result) => over(landing, result),
+            (Stage::Checking { trial, gates: None, ahead }, Word::Gates { op: of, begun })
+                if op == of =>
+            {
+                Ok(match (begun, ahead) {
+                    (Ok(gates), _) => self.checked(landing, trial, (gates, false), ahead.as_ref()),
+                    (Err(_), Some(ahead)) => unknown_yet(ahead),
+                    (Err(result), None) => over(landing, result),
                 })
             }
             (
-                Stage::Checking { trial, gates: Some(gates) },
+                Stage::Checking { gates: Some(gates), .. },
                 Word::GateEnded { gate, passed, text },
-            ) => Ok(self.gate_ended(landing, trial, gates, &gate, passed, &text)),
+            ) => Ok(self.gate_ended(landing, gates, &gate, passed, &text)),
             (Stage::Bringing { .. }, Word::Brought { op: of, made }) if op == of => {
                 Ok(self.brought(landing, made))
             }
@@ -134,11 +141,14 @@ impl Run {
         }
     }
 
-    fn combined(&self, landing: &Landing, made: Combined) -> Step {
+    fn combined(&self, landing: &Landing, ahead: Option<&Ahead>, made: Combined) -> Step {
         let (run, op) = (self.id().clone(), landing.op.clone());
+        if let (Some(ahead), Combined::Conflict { .. } | Combined::Over { .. }) = (ahead, &made) {
+            return unknown_yet(ahead);
+        }
         match made {
             Combined::Made { trial } => Step::of(
-                [moved(Stage::Checking { trial, gates: None }, "")],
+                [moved(Stage::Checking { trial, gates: None, ahead: ahead.cloned() }, "")],
                 [Effect::Check { run, op }],
             ),
             Combined::Over { result } => over(landing, result),
@@ -176,28 +186,56 @@ impl Run {
     }
 
     /// The gates of a trial as they stand now; `known` where the landing holds them already.
-    fn checked(&self, landing: &Landing, trial: &Trial, gates: Vec<Gate>, known: bool) -> Step {
+    fn checked(
+        &self,
+        landing: &Landing,
+        trial: &Trial,
+        (gates, known): (Vec<Gate>, bool),
+        ahead: Option<&Ahead>,
+    ) -> Step {
         let (run, op) = (self.id().clone(), landing.op.clone());
         let trial = Box::new(trial.clone());
-        if gates.iter().all(|gate| gate.passed == Some(true)) {
+        if ahead.is_none() && gates.iter().all(|gate| gate.passed == Some(true)) {
             let to = Stage::Bringing { trial, gates };
             return Step::of([moved(to, "")], [Effect::Bring { run, op }]);
         }
         if known {
             return Step::default();
         }
-        Step::of([moved(Stage::Checking { trial, gates: Some(gates) }, "")], [])
+        let to = Stage::Checking { trial, gates: Some(gates), ahead: ahead.cloned() };
+        Step::of([moved(to, "")], [])
+    }
+
+    /// What it was tried on has landed: its tree stands on the target as it is, and its gates count.
+    fn cleared(&self, landing: &Landing) -> Step {
+        match &landing.stage {
+            Stage::Combining { riders, .. } => {
+                let riders = riders.clone();
+                Step::of([moved(Stage::Combining { riders, ahead: None }, "")], [])
+            }
+            Stage::Checking { trial, gates: Some(gates), .. } => {
+                self.checked(landing, trial, (gates.clone(), false), None)
+            }
+            Stage::Checking { trial, gates: None, .. } => {
+                let to = Stage::Checking { trial: trial.clone(), gates: None, ahead: None };
+                Step::of([moved(to, "")], [])
+            }
+            Stage::InLine {}
+            | Stage::Bringing { .. }
+            | Stage::Riding { .. }
+            | Stage::Resolving {} => Step::default(),
+        }
     }
 
     fn gate_ended(
         &self,
         landing: &Landing,
-        trial: &Trial,
         gates: &[Gate],
         gate: &RunId,
         passed: bool,
         words: &str,
     ) -> Step {
+        let Stage::Checking { trial, ahead, .. } = &landing.stage else { return Step::default() };
         let Some(known) = gates.iter().find(|known| known.run == *gate) else {
             // One of an earlier tree, which nobody waits for any more.
             return Step::default();
@@ -213,7 +251,9 @@ impl Run {
             for known in gates.iter_mut().filter(|known| known.run == *gate) {
                 known.passed = Some(true);
             }
-            self.checked(landing, trial, gates, true)
+            self.checked(landing, trial, (gates, true), ahead.as_ref())
+        } else if let Some(ahead) = ahead {
+            unknown_yet(ahead)
         } else if trial.works.len() > 1 {
             // Whose work it was is not known: half as many go the next time.
             let half = u32::try_from(trial.works.len() / 2).unwrap_or(1);
@@ -334,9 +374,24 @@ fn is_report(word: &Word) -> bool {
         | Word::Ride { .. }
         | Word::Freed { .. }
         | Word::Carried { .. }
+        | Word::Cleared { .. }
+        | Word::Dropped { .. }
         | Word::Left { .. }
         | Word::Unsettled { .. } => false,
     }
+}
+
+fn is_behind(stage: &Stage, other: &RunId) -> bool {
+    stage.ahead().is_some_and(|ahead| ahead.run == *other)
+}
+
+/// What did not go on another's tree may go once that has landed, or has not: it is settled then.
+fn unknown_yet(ahead: &Ahead) -> Step {
+    put_back(&format!("it did not go on top of {}; settled when that is over", ahead.run))
+}
+
+fn put_back(text: &str) -> Step {
+    Step::of([moved(Stage::InLine {}, text)], [])
 }
 
 fn moved(to: Stage, text: &str) -> Event {

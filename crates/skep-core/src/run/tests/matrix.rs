@@ -332,7 +332,7 @@ pub(crate) fn kind_of_event(event: &Event) -> usize {
         Event::LeasesInUse { .. } => 78,
         Event::IssueLeaving {} => 79,
         Event::IssueLeft { .. } => 80,
-        Event::Commented { .. } => 81,
+        Event::IssueCommented { .. } => 81,
     }
 }
 
@@ -453,7 +453,7 @@ fn events() -> Vec<Event> {
         Event::LogsDropped {},
         Event::IssueLeaving {},
         Event::IssueLeft { text: String::new(), next: None },
-        Event::Commented { key: "a".to_owned() },
+        Event::IssueCommented { key: "a".to_owned() },
         Event::OpDone { op: op(1), result: OpResult::Failed { slug: text.clone(), text } },
         Event::GitSeen { facts: git("c9", 2, false) },
         Event::Overstepped { what: "stop".to_owned() },
@@ -721,7 +721,7 @@ Purged               ...... ......... ........ ..... ......
 LogsDropped          ...... ......... ........ ..... ......
 IssueLeaving         xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
 IssueLeft            xxxxxx xxxxxxxxx xxxxxxxx xxxxx xxxxxx
-Commented            ...... ......... ........ ..... ......
+IssueCommented       ...... ......... ........ ..... ......
 OpDone               ...... ......... ........ ..... ......
 GitSeen              ...... ......... ........ ..... ......
 Overstepped          ...... ......... ........ ..... ......

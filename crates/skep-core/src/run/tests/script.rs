@@ -344,7 +344,7 @@ pub(crate) fn attested(trial: &landing::Trial) -> landing::Attestation {
     }
 }
 
-/// `try [with NAME…]`, `ride NAME`, `freed NAME [alone]`, `carried NAME`, `combined N [with NAME… | conflict | over]`,
+/// `try [with NAME… | on NAME]`, `cleared NAME`, `dropped NAME`, `ride NAME`, `freed NAME [alone]`, `carried NAME`, `combined N [with NAME… | conflict | over]`,
 /// `gates N [NAME… | refused]`, `ended NAME passed|failed`, `brought N [moved | over | protected [proposed]]`,
 /// `unsettled`.
 fn landing_word(words: &[&str], run: &Run) -> landing::Word {
@@ -357,8 +357,16 @@ fn landing_word(words: &[&str], run: &Run) -> landing::Word {
         merged: None,
     };
     match words {
-        ["try"] => Word::Try { riders: Vec::new() },
-        ["try", "with", riders @ ..] => Word::Try { riders: riders.iter().map(id).collect() },
+        ["try"] => Word::Try { riders: Vec::new(), ahead: None },
+        ["try", "with", riders @ ..] => {
+            Word::Try { riders: riders.iter().map(id).collect(), ahead: None }
+        }
+        ["try", "on", other] => {
+            let ahead = landing::Ahead { run: id(other), commit: trial(&id(other), &[]).commit };
+            Word::Try { riders: Vec::new(), ahead: Some(ahead) }
+        }
+        ["cleared", by] => Word::Cleared { by: id(by) },
+        ["dropped", by] => Word::Dropped { by: id(by) },
         ["ride", with] => Word::Ride { with: id(with) },
         ["freed", with] => Word::Freed { with: id(with), alone: false },
         ["freed", with, "alone"] => Word::Freed { with: id(with), alone: true },
