@@ -36,7 +36,18 @@ pub fn commit(git: &Git, repo: &Repository, rev: &str) -> Result<Option<String>,
 /// Finds the commit that the local branch `name` is on; none where there is no such branch.
 pub fn branch(git: &Git, repo: &Repository, name: &str) -> Result<Option<String>, GitError> {
     let name = format!("refs/heads/{name}");
-    if ref_exists(git, repo, &name)? { commit(git, repo, &name) } else { Ok(None) }
+    if name.contains(['\0', '\n']) {
+        return Ok(None);
+    }
+    // A pattern is the name itself or a folder of names, or has stars that no name has.
+    let listed = git
+        .call(repo.seat())
+        .args(["for-each-ref", "--format=%(objectname) %(refname)", &name])
+        .bytes()?;
+    let listed = String::from_utf8_lossy(&listed);
+    let exact = listed.lines().filter_map(|line| line.split_once(' '));
+    let found = exact.filter(|(_, known)| *known == name).map(|(oid, _)| oid);
+    Ok(found.filter(|oid| is_oid(oid)).map(str::to_owned).next())
 }
 
 /// Counts the commits of `new` that `old` lacks.

@@ -28,3 +28,20 @@ fn a_file_that_cannot_be_read_is_not_taken_for_one_that_is_not_there() {
     assert!(file_at(&git(&place), &found, &repo.head(), "gates").is_err());
     assert_eq!(file_at(&git(&place), &found, &repo.head(), "none").unwrap(), None);
 }
+
+#[test]
+fn a_branch_is_found_by_its_whole_name_and_by_nothing_else() {
+    let place = Place::new();
+    let repo = place.repo("r");
+    repo.git(&["branch", "feat/one"]);
+    repo.git(&["tag", "v1"]);
+    let found = discover(&git(&place), repo.path()).unwrap();
+    let named = |name: &str| branch(&git(&place), &found, name).unwrap();
+    assert_eq!(named("feat/one"), Some(repo.head()));
+    for none in ["feat", "feat/", "feat/*", "*", "f?at/one", "feat/one^{commit}", "v1", "", "a\nb"] {
+        assert_eq!(named(none), None, "{none:?}");
+    }
+    // What git cannot answer is no "there is none".
+    std::fs::remove_file(repo.path().join(".git/HEAD")).unwrap();
+    assert_eq!(branch(&git(&place), &found, "feat/one").unwrap_err().slug(), "git-failed");
+}
