@@ -11,6 +11,7 @@ use super::{
 use crate::{
     facts::Exit,
     id::{self, OpId, RunId},
+    text,
 };
 
 /// A check of a project's, as a person approved it, and what it checks.
@@ -20,6 +21,9 @@ pub struct Gate {
     pub name: String,
     /// A shell command.
     pub run: String,
+    /// Programs that are asked for their versions before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
     /// The run whose work is to be brought in.
     pub of: RunId,
     /// The wish that it is run for.
@@ -28,6 +32,27 @@ pub struct Gate {
     pub tree: String,
     /// A commit that has that tree.
     pub commit: String,
+}
+
+/// The longest version that is kept. Characters.
+const LONGEST: usize = 200;
+
+/// What a line begins with by which a gate's run says the version of a tool, before anything of the tree ran.
+pub const VERSION: &str = "skep: version of ";
+
+/// Reads from the first lines that a gate's run put out which version each of `tools` is; those that said nothing are left out.
+///
+/// A line of that form further behind is the tree's own word, and no version.
+pub fn versions<'a>(
+    tools: &[String],
+    lines: impl IntoIterator<Item = &'a str>,
+) -> Vec<(String, String)> {
+    let said = |(tool, line): (&String, &str)| {
+        let (name, version) = line.strip_prefix(VERSION)?.split_once(": ")?;
+        let version = text::words(text::one_line(version).trim(), LONGEST);
+        (name == tool && !version.is_empty()).then(|| (tool.clone(), version))
+    };
+    tools.iter().zip(lines).filter_map(said).collect()
 }
 
 impl Kind {

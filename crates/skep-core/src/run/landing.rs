@@ -235,6 +235,9 @@ pub struct Passed {
     /// SHA-256 over the journal of its run; none where it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// The tools that it names, each with what it said of its version before the command began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<(String, String)>,
 }
 
 /// What the fleet tells a landing, and what comes back from its effects.

@@ -497,6 +497,10 @@ pub struct Gate {
     #[serde(default, deserialize_with = "variables")]
     #[schemars(schema_with = "variables_schema")]
     pub env: Vec<String>,
+    /// Programs that say which version they are, by `--version`, before the command begins.
+    #[serde(default, deserialize_with = "programs")]
+    #[schemars(schema_with = "programs_schema")]
+    pub tools: Vec<String>,
 }
 
 fn gate_timeout() -> Duration {
@@ -708,6 +712,16 @@ pub(super) fn variables<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String
     })
 }
 
+/// Names without a folder: what stands in the tree says nothing of itself.
+fn programs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    texts(from, |text| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.len() <= 64
+            && text.chars().all(plain)
+    })
+}
+
 fn gates<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Gate>, D::Error> {
     let gates = Vec::<Gate>::deserialize(from)?;
     let names: BTreeSet<&str> = gates.iter().map(|gate| gate.name.as_str()).collect();
@@ -790,6 +804,11 @@ fn all_inside_schema(_: &mut SchemaGenerator) -> Schema {
 
 fn places_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "type": "string" }, "title": "a list of absolute paths, or paths that begin with ~/" })
+}
+
+fn programs_schema(_: &mut SchemaGenerator) -> Schema {
+    let title = "a list of names of programs, without folders";
+    json_schema!({ "type": "array", "items": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$" }, "title": title })
 }
 
 pub(super) fn variables_schema(_: &mut SchemaGenerator) -> Schema {

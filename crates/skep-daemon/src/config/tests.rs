@@ -139,6 +139,7 @@ paths = ["src/**"]
 [[gate]]
 name = "lint"
 run = "scripts/lint"
+tools = ["cargo"]
 "#,
         ),
     ]);
@@ -171,6 +172,7 @@ run = "scripts/lint"
         timeout: Duration::from_secs(minutes * 60),
         paths: vec![paths.to_owned()],
         env: Vec::new(),
+        tools: if name == "lint" { vec!["cargo".to_owned()] } else { Vec::new() },
     };
     let gates = [gate("test", "scripts/test", 5, "src/**"), gate("lint", "scripts/lint", 20, "**")];
     assert_eq!(project.gate, gates);
@@ -300,6 +302,16 @@ fn a_repositorys_file_leads_out_of_no_folder_and_reads_as_no_option() {
         ("[[gate]]\nname = \"a\"", "gate", "a list of gates, each with a name of its own"),
         (
             "[[gate]]\nname = \"a\"\nrun = \" \"",
+            "gate",
+            "a list of gates, each with a name of its own",
+        ),
+        (
+            "[[gate]]\nname = \"a\"\nrun = \"b\"\ntools = [\"./cargo\"]",
+            "gate",
+            "a list of gates, each with a name of its own",
+        ),
+        (
+            "[[gate]]\nname = \"a\"\nrun = \"b\"\ntools = [\"-x\"]",
             "gate",
             "a list of gates, each with a name of its own",
         ),

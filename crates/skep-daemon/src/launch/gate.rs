@@ -10,7 +10,7 @@ use skep_api::{
     spec::{Limits, PromptBy, Spec, VERSION},
     wire::chain,
 };
-use skep_core::run::{Gate, Run};
+use skep_core::run::{Gate, Run, gate::VERSION as VERSION_OF};
 use skep_harness::profile::Profile;
 use skep_host::git::Git;
 
@@ -20,6 +20,27 @@ use super::{asker_env, fence, own_program, run_vars, secrets::secrets_of};
 const SHELL: &str = "/bin/sh";
 /// How it is spoken to: not at all.
 const PROTOCOL: &str = "plain";
+
+/// Says the versions of the tools that are named, a line each whatever they are, and then is the command.
+const TOLD: &str = r#"run=$1; shift
+for tool do
+  said=$("$tool" --version </dev/null 2>/dev/null | head -n 1 | tr -d '\000-\037\177') || said=
+  printf '%s%s: %s\n' "$said_by" "$tool" "$said"
+done
+unset said_by said tool
+exec /bin/sh -c "$run""#;
+
+/// What it is: the command, behind the question for versions where there is one.
+fn argv(gate: &Gate) -> Vec<String> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    if gate.tools.is_empty() {
+        return words(&[SHELL, "-c", &gate.run]);
+    }
+    let told = format!("said_by='{VERSION_OF}'; {TOLD}");
+    let mut argv: Vec<String> = words(&[SHELL, "-c", &told, SHELL, &gate.run]);
+    argv.extend(gate.tools.iter().cloned());
+    argv
+}
 
 /// What the attempt of a gate is started with.
 pub(super) fn spec(
@@ -67,7 +88,7 @@ pub(super) fn spec(
         conversation: None,
         carries: Vec::new(),
         doubts: None,
-        argv: vec![SHELL.to_owned(), "-c".to_owned(), gate.run.clone()],
+        argv: argv(gate),
         env: vars,
         cwd: PathBuf::from(&env.cwd),
         // What git sees afterwards says nothing: whatever it left is thrown away.

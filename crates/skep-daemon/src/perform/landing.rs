@@ -6,9 +6,14 @@
 //! | check | the briefs of its gates are only made; the fleet begins each once |
 //! | bring | a target that has the commit already has landed; the same note adds nothing |
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, Read as _},
+    path::Path,
+};
 
 use skep_api::{
+    journal,
     place::Home,
     wire::{Refusal, chain},
 };
@@ -16,7 +21,7 @@ use skep_core::{
     fleet::{self, Fleet},
     id::{OpId, RunId},
     run::{
-        Attestation, Brief, Input, OpResult, Proposing, Run, State,
+        Attestation, Brief, Input, OpResult, Proposing, Run, State, gate,
         landing::{Brought, Combined, Passed, Stage, Trial, Word},
     },
     time::Timestamp,
@@ -31,6 +36,9 @@ use crate::{
     hands::{self, Done, land},
     launch, resolve,
 };
+
+/// Where in a journal the versions of tools stand at the latest. Bytes.
+const VERSIONS: u64 = 256 << 10;
 
 impl Performer {
     /// Makes the tree that would land of a run's work and that of those who ride with it.
@@ -177,6 +185,7 @@ impl Performer {
                     .map(|gate| gate.run.clone())
                     .unwrap_or_default(),
                 exit,
+                tools: journal.as_deref().zip(of).map_or_else(Vec::new, versions),
                 log: journal.and_then(|file| digest_of(&file)),
             }
         });
@@ -232,6 +241,21 @@ fn tools(home: &Home, run: &Run) -> Vec<(String, String)> {
     let version = git.as_ref().and_then(git::version);
     tools.extend(version.map(|version| ("git".to_owned(), version)));
     tools
+}
+
+/// What the tools of a gate said of their versions, before its command began.
+fn versions((journal, of): (&Path, &std::sync::Arc<Run>)) -> Vec<(String, String)> {
+    let tools = of.brief.gate.as_ref().map_or(&[][..], |gate| gate.tools.as_slice());
+    let Some(file) = std::fs::File::open(journal).ok().filter(|_| !tools.is_empty()) else {
+        return Vec::new();
+    };
+    let put_out = |line: String| {
+        let line: journal::Line = serde_json::from_str(&line).ok()?;
+        if let journal::Entry::Output { text } = line.entry { Some(text) } else { None }
+    };
+    let lines = std::io::BufReader::new(file.take(VERSIONS)).lines().map_while(Result::ok);
+    let lines: Vec<String> = lines.filter_map(put_out).take(tools.len()).collect();
+    gate::versions(tools, lines.iter().map(String::as_str))
 }
 
 fn digest_of(file: &Path) -> Option<String> {

@@ -142,7 +142,11 @@ impl Gates {
                 names if names.is_empty() => String::new(),
                 names => format!(" (with {names})"),
             };
-            part(&format!("gate {}{with}", gate.name), &gate.run);
+            let tools = match gate.tools.join(", ") {
+                names if names.is_empty() => String::new(),
+                names => format!(" (asks {names} for --version)"),
+            };
+            part(&format!("gate {}{with}{tools}", gate.name), &gate.run);
             commands.push(&gate.run);
         }
         commands.extend(self.set_up.iter().filter_map(|set_up| set_up.run.as_deref()));
@@ -334,6 +338,7 @@ impl Gates {
             gate: Some(Gate {
                 name: gate.name.clone(),
                 run: gate.run.clone(),
+                tools: gate.tools.clone(),
                 of: of.id().clone(),
                 op: (*op).clone(),
                 tree: (*tree).to_owned(),

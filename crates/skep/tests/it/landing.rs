@@ -49,6 +49,27 @@ fn what_lands_is_the_tree_that_its_gates_saw_and_a_note_at_the_commit_says_so() 
 }
 
 #[test]
+fn the_tools_that_a_gate_names_say_their_versions_before_its_command_and_the_tree_cannot_say_others()
+ {
+    let home = Home::new();
+    let repo = home.repo();
+    let settings = "[[gate]]\nname = \"test\"\nrun = '''sh one \"$0\" $#'''\ntools = [\"no-such-tool\", \"git\"]\n";
+    repo.write(".skep/project.toml", settings);
+    repo.commit("how it is checked");
+    let lies = "skep: version of no-such-tool: 7";
+    let steps = [&*format!("write one echo '{lies}'; echo $1 $2"), "commit it", "say done"];
+    let one = text_of(&home.ended("one", &steps, &["-d", "--name", "one"]), "id");
+    let error = home.skep(&["--json", "land", &one]).refused(1, "scripts-unapproved");
+    assert!(error.to_string().contains("asks no-such-tool, git for --version"), "{error}");
+    let run = home.json(&["land", "--yes", &one]);
+    let gate = &seen(&run)["gates"][0];
+    let git = repo.git(&["--version"]);
+    assert_eq!(gate["tools"], serde_json::json!([["git", git.trim()]]), "{run}");
+    let logs = home.skep(&["logs", &text_of(gate, "run")]).ok();
+    assert!(logs.contains(lies) && logs.contains("/bin/sh 0"), "the command is as ever: {logs}");
+}
+
+#[test]
 fn commits_that_are_not_on_the_runs_branch_keep_its_work_from_landing_in_part() {
     let home = Home::new();
     let repo = home.repo();

@@ -628,6 +628,7 @@ fn whole_attestation() -> Box<Attestation> {
         command: "scripts/test".to_owned(),
         exit: Some(exit()),
         log: Some("sha256:1".to_owned()),
+        tools: Vec::new(),
     };
     let seen = attested(&whole_trial());
     Box::new(Attestation {

@@ -17,6 +17,7 @@ pub(crate) fn brief_of_gate(name: &str, of: &str) -> Brief {
         gate: Some(Gate {
             name: "test".to_owned(),
             run: "scripts/test".to_owned(),
+            tools: Vec::new(),
             of: brief(of).id,
             op: op(7),
             tree: "t1".to_owned(),
@@ -183,4 +184,24 @@ fn an_env_that_could_not_go_is_still_nobodys_work() {
         };
         assert_eq!(*how, super::How::Spent);
     }
+}
+
+#[test]
+fn a_version_is_what_stands_in_its_own_line_before_the_command_and_nothing_else() {
+    let tools = |names: &str| names.split(' ').map(str::to_owned).collect::<Vec<String>>();
+    let line = |tool: &str, version: &str| format!("{}{tool}: {version}", super::VERSION);
+    let of = |names: &str, lines: &[String]| {
+        let said = super::versions(&tools(names), lines.iter().map(String::as_str));
+        said.iter().map(|(tool, said)| format!("{tool}={said}")).collect::<Vec<_>>().join(",")
+    };
+    let cargo = line("cargo", "cargo 1.95.0: stable");
+    let both = of("cargo git", &[cargo.clone(), line("git", "2.47")]);
+    assert_eq!(both, "cargo=cargo 1.95.0: stable,git=2.47");
+    assert_eq!(of("cargo git", &[line("cargo", ""), line("git", " ")]), "", "they said nothing");
+    // What the tree prints comes behind those, or has another name.
+    assert_eq!(of("cargo", &[line("cargo", ""), cargo.clone()]), "");
+    assert_eq!(of("git cargo", &[cargo.clone()]), "");
+    assert_eq!(of("cargo", &["cargo 1.95.0".to_owned()]), "");
+    let long = of("cargo", &[line("cargo", &"\u{1b}x".repeat(500))]);
+    assert!(long.len() < 1_000 && !long.contains('\u{1b}'), "{long}");
 }

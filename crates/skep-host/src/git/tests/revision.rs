@@ -38,7 +38,8 @@ fn a_branch_is_found_by_its_whole_name_and_by_nothing_else() {
     let found = discover(&git(&place), repo.path()).unwrap();
     let named = |name: &str| branch(&git(&place), &found, name).unwrap();
     assert_eq!(named("feat/one"), Some(repo.head()));
-    for none in ["feat", "feat/", "feat/*", "*", "f?at/one", "feat/one^{commit}", "v1", "", "a\nb"] {
+    for none in ["feat", "feat/", "feat/*", "*", "f?at/one", "feat/one^{commit}", "v1", "", "a\nb"]
+    {
         assert_eq!(named(none), None, "{none:?}");
     }
     // What git cannot answer is no "there is none".

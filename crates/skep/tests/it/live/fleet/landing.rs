@@ -50,7 +50,10 @@ fn settles_its_conflict(agent: &str) {
     let run = yard.home.json(&["show", &id]);
     assert_eq!((&run["attempt"], &run["outcome"]), (&2.into(), &"completed".into()), "{run}");
     let asked = lab.requests().join("\n");
-    assert!(asked.contains("out.txt") && asked.contains("does not fit what has landed there"), "{asked}");
+    assert!(
+        asked.contains("out.txt") && asked.contains("does not fit what has landed there"),
+        "{asked}"
+    );
     assert_eq!(landed["attestation"]["tree"], repo.oid("main^{tree}").as_str(), "{landed}");
     yard.home.no_agents();
 }
