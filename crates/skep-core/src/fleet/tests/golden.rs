@@ -240,6 +240,7 @@ fn of_runs() -> Vec<Of> {
         Of::Created { brief: Box::new(whole_brief()) },
         Of::Created { brief: Box::new(brief_of_adopted("amber")) },
         Of::Created { brief: Box::new(brief_of_gate("garnet", "amber")) },
+        Of::Created { brief: Box::new(gate_with_tools()) },
         Of::Leased { leases: super::leases::of_each() },
         Of::LeasesInUse { leases: super::leases::of_each() },
         Of::Admitted {},
@@ -482,6 +483,7 @@ fn of_runs() -> Vec<Of> {
         Of::ConflictGiven { words: words() },
         Of::GateEnded { gate: brief("gate").id, passed: false, text: text() },
         Of::Attested { attestation: whole_attestation() },
+        Of::Attested { attestation: attestation_with_tools() },
         Of::Proposing { op: op(1), asked: Box::new(whole_asked()) },
         Of::Looking {},
         Of::Followed { found: Some(Box::new(whole_sight())), failed: None, not_before: None },
@@ -619,6 +621,20 @@ fn ahead() -> Ahead {
 fn whole_trial() -> Box<Trial> {
     let remote = Some("origin".to_owned());
     Box::new(Trial { remote, ..trial(&brief("amber").id, &[brief("beryl").id]) })
+}
+
+fn gate_with_tools() -> Brief {
+    let brief = brief_of_gate("garnet", "amber");
+    let gate = brief.gate.clone().map(|gate| run::Gate { tools: vec!["cargo".to_owned()], ..gate });
+    Brief { gate, ..brief }
+}
+
+fn attestation_with_tools() -> Box<Attestation> {
+    let mut seen = whole_attestation();
+    for gate in &mut seen.gates {
+        gate.tools.push(("cargo".to_owned(), "cargo 1.95.0".to_owned()));
+    }
+    seen
 }
 
 fn whole_attestation() -> Box<Attestation> {
