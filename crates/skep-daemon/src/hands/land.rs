@@ -444,11 +444,11 @@ pub enum Brought {
     },
 }
 
-/// How a target is moved to what its gates have passed.
+/// How a target is moved to what its gates have passed; `lander` is this home's own name in the claim.
 pub fn bring_deed(
     run: &Run,
     works: &BTreeMap<String, String>,
-    home: &Home,
+    (home, lander): (&Home, String),
     trial: &landing::Trial,
     gates_only: bool,
     note: String,
@@ -464,7 +464,7 @@ pub fn bring_deed(
             commit: trial.commit.clone(),
             remote: trial.remote.clone(),
             gates_only,
-            lander: home.root().to_string_lossy().into_owned(),
+            lander,
             run: run.id().clone(),
             works: works.clone(),
             note,

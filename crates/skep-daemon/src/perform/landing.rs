@@ -34,6 +34,7 @@ use crate::{
     briefing::{Briefing, landing::Conflict},
     config::{self, Protected},
     hands::{self, Done, land},
+    issues::held,
     launch, resolve,
 };
 
@@ -141,7 +142,11 @@ impl Performer {
             works.insert(branch, work.head.clone());
         }
         let at = seconds(attestation.at);
-        let deed = hands::land::bring_deed(run, &works, &self.home, trial, gates_only, note, at)
+        // A path alone may be two homes': of two containers on one repository.
+        let own = held::identity(&self.home).map_err(|err| failed(err.to_string()))?;
+        let lander = format!("{} ({own})", self.home.root().display());
+        let home = (&self.home, lander);
+        let deed = hands::land::bring_deed(run, &works, home, trial, gates_only, note, at)
             .map_err(failed)?;
         let done = self.by_hand(run, &deed).map_err(failed)?;
         let Done::Brought { made } = done else { return Err(failed(format!("{done:?}"))) };

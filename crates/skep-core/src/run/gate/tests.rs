@@ -200,7 +200,7 @@ fn a_version_is_what_stands_in_its_own_line_before_the_command_and_nothing_else(
     assert_eq!(of("cargo git", &[line("cargo", ""), line("git", " ")]), "", "they said nothing");
     // What the tree prints comes behind those, or has another name.
     assert_eq!(of("cargo", &[line("cargo", ""), cargo.clone()]), "");
-    assert_eq!(of("git cargo", &[cargo.clone()]), "");
+    assert_eq!(of("git cargo", std::slice::from_ref(&cargo)), "");
     assert_eq!(of("cargo", &["cargo 1.95.0".to_owned()]), "");
     let long = of("cargo", &[line("cargo", &"\u{1b}x".repeat(500))]);
     assert!(long.len() < 1_000 && !long.contains('\u{1b}'), "{long}");
