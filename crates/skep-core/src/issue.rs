@@ -77,9 +77,15 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Whether both are one issue, however it was spelled: trackers tell no capitals apart.
+    /// Whether both are one issue, however it was spelled: trackers tell no capitals apart, and files do.
     pub fn is_same(&self, other: &Origin) -> bool {
-        self.platform == other.platform && self.reference.eq_ignore_ascii_case(&other.reference)
+        self.platform == other.platform
+            && match self.platform {
+                Platform::Folder => self.reference == other.reference,
+                Platform::Github | Platform::Forgejo | Platform::Taskwarrior => {
+                    self.reference.eq_ignore_ascii_case(&other.reference)
+                }
+            }
     }
 }
 

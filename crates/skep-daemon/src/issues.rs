@@ -205,6 +205,25 @@ impl<'a> Trackers<'a> {
         Ok(place(Kind::Forgejo, host, web, owner, repo))
     }
 
+    /// Whether a remote's repository is the one whose issues the tracker of this platform keeps: that forge, not one of its kind.
+    pub fn keeps(&self, platform: Platform, remote: &Place) -> bool {
+        let (owner, repo) = (remote.owner(), remote.repo().to_owned());
+        let asked = match platform {
+            Platform::Github => self.github(&owner, &repo),
+            Platform::Forgejo => match self.forgejo(&owner, &repo) {
+                Ok(place) => place,
+                Err(_) => return false,
+            },
+            Platform::Folder | Platform::Taskwarrior => return false,
+        };
+        // A remote by ssh has another port than the pages, or none.
+        let bare = |host: &str| host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned();
+        let one_bare = !asked.host.contains(':') || !remote.host.contains(':');
+        let same_host = asked.host.eq_ignore_ascii_case(&remote.host)
+            || one_bare && bare(&asked.host).eq_ignore_ascii_case(&bare(&remote.host));
+        asked.kind == remote.kind && (same_host || asked.web.eq_ignore_ascii_case(&remote.web))
+    }
+
     fn folder(&self, name: &str) -> Result<Box<dyn Tracker>, NoIssue> {
         let folders = &self.settings.dispatch.folders;
         let none = || NoReference::Folder {

@@ -202,6 +202,16 @@ fn all() -> Vec<Tool> {
     ]
 }
 
+/// What another run is going to change, as a schema.
+fn claims() -> Value {
+    json!({
+        "type": "array",
+        "maxItems": tool::PATHS,
+        "items": {"type": "string", "maxLength": tool::PATH},
+        "description": "The files and folders that it is going to change, from the root of the repository. It is not begun where another run holds one of them.",
+    })
+}
+
 fn tool(
     name: &'static str,
     description: &'static str,

@@ -34,6 +34,13 @@ impl Before {
         });
         Before { landing: landing.map(|landing| landing.op.clone()), with }
     }
+
+    /// Whether the landing of then is among what is done now.
+    fn has_landed(&self, done: &[(OpId, OpResult)]) -> bool {
+        done.iter().any(|(op, result)| {
+            self.landing.as_ref() == Some(op) && matches!(result, OpResult::Landed { .. })
+        })
+    }
 }
 
 /// What a step of a run says that others have to hear.
@@ -184,8 +191,10 @@ impl Fleet {
             })
             .collect();
         ahead.sort_by_key(|other| {
-            let waits = other.landing.as_ref().is_some_and(|it| !it.stage.holds_lane());
-            (waits, self.rank(other))
+            let stage = other.landing.as_ref().map(|it| &it.stage);
+            let waits = stage.is_some_and(|it| !it.holds_lane());
+            let is_second = stage.is_some_and(|it| it.ahead().is_some());
+            (waits, is_second, self.rank(other))
         });
         ahead
     }
@@ -328,9 +337,7 @@ impl Fleet {
             return;
         }
         let Some(leader) = self.runs.get(id) else { return };
-        let landed = done.iter().any(|(op, result)| {
-            before.landing.as_ref() == Some(op) && matches!(result, OpResult::Landed { .. })
-        });
+        let landed = before.has_landed(done);
         let (works, target) = match (&leader.landing, attested) {
             (None, Some(attestation)) if landed => {
                 (attestation.works.clone(), attestation.target.clone())
@@ -347,7 +354,10 @@ impl Fleet {
             },
             (None, _) => (Vec::new(), String::new()),
         };
-        let fitted = leader.landing.as_ref().is_none_or(|landing| !landing.stage.holds_lane());
+        let fitted = leader.landing.as_ref().is_none_or(|landing| {
+            // Who does not fit on another's tree may fit on the target.
+            !landing.stage.holds_lane() || landing.stage.ahead().is_some()
+        });
         for rider in riders {
             let at = works.iter().position(|work| work.run == rider);
             let word = match at {
@@ -390,9 +400,7 @@ impl Fleet {
         if leader.and_then(|it| it.stage.commit()).map(str::to_owned) == on {
             return;
         }
-        let landed = done.iter().any(|(op, result)| {
-            before.landing.as_ref() == Some(op) && matches!(result, OpResult::Landed { .. })
-        });
+        let landed = before.has_landed(done);
         let as_it_was = landed && attested.map(|it| it.commit.clone()) == on;
         let (next, by) = (next.id().clone(), id.clone());
         let word = if as_it_was { Word::Cleared { by } } else { Word::Dropped { by } };

@@ -148,9 +148,14 @@ fn brief_of(name: &str, how: &[&str]) -> Brief {
                     Place { env_type: EnvType::Directory, repository: None, ..brief.place }
             }
             "issue" => {
+                let reference = *how.next().unwrap();
                 brief.issue = Some(Origin {
-                    platform: Platform::Forgejo,
-                    reference: (*how.next().unwrap()).to_owned(),
+                    platform: match reference.split_once(':') {
+                        Some(("tw", _)) => Platform::Taskwarrior,
+                        Some(("dir", _)) => Platform::Folder,
+                        Some(_) | None => Platform::Forgejo,
+                    },
+                    reference: reference.to_owned(),
                     url: String::new(),
                     mode: Mode::Headless,
                 });

@@ -257,8 +257,8 @@ pub enum Word {
     Carried { with: RunId, result: OpResult },
     /// One whose work is in its tree was taken out of the line: the tree is not to land.
     Left { rider: RunId },
-    /// What the combining came to.
-    Combined { op: OpId, made: Combined },
+    /// What the combining came to, of the try that it was begun for.
+    Combined { op: OpId, tries: u32, made: Combined },
     /// Its gates are begun, or cannot be.
     Gates { op: OpId, begun: Result<Vec<Gate>, OpResult> },
     /// A gate's run has ended.
@@ -388,7 +388,7 @@ impl Run {
                 landing.tries += u32::from(begins);
                 landing.waits &= ahead.is_some();
             }
-            landing.waits |= back && is_ahead;
+            landing.waits |= back && is_ahead && batch.is_none();
             landing.conflicts += u32::from(matches!(to, Stage::Resolving {}));
             if let Some(batch) = batch {
                 landing.batch = (*batch).max(1);

@@ -52,7 +52,7 @@ impl Door {
         let project = resolve::dispatch::project_of(
             candidates,
             admitted.origin.platform,
-            &admitted.origin.reference,
+            (&admitted.origin.reference, &trackers),
         )?;
         let fleet = self.wishes.board.read().fleet;
         if let Some(run) = fleet.at_issue(&admitted.origin) {
@@ -64,6 +64,9 @@ impl Door {
             resolve::runs(id, &wish, &fleet, &self.home, &self.config, (self.clock)())?;
         for asked in &mut resolved.briefs {
             resolve::dispatch::stamp(asked, ask, &admitted, &issue);
+            if let Some(asker) = asker.and_then(|asker| fleet.runs.get(asker)) {
+                resolve::spawn::keep_own(asked, asker);
+            }
             asked.secrets.extend(own::tokens(&settings, &vars));
             if let (Some(asker), Some(granted)) = (asker, &granted) {
                 let wanted = asked.brief.lineage.take().map_or(u8::MAX, |lineage| lineage.depth);

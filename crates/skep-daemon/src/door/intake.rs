@@ -332,7 +332,7 @@ impl Intake {
             let is_due = |again: &BTreeMap<String, Instant>| {
                 again.get(&id).is_none_or(|at| *at <= Instant::now())
             };
-            let Some(name) = name_of(run, &fleet) else { continue };
+            let Some(name) = fleet.task_of_list(&run.brief) else { continue };
             if told.contains(&id) || !is_due(&lock(&self.again)) {
                 continue;
             }
@@ -428,12 +428,6 @@ fn is_proven(run: &Run) -> bool {
 }
 
 /// What Taskwarrior calls the task of a run.
-fn name_of(run: &Run, fleet: &Fleet) -> Option<Name> {
-    let task = fleet.tasks.get(run.brief.task.as_ref()?)?;
-    let reference = task.reference.as_deref().filter(|it| it.starts_with(PREFIX))?;
-    tasks::name(reference).ok()
-}
-
 fn priority(task: &Task) -> i64 {
     match task.priority.as_deref() {
         Some("H") => 2,

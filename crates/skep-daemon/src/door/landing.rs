@@ -224,6 +224,11 @@ pub(super) fn stage_of(run: &Run, fleet: &Fleet) -> Option<String> {
         }
         // There may be none.
         Stage::Checking { gates: None, .. } => return None,
+        Stage::Checking { gates: Some(gates), ahead: Some(ahead), .. }
+            if gates.iter().all(|gate| gate.passed == Some(true)) =>
+        {
+            format!("{name}: checked{}, and waits for that", on_top(Some(ahead), fleet))
+        }
         Stage::Checking { gates: Some(gates), ahead, .. } => {
             let said: Vec<String> = gates
                 .iter()

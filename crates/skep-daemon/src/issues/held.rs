@@ -100,7 +100,10 @@ fn place_of(
             let repo = repo.ok_or_else(none)?;
             let own = forges::remotes(git, repo, &settings.forge)
                 .map_err(|err| (err.slug().to_owned(), chain(&err)))?;
-            let its = own.into_iter().find(|(_, it)| it.name().eq_ignore_ascii_case(place));
+            let trackers = super::Trackers::new(&settings, vars);
+            let its = own.into_iter().find(|(_, it)| {
+                it.name().eq_ignore_ascii_case(place) && trackers.keeps(issue.platform, it)
+            });
             let at = match its {
                 Some((name, _)) => At::Remote { name },
                 None => pushed(repo)?,

@@ -22,13 +22,16 @@ const SHELL: &str = "/bin/sh";
 const PROTOCOL: &str = "plain";
 
 /// Says the versions of the tools that are named, a line each whatever they are, and then is the command.
-const TOLD: &str = r#"run=$1; shift
-for tool do
-  said=$("$tool" --version </dev/null 2>/dev/null | head -n 1 | tr -d '\000-\037\177') || said=
-  printf '%s%s: %s\n' "$said_by" "$tool" "$said"
-done
-unset said_by said tool
-exec /bin/sh -c "$run""#;
+///
+/// Its own variables are a subshell's: the command gets those that it was given.
+const TOLD: &str = r#"(
+  line=$2; shift 2
+  for tool do
+    said=$("$tool" --version </dev/null 2>/dev/null | head -n 1 | tr -d '\000-\037\177') || said=
+    printf '%s%s: %s\n' "$line" "$tool" "$said"
+  done
+)
+exec /bin/sh -c "$1""#;
 
 /// What it is: the command, behind the question for versions where there is one.
 fn argv(gate: &Gate) -> Vec<String> {
@@ -36,8 +39,7 @@ fn argv(gate: &Gate) -> Vec<String> {
     if gate.tools.is_empty() {
         return words(&[SHELL, "-c", &gate.run]);
     }
-    let told = format!("said_by='{VERSION_OF}'; {TOLD}");
-    let mut argv: Vec<String> = words(&[SHELL, "-c", &told, SHELL, &gate.run]);
+    let mut argv: Vec<String> = words(&[SHELL, "-c", TOLD, SHELL, &gate.run, VERSION_OF]);
     argv.extend(gate.tools.iter().cloned());
     argv
 }

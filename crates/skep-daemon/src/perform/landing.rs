@@ -44,8 +44,10 @@ const VERSIONS: u64 = 256 << 10;
 impl Performer {
     /// Makes the tree that would land of a run's work and that of those who ride with it.
     pub(super) fn combine(&self, run: &Run, op: &OpId, fleet: &Fleet) -> Input {
+        // Of the try that it is read for: another one may have begun when it is done.
+        let tries = run.landing.as_ref().map_or(0, |landing| landing.tries);
         let made = self.combined(run, op, fleet).unwrap_or_else(|result| Combined::Over { result });
-        Input::Landing(Word::Combined { op: op.clone(), made })
+        Input::Landing(Word::Combined { op: op.clone(), tries, made })
     }
 
     fn combined(&self, run: &Run, op: &OpId, fleet: &Fleet) -> Result<Combined, OpResult> {

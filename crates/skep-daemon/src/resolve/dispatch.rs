@@ -18,20 +18,22 @@ use skep_core::{
     run::{Lineage, Permissions},
     text,
 };
-use skep_forge::remote::Kind;
+use skep_forge::remote::Place;
 use skep_host::git::{Git, Repository};
 
 use super::{Asked, hands, registered, repository, unknown_project};
 use crate::{
     config::{self, Settings},
-    forges, launch,
+    forges,
+    issues::Trackers,
+    launch,
 };
 
-/// A project that an issue may be of, and what kinds of forge have its repository.
+/// A project that an issue may be of, and where at forges its repository is.
 #[derive(Debug)]
 pub struct Candidate {
     pub project: Project,
-    kinds: Vec<Kind>,
+    places: Vec<Place>,
 }
 
 /// The projects that the issue of `reference` may be of; nobody is asked.
@@ -60,12 +62,11 @@ pub fn candidates(
             .and_then(|(git, repo)| forges::remotes(&git, &repo, &settings.forge));
         match remotes {
             Ok(remotes) => {
-                let its =
-                    |place: &skep_forge::remote::Place| place.name().eq_ignore_ascii_case(&wanted);
-                let kinds: Vec<Kind> =
-                    remotes.iter().filter(|(_, it)| its(it)).map(|(_, it)| it.kind).collect();
-                if !kinds.is_empty() {
-                    found.push(Candidate { project: project.as_ref().clone(), kinds });
+                let its = |place: &Place| place.name().eq_ignore_ascii_case(&wanted);
+                let places: Vec<Place> =
+                    remotes.into_iter().map(|(_, it)| it).filter(its).collect();
+                if !places.is_empty() {
+                    found.push(Candidate { project: project.as_ref().clone(), places });
                 }
             }
             Err(err) => unread.push(format!("{}: {}", project.name, chain(&err))),
@@ -92,14 +93,15 @@ pub fn candidates(
 pub fn project_of(
     candidates: Vec<Candidate>,
     platform: Platform,
-    reference: &str,
+    (reference, trackers): (&str, &Trackers<'_>),
 ) -> Result<Project, Refusal> {
-    let kind = match platform {
-        Platform::Github => Some(Kind::Github),
-        Platform::Forgejo => Some(Kind::Forgejo),
-        Platform::Folder | Platform::Taskwarrior => None,
+    let is_forge = match platform {
+        Platform::Github | Platform::Forgejo => true,
+        Platform::Folder | Platform::Taskwarrior => false,
     };
-    let fits = |it: &Candidate| kind.is_none_or(|kind| it.kinds.contains(&kind));
+    // Of two forges of one kind only one was asked: the same name at the other is somebody else's.
+    let fits =
+        |it: &Candidate| !is_forge || it.places.iter().any(|place| trackers.keeps(platform, place));
     let mut all: Vec<Candidate> = candidates.into_iter().filter(fits).collect();
     if all.len() > 1 {
         let names: Vec<&str> = all.iter().map(|it| it.project.name.as_str()).collect();
@@ -151,7 +153,7 @@ fn near(
             })?
         }
     };
-    Ok(Candidate { project, kinds: Vec::new() })
+    Ok(Candidate { project, places: Vec::new() })
 }
 
 /// The wish for the run: what the settings and the mode make of it. Its words are the issue's.
@@ -199,7 +201,7 @@ pub fn wish(
 /// What the run is called: never what could be read as a task's id or a number.
 fn title(admitted: &Admitted, issue: &Issue) -> String {
     let words = text::words(&text::one_line(&issue.title), 200);
-    format!("{}: {words}", admitted.origin.reference)
+    format!("Issue {}: {words}", admitted.origin.reference)
 }
 
 /// Makes the run one of this issue.

@@ -14,12 +14,13 @@ use skep_core::{
     fleet::Fleet,
     issue::Mode,
     run::{Lineage, Permissions, Posture, Run},
+    secret::Secret,
     text,
     time::Timestamp,
 };
 use skep_host::secrets;
 
-use super::{Resolved, resolved};
+use super::{Asked, Resolved, resolved};
 use crate::launch;
 
 /// The longest title. Characters.
@@ -66,8 +67,18 @@ pub fn run(
     for asked in &mut found.briefs {
         asked.brief.by = asker.id().to_string();
         asked.brief.lineage = Some(lineage.clone());
+        keep_own(asked, asker);
     }
     Ok(found)
+}
+
+/// Leaves to a run that `asker` asks for no secret that `asker` has not: another project's are not its to give.
+pub fn keep_own(asked: &mut Asked, asker: &Run) {
+    let theirs = &asker.brief.policy.secrets;
+    let has = |it: &Secret| theirs.iter().any(|own| own.name == it.name && own.from == it.from);
+    asked.brief.policy.secrets.retain(has);
+    let left = &asked.brief.policy.secrets;
+    asked.secrets.retain(|name, _| left.iter().any(|it| it.name == *name));
 }
 
 /// What `asker` may have of a dispatch that its process asks for: nothing that it has not itself, whatever was said.
@@ -78,6 +89,13 @@ pub fn confined(ask: &DispatchAsk, asker: &Run, home: &Home) -> Result<DispatchA
         let text = "nobody sits before a run that another one asks for: it is headless or cascade";
         let refusal = Refusal::error("cascade-posture", text);
         return Err(refusal.hint(format!("skep dispatch headless {}", ask.reference)));
+    }
+    if ask.dry_run {
+        // It would show what any issue says, and count for nothing.
+        let text =
+            "a run does not look at issues that nobody is put at: only the run's own is shown";
+        return Err(Refusal::error("cascade-posture", text)
+            .hint(format!("skep dispatch headless {}", ask.reference)));
     }
     let brief = &asker.brief;
     let cwd = asker.env().map(|env| env.worktree.clone());
@@ -97,7 +115,7 @@ pub fn confined(ask: &DispatchAsk, asker: &Run, home: &Home) -> Result<DispatchA
         permissions: narrow.map(|it| word(it).to_owned()),
         budget: None,
         yes: false,
-        dry_run: ask.dry_run,
+        dry_run: false,
         detach: ask.detach,
         env: env_of(asker, home)?,
     })

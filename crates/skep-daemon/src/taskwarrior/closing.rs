@@ -22,14 +22,12 @@ pub fn require_completable(
     fleet: &Fleet,
     run: &Run,
 ) -> Result<(), Refusal> {
-    let task = run.brief.task.as_ref().and_then(|task| fleet.tasks.get(task));
-    let reference = task.and_then(|task| task.reference.as_deref());
-    let Some(reference) = reference.filter(|it| it.starts_with(PREFIX)) else { return Ok(()) };
+    let Some(name) = fleet.task_of_list(&run.brief) else { return Ok(()) };
+    let reference = format!("{PREFIX}{}", name.as_str());
     let unasked = |text: String| {
         Refusal::error("task-unasked", format!("{reference}: {text}"))
             .hint(format!("skep close {} --keep-branch   leaves the task as it is", run.id()))
     };
-    let Ok(name) = tasks::name(reference) else { return Ok(()) };
     let project = run.brief.project.as_deref();
     let settings = super::settings(config, project).map_err(unasked)?;
     if !settings.complete {

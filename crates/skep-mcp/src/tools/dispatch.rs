@@ -6,7 +6,7 @@ use serde_json::json;
 use skep_api::request::DispatchAsk;
 use skep_core::issue::Mode;
 
-use super::{arguments_of, bounded, short, tool};
+use super::{arguments_of, bounded, claims, short, tool};
 
 /// What it is called.
 pub(crate) const NAME: &str = "dispatch";
@@ -49,12 +49,7 @@ pub(super) fn offered() -> Tool {
                 "description": "cascade: it may have others work for it. Without one: headless.",
             },
             "project": {"type": "string", "maxLength": NAMED, "description": "Which one, where several have the issue's repository."},
-            "claims": {
-                "type": "array",
-                "maxItems": tool::PATHS,
-                "items": {"type": "string", "maxLength": tool::PATH},
-                "description": "The files and folders that it is going to change, from the root of the repository. It is not begun where another run holds one of them.",
-            },
+            "claims": claims(),
         }),
         &["ref"],
     )

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use skep_api::request::SpawnAsk;
 
-use super::{arguments_of, bounded, said, short, tool};
+use super::{arguments_of, bounded, claims, said, short, tool};
 
 /// What it is called.
 pub(crate) const NAME: &str = "spawn_run";
@@ -39,12 +39,7 @@ pub(super) fn offered() -> Tool {
                 "description": "All that it has to know: what is to be done, where, how one sees that it is done.",
             },
             "project": {"type": "string", "maxLength": TITLE, "description": "A registered project; without one: yours."},
-            "claims": {
-                "type": "array",
-                "maxItems": tool::PATHS,
-                "items": {"type": "string", "maxLength": tool::PATH},
-                "description": "The files and folders that it is going to change, from the root of the repository. It is not begun where another run holds one of them.",
-            },
+            "claims": claims(),
         }),
         &["title", "prompt"],
     )

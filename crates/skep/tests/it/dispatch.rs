@@ -277,6 +277,32 @@ fn an_issue_without_a_project_here_says_what_to_clone_and_one_of_two_asks_which(
     assert!(error["hints"].to_string().contains("skep project add"), "{error}");
 }
 
+/// Anybody may have an owner of that name at a forge where it is free.
+#[test]
+fn an_issue_at_one_forge_is_not_of_a_repository_of_that_name_at_another_of_its_kind() {
+    let stage = Stage::new();
+    let home = &stage.home;
+    stage.issue(12, "Fix it", WORK);
+    let text = fs::read_to_string(home.at("c/config.toml")).unwrap();
+    let more = "[forge.\"git.corp.example\"]\nkind = \"forgejo\"\n";
+    home.write("c/config.toml", &format!("{text}{more}"));
+    let url = format!("https://git.corp.example/{OWNER}/{REPO}.git");
+    home.repo().git(&["remote", "set-url", "origin", &url]);
+    for mode in ["headless", "consult"] {
+        let said = home.skep(&["--json", "dispatch", mode, &at(12), "--dry-run"]);
+        said.refused(2, "issue-project-none");
+    }
+    assert!(stage.claims().is_empty());
+    // By ssh the same forge has no port, or another one.
+    let origin = stage.forge.origin();
+    let host = origin.strip_prefix("http://").unwrap().split(':').next().unwrap();
+    let more = format!("[forge.\"{host}\"]\nkind = \"forgejo\"\n");
+    home.write("c/config.toml", &format!("{text}{more}"));
+    let url = format!("git@{host}:{OWNER}/{REPO}.git");
+    home.repo().git(&["remote", "set-url", "origin", &url]);
+    assert_eq!(home.json(&["dispatch", "headless", &at(12), "--dry-run"])["project"], "web");
+}
+
 #[test]
 fn an_issue_without_a_label_lets_consult_at_most_and_the_strictest_label_counts() {
     let stage = Stage::with("");

@@ -316,11 +316,11 @@ fn reported(effect: &Effect, run: &Run, way: usize, now: Timestamp) -> run::Inpu
         }
         Effect::Combine { op, .. } if fails => {
             let made = Combined::Over { result: failed };
-            run::Input::Landing(Word::Combined { op: op.clone(), made })
+            run::Input::Landing(Word::Combined { op: op.clone(), tries: tries(run), made })
         }
         Effect::Combine { op, .. } => {
             let made = Combined::Made { trial: Box::new(trial(run.id(), &[])) };
-            run::Input::Landing(Word::Combined { op: op.clone(), made })
+            run::Input::Landing(Word::Combined { op: op.clone(), tries: tries(run), made })
         }
         Effect::Check { op, .. } => {
             let begun = if fails { Err(failed) } else { Ok(Vec::new()) };
@@ -1183,4 +1183,9 @@ fn who_rests_for_an_answer_is_not_woken_by_the_end_of_a_limit() {
     let limited = witness.fleet.runs.values().any(|run| run::limits::is_limited(&run.state));
     assert!(limited, "it met its limit with a question open");
     witness.act(&Act::Create(0), 900_000).unwrap();
+}
+
+/// The try of its landing that a report is of.
+fn tries(run: &run::Run) -> u32 {
+    run.landing.as_ref().map_or(0, |landing| landing.tries)
 }

@@ -92,3 +92,36 @@ fn a_run_writes_so_many_comments_below_its_issue_and_the_same_one_is_never_one_m
     let mut alone = after(ONE, "0 create a, 1 a prepared, 2 a started");
     assert_eq!(refused(&mut alone, "3 a comment c").slug, "misplaced");
 }
+
+const UUID: &str = "4e1a92c7-0000-4000-8000-000000000001";
+
+/// A fleet with a task of skep's that is one of Taskwarrior's.
+fn tracked() -> Fleet {
+    let mut fleet = fleet(TWO);
+    let reference = Some(format!("tw:{UUID}"));
+    let task = Task { reference, ..task("w") };
+    fleet.decide(Input::AddTask(task), Timestamp(0)).unwrap();
+    fleet
+}
+
+#[test]
+fn at_a_task_of_taskwarriors_there_is_one_run_whichever_way_it_came() {
+    for short in [UUID, "4e1a92c7"] {
+        let mut fleet = tracked();
+        go_on(&mut fleet, "0 create a for w");
+        let second = refused(&mut fleet, &format!("1 create b issue tw:{short}"));
+        assert_eq!(second.slug, "issue-taken", "{short}: {}", second.text);
+        let mut fleet = tracked();
+        go_on(&mut fleet, &format!("0 create a issue tw:{short}"));
+        let second = refused(&mut fleet, "1 create b for w");
+        assert_eq!(second.slug, "issue-taken", "{short}: {}", second.text);
+        go_on(&mut fleet, "1 create c issue tw:5e1a92c7, 1 create d");
+    }
+}
+
+#[test]
+fn trackers_tell_no_capitals_apart_and_files_do() {
+    let mut fleet = after(TWO, "0 create a issue ada/web#12, 0 create b issue dir:notes#a");
+    assert_eq!(refused(&mut fleet, "1 create c issue ADA/Web#12").slug, "issue-taken");
+    go_on(&mut fleet, "1 create c issue dir:notes#A");
+}

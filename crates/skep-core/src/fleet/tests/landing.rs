@@ -44,7 +44,13 @@ fn word(fleet: &mut Fleet, name: &str, word: Word) -> Decided {
 fn combined(fleet: &mut Fleet, name: &str, n: u8, others: &[&str]) {
     let others: Vec<RunId> = others.iter().map(|name| id(name)).collect();
     let made = Combined::Made { trial: Box::new(trial(&id(name), &others)) };
-    word(fleet, name, Word::Combined { op: op(n), made });
+    report(fleet, name, n, made);
+}
+
+/// What came of combining, of the try that is under way.
+fn report(fleet: &mut Fleet, name: &str, n: u8, made: Combined) {
+    let tries = run(fleet, name).landing.as_ref().map_or(0, |landing| landing.tries);
+    word(fleet, name, Word::Combined { op: op(n), tries, made });
 }
 
 fn check_gates(fleet: &mut Fleet, name: &str, n: u8, gates: &[&str]) {
@@ -147,6 +153,64 @@ fn what_was_tried_on_a_tree_that_does_not_land_is_tried_anew_on_the_target() {
 }
 
 #[test]
+fn what_is_reported_of_a_tree_that_was_dropped_is_no_word_on_the_target() {
+    let there = || OpResult::Landed {
+        target: "main".to_owned(),
+        old: "t1".to_owned(),
+        new: "t1".to_owned(),
+        commits: 0,
+        beside: Vec::new(),
+    };
+    let conflict = || Combined::Conflict {
+        target: "main".to_owned(),
+        files: vec!["roof".to_owned()],
+        words: "settle it".to_owned(),
+    };
+    let made = || Combined::Made { trial: Box::new(trial(&id("b"), &[])) };
+    for late in [Combined::Over { result: there() }, conflict(), made()] {
+        let mut fleet = done();
+        play(&mut fleet, "10 a land 1");
+        play(&mut fleet, "11 b land 2");
+        combined(&mut fleet, "a", 1, &[]);
+        let tries = run(&fleet, "b").landing.as_ref().unwrap().tries;
+        play(&mut fleet, "12 a stop");
+        assert_eq!(stages(&fleet), "a none, b combining, c none, d none");
+        word(&mut fleet, "b", Word::Combined { op: op(2), tries, made: late.clone() });
+        assert_eq!(stages(&fleet), "a none, b combining, c none, d none", "{late:?}");
+        report(&mut fleet, "b", 2, made());
+        assert_eq!(stages(&fleet), "a none, b checking, c none, d none");
+    }
+    // Of what has landed it is.
+    let mut fleet = done();
+    play(&mut fleet, "10 a land 1");
+    play(&mut fleet, "11 b land 2");
+    combined(&mut fleet, "a", 1, &[]);
+    let tries = run(&fleet, "b").landing.as_ref().unwrap().tries;
+    check_gates(&mut fleet, "a", 1, &[]);
+    brought(&mut fleet, "a", 1, &[]);
+    word(&mut fleet, "b", Word::Combined { op: op(2), tries, made: made() });
+    assert_eq!(stages(&fleet), "a none, b checking, c none, d none");
+}
+
+#[test]
+fn who_does_not_fit_on_anothers_tree_may_ride_on_the_target_and_the_first_is_named_first() {
+    let mut fleet = done();
+    for line in ["10 a land 1", "11 b land 2 batch 3", "12 c land 3 batch 3"] {
+        play(&mut fleet, line);
+    }
+    combined(&mut fleet, "a", 1, &[]);
+    assert_eq!(stages(&fleet), "a checking, b combining, c riding, d none");
+    combined(&mut fleet, "b", 2, &[]);
+    assert_eq!(stages(&fleet), "a checking, b checking, c in_line, d none");
+    assert_eq!(run(&fleet, "c").landing.as_ref().unwrap().batch, 3);
+    let names = fleet.ahead_of(run(&fleet, "c"));
+    let names: Vec<&str> = names.iter().map(|run| run.brief.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    play(&mut fleet, "13 a stop");
+    assert_eq!(stages(&fleet), "a none, b combining, c riding, d none");
+}
+
+#[test]
 fn nobody_is_tried_on_a_tree_that_a_person_has_seen_or_that_conflicts_with_it() {
     for (a, b) in [(true, false), (false, true)] {
         let mut fleet = done();
@@ -192,7 +256,7 @@ fn who_rides_is_not_carried_by_what_was_seen_of_an_earlier_landing() {
         commits: 0,
         beside: Vec::new(),
     };
-    word(&mut fleet, "b", Word::Combined { op: op(5), made: Combined::Over { result: there } });
+    report(&mut fleet, "b", 5, Combined::Over { result: there });
     assert_eq!(stages(&fleet), "a none, b none, c combining, d none");
 }
 
@@ -387,7 +451,7 @@ fn a_conflict_goes_to_its_author_in_the_same_conversation_and_comes_back_into_th
         files: vec!["roof".to_owned()],
         words: "settle it".to_owned(),
     };
-    word(&mut fleet, "a", Word::Combined { op: op(1), made: made.clone() });
+    report(&mut fleet, "a", 1, made.clone());
     assert_eq!(stage(&fleet, "a"), "resolving");
     assert_eq!(run(&fleet, "a").message.as_deref(), Some("settle it"));
     // Others land meanwhile.
@@ -398,7 +462,7 @@ fn a_conflict_goes_to_its_author_in_the_same_conversation_and_comes_back_into_th
     }
     assert_eq!(stages(&fleet), "a in_line, b combining, c none, d none");
     play(&mut fleet, "65 b stop");
-    word(&mut fleet, "a", Word::Combined { op: op(1), made });
+    report(&mut fleet, "a", 1, made);
     assert_eq!(stage(&fleet, "a"), "none");
     let result = run(&fleet, "a").result_of(&op(1)).cloned();
     let Some(OpResult::Refused { slug, .. }) = result else { panic!("{result:?}") };
@@ -416,9 +480,13 @@ struct World {
     trials: u32,
     /// What each landing was asked for, and whether it has an answer.
     asked: BTreeMap<(RunId, u8), bool>,
+    /// What was reported of combinings, which may come once more, or late.
+    late: Vec<(RunId, Word)>,
     /// The trials that may be brought: whose gates have all passed.
     gates: u32,
     ops: u8,
+    /// Whether the report that is told now is of a try that is over.
+    stale: bool,
 }
 
 /// Takes `fleet` one step of chance further, and holds what must hold.
@@ -449,6 +517,15 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
             Input::Run { run: run_id.clone(), input: run::Input::Stop { force: false } }
         }
         Some((Stage::InLine {} | Stage::Riding { .. }, _)) => return,
+        Some((_, _)) if pick.1.is_multiple_of(13) && world.late.iter().any(|it| it.0 == run_id) => {
+            let at = world.late.iter().position(|it| it.0 == run_id).unwrap();
+            let (_, word) = world.late.remove(at);
+            if let Word::Combined { tries, .. } = &word {
+                let now = landing.as_ref().map_or(0, |landing| landing.tries);
+                world.stale = *tries != now;
+            }
+            Input::Run { run: run_id.clone(), input: run::Input::Landing(word) }
+        }
         Some((Stage::Combining { riders, ahead }, op)) => {
             // Some that ride do not fit.
             let others: Vec<RunId> = riders
@@ -471,7 +548,13 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
                     words: "settle it".to_owned(),
                 }
             };
-            let word = Word::Combined { op: op.clone(), made };
+            let tries = landing.as_ref().map_or(0, |landing| landing.tries);
+            let word = Word::Combined { op: op.clone(), tries, made };
+            world.late.push((run_id.clone(), word.clone()));
+            if pick.1.is_multiple_of(9) {
+                // It takes its time.
+                return;
+            }
             Input::Run { run: run_id.clone(), input: run::Input::Landing(word) }
         }
         Some((Stage::Checking { gates: None, .. }, op)) => {
@@ -537,7 +620,9 @@ fn step(fleet: &mut Fleet, world: &mut World, pick: (u8, u8)) {
             Input::Run { run: run_id.clone(), input }
         }
     };
+    let stale = std::mem::take(&mut world.stale);
     let Ok(decided) = fleet.decide(input, now) else { return };
+    assert!(!stale || decided.events.is_empty(), "a report of a try that is over is heard");
     // Read again from what was written, it is the same.
     let mut again = before;
     for about in &decided.events {

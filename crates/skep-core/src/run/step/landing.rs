@@ -108,7 +108,10 @@ impl Run {
             (Stage::Riding { with }, Word::Carried { with: by, result }) if *with == by => {
                 Ok(over(landing, result))
             }
-            (Stage::Combining { ahead, .. }, Word::Combined { op: of, made }) if op == of => {
+            // What was tried on another's tree says nothing once that one is dropped.
+            (Stage::Combining { ahead, .. }, Word::Combined { op: of, tries, made })
+                if op == of && tries == landing.tries =>
+            {
                 Ok(self.combined(landing, ahead.as_ref(), made))
             }
             (Stage::Checking { trial, gates: None, ahead }, Word::Gates { op: of, begun })

@@ -374,6 +374,7 @@ fn landing_word(words: &[&str], run: &Run) -> landing::Word {
         ["carried", with] => Word::Carried { with: id(with), result: over() },
         ["combined", n, rest @ ..] => Word::Combined {
             op: nth_op(n),
+            tries: run.landing.as_ref().map_or(0, |landing| landing.tries),
             made: match rest {
                 ["conflict"] => Combined::Conflict {
                     target: "main".to_owned(),
