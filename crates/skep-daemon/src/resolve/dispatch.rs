@@ -201,7 +201,10 @@ pub fn wish(
 /// What the run is called: never what could be read as a task's id or a number.
 fn title(admitted: &Admitted, issue: &Issue) -> String {
     let words = text::words(&text::one_line(&issue.title), 200);
-    format!("Issue {}: {words}", admitted.origin.reference)
+    let reference = &admitted.origin.reference;
+    // An owner may be called like a task's id begins.
+    let before = if reference.starts_with("task_") { "issue " } else { "" };
+    format!("{before}{reference}: {words}")
 }
 
 /// Makes the run one of this issue.
