@@ -119,10 +119,16 @@ impl Keeper {
     }
 
     /// Lets an agent go that would wait for the next message for ever.
-    fn turn_ended(&mut self) {
+    pub(super) fn turn_ended(&mut self) {
+        let writing = self.mail.writing();
         if self.stopping {
             self.end_what_is_due();
-        } else if self.passed_on() && self.session.ends_after_turn() && !self.calls.is_open() {
+        } else if !self.passed_on() {
+            // What was passed on now has a turn of its own before it.
+            if writing > 0 && self.mail.writing() == writing {
+                self.mail.turn_over();
+            }
+        } else if self.session.ends_after_turn() && !self.calls.is_open() {
             self.stdin = None;
             self.due = Some((Instant::now() + LEAVES_WITHIN, b"d"));
         }

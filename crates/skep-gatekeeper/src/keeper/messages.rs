@@ -41,8 +41,10 @@ pub(super) struct Mail {
     returned: Vec<Returned>,
     /// Held by the prompt.
     opening: Vec<String>,
-    /// Being written.
-    unread: usize,
+    /// Being written; its words until it is told that the agent has it.
+    writing: Vec<(String, Option<String>)>,
+    /// Whether a turn ended while the last message was still said to be written: an agent may be quicker than that word.
+    over: bool,
 }
 
 /// An answer that a call was given.
@@ -76,7 +78,17 @@ impl Mail {
 
     /// Whether no message is on its way to the agent.
     pub(super) fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.unread == 0
+        self.waiting.is_empty() && self.writing.is_empty()
+    }
+
+    /// How many messages are being written.
+    pub(super) fn writing(&self) -> usize {
+        self.writing.len()
+    }
+
+    /// A turn ended that may be the one of what is still being written.
+    pub(super) fn turn_over(&mut self) {
+        self.over = true;
     }
 }
 
@@ -154,7 +166,7 @@ impl Keeper {
 
     /// Writes what waits, as far as the agent can take it.
     pub(super) fn pass_on(&mut self) {
-        while self.mail.unread < UNREAD && !self.stopping && !self.session.is_busy() {
+        while self.mail.writing.len() < UNREAD && !self.stopping && !self.session.is_busy() {
             let Some(mut letter) = self.mail.waiting.pop_front() else { return };
             if !std::mem::replace(&mut letter.told, true) {
                 self.tell(&letter.id, Word::Sending, "");
@@ -168,10 +180,12 @@ impl Keeper {
                 self.tell(&id, Word::Refused, "the agent's protocol takes no further message");
                 continue;
             };
-            let message = Message { id: Some(id.clone()), text, bytes: words.into_bytes() };
+            let message =
+                Message { id: Some(id.clone()), text: text.clone(), bytes: words.into_bytes() };
             let sent = self.stdin.as_ref().is_some_and(|stdin| stdin.send(message).is_ok());
             if sent {
-                self.mail.unread += 1;
+                self.mail.over = false;
+                self.mail.writing.push((id.clone(), Some(text)));
                 self.mail.open.push_back(id);
             } else {
                 self.tell(&id, Word::Returned, "the agent has closed its input");
@@ -205,10 +219,22 @@ impl Keeper {
             }
             return;
         }
-        self.mail.unread = self.mail.unread.saturating_sub(1);
+        let at = self.mail.writing.iter().position(|(writing, _)| *writing == id);
+        let untold = at.is_none_or(|at| self.mail.writing.remove(at).1.is_some());
         if ok {
             self.quiet.given(Instant::now());
-            self.report(Entry::Delivered { id, text });
+            if untold {
+                self.report(Entry::Delivered { id, text });
+            }
+            // One that takes several at once tells which; of another the end of the turn is this message's.
+            let taken = self.mail.open.is_empty() || !self.session.tells_what_it_takes();
+            if taken
+                && self.mail.is_idle()
+                && !self.session.is_busy()
+                && std::mem::take(&mut self.mail.over)
+            {
+                self.turn_ended();
+            }
         } else {
             // The agent's input is closed; whoever sends again is told.
             self.stdin = None;
@@ -230,15 +256,24 @@ impl Keeper {
         let first = || self.mail.open.front().cloned();
         if let Some(id) = id.or_else(first) {
             self.mail.open.retain(|open| *open != id);
-            self.tell(&id, Word::TurnStarted, "");
+            self.taken_up(&id);
         }
     }
 
     /// A turn has begun that follows from all that was written.
     pub(super) fn turn_began(&mut self) {
         while let Some(id) = self.mail.open.pop_front() {
-            self.tell(&id, Word::TurnStarted, "");
+            self.taken_up(&id);
         }
+    }
+
+    /// The agent is at it, and so it has it, whoever was quicker: the agent, or the word that all of it is written.
+    fn taken_up(&mut self, id: &str) {
+        let writing = self.mail.writing.iter_mut().find(|(writing, _)| *writing == id);
+        if let Some(text) = writing.and_then(|(_, text)| text.take()) {
+            self.report(Entry::Delivered { id: id.to_owned(), text });
+        }
+        self.tell(id, Word::TurnStarted, "");
     }
 
     /// Learns from the agent's words whether it is at what was written.
