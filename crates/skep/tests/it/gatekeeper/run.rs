@@ -623,6 +623,26 @@ fn a_message_waits_for_the_turns_end_is_written_once_and_its_words_are_in_order(
     }
 }
 
+/// It says that its turn is over while most of the message is not even written, and then reads on until nobody writes.
+#[test]
+fn an_agent_that_ends_its_turn_before_its_message_is_written_is_let_go() {
+    let result = r#"{"type":"result","subtype":"success","is_error":false,"result":"done"}"#;
+    let script = format!(
+        "read -r line; : > asked; while [ ! -e go ]; do sleep 0.01; done; echo '{result}'\n\
+         dd bs=1 count=1 of=first 2> /dev/null; echo '{result}'; cat > rest"
+    );
+    let attempt = Attempt::new("stream_json", &script);
+    let mut child = attempt.start();
+    eventually("the prompt is read", || attempt.path("asked").exists());
+    let text = "long ".repeat(60_000);
+    let send = Control::Send { epoch: 5, id: "m1".to_owned(), text: text.clone(), steer: false };
+    assert_eq!(attempt.ask(&send), Answer::Queued {});
+    put(attempt.path("go"), "");
+    end_of(&mut child);
+    assert!(fs::read_to_string(attempt.path("rest")).unwrap().contains(text.trim_end()));
+    assert_eq!(words_about(&attempt, "m1"), ["sending", "delivered", "turn_started"]);
+}
+
 #[test]
 fn a_steering_message_breaks_the_turn_off_and_goes_first() {
     let script = BY_TURNS.replace("while [ ! -e", "if [ $n = 1 ]; then continue; fi; while [ ! -e");
