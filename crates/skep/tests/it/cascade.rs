@@ -19,7 +19,7 @@ fn rogue(home: &Home, words: &[Value]) {
     let text = format!(
         "out={}/$SKEP_NAME\n\
          said() {{ while [ \"$(wc -l < $1)\" -lt $2 ]; do sleep 0.02; done; }}\n\
-         : > $out\n\
+         env > $out.env; : > $out\n\
          (cat {first}; said $out {}) | {scrubbed} {SKEP} mcp --spawns > $out 2> $out.err\n\
          touch $out.done\n\
          sleep 3600\n",
@@ -206,6 +206,35 @@ fn what_works_for_another_has_what_that_one_has_and_no_more() {
     crate::home::eventually("it is told", || prompt.exists());
     let prompt = std::fs::read_to_string(prompt).unwrap();
     assert!(prompt.len() > "Do it.".len() + 100, "its words are between marks: {prompt}");
+    home.skep(&["stop", "--all", "--now"]).ok();
+    home.no_agents();
+}
+
+#[test]
+fn what_works_for_another_in_another_project_gets_none_of_that_projects_secrets() {
+    let home = Home::new();
+    home.repo();
+    home.json(&["project", "add", "."]);
+    home.place().repo("infra");
+    home.json(&["project", "add", home.at("infra").to_str().unwrap()]);
+    let key = home.write("key", "hunter2-of-infra");
+    let settings = format!("env = [\"PROD_KEY\"]\n[secrets]\nPROD_KEY = \"file:{key}\"\n");
+    home.write("c/projects/infra.toml", &settings);
+    let mut words = opening();
+    let arguments = json!({"title": "one", "prompt": "Do it.", "project": "infra"});
+    words.push(call(2, "spawn_run", &arguments));
+    rogue(&home, &words);
+    let env = |name: &str| std::fs::read_to_string(home.at(format!("seen/{name}.env"))).unwrap();
+    run(&home, "root", &["--posture", "cascade"]);
+    let told = said(&home, "root");
+    let child = text_of(&answer(&told, 2)["structuredContent"], "name");
+    said(&home, &child);
+    assert_eq!(home.json(&["show", &child])["project"], "infra");
+    assert!(!env(&child).contains("hunter2"), "{}", env(&child));
+    // A person's own run there has it.
+    run(&home, "own", &["--project", "infra"]);
+    said(&home, "own");
+    assert!(env("own").contains("PROD_KEY=hunter2-of-infra"), "{}", env("own"));
     home.skep(&["stop", "--all", "--now"]).ok();
     home.no_agents();
 }
