@@ -1,6 +1,6 @@
 //! What a run asks the daemon about others: who holds what it claims, and another run to work for it.
 
-use std::{path::Path, time::Duration};
+use std::{io::ErrorKind, path::Path, time::Duration};
 
 use rmcp::{RoleServer, service::RequestContext};
 use serde_json::{Value, json};
@@ -112,6 +112,15 @@ pub(super) fn ask(socket: &Path, key: &str, ask: Ask, patience: Duration) -> Res
     client.ask(key, ask, |_| ()).map_err(|err| match err {
         ClientError::Refused(refusal) => {
             format!("error[{}]: {}", refusal.slug, text::visible(&refusal.message))
+        }
+        ClientError::Broken(err)
+            if matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+        {
+            format!(
+                "skep's daemon has not answered within {} s, and may be at it still: nobody knows yet whether it is done. \
+                 Look (list_runs) before you ask again.",
+                patience.as_secs()
+            )
         }
         broken @ (ClientError::Absent(_) | ClientError::Broken(_)) => wire::chain(&broken),
     })

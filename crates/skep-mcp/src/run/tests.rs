@@ -175,6 +175,17 @@ fn a_refusal_a_wrong_call_and_an_absent_keeper_are_errors_that_the_agent_can_rea
 }
 
 #[test]
+fn a_daemon_that_takes_its_time_is_told_as_that_and_not_as_one_that_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("daemon.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let ask = Ask::Ls { all: false, project: None };
+    let said = others::ask(&socket, "k", ask, Duration::from_millis(20)).unwrap_err();
+    drop(listener);
+    assert!(said.contains("nobody knows yet") && said.contains("list_runs"), "{said}");
+}
+
+#[test]
 fn two_calls_and_two_connections_have_keys_of_their_own() {
     let keeper = Keeper::new();
     for _ in 0..3 {
