@@ -18,6 +18,14 @@ pub const PREFIX: &str = "tw:";
 pub const ATTRIBUTES: [(&str, &str); 3] =
     [("pr_id", "Change"), ("spawner", "Spawner"), ("skep_override", "Override")];
 
+/// What Taskwarrior wrote as JSON, as a text that reads as such; to be read, never to be given back.
+///
+/// Shape: one line; Taskwarrior leaves control characters and bytes that are no UTF-8 as they are.
+pub fn legible(written: &[u8]) -> String {
+    // The ends of lines between two values are spaces to JSON, too.
+    String::from_utf8_lossy(written).replace(|c: char| c < ' ', " ")
+}
+
 /// What a person calls a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Name {

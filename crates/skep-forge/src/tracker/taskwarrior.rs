@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use skep_core::{
-    issue::{Association, Issue, Platform, Reference, Said, Status},
+    issue::{Association, Issue, Platform, Reference, Said, Status, taskwarrior::legible},
     text,
 };
 use skep_host::proc::Program;
@@ -62,7 +62,7 @@ impl Taskwarrior {
         // A look is nobody's event, and changes neither ids nor what recurs.
         let quiet = ["rc.hooks=off", "rc.gc=off", "rc.recurrence=off", "rc.json.array=on"];
         let said = self.call(&quiet, name, &["export"])?;
-        let all: Vec<Value> = serde_json::from_slice(&said)
+        let all: Vec<Value> = serde_json::from_str(&legible(&said))
             .map_err(|err| self.unreadable(format!("what `task export` says: {err}")))?;
         match all.len() {
             0 => Ok(None),

@@ -85,7 +85,8 @@ impl List<'_> {
     /// The only task whose description this is.
     fn show(&self, description: &str) -> Value {
         let said = self.task(&["rc.verbose=nothing", "rc.hooks=off", "export"]).ok();
-        let all: Vec<Value> = serde_json::from_str(&said).unwrap();
+        // Taskwarrior leaves control characters as they are, which no JSON may have.
+        let all: Vec<Value> = serde_json::from_str(&said.replace(char::is_control, " ")).unwrap();
         let mut found = all.into_iter().filter(|task| task["description"] == description);
         let task = found.next().unwrap_or_else(|| panic!("{description} is not in {said}"));
         assert_eq!(found.next(), None);
@@ -216,6 +217,40 @@ fn what_is_no_task_comes_back_to_the_byte() {
         code == 0 && said.starts_with(&format!("{strange}\nskep: which projects there are")),
         "{said}"
     );
+}
+
+#[test]
+fn control_characters_in_a_task_open_no_guard_keep_no_request_and_pass_to_the_byte() {
+    let home = Home::new();
+    let Some(list) = hooked(&home) else { return };
+    settings(&home, "requires = [\"lgtm\"]\nreviewers = [\"person\"]");
+    let uuid = list.add("mend it");
+    list.task(&[&uuid, "annotate", "it says \u{1b}[31mno\u{1} there"]).ok();
+    let said = list.task(&[&uuid, "done"]);
+    assert!(said.code != 0 && format!("{said:?}").contains("+lgtm"), "{said:?}");
+    // Nor do bytes that are no text.
+    let task = |status: &str| {
+        let head = format!("{{\"uuid\":\"{uuid}\",\"status\":\"{status}\",\"project\":\"web\",");
+        [head.as_bytes(), b"\"description\":\"a \x1b[2J \x01 \xed\xa0\x80 \xff b\"}"].concat()
+    };
+    let (pending, completed) = (task("pending"), task("completed"));
+    assert_eq!(list.call("on-modify", &[&pending, &b"\n"[..], &completed].concat()).0, 1);
+    let (code, said) = list.call("on-modify", &[&pending, &b"\n"[..], &pending].concat());
+    assert_eq!((code, said), (0, [&pending, &b"\n"[..]].concat()));
+    let (code, said) = list.call("on-add", &pending);
+    assert_eq!((code, said), (0, [&pending, &b"\n"[..]].concat()));
+    let id = list.start(&uuid);
+    eventually("what was asked for is done", || list.requests() == 0);
+    let run = home.ended(&id, &["write a a", "commit a", "say done"], &["-d", "--name", "one"]);
+    home.skep(&["land", "one"]).ok();
+    home.skep(&["--json", "close", "one"]).refused(1, "task-unapproved");
+    list.task(&[&uuid, "modify", "+lgtm"]).ok();
+    home.skep(&["close", "one"]).ok();
+    eventually("its task is done", || list.status("mend it") == "completed");
+    assert!(!stands(&run));
+    let kept = ["pending.data", "completed.data"]
+        .map(|name| fs::read_to_string(home.at("home/tasks").join(name)).unwrap_or_default());
+    assert!(kept.concat().contains("it says \u{1b}&open;31mno\u{1} there"), "{kept:?}");
 }
 
 #[test]

@@ -130,3 +130,15 @@ fn completion_wants_what_the_project_asks_for_and_the_change_and_only_a_person_o
     let who = run(false, "codex", true);
     assert_eq!(completed(&over, &who, &asks), Ok(Needs::Merged(7)), "a run does not");
 }
+
+#[test]
+fn what_taskwarrior_wrote_is_legible_whatever_bytes_are_in_its_strings() {
+    let written = b"[\n{\"a\":\"x\x1b[31m\x01\ty \xed\xa0\x80\xff \xc3\xbc\"}\n]\n";
+    let text = legible(written);
+    assert_eq!(text, "[ {\"a\":\"x [31m  y \u{fffd}\u{fffd}\u{fffd}\u{fffd} ü\"} ] ");
+    assert_eq!(
+        legible(b"{\"a\":\"\\u001b\\n\"}"),
+        "{\"a\":\"\\u001b\\n\"}",
+        "what is spelt out stays"
+    );
+}

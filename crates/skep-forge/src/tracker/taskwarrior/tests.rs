@@ -90,6 +90,15 @@ fn a_task_is_an_issue_of_its_persons_whose_words_states_and_tags_are_taskwarrior
 }
 
 #[test]
+fn control_characters_and_bytes_that_are_no_text_keep_no_task_from_being_read() {
+    let Some((_dir, tracker, uuid)) = list() else { return };
+    let reference = Reference::Task { uuid: uuid.clone() };
+    tracker.call(&["rc.bulk=0"], &uuid, &["annotate", "--", "it \u{1b}[31mhurts \\ud800"]).unwrap();
+    let issue = tracker.issue(&reference).unwrap();
+    assert!(issue.comments[0].text.starts_with("it  [31mhurts \u{fffd}"), "{issue:?}");
+}
+
+#[test]
 fn a_task_that_is_not_there_is_told_by_its_type_and_another_trackers_is_not_asked_for() {
     let Some((_dir, tracker, _)) = list() else { return };
     let none = tracker.issue(&Reference::Task { uuid: "00000000".to_owned() }).unwrap_err();
