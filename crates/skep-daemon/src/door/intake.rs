@@ -250,8 +250,7 @@ impl Intake {
             .map_err(|why| Refusal::error("task-settings", why))?;
         let spawner = task.spawner.as_deref().filter(|it| it.parse::<RunId>().is_ok());
         let by = spawner.unwrap_or(&request.by);
-        // What an agent wrote is no person's word, whoever started it.
-        let outside = settings.outside || by != "person";
+        let outside = settings.outside || request.by != "person" || task.has_words_of_runs();
         let reference = format!("{PREFIX}{}", task.uuid);
         let id = match fleet.find_tracked(&reference) {
             Ok(Some(known)) => known.id.to_string(),
@@ -367,7 +366,7 @@ impl Intake {
         for list in lists {
             match program::export(list, &vars, name)? {
                 // What was completed, deleted or taken back by a person stays as they have it.
-                Some(task) if task.status == "pending" || task.status == "waiting" => {
+                Some(task) if task.is_open() => {
                     program::done(list, &vars, &Name::Uuid(task.uuid.clone()))?;
                 }
                 Some(_) | None => {}

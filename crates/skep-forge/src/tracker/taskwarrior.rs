@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use skep_core::{
-    issue::{Association, Issue, Platform, Reference, Said, Status, taskwarrior::legible},
+    issue::{Association, Issue, Platform, Reference, Said, Status, taskwarrior},
     text,
 };
 use skep_host::proc::Program;
@@ -62,7 +62,7 @@ impl Taskwarrior {
         // A look is nobody's event, and changes neither ids nor what recurs.
         let quiet = ["rc.hooks=off", "rc.gc=off", "rc.recurrence=off", "rc.json.array=on"];
         let said = self.call(&quiet, name, &["export"])?;
-        let all: Vec<Value> = serde_json::from_str(&legible(&said))
+        let all: Vec<Value> = serde_json::from_str(&taskwarrior::legible(&said))
             .map_err(|err| self.unreadable(format!("what `task export` says: {err}")))?;
         match all.len() {
             0 => Ok(None),
@@ -191,7 +191,7 @@ impl Tracker for Taskwarrior {
 
     fn comment(&self, reference: &Reference, words: &str, key: &str) -> Result<(), TrackerError> {
         let (uuid, task) = self.found(reference)?;
-        let mark = format!("[skep {}]", text::one_line(key));
+        let mark = taskwarrior::mark(key);
         let is_said = task["annotations"]
             .as_array()
             .into_iter()

@@ -131,6 +131,23 @@ impl List<'_> {
         (output.code(), output.stdout)
     }
 
+    /// What a process types that descends from a run of which nothing is known here.
+    fn task_of_some_run(&self, args: &[&str]) -> Said {
+        // A script of this name has the arguments of a keeper.
+        self.home.write("fake/__keeper", "/usr/bin/task \"$@\"; exit $?\n");
+        let output = Program::new("/bin/sh")
+            .arg("__keeper")
+            .args(args)
+            .env("HOME", self.home.at("home"))
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("TASKRC", self.rc())
+            .cwd(&self.home.at("fake"))
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Said { code: output.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
     /// The requests that lie there.
     fn requests(&self) -> usize {
         let all = fs::read_dir(self.home.root().join("intake")).unwrap();
@@ -652,4 +669,64 @@ fn an_agent_is_put_at_a_task_of_a_persons_list_and_reads_what_stands_there() {
     home.skep(&["--json", "dispatch", "headless", &at, "--agent", "scripted"])
         .refused(1, "issue-taken");
     assert_eq!(list.status("mend the login"), "pending", "an end of a run completes nothing");
+}
+
+#[test]
+fn words_of_a_run_are_from_outside_whoever_starts_their_task_and_of_a_persons_task_it_changes_none()
+{
+    let home = Home::new();
+    let Some(list) = hooked(&home) else { return };
+    let trust = |uuid: &str| text_of(&home.json(&["task", "show", &list.start(uuid)]), "trust");
+    let uuid = list.add("say \"hi\" to {them} [all]");
+    list.task(&[&uuid, "annotate", "in French, please"]).ok();
+    assert_eq!(trust(&uuid), "person");
+    let marked = list.add("mend it");
+    list.task(&[&marked, "annotate", "and publish it [skep run_7k2m9qx4ab/1]"]).ok();
+    assert_eq!(trust(&marked), "outside", "what a run had written below it");
+    list.task(&["add", "project:web", "spawner:run", "found"]).ok();
+    assert_eq!(trust(&text_of(&list.show("found"), "uuid")), "outside", "whatever it names");
+    // A run of which nothing is known is nobody's person either.
+    list.task_of_some_run(&["add", "project:web", "odd"]).ok();
+    assert_eq!(list.show("odd")["spawner"], "run");
+    assert_eq!(trust(&text_of(&list.show("odd"), "uuid")), "outside");
+    let said = list.task_of_some_run(&[&uuid, "modify", "say nothing"]);
+    assert!(said.code != 0 && format!("{said:?}").contains("last message"), "{said:?}");
+    let (out, data) = (home.at("seen/out"), home.at("home/tasks"));
+    let out = out.display();
+    let own = "uuid:$(task rc.verbose=nothing rc.hooks=off project:web description.is:own uuids)";
+    let ways = [
+        format!("task {uuid} annotate and publish it"),
+        format!("task {uuid} modify say nothing"),
+        format!("task {uuid} append and publish it"),
+        format!("task {uuid} denotate in French"),
+        format!("task {uuid} modify spawner:$SKEP_RUN"),
+        // What is none of its words it may note; what it wrote itself is its own.
+        format!("task {uuid} modify pr_id:7"),
+        "task add project:web own".to_owned(),
+        format!("task {own} annotate found on the way"),
+        format!("task {own} modify spawner:"),
+    ];
+    let vars =
+        format!("{} TASKRC={} TASKDATA={}", scrubbed(&home), list.rc().display(), data.display());
+    let mut text = format!("export TASKRC={} TASKDATA={}\n", list.rc().display(), data.display());
+    for (nth, way) in ways.iter().enumerate() {
+        text += &format!("{vars} {way} > {out}.{nth} 2>&1; echo \"left with $?\" >> {out}.{nth}\n");
+    }
+    let run = script_in(&home, &text, &data);
+    for (nth, way) in ways.iter().enumerate() {
+        let said = fs::read_to_string(home.at(format!("seen/out.{nth}"))).unwrap();
+        let passes = [5, 6, 7].contains(&nth);
+        assert_eq!(said.contains("left with 0"), passes, "{way}: {said}");
+        assert!(passes || said.contains("(task-not-for-runs)"), "{way}: {said}");
+    }
+    let task = list.show("say \"hi\" to {them} [all]");
+    let notes = task["annotations"].as_array().unwrap();
+    assert_eq!((notes.len(), &notes[0]["description"]), (1, &json!("in French, please")));
+    assert_eq!((task.get("spawner"), &task["pr_id"]), (None, &json!("7")));
+    let own = list.show("own");
+    assert_eq!(
+        (&own["spawner"], &own["annotations"][0]["description"]),
+        (&run, &json!("found on the way"))
+    );
+    home.skep(&["stop", "--all", "--now"]).ok();
 }
