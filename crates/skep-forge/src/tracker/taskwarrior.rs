@@ -20,7 +20,7 @@ use skep_host::proc::Program;
 use super::{Tracker, TrackerError};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// How long it may take; other hooks of the person's are in it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -212,12 +212,17 @@ impl Tracker for Taskwarrior {
         let has = |tag: &str| {
             task["tags"].as_array().into_iter().flatten().any(|one| one.as_str() == Some(tag))
         };
-        if status == Status::Closed {
-            return if state == "completed" { Ok(()) } else { self.done(&uuid) };
-        }
         let mut words = vec!["modify".to_owned()];
-        if !is_open {
-            words.push("status:pending".to_owned());
+        match status {
+            // One that was deleted is over, too.
+            Status::Closed if matches!(state, "completed" | "deleted") => return Ok(()),
+            Status::Closed => return self.done(&uuid),
+            Status::Open if !is_open => words.push("status:pending".to_owned()),
+            // What somebody closed is not opened by saying that it is worked at.
+            Status::InProgress | Status::NeedsReview | Status::Blocked if !is_open => {
+                return Ok(());
+            }
+            Status::Open | Status::InProgress | Status::NeedsReview | Status::Blocked => {}
         }
         for label in Status::LABELS {
             match (label == status, has(label.as_str())) {
