@@ -730,3 +730,33 @@ fn words_of_a_run_are_from_outside_whoever_starts_their_task_and_of_a_persons_ta
     );
     home.skep(&["stop", "--all", "--now"]).ok();
 }
+
+#[test]
+fn a_claim_of_a_task_is_freed_by_its_short_name_where_the_list_says_which_task_that_is() {
+    let home = Home::new();
+    let Some(list) = hooked(&home) else { return };
+    let uuid = list.add("mend it");
+    let claim = "An agent of skep is at this issue\n\nhome: elsewhere\nrun: run_zzzzzzzzzz\nwho: Grace\nsince: 2026-01-01T00:00:00.000Z\n";
+    let repo = home.repo();
+    let tree = repo.git(&["hash-object", "-t", "tree", "/dev/null"]);
+    let oid = repo.git(&["commit-tree", &tree, "-m", claim]);
+    let reference = format!("refs/skep/issues/tw-{uuid}");
+    repo.git(&["update-ref", &reference, &oid]);
+    let short = format!("tw:{}", &uuid[..8]);
+    let error = home.skep(&["--json", "dispatch", "reap", "--free", "tw:00000000"]);
+    let error = error.refused(2, "issue-not-found");
+    assert!(
+        error["hints"].to_string().contains("skep dispatch reap --free tw:4e1a92c7-"),
+        "{error}"
+    );
+    let freed = home.json(&["dispatch", "reap", "--free", &short]);
+    assert_eq!(freed["freed"]["run"], "run_zzzzzzzzzz", "{freed}");
+    assert_eq!(freed["ref"], format!("tw:{uuid}"));
+    assert_eq!(repo.git(&["for-each-ref", "refs/skep/issues"]), "");
+    // With the whole name nobody has to be asked.
+    repo.git(&["update-ref", &reference, &oid]);
+    home.skep(&["hook", "uninstall"]).ok();
+    home.skep(&["--json", "dispatch", "reap", "--free", &short]).refused(2, "issue-not-found");
+    let freed = home.json(&["dispatch", "reap", "--free", &format!("tw:{uuid}")]);
+    assert_eq!(freed["freed"]["run"], "run_zzzzzzzzzz", "{freed}");
+}
