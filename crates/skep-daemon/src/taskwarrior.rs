@@ -20,6 +20,7 @@ pub mod install;
 pub mod known;
 pub mod program;
 pub mod request;
+pub mod told;
 
 /// The folder of requests, of what the hooks know, and of where they are installed.
 pub fn folder(home: &Home) -> std::path::PathBuf {

@@ -495,18 +495,40 @@ fn a_close_whose_task_may_not_be_completed_destroys_nothing_and_with_it_complete
     eventually("the daemon has looked", || list.requests() == 0);
     home.skep(&["task", "add", "one more"]).ok();
     assert_eq!(list.status("mend it"), "pending");
-    // What was told cannot be read: nothing is completed on a guess, and it is said.
+    // What was told cannot be read: nothing is completed on a guess, it is said, and what is closed after that is completed.
     home.skep(&["daemon", "stop"]).ok();
     home.write("h/intake/told", "[");
+    let found = |home: &Home| -> String {
+        let said = home.skep(&["--json", "doctor"]).stdout;
+        let all: Vec<Value> = serde_json::from_str(&said).unwrap();
+        all.iter().filter(|it| it["check"] == "taskwarrior").map(ToString::to_string).collect()
+    };
+    let ill = found(&home);
+    assert!(ill.contains("intake/told cannot be read") && ill.contains("\"ill\""), "{ill}");
     home.skep(&["daemon", "start"]).ok();
-    eventually("it is said", || {
-        let said = fs::read_to_string(home.at("h/daemon.log")).unwrap_or_default();
-        said.contains("not completed in Taskwarrior")
-    });
-    list.add("a third thing");
-    eventually("the daemon has looked", || list.requests() == 0);
-    assert_eq!(list.status("mend it"), "pending");
-    assert_eq!(fs::read_to_string(home.at("h/intake/told")).unwrap(), "[");
+    let told = || fs::read_to_string(home.at("h/intake/told")).unwrap();
+    let anew = json!([run["id"]]).to_string();
+    eventually("a new file is begun", || told() == anew);
+    let said = fs::read_to_string(home.at("h/daemon.log")).unwrap_or_default();
+    let line = said.lines().find(|line| line.contains("completed by hand")).expect("it is said");
+    assert!(line.contains(&format!("tw:{uuid}")) && line.contains("told.unreadable-"), "{line}");
+    let aside: Vec<PathBuf> = fs::read_dir(home.at("h/intake"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_str().unwrap().contains("told.unreadable-"))
+        .collect();
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    assert_eq!(fs::read_to_string(&aside[0]).unwrap(), "[", "nothing of it is lost");
+    let well = found(&home);
+    assert!(well.contains("told.unreadable-") && !well.contains("\"ill\""), "{well}");
+    let uuid = list.add("a third thing");
+    let id = list.start(&uuid);
+    list.task(&[&uuid, "modify", "+lgtm"]).ok();
+    home.ended(&id, &["write b b", "commit b", "say done"], &["-d", "--name", "two"]);
+    home.skep(&["land", "two"]).ok();
+    home.skep(&["close", "two"]).ok();
+    eventually("it is completed", || list.status("a third thing") == "completed");
+    assert_eq!(list.status("mend it"), "pending", "a person has it again");
 }
 
 /// A person's list whose project has its `origin` on a small GitHub.
