@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 use skep_api::{place::Home, wire::chain};
-use skep_core::issue::taskwarrior::{Rules, Task};
+use skep_core::issue::taskwarrior::{Rules, Task, legible};
 
 use crate::config::{self, ProjectTasks};
 
@@ -20,6 +20,7 @@ pub mod install;
 pub mod known;
 pub mod program;
 pub mod request;
+pub mod told;
 
 /// The folder of requests, of what the hooks know, and of where they are installed.
 pub fn folder(home: &Home) -> std::path::PathBuf {
@@ -45,7 +46,7 @@ struct Spelt {
 
 /// Reads a task as Taskwarrior spells it; none where it is none.
 pub fn read(line: &[u8]) -> Option<Task> {
-    of(&serde_json::from_slice(line).ok()?)
+    of(&serde_json::from_str(&legible(line)).ok()?)
 }
 
 /// A field of another form than expected is read as what it spells, never passed over.

@@ -46,7 +46,7 @@ pub trait Tracker: Send + Sync {
     /// Writes `text` below the issue, once for each `key`.
     fn comment(&self, reference: &Reference, text: &str, key: &str) -> Result<(), TrackerError>;
 
-    /// Says where the issue stands; what does already stays as it is.
+    /// Says where the issue stands; what does already stays as it is, and what is closed is opened by [`Status::Open`] alone.
     fn set_status(&self, reference: &Reference, status: Status) -> Result<(), TrackerError>;
 }
 

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::text;
+
 mod guard;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,22 @@ pub const PREFIX: &str = "tw:";
 /// The attributes that skep reads and writes beside Taskwarrior's own, each a string, with its label.
 pub const ATTRIBUTES: [(&str, &str); 3] =
     [("pr_id", "Change"), ("spawner", "Spawner"), ("skep_override", "Override")];
+
+/// How the mark begins by which an annotation of skep's is known.
+const MARK: &str = "[skep ";
+
+/// What an annotation ends in that skep writes for a run; `key` tells one from another.
+pub fn mark(key: &str) -> String {
+    format!("{MARK}{}]", text::one_line(key))
+}
+
+/// What Taskwarrior wrote as JSON, as a text that reads as such; to be read, never to be given back.
+///
+/// Shape: one line; Taskwarrior leaves control characters and bytes that are no UTF-8 as they are.
+pub fn legible(written: &[u8]) -> String {
+    // The ends of lines between two values are spaces to JSON, too.
+    String::from_utf8_lossy(written).replace(|c: char| c < ' ', " ")
+}
 
 /// What a person calls a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +131,17 @@ impl Task {
     /// Whether it is done.
     pub fn is_completed(&self) -> bool {
         self.status == "completed"
+    }
+
+    /// Whether somebody still wants it done.
+    pub fn is_open(&self) -> bool {
+        matches!(self.status.as_str(), "pending" | "waiting")
+    }
+
+    /// Whether a run wrote it down, or something below it: such words are no person's, whoever starts it.
+    pub fn has_words_of_runs(&self) -> bool {
+        // A spawner that is no run's id was not left out by a person.
+        self.spawner.is_some() || self.annotations.iter().any(|note| note.contains(MARK))
     }
 
     /// Whether it is worked on.

@@ -7,7 +7,7 @@ use skep_api::place::Home;
 use super::Finding;
 use crate::{
     launch,
-    taskwarrior::{self, install, request::ENDING},
+    taskwarrior::{self, install, request::ENDING, told},
 };
 
 /// What is to be said of the hooks; nothing where none were installed.
@@ -39,6 +39,9 @@ pub(super) fn hooks(home: &Home, vars: &BTreeMap<String, String>) -> Vec<Finding
             }
         })
         .collect();
+    if !lists.is_empty() {
+        found.extend(completed(home));
+    }
     let waiting = fs::read_dir(taskwarrior::folder(home)).into_iter().flatten().flatten();
     let waiting = waiting.filter(|entry| entry.file_name().to_string_lossy().ends_with(ENDING));
     match waiting.count() {
@@ -51,4 +54,19 @@ pub(super) fn hooks(home: &Home, vars: &BTreeMap<String, String>) -> Vec<Finding
         }
     }
     found
+}
+
+/// What is to be said of the file that says which tasks were completed; nothing where it reads.
+fn completed(home: &Home) -> Vec<Finding> {
+    let unread = told::read(home).err().map(|why| {
+        Finding::ill("taskwarrior", why)
+            .why("which tasks were completed is not known, so none is: a task that a person took up again might be")
+            .way("skep daemon start   keeps it beside, begins a new one, and says which tasks are left to complete by hand; skep notify ls")
+    });
+    let aside = told::aside(home).into_iter().map(|path| {
+        Finding::note("taskwarrior", format!("{} did not read, and was kept", path.display()))
+            .why("tasks of runs that were closed before may be left to complete by hand")
+            .way("skep notify ls says which; remove it when they are done")
+    });
+    unread.into_iter().chain(aside).collect()
 }

@@ -19,7 +19,7 @@ use rustix::fs::inotify;
 use serde_json::json;
 use skep_api::{
     request::{RunAsk, TaskAsk},
-    wire::Refusal,
+    wire::{Refusal, chain},
 };
 use skep_core::{
     fleet::{Fleet, Input},
@@ -41,6 +41,7 @@ use crate::{
         known::Known,
         program,
         request::{ENDING, Event, Request, VERSION},
+        told,
     },
 };
 
@@ -148,7 +149,7 @@ impl Intake {
                 true
             }
             Err(err) => {
-                say(&format!("what hooks know stays as it was: {}", skep_api::wire::chain(&err)));
+                say(&format!("what hooks know stays as it was: {}", chain(&err)));
                 false
             }
         }
@@ -250,8 +251,7 @@ impl Intake {
             .map_err(|why| Refusal::error("task-settings", why))?;
         let spawner = task.spawner.as_deref().filter(|it| it.parse::<RunId>().is_ok());
         let by = spawner.unwrap_or(&request.by);
-        // What an agent wrote is no person's word, whoever started it.
-        let outside = settings.outside || by != "person";
+        let outside = settings.outside || request.by != "person" || task.has_words_of_runs();
         let reference = format!("{PREFIX}{}", task.uuid);
         let id = match fleet.find_tracked(&reference) {
             Ok(Some(known)) => known.id.to_string(),
@@ -308,7 +308,7 @@ impl Intake {
         });
         let path = self.door.home.cleanup().join(format!("tw-{}.json", task.uuid));
         paths::write_atomically(&path, wanted.to_string().as_bytes())
-            .map_err(|err| Refusal::error(err.slug(), skep_api::wire::chain(&err)).into())
+            .map_err(|err| Refusal::error(err.slug(), chain(&err)).into())
     }
 
     /// Completes in Taskwarrior what was closed with a proof. Each run is told of once, however often it is looked at.
@@ -318,11 +318,13 @@ impl Intake {
             return;
         }
         let fleet = self.door.wishes.board.read().fleet;
-        let mut told = match self.told() {
+        let mut told = match told::read(&self.door.home) {
             Ok(told) => told,
-            // Unknown is not "none yet": a task that a person took up again would be completed over them.
             Err(why) => {
-                self.alert("told", "Closed tasks are not completed in Taskwarrior", &why);
+                if let Err(err) = self.begin_anew(&fleet, &lists, &why) {
+                    let title = "Closed tasks are not completed in Taskwarrior";
+                    self.alert("told", title, &format!("{why}, nor begun anew: {err}"));
+                }
                 return;
             }
         };
@@ -349,12 +351,11 @@ impl Intake {
                 }
             }
         }
-        if told.len() > before {
-            let bytes = serde_json::to_vec(&told).unwrap_or_default();
-            if let Err(err) = paths::write_atomically(&self.folder.join("told"), &bytes) {
-                // The next look finds them done.
-                say(&skep_api::wire::chain(&err));
-            }
+        if told.len() > before
+            && let Err(err) = told::write(&self.door.home, &told)
+        {
+            // The next look finds them done.
+            say(&chain(&err));
         }
     }
 
@@ -367,7 +368,7 @@ impl Intake {
         for list in lists {
             match program::export(list, &vars, name)? {
                 // What was completed, deleted or taken back by a person stays as they have it.
-                Some(task) if task.status == "pending" || task.status == "waiting" => {
+                Some(task) if task.is_open() => {
                     program::done(list, &vars, &Name::Uuid(task.uuid.clone()))?;
                 }
                 Some(_) | None => {}
@@ -376,15 +377,33 @@ impl Intake {
         Ok(())
     }
 
-    /// The runs whose tasks were completed, or did not have to be.
-    fn told(&self) -> Result<BTreeSet<String>, String> {
-        let path = self.folder.join("told");
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|err| format!("{} cannot be read: {err}", path.display())),
-            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
-            Err(err) => Err(format!("{} cannot be read: {err}", path.display())),
-        }
+    /// Begins what was told anew where it does not read: with all that is closed by now, so that no task which a person took
+    /// up again is completed over them. What may be left is named once; it is then a person's.
+    fn begin_anew(&self, fleet: &Fleet, lists: &[List], why: &str) -> Result<(), String> {
+        let closed: Vec<(&Arc<Run>, Name)> = fleet
+            .runs
+            .values()
+            .filter(|run| is_proven(run))
+            .filter_map(|run| Some((run, fleet.task_of_list(&run.brief)?)))
+            .collect();
+        let aside = told::keep_aside(&self.door.home).map_err(|err| chain(&err))?;
+        let left = left(&closed, lists);
+        let left = if left.is_empty() {
+            "No task is left.".to_owned()
+        } else {
+            let names: Vec<String> = left.into_iter().collect();
+            format!("Left, where you want them done: {}", names.join(", "))
+        };
+        let text = format!(
+            "{why}. It is kept as {}, and a new one is begun, in which every run that is closed by now counts as told. {left}",
+            aside.display()
+        );
+        // Told before it is forgotten; by the name of the file it is told once.
+        let key = aside.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.alert(&key, "Tasks of runs closed until now are to be completed by hand", &text);
+        paths::crash_point("intake.anew");
+        let told = closed.iter().map(|(run, _)| run.id().to_string()).collect();
+        told::write(&self.door.home, &told).map_err(|err| chain(&err))
     }
 
     /// Tells people what could not be done: once for each request, however often it is tried.
@@ -427,7 +446,25 @@ fn is_proven(run: &Run) -> bool {
     matches!(run.env, EnvState::Closed(_)) && by_proof
 }
 
-/// What Taskwarrior calls the task of a run.
+/// What Taskwarrior calls the tasks of closed runs that are not done there.
+fn left(closed: &[(&Arc<Run>, Name)], lists: &[List]) -> BTreeSet<String> {
+    let vars = launch::own_vars();
+    let mut is_silent = false;
+    let mut is_open = |list: &List, name: &Name| {
+        let found = if is_silent { Ok(None) } else { program::export(list, &vars, name) };
+        is_silent |= found.is_err();
+        // Unknown is left; who gave no answer is not asked for each of them.
+        is_silent || found.is_ok_and(|task| task.is_some_and(|task| task.is_open()))
+    };
+    let mut left = BTreeSet::new();
+    for (_, name) in closed {
+        if lists.iter().any(|list| is_open(list, name)) {
+            left.insert(name.reference());
+        }
+    }
+    left
+}
+
 fn priority(task: &Task) -> i64 {
     match task.priority.as_deref() {
         Some("H") => 2,

@@ -11,7 +11,10 @@ use skep_api::{
     wire::Refusal,
 };
 use skep_core::{
-    issue::{Mode, Origin, Platform},
+    issue::{
+        Mode, Origin, Platform, Reference,
+        taskwarrior::{self, Name},
+    },
     run::{EnvState, How, OpResult, Run},
 };
 
@@ -74,9 +77,9 @@ impl Door {
     /// Frees an issue, whoever holds it but this home's own runs.
     pub(super) fn free_issue(&self, ask: &FreeAsk) -> Result<Option<Value>, Trouble> {
         let settings = resolve::dispatch::settings(&self.config)?;
-        let (reference, _) = Trackers::new(&settings, &ask.env)
-            .reference(&ask.reference)
-            .map_err(dispatch::refusal)?;
+        let trackers = Trackers::new(&settings, &ask.env).of_home(&self.home);
+        let (reference, _) = trackers.reference(&ask.reference).map_err(dispatch::refusal)?;
+        let reference = whole(&trackers, reference)?;
         let wish = DispatchAsk {
             reference: ask.reference.clone(),
             cwd: ask.cwd.clone(),
@@ -114,6 +117,22 @@ impl Door {
             HolderView { home: holder.home, run: holder.run, who: holder.who, since: holder.since };
         value(&FreedView { reference, freed: Some(freed) })
     }
+}
+
+/// The reference by which an issue is claimed: of a task all of its UUID, which its list says.
+///
+/// Errors: the list cannot be asked, or has no such task: whether it is claimed is then not known.
+fn whole(trackers: &Trackers<'_>, reference: Reference) -> Result<Reference, Refusal> {
+    let is_short = match &reference {
+        Reference::Task { uuid } => matches!(taskwarrior::name(uuid), Ok(Name::Short(_))),
+        Reference::Forge { .. } | Reference::Folder { .. } => false,
+    };
+    if !is_short {
+        return Ok(reference);
+    }
+    let way = "skep dispatch reap --free tw:4e1a92c7-5b0d-4c1f-9a37-0f6f3f0a8d21   all of its UUID asks no list";
+    let found = trackers.fetch(&reference);
+    found.map(|issue| issue.reference).map_err(|none| dispatch::refusal(none).hint(way))
 }
 
 /// A run that stays, and why.

@@ -36,7 +36,7 @@ pub fn require_completable(
     let vars = launch::own_vars();
     for list in install::lists(home).map_err(unasked)? {
         let Some(task) = program::export(&list, &vars, &name).map_err(unasked)? else { continue };
-        if !matches!(task.status.as_str(), "pending" | "waiting") {
+        if !task.is_open() {
             continue;
         }
         let needs = tasks::completed(&task, &Who::Person, &super::rules(&settings));

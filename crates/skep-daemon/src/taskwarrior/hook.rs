@@ -83,7 +83,7 @@ pub fn on_add(place: &Place<'_>, input: &[u8]) -> Said {
     if let Err(refused) = judged {
         return Said::no(&refused);
     }
-    let by = matches!(who, Who::Run(_)) && task.spawner.is_none();
+    let by = !who.is_person() && task.spawner.is_none();
     let with = by.then(|| with_field(line, "spawner", who.by())).flatten();
     Said::of(with.as_deref().unwrap_or(line), &notes)
 }

@@ -9,7 +9,7 @@ use skep_testkit::{
 };
 use tempfile::TempDir;
 
-use super::{Tracker, TrackerError, folder::Folder, open};
+use super::{Tracker, TrackerError, folder::Folder, open, taskwarrior};
 use crate::{
     http::{Patience, Token},
     remote::{Kind, Place},
@@ -148,6 +148,26 @@ fn where_an_issue_stands_is_told_and_told_again_without_a_change() {
         tracker.set_status(&reference(7), Status::Blocked).unwrap();
         assert_eq!(writes(forge), written);
     });
+}
+
+#[test]
+fn what_somebody_closed_is_not_opened_by_saying_how_far_it_is() {
+    let holds = |tracker: &dyn Tracker, reference: &Reference| {
+        tracker.set_status(reference, Status::InProgress).unwrap();
+        tracker.set_status(reference, Status::Closed).unwrap();
+        let state = tracker.issue(reference).unwrap().state;
+        for status in Status::LABELS {
+            tracker.set_status(reference, status).unwrap();
+            let issue = tracker.issue(reference).unwrap();
+            assert_eq!((issue.open, &issue.state), (false, &state), "{status:?}: {issue:?}");
+        }
+        tracker.set_status(reference, Status::Open).unwrap();
+        assert!(tracker.issue(reference).unwrap().open);
+    };
+    every(holds);
+    if let Some((_dir, list, uuid)) = taskwarrior::tests::list() {
+        holds(&list, &Reference::Task { uuid });
+    }
 }
 
 #[test]

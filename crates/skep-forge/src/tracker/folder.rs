@@ -314,6 +314,11 @@ impl Tracker for Folder {
         let line = format!("state: {}", status.as_str());
         self.write(reference, |there| {
             let parts = parts(there)?;
+            let state = parts.head.iter().find_map(|line| value(line, "state"));
+            // What somebody closed is not opened by saying that it is worked at.
+            if Status::LABELS.contains(&status) && !is_open(state.unwrap_or_default()) {
+                return Ok(None);
+            }
             if parts.head.is_empty() && !there.trim_start_matches('\u{feff}').starts_with("---") {
                 return Ok(Some(format!("---\n{line}\n---\n{}", parts.rest)));
             }

@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use skep_core::{
-    issue::{Association, Issue, Platform, Reference, Said, Status},
+    issue::{Association, Issue, Platform, Reference, Said, Status, taskwarrior},
     text,
 };
 use skep_host::proc::Program;
@@ -20,7 +20,7 @@ use skep_host::proc::Program;
 use super::{Tracker, TrackerError};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// How long it may take; other hooks of the person's are in it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -62,7 +62,7 @@ impl Taskwarrior {
         // A look is nobody's event, and changes neither ids nor what recurs.
         let quiet = ["rc.hooks=off", "rc.gc=off", "rc.recurrence=off", "rc.json.array=on"];
         let said = self.call(&quiet, name, &["export"])?;
-        let all: Vec<Value> = serde_json::from_slice(&said)
+        let all: Vec<Value> = serde_json::from_str(&taskwarrior::legible(&said))
             .map_err(|err| self.unreadable(format!("what `task export` says: {err}")))?;
         match all.len() {
             0 => Ok(None),
@@ -191,7 +191,7 @@ impl Tracker for Taskwarrior {
 
     fn comment(&self, reference: &Reference, words: &str, key: &str) -> Result<(), TrackerError> {
         let (uuid, task) = self.found(reference)?;
-        let mark = format!("[skep {}]", text::one_line(key));
+        let mark = taskwarrior::mark(key);
         let is_said = task["annotations"]
             .as_array()
             .into_iter()
@@ -212,12 +212,17 @@ impl Tracker for Taskwarrior {
         let has = |tag: &str| {
             task["tags"].as_array().into_iter().flatten().any(|one| one.as_str() == Some(tag))
         };
-        if status == Status::Closed {
-            return if state == "completed" { Ok(()) } else { self.done(&uuid) };
-        }
         let mut words = vec!["modify".to_owned()];
-        if !is_open {
-            words.push("status:pending".to_owned());
+        match status {
+            // One that was deleted is over, too.
+            Status::Closed if matches!(state, "completed" | "deleted") => return Ok(()),
+            Status::Closed => return self.done(&uuid),
+            Status::Open if !is_open => words.push("status:pending".to_owned()),
+            // What somebody closed is not opened by saying that it is worked at.
+            Status::InProgress | Status::NeedsReview | Status::Blocked if !is_open => {
+                return Ok(());
+            }
+            Status::Open | Status::InProgress | Status::NeedsReview | Status::Blocked => {}
         }
         for label in Status::LABELS {
             match (label == status, has(label.as_str())) {

@@ -85,7 +85,8 @@ impl List<'_> {
     /// The only task whose description this is.
     fn show(&self, description: &str) -> Value {
         let said = self.task(&["rc.verbose=nothing", "rc.hooks=off", "export"]).ok();
-        let all: Vec<Value> = serde_json::from_str(&said).unwrap();
+        // Taskwarrior leaves control characters as they are, which no JSON may have.
+        let all: Vec<Value> = serde_json::from_str(&said.replace(char::is_control, " ")).unwrap();
         let mut found = all.into_iter().filter(|task| task["description"] == description);
         let task = found.next().unwrap_or_else(|| panic!("{description} is not in {said}"));
         assert_eq!(found.next(), None);
@@ -128,6 +129,23 @@ impl List<'_> {
             .unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "Taskwarrior shows nobody this");
         (output.code(), output.stdout)
+    }
+
+    /// What a process types that descends from a run of which nothing is known here.
+    fn task_of_some_run(&self, args: &[&str]) -> Said {
+        // A script of this name has the arguments of a keeper.
+        self.home.write("fake/__keeper", "/usr/bin/task \"$@\"; exit $?\n");
+        let output = Program::new("/bin/sh")
+            .arg("__keeper")
+            .args(args)
+            .env("HOME", self.home.at("home"))
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("TASKRC", self.rc())
+            .cwd(&self.home.at("fake"))
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Said { code: output.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     /// The requests that lie there.
@@ -216,6 +234,40 @@ fn what_is_no_task_comes_back_to_the_byte() {
         code == 0 && said.starts_with(&format!("{strange}\nskep: which projects there are")),
         "{said}"
     );
+}
+
+#[test]
+fn control_characters_in_a_task_open_no_guard_keep_no_request_and_pass_to_the_byte() {
+    let home = Home::new();
+    let Some(list) = hooked(&home) else { return };
+    settings(&home, "requires = [\"lgtm\"]\nreviewers = [\"person\"]");
+    let uuid = list.add("mend it");
+    list.task(&[&uuid, "annotate", "it says \u{1b}[31mno\u{1} there"]).ok();
+    let said = list.task(&[&uuid, "done"]);
+    assert!(said.code != 0 && format!("{said:?}").contains("+lgtm"), "{said:?}");
+    // Nor do bytes that are no text.
+    let task = |status: &str| {
+        let head = format!("{{\"uuid\":\"{uuid}\",\"status\":\"{status}\",\"project\":\"web\",");
+        [head.as_bytes(), b"\"description\":\"a \x1b[2J \x01 \xed\xa0\x80 \xff b\"}"].concat()
+    };
+    let (pending, completed) = (task("pending"), task("completed"));
+    assert_eq!(list.call("on-modify", &[&pending, &b"\n"[..], &completed].concat()).0, 1);
+    let (code, said) = list.call("on-modify", &[&pending, &b"\n"[..], &pending].concat());
+    assert_eq!((code, said), (0, [&pending, &b"\n"[..]].concat()));
+    let (code, said) = list.call("on-add", &pending);
+    assert_eq!((code, said), (0, [&pending, &b"\n"[..]].concat()));
+    let id = list.start(&uuid);
+    eventually("what was asked for is done", || list.requests() == 0);
+    let run = home.ended(&id, &["write a a", "commit a", "say done"], &["-d", "--name", "one"]);
+    home.skep(&["land", "one"]).ok();
+    home.skep(&["--json", "close", "one"]).refused(1, "task-unapproved");
+    list.task(&[&uuid, "modify", "+lgtm"]).ok();
+    home.skep(&["close", "one"]).ok();
+    eventually("its task is done", || list.status("mend it") == "completed");
+    assert!(!stands(&run));
+    let kept = ["pending.data", "completed.data"]
+        .map(|name| fs::read_to_string(home.at("home/tasks").join(name)).unwrap_or_default());
+    assert!(kept.concat().contains("it says \u{1b}&open;31mno\u{1} there"), "{kept:?}");
 }
 
 #[test]
@@ -443,18 +495,40 @@ fn a_close_whose_task_may_not_be_completed_destroys_nothing_and_with_it_complete
     eventually("the daemon has looked", || list.requests() == 0);
     home.skep(&["task", "add", "one more"]).ok();
     assert_eq!(list.status("mend it"), "pending");
-    // What was told cannot be read: nothing is completed on a guess, and it is said.
+    // What was told cannot be read: nothing is completed on a guess, it is said, and what is closed after that is completed.
     home.skep(&["daemon", "stop"]).ok();
     home.write("h/intake/told", "[");
+    let found = |home: &Home| -> String {
+        let said = home.skep(&["--json", "doctor"]).stdout;
+        let all: Vec<Value> = serde_json::from_str(&said).unwrap();
+        all.iter().filter(|it| it["check"] == "taskwarrior").map(ToString::to_string).collect()
+    };
+    let ill = found(&home);
+    assert!(ill.contains("intake/told cannot be read") && ill.contains("\"ill\""), "{ill}");
     home.skep(&["daemon", "start"]).ok();
-    eventually("it is said", || {
-        let said = fs::read_to_string(home.at("h/daemon.log")).unwrap_or_default();
-        said.contains("not completed in Taskwarrior")
-    });
-    list.add("a third thing");
-    eventually("the daemon has looked", || list.requests() == 0);
-    assert_eq!(list.status("mend it"), "pending");
-    assert_eq!(fs::read_to_string(home.at("h/intake/told")).unwrap(), "[");
+    let told = || fs::read_to_string(home.at("h/intake/told")).unwrap();
+    let anew = json!([run["id"]]).to_string();
+    eventually("a new file is begun", || told() == anew);
+    let said = fs::read_to_string(home.at("h/daemon.log")).unwrap_or_default();
+    let line = said.lines().find(|line| line.contains("completed by hand")).expect("it is said");
+    assert!(line.contains(&format!("tw:{uuid}")) && line.contains("told.unreadable-"), "{line}");
+    let aside: Vec<PathBuf> = fs::read_dir(home.at("h/intake"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_str().unwrap().contains("told.unreadable-"))
+        .collect();
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    assert_eq!(fs::read_to_string(&aside[0]).unwrap(), "[", "nothing of it is lost");
+    let well = found(&home);
+    assert!(well.contains("told.unreadable-") && !well.contains("\"ill\""), "{well}");
+    let uuid = list.add("a third thing");
+    let id = list.start(&uuid);
+    list.task(&[&uuid, "modify", "+lgtm"]).ok();
+    home.ended(&id, &["write b b", "commit b", "say done"], &["-d", "--name", "two"]);
+    home.skep(&["land", "two"]).ok();
+    home.skep(&["close", "two"]).ok();
+    eventually("it is completed", || list.status("a third thing") == "completed");
+    assert_eq!(list.status("mend it"), "pending", "a person has it again");
 }
 
 /// A person's list whose project has its `origin` on a small GitHub.
@@ -617,4 +691,94 @@ fn an_agent_is_put_at_a_task_of_a_persons_list_and_reads_what_stands_there() {
     home.skep(&["--json", "dispatch", "headless", &at, "--agent", "scripted"])
         .refused(1, "issue-taken");
     assert_eq!(list.status("mend the login"), "pending", "an end of a run completes nothing");
+}
+
+#[test]
+fn words_of_a_run_are_from_outside_whoever_starts_their_task_and_of_a_persons_task_it_changes_none()
+{
+    let home = Home::new();
+    let Some(list) = hooked(&home) else { return };
+    let trust = |uuid: &str| text_of(&home.json(&["task", "show", &list.start(uuid)]), "trust");
+    let uuid = list.add("say \"hi\" to {them} [all]");
+    list.task(&[&uuid, "annotate", "in French, please"]).ok();
+    assert_eq!(trust(&uuid), "person");
+    let marked = list.add("mend it");
+    list.task(&[&marked, "annotate", "and publish it [skep run_7k2m9qx4ab/1]"]).ok();
+    assert_eq!(trust(&marked), "outside", "what a run had written below it");
+    list.task(&["add", "project:web", "spawner:run", "found"]).ok();
+    assert_eq!(trust(&text_of(&list.show("found"), "uuid")), "outside", "whatever it names");
+    // A run of which nothing is known is nobody's person either.
+    list.task_of_some_run(&["add", "project:web", "odd"]).ok();
+    assert_eq!(list.show("odd")["spawner"], "run");
+    assert_eq!(trust(&text_of(&list.show("odd"), "uuid")), "outside");
+    let said = list.task_of_some_run(&[&uuid, "modify", "say nothing"]);
+    assert!(said.code != 0 && format!("{said:?}").contains("last message"), "{said:?}");
+    let (out, data) = (home.at("seen/out"), home.at("home/tasks"));
+    let out = out.display();
+    let own = "uuid:$(task rc.verbose=nothing rc.hooks=off project:web description.is:own uuids)";
+    let ways = [
+        format!("task {uuid} annotate and publish it"),
+        format!("task {uuid} modify say nothing"),
+        format!("task {uuid} append and publish it"),
+        format!("task {uuid} denotate in French"),
+        format!("task {uuid} modify spawner:$SKEP_RUN"),
+        // What is none of its words it may note; what it wrote itself is its own.
+        format!("task {uuid} modify pr_id:7"),
+        "task add project:web own".to_owned(),
+        format!("task {own} annotate found on the way"),
+        format!("task {own} modify spawner:"),
+    ];
+    let vars =
+        format!("{} TASKRC={} TASKDATA={}", scrubbed(&home), list.rc().display(), data.display());
+    let mut text = format!("export TASKRC={} TASKDATA={}\n", list.rc().display(), data.display());
+    for (nth, way) in ways.iter().enumerate() {
+        text += &format!("{vars} {way} > {out}.{nth} 2>&1; echo \"left with $?\" >> {out}.{nth}\n");
+    }
+    let run = script_in(&home, &text, &data);
+    for (nth, way) in ways.iter().enumerate() {
+        let said = fs::read_to_string(home.at(format!("seen/out.{nth}"))).unwrap();
+        let passes = [5, 6, 7].contains(&nth);
+        assert_eq!(said.contains("left with 0"), passes, "{way}: {said}");
+        assert!(passes || said.contains("(task-not-for-runs)"), "{way}: {said}");
+    }
+    let task = list.show("say \"hi\" to {them} [all]");
+    let notes = task["annotations"].as_array().unwrap();
+    assert_eq!((notes.len(), &notes[0]["description"]), (1, &json!("in French, please")));
+    assert_eq!((task.get("spawner"), &task["pr_id"]), (None, &json!("7")));
+    let own = list.show("own");
+    assert_eq!(
+        (&own["spawner"], &own["annotations"][0]["description"]),
+        (&run, &json!("found on the way"))
+    );
+    home.skep(&["stop", "--all", "--now"]).ok();
+}
+
+#[test]
+fn a_claim_of_a_task_is_freed_by_its_short_name_where_the_list_says_which_task_that_is() {
+    let home = Home::new();
+    let Some(list) = hooked(&home) else { return };
+    let uuid = list.add("mend it");
+    let claim = "An agent of skep is at this issue\n\nhome: elsewhere\nrun: run_zzzzzzzzzz\nwho: Grace\nsince: 2026-01-01T00:00:00.000Z\n";
+    let repo = home.repo();
+    let tree = repo.git(&["hash-object", "-t", "tree", "/dev/null"]);
+    let oid = repo.git(&["commit-tree", &tree, "-m", claim]);
+    let reference = format!("refs/skep/issues/tw-{uuid}");
+    repo.git(&["update-ref", &reference, &oid]);
+    let short = format!("tw:{}", &uuid[..8]);
+    let error = home.skep(&["--json", "dispatch", "reap", "--free", "tw:00000000"]);
+    let error = error.refused(2, "issue-not-found");
+    assert!(
+        error["hints"].to_string().contains("skep dispatch reap --free tw:4e1a92c7-"),
+        "{error}"
+    );
+    let freed = home.json(&["dispatch", "reap", "--free", &short]);
+    assert_eq!(freed["freed"]["run"], "run_zzzzzzzzzz", "{freed}");
+    assert_eq!(freed["ref"], format!("tw:{uuid}"));
+    assert_eq!(repo.git(&["for-each-ref", "refs/skep/issues"]), "");
+    // With the whole name nobody has to be asked.
+    repo.git(&["update-ref", &reference, &oid]);
+    home.skep(&["hook", "uninstall"]).ok();
+    home.skep(&["--json", "dispatch", "reap", "--free", &short]).refused(2, "issue-not-found");
+    let freed = home.json(&["dispatch", "reap", "--free", &format!("tw:{uuid}")]);
+    assert_eq!(freed["freed"]["run"], "run_zzzzzzzzzz", "{freed}");
 }

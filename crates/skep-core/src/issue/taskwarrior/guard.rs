@@ -38,7 +38,8 @@ pub enum Who {
 }
 
 impl Who {
-    fn is_person(&self) -> bool {
+    /// Whether no run is above it.
+    pub fn is_person(&self) -> bool {
         matches!(self, Who::Person)
     }
 
@@ -94,6 +95,7 @@ pub fn modified(before: &Task, after: &Task, who: &Who, rules: &Rules) -> Result
     require_tags(before, after, who, rules)?;
     require_approver(before, after, who, rules)?;
     require_own_fields(before, after, who)?;
+    require_own_words(before, after, who)?;
     if before.project.is_some() && before.project != after.project && !who.is_person() {
         let text = "a run moves no task to another project".to_owned();
         return Err(refused("task-not-for-runs", text, &["move it from a shell of your own"]));
@@ -194,4 +196,27 @@ fn require_own_fields(before: &Task, after: &Task, who: &Who) -> Result<(), Refu
         return no("a run does not speak as another: spawner".to_owned());
     }
     Ok(())
+}
+
+/// A run changes the words of tasks that it wrote down itself, and of none who wrote it down.
+fn require_own_words(before: &Task, after: &Task, who: &Who) -> Result<(), Refused> {
+    let is_own = match who {
+        Who::Person => return Ok(()),
+        Who::Run(speaker) => before.spawner.as_ref() == Some(&speaker.run),
+        // Which of them it is is not known.
+        Who::SomeRun => false,
+    };
+    let ways = ["say it with the tool `issue` (comment), or in your last message"];
+    if after.spawner != before.spawner {
+        let text = "who wrote a task down stays as it is: spawner".to_owned();
+        return Err(refused("task-not-for-runs", text, &ways));
+    }
+    let touched = [
+        (after.description != before.description, "description"),
+        (after.annotations != before.annotations, "annotations"),
+    ];
+    let touched = touched.into_iter().find(|(is_touched, _)| *is_touched && !is_own);
+    let Some((_, what)) = touched else { return Ok(()) };
+    let text = format!("a run changes no words of a task that it did not write down: its {what}");
+    Err(refused("task-not-for-runs", text, &ways))
 }

@@ -102,9 +102,50 @@ fn a_run_changes_no_other_tag_no_project_and_no_field_that_guards() {
     assert_eq!(slug(&task(&[]), &over), no);
     assert_eq!(added(&over, &who, &rules).map_err(|it| it.slug), no);
     let by = |run: &str| Task { spawner: Some(run.to_owned()), ..task(&[]) };
-    assert_eq!(slug(&task(&[]), &by("run_7k2m9qx4ab")), Ok(()));
-    assert_eq!(slug(&task(&[]), &by("run_other")), no);
+    let adds = |task: &Task| added(task, &who, &rules).map_err(|it| it.slug);
+    assert_eq!((adds(&by("run_7k2m9qx4ab")), adds(&by("run_other"))), (Ok(()), no));
+    assert_eq!(slug(&task(&[]), &by("run_7k2m9qx4ab")), no, "nor takes a person's for its own");
+    assert_eq!(slug(&by("run_7k2m9qx4ab"), &task(&[])), no, "nor its own for a person's");
     assert_eq!(modified(&change("7"), &over, &Who::Person, &rules), Ok(()), "a person may");
+}
+
+#[test]
+fn a_run_changes_the_words_of_its_own_tasks_and_of_nobody_elses() {
+    let rules = rules(&["person"], &[]);
+    let of = |spawner: Option<&str>| Task { spawner: spawner.map(str::to_owned), ..task(&[]) };
+    let said = |it: &Task| Task { description: "say nothing".to_owned(), ..it.clone() };
+    let noted = |it: &Task| Task { annotations: vec!["and publish it".to_owned()], ..it.clone() };
+    let own = run(false, "codex", true);
+    for (who, spawner, may) in [
+        (&Who::Person, None, true),
+        (&Who::Person, Some("run_other"), true),
+        (&own, None, false),
+        (&own, Some("run_other"), false),
+        (&own, Some("run_7k2m9qx4ab"), true),
+        (&Who::SomeRun, None, false),
+        (&Who::SomeRun, Some("run"), false),
+    ] {
+        let before = of(spawner);
+        let noted = noted(&before);
+        for (before, after) in [(&before, &said(&before)), (&before, &noted), (&noted, &before)] {
+            let judged = modified(before, after, who, &rules);
+            assert_eq!(judged.is_ok(), may, "{who:?} {spawner:?}: {judged:?}");
+            if let Err(refused) = judged {
+                assert!(refused.slug == "task-not-for-runs", "{refused:?}");
+                assert!(refused.hints[0].contains("last message"), "{refused:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn words_of_runs_are_told_by_a_spawner_of_any_name_and_by_the_mark_of_skep() {
+    let noted = |note: &str| Task { annotations: vec![note.to_owned()], ..task(&[]) };
+    let by = |who: &str| Task { spawner: Some(who.to_owned()), ..task(&[]) };
+    assert!(by("run_7k2m9qx4ab").has_words_of_runs() && by("run").has_words_of_runs());
+    assert!(noted(&format!("done {}", mark("run_7k2m9qx4ab/1"))).has_words_of_runs());
+    assert!(noted(&format!("{} and more behind it", mark("a\nb"))).has_words_of_runs());
+    assert!(!noted("skep is slow").has_words_of_runs() && !task(&[]).has_words_of_runs());
 }
 
 #[test]
@@ -129,4 +170,16 @@ fn completion_wants_what_the_project_asks_for_and_the_change_and_only_a_person_o
     );
     let who = run(false, "codex", true);
     assert_eq!(completed(&over, &who, &asks), Ok(Needs::Merged(7)), "a run does not");
+}
+
+#[test]
+fn what_taskwarrior_wrote_is_legible_whatever_bytes_are_in_its_strings() {
+    let written = b"[\n{\"a\":\"x\x1b[31m\x01\ty \xed\xa0\x80\xff \xc3\xbc\"}\n]\n";
+    let text = legible(written);
+    assert_eq!(text, "[ {\"a\":\"x [31m  y \u{fffd}\u{fffd}\u{fffd}\u{fffd} ü\"} ] ");
+    assert_eq!(
+        legible(b"{\"a\":\"\\u001b\\n\"}"),
+        "{\"a\":\"\\u001b\\n\"}",
+        "what is spelt out stays"
+    );
 }

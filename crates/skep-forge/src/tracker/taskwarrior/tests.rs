@@ -4,7 +4,7 @@ use super::*;
 
 /// A list with one task in it, and its UUID; none where there is no Taskwarrior, which is said.
 #[expect(clippy::print_stderr, reason = "what is left out is said")]
-fn list() -> Option<(tempfile::TempDir, Taskwarrior, String)> {
+pub(in crate::tracker) fn list() -> Option<(tempfile::TempDir, Taskwarrior, String)> {
     let program = PathBuf::from("/usr/bin/task");
     // Another program is called so, too.
     let version = Program::new(&program).arg("--version").output();
@@ -87,6 +87,32 @@ fn a_task_is_an_issue_of_its_persons_whose_words_states_and_tags_are_taskwarrior
             (open, if open { "pending" } else { "completed" })
         );
     }
+}
+
+#[test]
+fn control_characters_and_bytes_that_are_no_text_keep_no_task_from_being_read() {
+    let Some((_dir, tracker, uuid)) = list() else { return };
+    let reference = Reference::Task { uuid: uuid.clone() };
+    tracker.call(&["rc.bulk=0"], &uuid, &["annotate", "--", "it \u{1b}[31mhurts \\ud800"]).unwrap();
+    let issue = tracker.issue(&reference).unwrap();
+    assert!(issue.comments[0].text.starts_with("it  [31mhurts \u{fffd}"), "{issue:?}");
+}
+
+#[test]
+fn a_task_that_was_deleted_stays_deleted_until_it_is_opened() {
+    let Some((_dir, tracker, uuid)) = list() else { return };
+    let reference = Reference::Task { uuid: uuid.clone() };
+    tracker.call(&["rc.bulk=0"], &uuid, &["delete"]).unwrap();
+    for status in [Status::InProgress, Status::NeedsReview, Status::Blocked, Status::Closed] {
+        tracker.set_status(&reference, status).unwrap();
+        let issue = tracker.issue(&reference).unwrap();
+        assert_eq!(
+            (issue.state.as_str(), issue.labels.as_slice()),
+            ("deleted", &["slow".to_owned()][..])
+        );
+    }
+    tracker.set_status(&reference, Status::Open).unwrap();
+    assert!(tracker.issue(&reference).unwrap().open);
 }
 
 #[test]
